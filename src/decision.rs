@@ -1,0 +1,159 @@
+//! Decisions: what the engine answers to a transaction.
+//!
+//! Rules, features and methods are numbers into the rule set that decided, so that a decision is made and
+//! stored without touching text. Must never know how it is written.
+
+/// What is to happen with the payment, from weakest to strongest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// Let it through.
+    #[default]
+    Allow,
+    /// Ask the customer for a stronger authentication.
+    StepUp,
+    /// Stop it.
+    Block,
+}
+
+impl Outcome {
+    /// Every outcome, weakest first.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::StepUp, Self::Block];
+
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::StepUp => "step_up",
+            Self::Block => "block",
+        }
+    }
+
+    /// The outcome of a word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+/// How far a feature's value can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Quality {
+    /// All that the window covers was taken in, in order.
+    #[default]
+    Exact,
+    /// Exact, and late, reversed or otherwise corrected events are part of it.
+    Corrected,
+}
+
+impl Quality {
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Corrected => "corrected",
+        }
+    }
+}
+
+/// The value of a feature.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Value {
+    /// There is none: no key, no past, or an overflow.
+    #[default]
+    Null,
+    /// Is-new.
+    Boolean(bool),
+    /// A count, money in minor units, or a duration in microseconds.
+    Whole(i64),
+    /// A mean or a deviation, in the unit of what it is taken of.
+    Decimal(f64),
+}
+
+/// A feature's value with its quality, as rules saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The value.
+    pub value: Value,
+    /// Its quality.
+    pub quality: Quality,
+}
+
+/// Which authentication methods must be met: all of (any of ...). A set bit is a method of the rule set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Requirement {
+    /// Each set must be met by one of its methods. Sorted; none contains another.
+    any_of: Vec<u64>,
+}
+
+impl Requirement {
+    /// Nothing is required.
+    pub const fn none() -> Self {
+        Self { any_of: Vec::new() }
+    }
+
+    /// The sets, each a bit mask of methods.
+    pub fn any_of(&self) -> &[u64] {
+        &self.any_of
+    }
+
+    /// Forgets all, keeping the buffer.
+    pub fn clear(&mut self) {
+        self.any_of.clear();
+    }
+
+    /// Asks for one of `methods` besides. A set that another one's fulfilment already meets is left out.
+    pub fn join(&mut self, methods: u64) {
+        if self.any_of.iter().any(|&held| held & !methods == 0) {
+            return;
+        }
+        self.any_of.retain(|&held| methods & !held != 0);
+        let at = self.any_of.partition_point(|&held| held < methods);
+        self.any_of.insert(at, methods);
+    }
+}
+
+/// The answer to one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// What is to happen.
+    pub outcome: Outcome,
+    /// A person should look; the outcome is untouched.
+    pub alert: bool,
+    /// Sum of the scores of the rules that fired.
+    pub score: i64,
+    /// The authentication required, joined over all rules that fired; empty unless stepped up.
+    pub requirement: Requirement,
+    /// The rules that fired, as positions in the rule set, ascending.
+    pub fired: Vec<u16>,
+    /// The features recorded, as positions in the rule set, ascending: those that the fired rules read, or all.
+    pub features: Vec<(u16, Reading)>,
+}
+
+impl Decision {
+    /// Forgets all, keeping the buffers.
+    pub fn clear(&mut self) {
+        self.outcome = Outcome::Allow;
+        self.alert = false;
+        self.score = 0;
+        self.requirement.clear();
+        self.fired.clear();
+        self.features.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_requirements_leave_out_what_is_implied() {
+        let mut joined = Requirement::none();
+        joined.join(0b0110);
+        joined.join(0b0111);
+        assert_eq!(joined.any_of(), [0b0110], "a wider choice is met by the narrower");
+        joined.join(0b1000);
+        joined.join(0b0010);
+        assert_eq!(joined.any_of(), [0b0010, 0b1000], "a narrower choice replaces the wider");
+    }
+}

@@ -1,0 +1,205 @@
+//! What a rule file compiles to: plain data that the engine reads.
+
+use std::sync::Arc;
+
+use super::expr::Condition;
+use crate::decision::Outcome;
+use crate::event::{ExtraType, Kind, Schema, TextField};
+use crate::money::Currency;
+use crate::time::Calendar;
+
+/// A checked and compiled rule set.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its canonical form.
+    pub hash: [u8; 32],
+    /// The IANA name of its time zone.
+    pub time_zone: String,
+    /// The calendar of its time zone.
+    pub calendar: Calendar,
+    /// The currency that its amounts are in.
+    pub currency: Currency,
+    /// How long an event's id is remembered: within it a repeat is answered again and a correction finds its original.
+    pub horizon_us: i64,
+    /// The extra fields that it declares.
+    pub schema: Arc<Schema>,
+    /// Its features, in the order of the file.
+    pub features: Vec<Feature>,
+    /// Its rules, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// What the sum of scores means.
+    pub policy: Policy,
+    /// The authentication methods that it names; a method's position is its bit in a requirement.
+    pub methods: Vec<String>,
+}
+
+/// What a feature computes over the events that contribute to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// How many.
+    Count,
+    /// The sum of a field.
+    Sum(NumberField),
+    /// The arithmetic mean of a field; null without values.
+    Mean(NumberField),
+    /// The least value of a field.
+    Min(NumberField),
+    /// The greatest value of a field.
+    Max(NumberField),
+    /// The sample standard deviation of a field; null under two values.
+    Deviation(NumberField),
+    /// How many distinct values of a field.
+    Distinct(KeyField),
+    /// Whether none contributed before this event.
+    IsNew,
+    /// Microseconds since the latest one before this event; null where there is none.
+    Since,
+}
+
+/// A field that can be summed and compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NumberField {
+    /// The event's amount, in minor units.
+    Amount,
+    /// An extra field of type integer, money, time or duration, by position in the schema.
+    Extra(usize),
+}
+
+/// A field that can be a key, or counted as distinct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyField {
+    /// A text field of every event.
+    Text(TextField),
+    /// An extra field of type text, by position in the schema.
+    Extra(usize),
+}
+
+/// The part of the past that a feature covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// `(now - length, now]`.
+    Sliding {
+        /// Its length in microseconds, positive.
+        length_us: i64,
+    },
+    /// Since midnight in the rule set's time zone.
+    Day,
+    /// Since the first of the month in the rule set's time zone.
+    Month,
+    /// All of the past.
+    Forever,
+}
+
+/// Which payments contribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Counts {
+    /// All that asked.
+    Asked,
+    /// Those answered `allow`, or stepped up and then authenticated; a failed execution takes it back.
+    Allowed,
+}
+
+/// A set of event kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// Transactions and observed money: what a feature is fed from unless it says otherwise.
+    pub const PAYMENTS: Self = Self(1 << Kind::Transaction as u16 | 1 << Kind::Observed as u16);
+
+    /// The set with `kind` in it.
+    #[must_use]
+    pub const fn with(self, kind: Kind) -> Self {
+        Self(self.0 | 1 << kind as u16)
+    }
+
+    /// Whether `kind` is in it.
+    #[inline]
+    pub const fn contains(self, kind: Kind) -> bool {
+        self.0 >> kind as u16 & 1 == 1
+    }
+}
+
+/// A named value known when a transaction is scored.
+#[derive(Clone, Debug)]
+pub struct Feature {
+    /// Its name.
+    pub name: String,
+    /// What it computes.
+    pub aggregate: Aggregate,
+    /// The fields under which contributions are filed; one or more.
+    pub by: Vec<KeyField>,
+    /// The fields of the event being scored by which it is read; as many as `by`, and equal to it unless the file says `at`.
+    pub at: Vec<KeyField>,
+    /// The kinds of event that contribute.
+    pub from: Kinds,
+    /// The condition on a contributing event, over its fields; unknown does not contribute.
+    pub condition: Option<Condition>,
+    /// The part of the past that it covers.
+    pub window: Window,
+    /// Which payments contribute.
+    pub counts: Counts,
+    /// Whether the event being scored is part of the value; it then counts as though it were allowed.
+    pub current: bool,
+    /// The type of its value, as rules see it; `Boolean`, `Integer`, `Decimal`, `Money` or `Duration`.
+    pub ty: ExtraType,
+    /// Whether a rule reads it.
+    pub used: bool,
+}
+
+/// What a rule asks for outright.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An outcome, `StepUp` or `Block`.
+    Outcome(Outcome),
+    /// A person should look.
+    Alert,
+}
+
+/// What an unknown condition means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// The rule does not fire.
+    #[default]
+    Silent,
+    /// The rule fires.
+    Fires,
+}
+
+/// A condition with what follows from it.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its id.
+    pub id: String,
+    /// When it fires.
+    pub when: Condition,
+    /// The condition as the file has it.
+    pub text: String,
+    /// What an unknown condition means.
+    pub on_unknown: OnUnknown,
+    /// What it asks for outright; `None` where only its score counts.
+    pub then: Option<Action>,
+    /// The requirement of a step-up, as sets of methods (see [`crate::decision::Requirement`]).
+    pub auth: Vec<u64>,
+    /// What it adds to the score; may be negative.
+    pub score: i64,
+    /// The reason for the operator, by language code.
+    pub reason: Vec<(String, String)>,
+    /// A code of the neutral catalogue that tells the customer what to do.
+    pub customer: Option<String>,
+    /// The features that its condition reads, as positions, ascending.
+    pub reads: Vec<u16>,
+}
+
+/// What the sum of scores means, beside what rules demand outright.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// The score from which a payment is stepped up.
+    pub step_up_at: Option<i64>,
+    /// The score from which it is blocked.
+    pub block_at: Option<i64>,
+    /// The requirement of a step-up that the score alone, or a rule without one of its own, asks for.
+    pub auth: Vec<u64>,
+}
