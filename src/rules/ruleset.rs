@@ -115,6 +115,11 @@ impl Kinds {
         Self(self.0 | 1 << kind as u16)
     }
 
+    /// Whether all of it is in `other`.
+    pub const fn within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
     /// Whether `kind` is in it.
     #[inline]
     pub const fn contains(self, kind: Kind) -> bool {

@@ -1,0 +1,130 @@
+//! What one event brings: its key numbers, its values, and which cells it feeds.
+
+use super::plan::{Column, Plan};
+use crate::event::{Event, ExtraValue, TextField};
+use crate::money::AMOUNT_MINOR_MAX;
+use crate::rules::{Facts, KeyField, NumberField};
+use crate::state::{Key, NO_TEXT, State};
+
+/// Reused for every event.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// The dictionary number of each key field, `NO_TEXT` where absent.
+    pub(crate) numbers: Vec<u32>,
+    /// One per column; meaningful where present.
+    pub(crate) values: Vec<i64>,
+    present: Vec<bool>,
+    /// Per family, the bits that the event feeds.
+    pub(crate) masks: Vec<u64>,
+    /// Per family, its key; meaningful where the mask is not empty.
+    pub(crate) keys: Vec<Key>,
+    tenant: Option<(String, u32)>,
+}
+
+/// The key of these fields, or `None` where one of them is absent.
+#[inline]
+pub(crate) fn key(numbers: &[u32], fields: &[usize]) -> Option<Key> {
+    let mut key = Key::default();
+    for (part, &field) in key.iter_mut().zip(fields) {
+        *part = numbers[field];
+        if *part == NO_TEXT {
+            return None;
+        }
+    }
+    Some(key)
+}
+
+fn text(event: &Event, field: KeyField) -> Option<&str> {
+    match field {
+        KeyField::Text(field) => event.text(field),
+        KeyField::Extra(position) => match event.extra(position) {
+            Some(ExtraValue::Text(text)) => Some(text),
+            _ => None,
+        },
+    }
+}
+
+fn number(event: &Event, field: NumberField) -> Option<i64> {
+    match field {
+        NumberField::Amount => event.amount().map(|amount| amount.minor),
+        NumberField::Extra(position) => match event.extra(position) {
+            // Past an amount's range a value counts as absent: sums stay within what their cells hold.
+            Some(ExtraValue::Whole(value)) if value.unsigned_abs() <= AMOUNT_MINOR_MAX as u64 => Some(value),
+            _ => None,
+        },
+    }
+}
+
+impl Gathered {
+    /// Room for a plan.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            numbers: vec![NO_TEXT; plan.key_fields.len()],
+            values: vec![0; plan.columns.len()],
+            present: vec![false; plan.columns.len()],
+            masks: vec![0; plan.keys.len()],
+            keys: vec![Key::default(); plan.keys.len()],
+            tenant: None,
+        }
+    }
+
+    /// Whether the event feeds any cell.
+    pub(crate) fn feeds(&self) -> bool {
+        self.masks.iter().any(|&mask| mask != 0)
+    }
+
+    /// Gathers from an event.
+    pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
+        let event = facts.event;
+        let kind = &plan.kinds[event.kind() as usize];
+        let tenant = self.tenant(event, state);
+        self.numbers.fill(NO_TEXT);
+        for &field in &kind.key_fields {
+            if let Some(text) = text(event, plan.key_fields[field]) {
+                self.numbers[field] = state.text_number(tenant, text);
+            }
+        }
+        for (at, column) in plan.columns.iter().enumerate() {
+            let value = match *column {
+                Column::Number(field) => number(event, field),
+                Column::Text(field) => {
+                    Some(i64::from(self.numbers[field])).filter(|&n| n != i64::from(NO_TEXT))
+                }
+            };
+            self.present[at] = value.is_some();
+            self.values[at] = value.unwrap_or(0);
+        }
+        self.masks.copy_from_slice(&kind.masks);
+        for &at in &kind.conditional {
+            let contribution = &plan.contributions[at];
+            let present = contribution.needs.is_none_or(|column| self.present[column]);
+            if present && contribution.condition.as_ref().is_none_or(|c| c.holds(facts) == Some(true)) {
+                self.masks[contribution.family] |= 1 << contribution.bit;
+            }
+        }
+        for (family, fields) in plan.keys.iter().enumerate() {
+            if self.masks[family] != 0 {
+                match key(&self.numbers, fields) {
+                    Some(key) => self.keys[family] = key,
+                    None => self.masks[family] = 0,
+                }
+            }
+        }
+    }
+
+    /// The tenant's number; 0 for events without one.
+    fn tenant(&mut self, event: &Event, state: &mut State) -> u32 {
+        let Some(name) = event.text(TextField::Tenant) else { return 0 };
+        if let Some((held, number)) = &self.tenant
+            && held == name
+        {
+            return *number;
+        }
+        let number = state.text_number(0, name);
+        let held = self.tenant.get_or_insert_default();
+        held.0.clear();
+        held.0.push_str(name);
+        held.1 = number;
+        number
+    }
+}

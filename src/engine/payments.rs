@@ -1,0 +1,108 @@
+//! What payments count as, after authentications, executions and reversals said their part.
+//!
+//! Each payment has two contributions, as asked and as allowed. What is reported of it says what each should hold;
+//! [`Payment::reconcile`] takes back what differs and files what should be there, at the payment's own time.
+
+use crate::state::{Holding, Scope, Standing, State};
+
+/// What was reported of a payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reports {
+    authenticated: bool,
+    failed: bool,
+    /// Minor units taken back so far.
+    reversed_minor: i64,
+    reversed_fully: bool,
+}
+
+/// One report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// A step-up was answered.
+    Authentication {
+        /// Whether it succeeded.
+        succeeded: bool,
+    },
+    /// The payment was executed, or failed.
+    Execution {
+        /// Whether it was executed.
+        succeeded: bool,
+    },
+    /// The payment was taken back, in part where an amount is given.
+    Reversal {
+        /// Minor units taken back.
+        minor: Option<i64>,
+    },
+}
+
+impl Reports {
+    /// With one more report.
+    #[must_use]
+    pub(crate) fn with(mut self, report: Report) -> Self {
+        match report {
+            Report::Authentication { succeeded } => self.authenticated |= succeeded,
+            // What was executed must have been authenticated, whether or not that was reported.
+            Report::Execution { succeeded } => {
+                self.failed = !succeeded;
+                self.authenticated |= succeeded;
+            }
+            Report::Reversal { minor: Some(minor) } => {
+                self.reversed_minor = self.reversed_minor.saturating_add(minor);
+            }
+            Report::Reversal { minor: None } => self.reversed_fully = true,
+        }
+        self
+    }
+}
+
+/// A payment that was late or corrected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payment {
+    pub(crate) row: u64,
+    pub(crate) time_us: i64,
+    pub(crate) reports: Reports,
+    amount_minor: i64,
+    standing: Standing,
+    asked: Option<Holding>,
+    allowed: Option<Holding>,
+}
+
+impl Payment {
+    /// A payment that came in late: it holds nothing before it is reconciled.
+    pub(crate) fn late(row: u64, time_us: i64, standing: Standing, amount_minor: i64) -> Self {
+        Self { row, time_us, reports: Reports::default(), amount_minor, standing, asked: None, allowed: None }
+    }
+
+    /// A payment that came in on time: its row holds what it contributes.
+    pub(crate) fn on_time(row: u64, time_us: i64, standing: Standing, amount_minor: i64) -> Self {
+        let held = Holding::of_row(amount_minor);
+        let allowed = (standing == Standing::Allowed).then_some(held);
+        Self { asked: Some(held), allowed, ..Self::late(row, time_us, standing, amount_minor) }
+    }
+
+    /// Makes what it contributes equal to what it should.
+    pub(crate) fn reconcile(&mut self, state: &mut State) {
+        let Reports { authenticated, failed, reversed_minor, reversed_fully } = self.reports;
+        let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
+        let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
+        let asked = (!taken_back).then_some(left);
+        let allowed = match self.standing {
+            Standing::Asked => false,
+            Standing::Open => authenticated && !failed,
+            Standing::Allowed => !failed,
+        };
+        let (row, time_us) = (self.row, self.time_us);
+        for (scope, held, wanted) in [
+            (Scope::Asked, &mut self.asked, asked),
+            (Scope::Allowed, &mut self.allowed, asked.filter(|_| allowed)),
+        ] {
+            if held.map(|holding| holding.amount) == wanted {
+                continue;
+            }
+            if let Some(holding) = *held {
+                state.take_back(row, time_us, scope, holding);
+            }
+            *held = wanted.map(|amount| state.put(row, time_us, scope, amount));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! From features to cells: what each event has to contribute, and where each feature is read.
+
+use crate::event::Kind;
+use crate::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, RuleSet, Window};
+use crate::state::{CellRef, CellSpec, FamilySpec, Measure, Span, Spec};
+
+/// What a value column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// A field's number.
+    Number(NumberField),
+    /// The dictionary number of a key field, by position in [`Plan::key_fields`].
+    Text(usize),
+}
+
+/// One way of contributing: a bit of a family's mask.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Contribution {
+    pub(crate) family: usize,
+    pub(crate) bit: u32,
+    pub(crate) from: Kinds,
+    counts: Counts,
+    pub(crate) condition: Option<Condition>,
+    /// The column that must have a value.
+    pub(crate) needs: Option<usize>,
+}
+
+/// Where keys are looked up for reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lookup {
+    pub(crate) family: usize,
+    /// Positions in [`Plan::key_fields`].
+    pub(crate) at: Vec<usize>,
+}
+
+/// How a feature is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    pub(crate) aggregate: Aggregate,
+    pub(crate) cell: CellRef,
+    pub(crate) lookup: usize,
+    pub(crate) bit: u32,
+    pub(crate) current: bool,
+    /// The column that it aggregates.
+    pub(crate) column: Option<usize>,
+}
+
+/// What events of one kind may contribute.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KindPlan {
+    /// Per family, the bits that need no look at the event.
+    pub(crate) masks: Vec<u64>,
+    /// The contributions that do, as positions.
+    pub(crate) conditional: Vec<usize>,
+    /// The key fields that they, or a reading, need.
+    pub(crate) key_fields: Vec<usize>,
+}
+
+/// The plan of a rule set.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) spec: Spec,
+    /// Fields that are keys, parts of keys, or counted as distinct.
+    pub(crate) key_fields: Vec<KeyField>,
+    /// For each family, the positions of its key's fields.
+    pub(crate) keys: Vec<Vec<usize>>,
+    /// The first is the amount, as [`AMOUNT_COLUMN`](crate::state::AMOUNT_COLUMN) says.
+    pub(crate) columns: Vec<Column>,
+    pub(crate) contributions: Vec<Contribution>,
+    pub(crate) lookups: Vec<Lookup>,
+    /// One per feature.
+    pub(crate) reads: Vec<Read>,
+    /// One per kind.
+    pub(crate) kinds: Vec<KindPlan>,
+}
+
+const BITS: u32 = u64::BITS;
+
+impl Plan {
+    /// Plans a rule set.
+    pub(crate) fn new(rules: &RuleSet) -> Self {
+        let mut plan = Self { columns: vec![Column::Number(NumberField::Amount)], ..Self::default() };
+        plan.spec.horizon_us = rules.horizon_us;
+        // Cells that hold more come first, so that a plain count is read from a sum's cell where it can.
+        let mut order: Vec<usize> = (0..rules.features.len()).collect();
+        order.sort_by_key(|&at| match rules.features[at].aggregate {
+            Aggregate::Deviation(_) => 0,
+            Aggregate::Sum(_) | Aggregate::Mean(_) => 1,
+            _ => 2,
+        });
+        let mut reads: Vec<(usize, Read)> =
+            order.into_iter().map(|at| (at, plan.feature(&rules.features[at]))).collect();
+        reads.sort_by_key(|&(at, _)| at);
+        plan.reads = reads.into_iter().map(|(_, read)| read).collect();
+        plan.spec.columns = plan.columns.len();
+        plan.kinds = Kind::ALL.iter().map(|&kind| plan.kind(kind)).collect();
+        plan
+    }
+
+    fn feature(&mut self, feature: &Feature) -> Read {
+        let column = match feature.aggregate {
+            Aggregate::Count | Aggregate::IsNew | Aggregate::Since => None,
+            Aggregate::Sum(field)
+            | Aggregate::Mean(field)
+            | Aggregate::Min(field)
+            | Aggregate::Max(field)
+            | Aggregate::Deviation(field) => Some(place(&mut self.columns, Column::Number(field))),
+            Aggregate::Distinct(field) => {
+                let field = place(&mut self.key_fields, field);
+                Some(place(&mut self.columns, Column::Text(field)))
+            }
+        };
+        // Payments always have an amount, so summing it asks for nothing more than counting does.
+        let always = matches!(
+            feature.aggregate,
+            Aggregate::Sum(NumberField::Amount)
+                | Aggregate::Mean(NumberField::Amount)
+                | Aggregate::Min(NumberField::Amount)
+                | Aggregate::Max(NumberField::Amount)
+                | Aggregate::Deviation(NumberField::Amount)
+        ) && feature.from.within(Kinds::PAYMENTS);
+        let needs = if always { None } else { column };
+        let by = self.positions(&feature.by);
+        let (family, bit) = self.contribution(by, feature, needs);
+        let measure = match (feature.aggregate, column) {
+            (Aggregate::Sum(_) | Aggregate::Mean(_), Some(column)) => {
+                Measure::Moments { column, squares: false }
+            }
+            (Aggregate::Deviation(_), Some(column)) => Measure::Moments { column, squares: true },
+            (Aggregate::Min(_) | Aggregate::Max(_), Some(column)) => Measure::Ordered { column },
+            (Aggregate::Distinct(_), Some(column)) => Measure::Distinct { column },
+            (Aggregate::Since, _) => Measure::Times,
+            _ => Measure::Count,
+        };
+        let span = match feature.window {
+            Window::Sliding { length_us } => Span::Sliding { length_us },
+            Window::Day => Span::Day,
+            Window::Month => Span::Month,
+            Window::Forever => Span::Forever,
+        };
+        let cell = self.spec.cell(family, CellSpec { span, bit, measure });
+        let at = self.positions(&feature.at);
+        let lookup = place(&mut self.lookups, Lookup { family, at });
+        Read { aggregate: feature.aggregate, cell, lookup, bit, current: feature.current, column }
+    }
+
+    fn positions(&mut self, fields: &[KeyField]) -> Vec<usize> {
+        fields.iter().map(|field| place(&mut self.key_fields, *field)).collect()
+    }
+
+    /// The family and bit of a feature's contribution; a key with more than 64 contributions has several families.
+    fn contribution(&mut self, by: Vec<usize>, feature: &Feature, needs: Option<usize>) -> (usize, u32) {
+        let same = |held: &Contribution| {
+            held.from == feature.from
+                && held.counts == feature.counts
+                && held.needs == needs
+                && held.condition == feature.condition
+        };
+        let of_key = |family: &usize| self.keys[*family] == by;
+        if let Some(held) = self.contributions.iter().find(|held| of_key(&held.family) && same(held)) {
+            return (held.family, held.bit);
+        }
+        let bits =
+            |family: usize| self.contributions.iter().filter(|held| held.family == family).count() as u32;
+        let open = (0..self.keys.len()).filter(of_key).find(|&family| bits(family) < BITS);
+        let (family, bit) = match open {
+            Some(family) => (family, bits(family)),
+            None => {
+                self.spec.families.push(FamilySpec { key_texts: by.len(), ..FamilySpec::default() });
+                self.keys.push(by);
+                (self.keys.len() - 1, 0)
+            }
+        };
+        if feature.counts == Counts::Allowed {
+            self.spec.families[family].allowed |= 1 << bit;
+        }
+        self.contributions.push(Contribution {
+            family,
+            bit,
+            from: feature.from,
+            counts: feature.counts,
+            condition: feature.condition.clone(),
+            needs,
+        });
+        (family, bit)
+    }
+
+    fn kind(&self, kind: Kind) -> KindPlan {
+        let mut plan = KindPlan { masks: vec![0; self.keys.len()], ..KindPlan::default() };
+        for (at, contribution) in self.contributions.iter().enumerate() {
+            if !contribution.from.contains(kind) {
+                continue;
+            }
+            if contribution.condition.is_none() && contribution.needs.is_none() {
+                plan.masks[contribution.family] |= 1 << contribution.bit;
+            } else {
+                plan.conditional.push(at);
+            }
+            plan.key_fields.extend(&self.keys[contribution.family]);
+            if let Some(Column::Text(field)) = contribution.needs.map(|column| self.columns[column]) {
+                plan.key_fields.push(field);
+            }
+        }
+        if kind == Kind::Transaction {
+            plan.key_fields.extend(self.lookups.iter().flat_map(|lookup| &lookup.at));
+        }
+        plan.key_fields.sort_unstable();
+        plan.key_fields.dedup();
+        plan
+    }
+}
+
+fn place<T: PartialEq>(list: &mut Vec<T>, wanted: T) -> usize {
+    list.iter().position(|held| *held == wanted).unwrap_or_else(|| {
+        list.push(wanted);
+        list.len() - 1
+    })
+}

@@ -1,0 +1,128 @@
+//! What is remembered of ids for a fixed time, in bounded memory.
+//!
+//! Two generations per shard: the older one is emptied whole once nothing in it can be within the horizon, so
+//! forgetting costs nothing per event. What is past the horizon but still held is never given out.
+
+use hashbrown::HashTable;
+
+const SHARDS: usize = 256;
+
+#[derive(Clone, Copy, Debug)]
+struct Item<V> {
+    identity: [u64; 2],
+    arrived_us: i64,
+    value: V,
+}
+
+#[derive(Debug)]
+struct Shard<V> {
+    young: HashTable<Item<V>>,
+    old: HashTable<Item<V>>,
+    /// When `young` began.
+    since_us: i64,
+}
+
+/// A map from identities (already well mixed) to `V`, for a horizon of time and at most so many.
+#[derive(Debug)]
+pub(crate) struct Recent<V> {
+    shards: Vec<Shard<V>>,
+    horizon_us: i64,
+    shard_max: usize,
+}
+
+fn split(identity: u128) -> [u64; 2] {
+    [identity as u64, (identity >> 64) as u64]
+}
+
+impl<V: Copy> Recent<V> {
+    /// An empty map.
+    pub(crate) fn new(horizon_us: i64, most: usize) -> Self {
+        let shard = || Shard { young: HashTable::new(), old: HashTable::new(), since_us: i64::MIN };
+        // Two generations hold at most `most` together.
+        let shard_max = (most / SHARDS / 2).max(1);
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), horizon_us, shard_max }
+    }
+
+    /// What is remembered of an identity.
+    #[inline]
+    pub(crate) fn get(&self, identity: u128, now_us: i64) -> Option<&V> {
+        let identity = split(identity);
+        let shard = &self.shards[identity[1] as usize % SHARDS];
+        let same = |item: &Item<V>| item.identity == identity;
+        let item = shard.young.find(identity[0], same).or_else(|| shard.old.find(identity[0], same))?;
+        (item.arrived_us > now_us - self.horizon_us).then_some(&item.value)
+    }
+
+    /// Remembers `value`, in place of what was remembered.
+    #[inline]
+    pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {
+        let identity = split(identity);
+        let shard = &mut self.shards[identity[1] as usize % SHARDS];
+        let over = shard.since_us.checked_add(self.horizon_us).is_none_or(|end_us| now_us >= end_us);
+        if over || shard.young.len() >= self.shard_max {
+            std::mem::swap(&mut shard.young, &mut shard.old);
+            shard.young.clear();
+            shard.since_us = now_us;
+        }
+        let item = Item { identity, arrived_us: now_us, value };
+        let same = |held: &Item<V>| held.identity == identity;
+        match shard.young.find_mut(identity[0], same) {
+            Some(held) => *held = item,
+            None => {
+                shard.young.insert_unique(identity[0], item, |held| held.identity[0]);
+            }
+        }
+    }
+
+    /// Forgets an identity.
+    pub(crate) fn remove(&mut self, identity: u128) {
+        let identity = split(identity);
+        let shard = &mut self.shards[identity[1] as usize % SHARDS];
+        for generation in [&mut shard.young, &mut shard.old] {
+            if let Ok(entry) = generation.find_entry(identity[0], |held| held.identity == identity) {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.young.allocation_size() + shard.old.allocation_size()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::identity;
+
+    #[test]
+    fn remembers_for_the_horizon_to_the_microsecond() {
+        let mut recent = Recent::new(100, 1 << 20);
+        let id = identity(None, "t1");
+        recent.insert(id, 1_000, 'a');
+        assert_eq!(recent.get(id, 1_099), Some(&'a'));
+        assert_eq!(recent.get(id, 1_100), None);
+        for time in 0..1_000 {
+            recent.insert(identity(None, &time.to_string()), 1_000 + time, 'b');
+        }
+        for time in 0..1_000 {
+            let held = recent.get(identity(None, &time.to_string()), 1_999);
+            assert_eq!(held.is_some(), time > 899, "{time}");
+        }
+        recent.insert(id, 2_000, 'c');
+        recent.remove(id);
+        assert_eq!(recent.get(id, 2_000), None);
+    }
+
+    #[test]
+    fn is_bounded() {
+        let mut recent = Recent::new(i64::MAX, 10_000);
+        for n in 0..100_000 {
+            recent.insert(identity(None, &n.to_string()), n, n);
+        }
+        assert!(recent.bytes() < 4 * 10_000 * size_of::<Item<i64>>());
+        let last = identity(None, "99999");
+        assert_eq!(recent.get(last, 99_999), Some(&99_999));
+    }
+}

@@ -1,0 +1,330 @@
+//! Many small ordered maps in one arena: a forest of AA trees (Andersson 1993, balanced in the worst case).
+//!
+//! A tree is its root's number, 0 for an empty one, so that a zeroed record holds empty trees. Freed nodes are
+//! used again; a discarded tree is taken apart one node at a time, by later insertions.
+
+use std::cmp::Ordering;
+
+use super::chunked::Chunked;
+
+const NIL: u32 = 0;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Node<K, V> {
+    key: K,
+    value: V,
+    left: u32,
+    right: u32,
+    level: u32,
+}
+
+/// An arena of ordered maps from `K` to `V`.
+#[derive(Debug)]
+pub(crate) struct Forest<K, V> {
+    nodes: Chunked<Node<K, V>>,
+    /// Nodes ever made; node 0 is the empty tree.
+    made: u32,
+    /// Head of the list of free nodes, linked through `left`.
+    free: u32,
+    /// Roots of discarded trees.
+    discarded: Vec<u32>,
+}
+
+impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
+    /// An arena without trees.
+    pub(crate) fn new() -> Self {
+        let mut nodes = Chunked::new(1);
+        nodes.reach(NIL);
+        Self { nodes, made: 1, free: NIL, discarded: Vec::new() }
+    }
+
+    #[inline]
+    fn node(&self, at: u32) -> Node<K, V> {
+        self.nodes.row(at).map_or_else(Node::default, |row| row[0])
+    }
+
+    #[inline]
+    fn node_mut(&mut self, at: u32) -> &mut Node<K, V> {
+        &mut self.nodes.row_mut(at)[0]
+    }
+
+    /// The value of `key`.
+    pub(crate) fn get(&self, root: u32, key: K) -> Option<V> {
+        self.find(root, key).map(|at| self.node(at).value)
+    }
+
+    /// The value of `key`, to change in place.
+    pub(crate) fn get_mut(&mut self, root: u32, key: K) -> Option<&mut V> {
+        let at = self.find(root, key)?;
+        Some(&mut self.node_mut(at).value)
+    }
+
+    /// The least key.
+    pub(crate) fn first(&self, root: u32) -> Option<K> {
+        self.outermost(root, |node| node.left)
+    }
+
+    /// The greatest key.
+    pub(crate) fn last(&self, root: u32) -> Option<K> {
+        self.outermost(root, |node| node.right)
+    }
+
+    /// The least key above `bound`, with its value.
+    pub(crate) fn first_above(&self, root: u32, bound: K) -> Option<(K, V)> {
+        let (mut at, mut best) = (root, None);
+        while at != NIL {
+            let node = self.node(at);
+            if node.key > bound {
+                best = Some((node.key, node.value));
+                at = node.left;
+            } else {
+                at = node.right;
+            }
+        }
+        best
+    }
+
+    /// The tree with `key` set to `value`.
+    #[must_use]
+    pub(crate) fn insert(&mut self, root: u32, key: K, value: V) -> u32 {
+        if root == NIL {
+            return self.make(key, value);
+        }
+        let node = self.node(root);
+        match key.cmp(&node.key) {
+            Ordering::Less => {
+                let left = self.insert(node.left, key, value);
+                self.node_mut(root).left = left;
+            }
+            Ordering::Greater => {
+                let right = self.insert(node.right, key, value);
+                self.node_mut(root).right = right;
+            }
+            Ordering::Equal => {
+                self.node_mut(root).value = value;
+                return root;
+            }
+        }
+        let root = self.skew(root);
+        self.split(root)
+    }
+
+    /// The tree without `key`.
+    #[must_use]
+    pub(crate) fn remove(&mut self, root: u32, key: K) -> u32 {
+        if root == NIL {
+            return NIL;
+        }
+        let node = self.node(root);
+        match key.cmp(&node.key) {
+            Ordering::Less => {
+                let left = self.remove(node.left, key);
+                self.node_mut(root).left = left;
+            }
+            Ordering::Greater => {
+                let right = self.remove(node.right, key);
+                self.node_mut(root).right = right;
+            }
+            Ordering::Equal => {
+                if node.left == NIL && node.right == NIL {
+                    self.release(root);
+                    return NIL;
+                }
+                if let (NIL, Some(next)) = (node.left, self.first(node.right)) {
+                    let value = self.get(node.right, next).unwrap_or_default();
+                    let right = self.remove(node.right, next);
+                    *self.node_mut(root) = Node { key: next, value, right, ..node };
+                } else if let Some(previous) = self.last(node.left) {
+                    let value = self.get(node.left, previous).unwrap_or_default();
+                    let left = self.remove(node.left, previous);
+                    *self.node_mut(root) = Node { key: previous, value, left, ..node };
+                }
+            }
+        }
+        self.rebalance(root)
+    }
+
+    /// Gives a whole tree back at once; its nodes are taken apart by later insertions.
+    pub(crate) fn discard(&mut self, root: u32) {
+        if root != NIL {
+            self.discarded.push(root);
+        }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.bytes()
+    }
+
+    fn find(&self, root: u32, key: K) -> Option<u32> {
+        let mut at = root;
+        while at != NIL {
+            let node = self.node(at);
+            at = match key.cmp(&node.key) {
+                Ordering::Less => node.left,
+                Ordering::Greater => node.right,
+                Ordering::Equal => return Some(at),
+            };
+        }
+        None
+    }
+
+    fn outermost(&self, root: u32, next: impl Fn(&Node<K, V>) -> u32) -> Option<K> {
+        let (mut at, mut key) = (root, None);
+        while at != NIL {
+            let node = self.node(at);
+            key = Some(node.key);
+            at = next(&node);
+        }
+        key
+    }
+
+    fn make(&mut self, key: K, value: V) -> u32 {
+        let at = self.spare();
+        *self.node_mut(at) = Node { key, value, left: NIL, right: NIL, level: 1 };
+        at
+    }
+
+    fn spare(&mut self) -> u32 {
+        if self.free != NIL {
+            let at = self.free;
+            self.free = self.node(at).left;
+            return at;
+        }
+        if let Some(at) = self.discarded.pop() {
+            let node = self.node(at);
+            self.discard(node.left);
+            self.discard(node.right);
+            return at;
+        }
+        let at = self.made;
+        self.made += 1;
+        self.nodes.reach(at);
+        at
+    }
+
+    fn release(&mut self, at: u32) {
+        let free = self.free;
+        *self.node_mut(at) = Node { left: free, ..Node::default() };
+        self.free = at;
+    }
+
+    fn skew(&mut self, root: u32) -> u32 {
+        let node = self.node(root);
+        let left = self.node(node.left);
+        if node.left == NIL || left.level != node.level {
+            return root;
+        }
+        self.node_mut(root).left = left.right;
+        self.node_mut(node.left).right = root;
+        node.left
+    }
+
+    fn split(&mut self, root: u32) -> u32 {
+        let node = self.node(root);
+        let right = self.node(node.right);
+        if right.right == NIL || self.node(right.right).level != node.level {
+            return root;
+        }
+        self.node_mut(root).right = right.left;
+        *self.node_mut(node.right) = Node { left: root, level: right.level + 1, ..right };
+        node.right
+    }
+
+    fn rebalance(&mut self, root: u32) -> u32 {
+        let node = self.node(root);
+        let level = 1 + self.node(node.left).level.min(self.node(node.right).level);
+        if level >= node.level {
+            return root;
+        }
+        self.node_mut(root).level = level;
+        if self.node(node.right).level > level {
+            self.node_mut(node.right).level = level;
+        }
+        let root = self.skew(root);
+        let right = self.node(root).right;
+        if right != NIL {
+            let right = self.skew(right);
+            self.node_mut(root).right = right;
+            let outer = self.node(right).right;
+            if outer != NIL {
+                let outer = self.skew(outer);
+                self.node_mut(right).right = outer;
+            }
+        }
+        let root = self.split(root);
+        let right = self.node(root).right;
+        if right != NIL {
+            let right = self.split(right);
+            self.node_mut(root).right = right;
+        }
+        root
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn depth(forest: &Forest<i64, i64>, at: u32) -> u32 {
+        let node = forest.node(at);
+        if at == NIL { 0 } else { 1 + depth(forest, node.left).max(depth(forest, node.right)) }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_btree_map(steps in prop::collection::vec((0_i64..40, any::<bool>(), 0_usize..3), 1..400)) {
+            let mut forest = Forest::new();
+            let mut roots = [NIL; 3];
+            let mut maps = [const { BTreeMap::new() }; 3];
+            for (n, (key, insert, tree)) in steps.into_iter().enumerate() {
+                if insert {
+                    roots[tree] = forest.insert(roots[tree], key, n as i64);
+                    maps[tree].insert(key, n as i64);
+                } else {
+                    roots[tree] = forest.remove(roots[tree], key);
+                    maps[tree].remove(&key);
+                }
+                for (root, map) in roots.iter().zip(&maps) {
+                    prop_assert_eq!(forest.first(*root), map.keys().next().copied());
+                    prop_assert_eq!(forest.last(*root), map.keys().last().copied());
+                    prop_assert_eq!(forest.get(*root, key), map.get(&key).copied());
+                    prop_assert_eq!(
+                        forest.first_above(*root, key),
+                        map.range(key + 1..).next().map(|(k, v)| (*k, *v))
+                    );
+                }
+                if n % 50 == 49 {
+                    forest.discard(roots[tree]);
+                    roots[tree] = NIL;
+                    maps[tree].clear();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stays_shallow_on_sorted_input_and_uses_nodes_again() {
+        let mut forest = Forest::new();
+        let mut root = NIL;
+        for key in 0..100_000_i64 {
+            root = forest.insert(root, key, key);
+        }
+        assert!(depth(&forest, root) <= 34, "{} levels", depth(&forest, root));
+        for key in 0..99_000 {
+            root = forest.remove(root, key);
+        }
+        assert_eq!(forest.first(root), Some(99_000));
+        let made = forest.made;
+        forest.discard(root);
+        root = NIL;
+        for key in 0..100_000_i64 {
+            root = forest.insert(root, key, key);
+        }
+        assert_eq!(forest.made, made);
+    }
+}

@@ -1,0 +1,190 @@
+//! The tail log: what windows need of each event, in columns, in the order of arrival.
+//!
+//! Tails walk it. A row is never changed but for its flags; whole chunks are dropped once no tail and no correction
+//! can need them, and used again.
+
+use std::collections::VecDeque;
+
+/// Rows in one chunk.
+const ROWS: usize = 4096;
+
+/// What a payment counts as when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It asked and was refused: it never counts as allowed.
+    Asked,
+    /// It asked and was stepped up: it counts as allowed once authenticated.
+    Open,
+    /// It counts as asked and as allowed.
+    Allowed,
+}
+
+/// The contribution came in late; its own time is in the side buffer.
+pub(crate) const LATE: u8 = 1;
+/// What it contributed as asked was taken back or replaced.
+pub(crate) const ASKED_SUPERSEDED: u8 = 2;
+/// What it contributed as allowed was taken back or replaced.
+pub(crate) const ALLOWED_SUPERSEDED: u8 = 4;
+const OPEN: u8 = 8;
+const ALLOWED: u8 = 16;
+
+#[derive(Debug)]
+struct Chunk {
+    at_us: Box<[i64]>,
+    flags: Box<[u8]>,
+    slots: Vec<Box<[u32]>>,
+    masks: Vec<Box<[u64]>>,
+    values: Vec<Box<[i64]>>,
+}
+
+/// The log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    families: usize,
+    columns: usize,
+    chunks: VecDeque<Chunk>,
+    /// Chunks dropped from the front so far.
+    dropped: u64,
+    /// Position after the newest row.
+    end: u64,
+    spare: Vec<Chunk>,
+}
+
+fn column<T: Clone + Default>() -> Box<[T]> {
+    vec![T::default(); ROWS].into_boxed_slice()
+}
+
+impl Log {
+    /// An empty log of rows with a slot and a mask per family, and values.
+    pub(crate) fn new(families: usize, columns: usize) -> Self {
+        Self { families, columns, chunks: VecDeque::new(), dropped: 0, end: 0, spare: Vec::new() }
+    }
+
+    /// Position after the newest row.
+    #[inline]
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether the row is still held.
+    pub(crate) fn holds(&self, row: u64) -> bool {
+        row < self.end && row / ROWS as u64 >= self.dropped
+    }
+
+    /// Appends an empty row and gives its position. Its slots and masks are then set family by family.
+    pub(crate) fn append(&mut self, at_us: i64, standing: Standing, late: bool, values: &[i64]) -> u64 {
+        let row = self.end;
+        let at = (row % ROWS as u64) as usize;
+        if at == 0 {
+            let (families, columns) = (self.families, self.columns);
+            let chunk = self.spare.pop().unwrap_or_else(|| Chunk {
+                at_us: column(),
+                flags: column(),
+                slots: (0..families).map(|_| column()).collect(),
+                masks: (0..families).map(|_| column()).collect(),
+                values: (0..columns).map(|_| column()).collect(),
+            });
+            self.chunks.push_back(chunk);
+        }
+        if let Some(chunk) = self.chunks.back_mut() {
+            chunk.at_us[at] = at_us;
+            chunk.flags[at] = (u8::from(late) * LATE)
+                | match standing {
+                    Standing::Asked => 0,
+                    Standing::Open => OPEN,
+                    Standing::Allowed => ALLOWED,
+                };
+            for (column, value) in chunk.values.iter_mut().zip(values) {
+                column[at] = *value;
+            }
+        }
+        self.end += 1;
+        row
+    }
+
+    /// Sets what the newest row contributes to a family; an empty mask where it contributes nothing.
+    #[inline]
+    pub(crate) fn set_family(&mut self, family: usize, slot: u32, mask: u64) {
+        let at = ((self.end - 1) % ROWS as u64) as usize;
+        if let Some(chunk) = self.chunks.back_mut() {
+            chunk.slots[family][at] = slot;
+            chunk.masks[family][at] = mask;
+        }
+    }
+
+    #[inline]
+    fn place(&self, row: u64) -> (&Chunk, usize) {
+        (&self.chunks[(row / ROWS as u64 - self.dropped) as usize], (row % ROWS as u64) as usize)
+    }
+
+    /// When the row came in.
+    #[inline]
+    pub(crate) fn at_us(&self, row: u64) -> i64 {
+        let (chunk, at) = self.place(row);
+        chunk.at_us[at]
+    }
+
+    /// The row's flags.
+    #[inline]
+    pub(crate) fn flags(&self, row: u64) -> u8 {
+        let (chunk, at) = self.place(row);
+        chunk.flags[at]
+    }
+
+    /// Adds flags to a row.
+    pub(crate) fn flag(&mut self, row: u64, flags: u8) {
+        let chunk = (row / ROWS as u64 - self.dropped) as usize;
+        self.chunks[chunk].flags[(row % ROWS as u64) as usize] |= flags;
+    }
+
+    /// What the row counted as when it was written.
+    pub(crate) fn standing(&self, row: u64) -> Standing {
+        standing(self.flags(row))
+    }
+
+    /// Slot and mask of a family.
+    #[inline]
+    pub(crate) fn family(&self, row: u64, family: usize) -> (u32, u64) {
+        let (chunk, at) = self.place(row);
+        (chunk.slots[family][at], chunk.masks[family][at])
+    }
+
+    /// A value.
+    #[inline]
+    pub(crate) fn value(&self, row: u64, column: usize) -> i64 {
+        let (chunk, at) = self.place(row);
+        chunk.values[column][at]
+    }
+
+    /// Drops the chunks whose rows all came in at or before `edge_us`.
+    pub(crate) fn drop_through(&mut self, edge_us: i64) {
+        while self.chunks.len() > 1 && self.chunks[0].at_us[ROWS - 1] <= edge_us {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.dropped += 1;
+                if self.spare.is_empty() {
+                    self.spare.push(chunk);
+                }
+            }
+        }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.chunks.len() + self.spare.len()) * ROWS * self.row_bytes()
+    }
+
+    /// Bytes of one row.
+    pub(crate) fn row_bytes(&self) -> usize {
+        9 + self.families * 12 + self.columns * 8
+    }
+}
+
+/// What flags say that a row counts as.
+#[inline]
+pub(crate) fn standing(flags: u8) -> Standing {
+    match flags & (OPEN | ALLOWED) {
+        ALLOWED => Standing::Allowed,
+        OPEN => Standing::Open,
+        _ => Standing::Asked,
+    }
+}

@@ -1,0 +1,320 @@
+//! Rolling aggregates, exact to the microsecond and the minor unit, in columnar memory.
+//!
+//! Contributions come in, time moves forward, cells are read. Must never know a rule, a decision, a format or a
+//! clock: whoever calls says what contributes, and what time it is.
+
+mod cell;
+mod chunked;
+mod dictionary;
+mod family;
+mod forest;
+mod keys;
+mod log;
+mod side;
+/// What is to be kept.
+pub mod spec;
+mod tail;
+
+pub use cell::Moments;
+pub use keys::Key;
+pub use log::Standing;
+pub use side::Scope;
+pub use spec::{AMOUNT_COLUMN, CellRef, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+
+use crate::time::{Calendar, Period, TIME_US_MIN};
+use cell::Cell;
+use dictionary::Dictionary;
+use family::{Family, Periods};
+use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
+use side::{Entry, Place, Side};
+use tail::Tail;
+
+/// The number of "no text" in a key.
+pub const NO_TEXT: u32 = dictionary::NO_TEXT;
+
+/// What one event contributes.
+#[derive(Clone, Copy, Debug)]
+pub struct Contribution<'a> {
+    /// Its own time; late if before now.
+    pub time_us: i64,
+    /// What it counts as.
+    pub standing: Standing,
+    /// For each family which of its cells it feeds; also the bits that it feeds only once allowed.
+    pub masks: &'a [u64],
+    /// For each family its key; read only where the mask is not empty.
+    pub keys: &'a [Key],
+    /// Its values.
+    pub values: &'a [i64],
+}
+
+/// Where something that a payment contributes is held: its row, or an entry of the side buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    place: Option<(i64, u64)>,
+    /// The amount that it holds, in minor units.
+    pub amount: i64,
+}
+
+impl Holding {
+    /// What a row contributed when it was written.
+    pub fn of_row(amount: i64) -> Self {
+        Self { place: None, amount }
+    }
+}
+
+/// Bytes held, by part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The dictionary of keys.
+    pub dictionary: usize,
+    /// Keys, records and value trees of all families.
+    pub families: usize,
+    /// The tail log.
+    pub log: usize,
+    /// One row of the tail log.
+    pub log_row: usize,
+    /// The side buffer.
+    pub side: usize,
+}
+
+/// All aggregates.
+#[derive(Debug)]
+pub struct State {
+    now_us: i64,
+    calendar: Calendar,
+    uses_calendar: bool,
+    periods: Periods,
+    dictionary: Dictionary,
+    families: Vec<Family>,
+    log: Log,
+    side: Side,
+    tails: Vec<Tail>,
+    /// The longest that a tail or a correction looks back.
+    retention_us: i64,
+}
+
+impl State {
+    /// An empty state at the beginning of time.
+    pub fn new(spec: &Spec, calendar: Calendar) -> Self {
+        let families: Vec<Family> = spec.families.iter().map(Family::new).collect();
+        let spans: Vec<Span> = spec.families.iter().flat_map(|f| f.cells.iter().map(|c| c.span)).collect();
+        let mut lengths: Vec<i64> = spans
+            .iter()
+            .filter_map(|span| if let Span::Sliding { length_us } = span { Some(*length_us) } else { None })
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let mut tails: Vec<Tail> = lengths
+            .into_iter()
+            .map(|length_us| {
+                Tail::new(length_us, false, &families, |cell| cell.span == Span::Sliding { length_us })
+            })
+            .collect();
+        let settling = Tail::new(spec.horizon_us, true, &families, Cell::settles);
+        if !settling.is_idle() {
+            tails.push(settling);
+        }
+        let longest_us = tails.iter().map(|tail| tail.length_us).max().unwrap_or(0);
+        Self {
+            now_us: TIME_US_MIN - 1,
+            calendar,
+            uses_calendar: spans.iter().any(|span| matches!(span, Span::Day | Span::Month)),
+            periods: Periods { day: Period::EMPTY, month: Period::EMPTY },
+            dictionary: Dictionary::new(),
+            log: Log::new(families.len(), spec.columns),
+            families,
+            side: Side::new(),
+            tails,
+            retention_us: longest_us.max(spec.horizon_us),
+        }
+    }
+
+    /// The latest time that any event had, microseconds since 1970 UTC.
+    pub fn now_us(&self) -> i64 {
+        self.now_us
+    }
+
+    /// Moves every window forward to `time_us`; an earlier time changes nothing.
+    #[inline]
+    pub fn advance(&mut self, time_us: i64) {
+        if time_us <= self.now_us {
+            return;
+        }
+        self.now_us = time_us;
+        for tail in &mut self.tails {
+            tail.advance(time_us, &self.log, &self.side, &mut self.families);
+        }
+        if self.uses_calendar && !self.periods.day.contains(time_us) {
+            self.periods = Periods { day: self.calendar.day(time_us), month: self.calendar.month(time_us) };
+        }
+        let edge_us = time_us - self.retention_us;
+        self.log.drop_through(edge_us);
+        if self.side.len() > 0 {
+            self.side.drop_through(edge_us);
+        }
+    }
+
+    /// The number of a text that is part of a key, never [`NO_TEXT`]. Texts of different tenants have different numbers.
+    #[inline]
+    pub fn text_number(&mut self, tenant: u32, text: &str) -> u32 {
+        self.dictionary.number(tenant, text)
+    }
+
+    /// Texts numbered so far.
+    pub fn texts(&self) -> u32 {
+        self.dictionary.len()
+    }
+
+    /// Entries in the side buffer.
+    pub fn side_entries(&self) -> usize {
+        self.side.len()
+    }
+
+    /// Keys of a family.
+    pub fn keys(&self, family: usize) -> u32 {
+        self.families[family].slots - 1
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            dictionary: self.dictionary.bytes(),
+            families: self.families.iter().map(Family::bytes).sum(),
+            log: self.log.bytes(),
+            log_row: self.log.row_bytes(),
+            side: self.side.bytes(),
+        }
+    }
+
+    /// The slot of a key, if anything was ever filed under it.
+    #[inline]
+    pub fn slot(&self, family: usize, key: &Key) -> Option<u32> {
+        self.families[family].keys.get(key)
+    }
+
+    /// Count, sum and squares of a counting cell; zeros where nothing was filed.
+    #[inline]
+    pub fn moments(&self, at: CellRef, slot: Option<u32>) -> Moments {
+        self.held(at, slot).map_or_else(Moments::default, |(_, cell, record)| cell.moments(record))
+    }
+
+    /// Least and greatest value of an ordered cell, or first and last time.
+    pub fn extremes(&self, at: CellRef, slot: Option<u32>) -> Option<(i64, i64)> {
+        self.held(at, slot).and_then(|(family, cell, record)| cell.extremes(record, &family.values))
+    }
+
+    /// How many distinct values a distinct cell has, with `own` among them if given.
+    pub fn distinct(&self, at: CellRef, slot: Option<u32>, own: Option<i64>) -> i64 {
+        let Some((family, cell, record)) = self.held(at, slot) else {
+            return i64::from(own.is_some());
+        };
+        let new = own.is_some_and(|value| !cell.has(record, &family.values, value));
+        cell.distinct(record) + i64::from(new)
+    }
+
+    /// Whether late or corrected contributions are part of what a cell covers.
+    #[inline]
+    pub fn corrected(&self, at: CellRef, slot: Option<u32>) -> bool {
+        let family = &self.families[at.family];
+        let record = slot.and_then(|slot| family.records.row(slot));
+        record.is_some_and(|record| {
+            family.corrected(record, family.cells[at.cell].span, self.periods, self.now_us)
+        })
+    }
+
+    /// Whether a cell covers a time at or before now.
+    pub fn covers(&self, at: CellRef, time_us: i64) -> bool {
+        self.periods.cover(self.families[at.family].cells[at.cell].span, time_us, self.now_us)
+    }
+
+    #[inline]
+    fn held(&self, at: CellRef, slot: Option<u32>) -> Option<(&Family, &Cell, &[u64])> {
+        let family = &self.families[at.family];
+        let cell = &family.cells[at.cell];
+        Some((family, cell, family.present(slot?, cell.span, self.periods)?))
+    }
+
+    /// Files what an event contributes, and gives the row that it can be corrected by.
+    #[inline]
+    pub fn contribute(&mut self, given: Contribution<'_>) -> u64 {
+        let late = given.time_us < self.now_us;
+        let row = self.log.append(self.now_us, given.standing, late, given.values);
+        for tail in &mut self.tails {
+            tail.appended(row, self.now_us);
+        }
+        for (at, family) in self.families.iter_mut().enumerate() {
+            let mask = given.masks[at];
+            if mask == 0 {
+                self.log.set_family(at, 0, 0);
+                continue;
+            }
+            let slot = family.slot(&given.keys[at]);
+            self.log.set_family(at, slot, mask);
+            if !late {
+                let counted = if given.standing == Standing::Allowed { mask } else { mask & !family.allowed };
+                family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
+            }
+        }
+        row
+    }
+
+    /// What a row that came in on time counted as when it was written, and its amount; `None` once the row is
+    /// dropped, or where what it contributed is no longer held by the row itself.
+    pub fn original(&self, row: u64) -> Option<(Standing, i64)> {
+        let moved = LATE | ASKED_SUPERSEDED | ALLOWED_SUPERSEDED;
+        let held = self.log.holds(row) && self.log.flags(row) & moved == 0;
+        held.then(|| (self.log.standing(row), self.log.value(row, AMOUNT_COLUMN)))
+    }
+
+    /// Lets a row contribute at its own time, with this amount.
+    pub fn put(&mut self, row: u64, time_us: i64, scope: Scope, amount: i64) -> Holding {
+        let entry = Entry { row, amount, scope, negative: false, superseded: false };
+        let place = self.aside(time_us, entry);
+        Holding { place: Some(place), amount }
+    }
+
+    /// Takes back what a holding contributes.
+    pub fn take_back(&mut self, row: u64, time_us: i64, scope: Scope, holding: Holding) {
+        match (holding.place, scope) {
+            (Some(place), _) => self.side.supersede(place),
+            (None, Scope::Asked) => self.log.flag(row, ASKED_SUPERSEDED),
+            (None, Scope::Allowed) => self.log.flag(row, ALLOWED_SUPERSEDED),
+        }
+        let entry = Entry { row, amount: holding.amount, scope, negative: true, superseded: false };
+        self.aside(time_us, entry);
+    }
+
+    fn aside(&mut self, time_us: i64, entry: Entry) -> Place {
+        let log = &self.log;
+        let value =
+            |column| if column == AMOUNT_COLUMN { entry.amount } else { log.value(entry.row, column) };
+        let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
+        for (at, family) in self.families.iter_mut().enumerate() {
+            let (slot, mask) = log.family(entry.row, at);
+            let mask = entry.scope.of(mask, family.allowed);
+            if mask == 0 {
+                continue;
+            }
+            family.turn_period(slot, self.periods);
+            family.note_corrected(slot, time_us);
+            let record = family.records.row_mut(slot);
+            for cell in family.cells.iter().filter(|cell| cell.fed_by(mask)) {
+                if !self.periods.cover(cell.span, time_us, self.now_us) {
+                    continue;
+                }
+                if cell.settles() && time_us <= settled_us {
+                    cell.settle_directly(record, cell.ordered_value(time_us, value));
+                } else {
+                    let sign = if entry.negative { -1 } else { 1 };
+                    cell.apply(record, &mut family.values, sign, time_us, value);
+                }
+            }
+        }
+        for tail in &mut self.tails {
+            if time_us > tail.edge_us() {
+                tail.put_aside(time_us);
+            }
+        }
+        self.side.put(time_us, entry)
+    }
+}

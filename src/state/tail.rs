@@ -1,0 +1,164 @@
+//! A tail: walks a fixed time behind now over the log and the side buffer, and takes out what it passes.
+
+use super::cell::Cell;
+use super::family::Family;
+use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log, Standing, standing};
+use super::side::{Entry, Scope, Side};
+use super::spec::AMOUNT_COLUMN;
+
+/// One tail.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) length_us: i64,
+    /// Its cells, by family.
+    families: Vec<(usize, Vec<Cell>)>,
+    /// Whether it moves values to the settled extremes of `forever` cells instead of taking them out.
+    settles: bool,
+    /// The next row that it has to pass.
+    row: u64,
+    /// When it has to pass that row, or `i64::MAX` at the log's end.
+    row_due_us: i64,
+    /// When it has to pass the next side entry, or `i64::MAX`.
+    side_due_us: i64,
+    /// It has passed every own time up to here.
+    edge_us: i64,
+}
+
+impl Tail {
+    /// A tail of this length over the cells that `choose` picks.
+    pub(crate) fn new(
+        length_us: i64,
+        settles: bool,
+        families: &[Family],
+        choose: impl Fn(&Cell) -> bool,
+    ) -> Self {
+        let pick = |family: &Family| family.cells.iter().copied().filter(|cell| choose(cell)).collect();
+        let families: Vec<(usize, Vec<Cell>)> = families.iter().map(pick).enumerate().collect();
+        Self {
+            length_us,
+            families: families.into_iter().filter(|(_, cells)| !cells.is_empty()).collect(),
+            settles,
+            row: 0,
+            row_due_us: i64::MAX,
+            side_due_us: i64::MAX,
+            edge_us: i64::MIN,
+        }
+    }
+
+    /// Whether it has no cells.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.families.is_empty()
+    }
+
+    /// Whether it settles values instead of taking them out.
+    pub(crate) fn settles(&self) -> bool {
+        self.settles
+    }
+
+    /// Every own time up to here is passed.
+    pub(crate) fn edge_us(&self) -> i64 {
+        self.edge_us
+    }
+
+    /// A row was appended to the log.
+    #[inline]
+    pub(crate) fn appended(&mut self, row: u64, at_us: i64) {
+        if self.row == row {
+            self.row_due_us = at_us.saturating_add(self.length_us);
+        }
+    }
+
+    /// An entry was put into the side buffer.
+    pub(crate) fn put_aside(&mut self, time_us: i64) {
+        self.side_due_us = self.side_due_us.min(time_us.saturating_add(self.length_us));
+    }
+
+    /// Passes all that is due at `now_us`.
+    #[inline]
+    pub(crate) fn advance(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
+        while self.row_due_us <= now_us {
+            self.pass_row(log, families);
+            self.row += 1;
+            let more = self.row < log.end();
+            self.row_due_us =
+                if more { log.at_us(self.row).saturating_add(self.length_us) } else { i64::MAX };
+        }
+        if self.side_due_us <= now_us {
+            self.pass_side(now_us, log, side, families);
+        }
+        self.edge_us = now_us - self.length_us;
+    }
+
+    #[inline]
+    fn pass_row(&self, log: &Log, families: &mut [Family]) {
+        let flags = log.flags(self.row);
+        if flags & LATE != 0 {
+            return;
+        }
+        let allowed = standing(flags) == Standing::Allowed;
+        for (at, cells) in &self.families {
+            let (slot, mask) = log.family(self.row, *at);
+            let family = &mut families[*at];
+            let mask = if allowed { mask } else { mask & !family.allowed };
+            if mask == 0 {
+                continue;
+            }
+            let record = family.records.row_mut(slot);
+            let time_us = self.row_due_us - self.length_us;
+            let value = |column| log.value(self.row, column);
+            for cell in cells.iter().filter(|cell| cell.fed_by(mask)) {
+                if self.settles {
+                    let of_allowed = family.allowed >> cell.bit & 1 == 1;
+                    let superseded = if of_allowed { ALLOWED_SUPERSEDED } else { ASKED_SUPERSEDED };
+                    let held = cell.ordered_value(time_us, value);
+                    cell.settle(record, &mut family.values, held, flags & superseded == 0);
+                } else {
+                    cell.apply(record, &mut family.values, -1, time_us, value);
+                }
+            }
+        }
+    }
+
+    fn pass_side(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
+        let mut place = (self.edge_us, u64::MAX);
+        self.side_due_us = i64::MAX;
+        while let Some((next, entry)) = side.next(place) {
+            if next.0 > now_us - self.length_us {
+                self.side_due_us = next.0 + self.length_us;
+                return;
+            }
+            place = next;
+            self.pass_entry(next.0, &entry, log, families);
+        }
+    }
+
+    fn pass_entry(&self, time_us: i64, entry: &Entry, log: &Log, families: &mut [Family]) {
+        let value =
+            |column| if column == AMOUNT_COLUMN { entry.amount } else { log.value(entry.row, column) };
+        for (at, cells) in &self.families {
+            let (slot, mask) = log.family(entry.row, *at);
+            let family = &mut families[*at];
+            let mask = entry.scope.of(mask, family.allowed);
+            for cell in cells.iter().filter(|cell| cell.fed_by(mask)) {
+                let record = family.records.row_mut(slot);
+                if self.settles && !entry.negative {
+                    let held = cell.ordered_value(time_us, value);
+                    cell.settle(record, &mut family.values, held, !entry.superseded);
+                } else {
+                    let sign = if entry.negative { 1 } else { -1 };
+                    cell.apply(record, &mut family.values, sign, time_us, value);
+                }
+            }
+        }
+    }
+}
+
+impl Scope {
+    /// The bits of a mask that belong to it, given the bits that count only allowed payments.
+    pub(crate) fn of(self, mask: u64, allowed: u64) -> u64 {
+        match self {
+            Self::Asked => mask & !allowed,
+            Self::Allowed => mask & allowed,
+        }
+    }
+}
