@@ -185,6 +185,11 @@ impl Engine {
         &self.rules
     }
 
+    /// Every feature at the transaction decided last; meaningful for those that a rule reads, or when all are recorded.
+    pub fn readings(&self) -> &[Reading] {
+        &self.readings
+    }
+
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {
