@@ -6,6 +6,8 @@
 pub mod decision;
 /// What comes in: events of every kind, validated.
 pub mod event;
+/// Ways in and out: files, streams, formats.
+pub mod io;
 /// Exact money.
 pub mod money;
 /// Rule files, checked and compiled.
