@@ -6,6 +6,8 @@
 pub mod decision;
 /// What comes in: events of every kind, validated.
 pub mod event;
+/// A seeded source of events.
+pub mod generate;
 /// Exact money.
 pub mod money;
 /// Rule files, checked and compiled.
