@@ -517,9 +517,15 @@ impl Draft {
 
     /// Forgets everything and starts an event of this kind at this time.
     pub fn begin(&mut self, kind: Kind, time_us: i64) -> Result<(), EventError> {
+        self.clear();
+        self.stamp(kind, time_us)
+    }
+
+    /// Forgets everything. For a way in that meets the kind and the time after other fields; see [`Draft::stamp`].
+    pub fn clear(&mut self) {
         let event = &mut self.0;
-        event.kind = kind;
-        event.time_us = timed("time_us", time_us)?;
+        event.kind = Kind::Clock;
+        event.time_us = 0;
         event.received_us = None;
         event.amount = None;
         event.latitude_longitude = None;
@@ -530,6 +536,12 @@ impl Draft {
         event.texts = [Span::default(); TEXT_FIELDS];
         event.extras.fill(Extra::Null);
         event.undeclared = 0;
+    }
+
+    /// Sets kind and time, and keeps what was set before.
+    pub fn stamp(&mut self, kind: Kind, time_us: i64) -> Result<(), EventError> {
+        self.0.kind = kind;
+        self.0.time_us = timed("time_us", time_us)?;
         Ok(())
     }
 
@@ -607,7 +619,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Checks that the event is whole and gives it. It stays valid until the next [`Draft::begin`].
+    /// Checks that the event is whole and gives it. It stays valid until the next [`Draft::begin`] or [`Draft::clear`].
     pub fn seal(&mut self) -> Result<&Event, EventError> {
         let event = &mut self.0;
         let kind = event.kind;

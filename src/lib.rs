@@ -1,18 +1,30 @@
 //! weir: exact rolling aggregates, rule files, and a decision for every payment.
 //!
-//! The map, in reading order:
+//! One deterministic engine, fed by a log; everything else is a way in or a way out of it. The map, in reading order:
+
+/// What comes in: events of every kind, validated.
+pub mod event;
 
 /// What goes out: decisions.
 pub mod decision;
-/// `step`: rules and state together.
-pub mod engine;
-/// What comes in: events of every kind, validated.
-pub mod event;
+
 /// Exact money.
 pub mod money;
-/// Rule files, checked and compiled.
-pub mod rules;
-/// Rolling aggregates in columnar memory.
-pub mod state;
+
 /// Microseconds and calendars.
 pub mod time;
+
+/// Rule files: checked and compiled. Knows no state.
+pub mod rules;
+
+/// Rolling aggregates in columnar memory. Knows no rules.
+pub mod state;
+
+/// `step`: an event in, a decision out. Puts rules and state together; no IO, no clock, no randomness.
+pub mod engine;
+
+/// Ways in and out: files, streams, formats.
+pub mod io;
+
+/// A seeded source of events: a payment stream with labelled frauds.
+pub mod generate;

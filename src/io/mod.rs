@@ -1,0 +1,53 @@
+//! Ways in and out: files and streams of events, and of what was decided about them.
+//!
+//! Promises that every line is either a valid event or a bad line with its number and reason, in bounded memory
+//! and without a panic, whatever the bytes. Must never know what a rule or a window does.
+
+/// The cells of a row, and what their texts say.
+mod cells;
+/// CSV rows in bounded memory.
+mod csv;
+/// Decisions and refusals, one JSON line each.
+pub mod decision;
+/// What can be wrong with input.
+mod error;
+/// Files, standard streams and gzip.
+mod file;
+/// A mapping put onto one file: from rows to events.
+mod layout;
+/// Lines in bounded memory.
+mod lines;
+/// Which column is which event field, as a mapping file says.
+mod mapping;
+/// Names looked up, and near ones.
+mod names;
+/// Events from JSON lines.
+mod ndjson;
+/// The JSON values of an event that hold others.
+mod nested;
+/// Exact numbers from text.
+mod number;
+/// One front for all ways in.
+mod reader;
+/// One JSON value of any type.
+mod scalar;
+/// The tables of a mapping file.
+mod section;
+/// Events to JSON lines.
+mod writer;
+
+pub use decision::DecisionWriter;
+pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
+pub use file::{Output, create};
+pub use mapping::Mapping;
+pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
+pub use writer::write_event;
+
+/// Longest line or row, in bytes without its end; a longer one is bad and is skipped without being kept.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Most extra fields in one event; more is bad input.
+pub const EXTRAS_MAX: usize = 256;
+
+/// Most columns of a CSV.
+pub const COLUMNS_MAX: usize = 4096;

@@ -1,0 +1,242 @@
+//! Events from JSON lines, straight into a draft.
+//!
+//! Promises that a whole number never passes through a float, that no key is ignored or taken twice, and that a
+//! line without escapes costs no allocation.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::error::Reason;
+use super::names::{currency_of, did_you_mean, kind_of, shown};
+use super::nested::{Extras, Scratch, Words};
+use super::scalar::{Scalar, Take, stop};
+use crate::event::{Draft, EventError, Form, Kind, Schema, TextField};
+use crate::money::Currency;
+
+/// A key of an event in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Kind,
+    Time,
+    Received,
+    Amount,
+    Currency,
+    Text(TextField),
+    SameOwner,
+    Latitude,
+    Longitude,
+    Level,
+    Expires,
+    Extra,
+}
+
+const OTHER_KEYS: [(&str, Key); 11] = [
+    ("kind", Key::Kind),
+    ("time_us", Key::Time),
+    ("received_us", Key::Received),
+    ("amount_minor", Key::Amount),
+    ("currency", Key::Currency),
+    ("same_owner", Key::SameOwner),
+    ("latitude", Key::Latitude),
+    ("longitude", Key::Longitude),
+    ("level", Key::Level),
+    ("expires_us", Key::Expires),
+    ("extra", Key::Extra),
+];
+
+/// Every key with its bit in the set of those seen.
+fn keys() -> impl Iterator<Item = (&'static str, (Key, u64))> {
+    let texts = TextField::ALL.iter().map(|&field| (field.name(), Key::Text(field)));
+    OTHER_KEYS.into_iter().chain(texts).enumerate().map(|(bit, (name, key))| (name, (key, 1 << bit)))
+}
+
+/// Reads lines into drafts; its buffers are used again for the next line.
+pub(super) struct Parser {
+    keys: HashMap<&'static str, (Key, u64), FixedState>,
+    scratch: Scratch,
+}
+
+impl Parser {
+    pub(super) fn new() -> Self {
+        Self { keys: keys().collect(), scratch: Scratch::default() }
+    }
+
+    /// Sets all that the line says; whether it is a whole event, [`Draft::seal`] tells.
+    pub(super) fn parse(&mut self, line: &[u8], schema: &Schema, draft: &mut Draft) -> Result<(), Reason> {
+        let text = std::str::from_utf8(line).map_err(|e| Reason::NotUtf8 { at: e.valid_up_to() + 1 })?;
+        draft.clear();
+        self.scratch.reason.replace(None);
+        let mut json = serde_json::Deserializer::from_str(text);
+        let visitor = LineVisitor { keys: &self.keys, scratch: &mut self.scratch, schema, draft };
+        let parsed = json.deserialize_any(visitor).and_then(|()| json.end());
+        match (self.scratch.reason.take(), parsed) {
+            (Some(reason), _) => Err(reason),
+            (None, Err(error)) => Err(json_reason(&error)),
+            (None, Ok(())) => Ok(()),
+        }
+    }
+}
+
+fn json_reason(error: &serde_json::Error) -> Reason {
+    let message = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = message.strip_suffix(&position).unwrap_or(&message);
+    Reason::Json { message: shown(message), at: error.column() }
+}
+
+struct LineVisitor<'a> {
+    keys: &'a HashMap<&'static str, (Key, u64), FixedState>,
+    scratch: &'a mut Scratch,
+    schema: &'a Schema,
+    draft: &'a mut Draft,
+}
+
+impl LineVisitor<'_> {
+    fn key(&self, name: &str) -> Result<(Key, u64), Reason> {
+        self.keys.get(name).copied().ok_or_else(|| {
+            let hint = if self.schema.find(name).is_some() {
+                "; it is an extra field: put it inside `extra`".to_owned()
+            } else {
+                did_you_mean(name, keys().map(|(name, _)| name))
+            };
+            Reason::UnknownKey { key: shown(name), hint }
+        })
+    }
+}
+
+/// The parts that come in pairs, or are needed.
+#[derive(Default)]
+struct Parts {
+    kind: Option<Kind>,
+    time_us: Option<i64>,
+    amount: Option<i64>,
+    currency: Option<Currency>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+impl<'de> Visitor<'de> for LineVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut parts = Parts::default();
+        let mut seen: u64 = 0;
+        loop {
+            let find = |name: Scalar<'_>| match name {
+                Scalar::Text(name) => {
+                    let (key, bit) = self.key(name)?;
+                    if seen & bit != 0 {
+                        return Err(Reason::Twice { key: name.to_owned() });
+                    }
+                    seen |= bit;
+                    Ok(key)
+                }
+                other => Err(other.wrong("key", "a text")),
+            };
+            let Some(key) = map.next_key_seed(Take { reason: &self.scratch.reason, take: find })? else {
+                break;
+            };
+            let (draft, reason) = (&mut *self.draft, &self.scratch.reason);
+            match key {
+                Key::Extra => {
+                    let (scratch, schema) = (&mut *self.scratch, self.schema);
+                    map.next_value_seed(Extras { scratch, schema, draft })?;
+                }
+                Key::Text(field) if field.form() == Form::Words => {
+                    map.next_value_seed(Words { reason, words: &mut self.scratch.words, field, draft })?;
+                }
+                Key::Text(field) => {
+                    let take = |value: Scalar<'_>| match value {
+                        Scalar::Null => Ok(()),
+                        Scalar::Text(text) => Ok(draft.text(field, text)?),
+                        other => Err(other.wrong(field.name(), "a text")),
+                    };
+                    map.next_value_seed(Take { reason, take })?;
+                }
+                _ => {
+                    let take = |value: Scalar<'_>| plain(key, value, &mut parts, draft);
+                    map.next_value_seed(Take { reason, take })?;
+                }
+            }
+        }
+        parts.join(self.draft).map_err(|reason| stop(&self.scratch.reason, reason))
+    }
+}
+
+fn plain(key: Key, value: Scalar<'_>, parts: &mut Parts, draft: &mut Draft) -> Result<(), Reason> {
+    match key {
+        Key::Kind => parts.kind = kind(value)?,
+        Key::Time => parts.time_us = value.whole("time_us")?,
+        Key::Received => {
+            if let Some(received_us) = value.whole("received_us")? {
+                draft.received_us(received_us)?;
+            }
+        }
+        Key::Amount => parts.amount = value.whole("amount_minor")?,
+        Key::Currency => parts.currency = currency(value)?,
+        Key::SameOwner => {
+            if let Some(same) = value.boolean("same_owner")? {
+                draft.same_owner(same);
+            }
+        }
+        Key::Latitude => parts.latitude = value.decimal("latitude")?,
+        Key::Longitude => parts.longitude = value.decimal("longitude")?,
+        Key::Level => {
+            if let Some(level) = value.whole("level")? {
+                draft.level(level);
+            }
+        }
+        Key::Expires => {
+            if let Some(expires_us) = value.whole("expires_us")? {
+                draft.expires_us(expires_us)?;
+            }
+        }
+        // Read by seeds of their own.
+        Key::Text(_) | Key::Extra => {}
+    }
+    Ok(())
+}
+
+impl Parts {
+    fn join(self, draft: &mut Draft) -> Result<(), Reason> {
+        let kind = self.kind.ok_or(Reason::Missing { key: "kind" })?;
+        draft.stamp(kind, self.time_us.ok_or(Reason::Missing { key: "time_us" })?)?;
+        match (self.amount, self.currency) {
+            (Some(minor), Some(currency)) => draft.amount(minor, currency).map_err(|e| match e {
+                EventError::Money(source) => Reason::Money { key: "amount_minor".to_owned(), source },
+                other => other.into(),
+            })?,
+            (Some(_), None) => return Err(Reason::Apart { there: "amount_minor", missing: "currency" }),
+            (None, Some(_)) => return Err(Reason::Apart { there: "currency", missing: "amount_minor" }),
+            (None, None) => {}
+        }
+        match (self.latitude, self.longitude) {
+            (Some(latitude), Some(longitude)) => draft.location(latitude, longitude)?,
+            (Some(_), None) => return Err(Reason::Apart { there: "latitude", missing: "longitude" }),
+            (None, Some(_)) => return Err(Reason::Apart { there: "longitude", missing: "latitude" }),
+            (None, None) => {}
+        }
+        Ok(())
+    }
+}
+
+fn kind(value: Scalar<'_>) -> Result<Option<Kind>, Reason> {
+    match value {
+        Scalar::Null => Ok(None),
+        Scalar::Text(word) => kind_of(word).map(Some),
+        other => Err(other.wrong("kind", "a text")),
+    }
+}
+
+fn currency(value: Scalar<'_>) -> Result<Option<Currency>, Reason> {
+    match value {
+        Scalar::Null => Ok(None),
+        Scalar::Text(code) => currency_of("currency", code).map(Some),
+        other => Err(other.wrong("currency", "a text")),
+    }
+}

@@ -1,0 +1,151 @@
+//! The two JSON values of an event that hold others: lists of words, and the extra fields.
+
+use std::cell::RefCell;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::EXTRAS_MAX;
+use super::error::Reason;
+use super::names::shown;
+use super::scalar::{Scalar, Take, stop};
+use crate::event::{Draft, ExtraType, ExtraValue, Schema, TextField};
+
+/// Buffers used again for every line.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// Why parsing stopped, where the JSON itself is right.
+    pub(super) reason: RefCell<Option<Reason>>,
+    pub(super) words: String,
+    name: String,
+    names_seen: Vec<u64>,
+}
+
+/// A list of words.
+pub(super) struct Words<'a> {
+    pub(super) reason: &'a RefCell<Option<Reason>>,
+    pub(super) words: &'a mut String,
+    pub(super) field: TextField,
+    pub(super) draft: &'a mut Draft,
+}
+
+const WORDS_EXPECTED: &str = "a list of words of a-z, 0-9 and _";
+
+impl<'de> DeserializeSeed<'de> for Words<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Words<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` as {WORDS_EXPECTED}", self.field.name())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Self { reason, words, field, draft } = self;
+        words.clear();
+        loop {
+            let take = |value: Scalar<'_>| match value {
+                // A comma inside would make two words of one; an empty word would vanish.
+                Scalar::Text(word) if !word.is_empty() && !word.contains(',') => {
+                    if !words.is_empty() {
+                        words.push(',');
+                    }
+                    words.push_str(word);
+                    Ok(())
+                }
+                other => Err(other.wrong(field.name(), WORDS_EXPECTED)),
+            };
+            if list.next_element_seed(Take { reason, take })?.is_none() {
+                break;
+            }
+        }
+        if words.is_empty() {
+            return Ok(());
+        }
+        draft.text(field, words).map_err(|e| stop(reason, e.into()))
+    }
+}
+
+/// The object of extra fields.
+pub(super) struct Extras<'a> {
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) schema: &'a Schema,
+    pub(super) draft: &'a mut Draft,
+}
+
+impl<'de> DeserializeSeed<'de> for Extras<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Extras<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("`extra` as a JSON object")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { scratch: Scratch { reason, name, names_seen, .. }, schema, draft } = self;
+        names_seen.clear();
+        loop {
+            let find = |found: Scalar<'_>| match found {
+                Scalar::Text(found) => {
+                    name.clear();
+                    name.push_str(found);
+                    let hash = FixedState::with_seed(0).hash_one(found);
+                    if names_seen.contains(&hash) {
+                        return Err(Reason::Twice { key: format!("extra.{}", shown(found)) });
+                    }
+                    if names_seen.len() == EXTRAS_MAX {
+                        return Err(Reason::TooManyExtras);
+                    }
+                    names_seen.push(hash);
+                    Ok(())
+                }
+                other => Err(other.wrong("extra", "an object")),
+            };
+            if map.next_key_seed(Take { reason, take: find })?.is_none() {
+                return Ok(());
+            }
+            let take = |value: Scalar<'_>| extra(name, value, schema, draft);
+            map.next_value_seed(Take { reason, take })?;
+        }
+    }
+}
+
+fn extra(name: &str, value: Scalar<'_>, schema: &Schema, draft: &mut Draft) -> Result<(), Reason> {
+    let value = match value {
+        Scalar::Null => return Ok(()),
+        Scalar::Text(text) => ExtraValue::Text(text),
+        Scalar::Boolean(value) => ExtraValue::Boolean(value),
+        Scalar::Whole(value) => ExtraValue::Whole(value),
+        Scalar::Decimal(value) => ExtraValue::Decimal(value),
+        Scalar::Large(value) if matches!(schema.find(name), Some((_, ExtraType::Decimal))) => {
+            ExtraValue::Decimal(value as f64)
+        }
+        other => {
+            let expected = "a text, a number (whole ones of at most 63 bits), true, false or null";
+            return Err(other.wrong(&format!("extra.{}", shown(name)), expected));
+        }
+    };
+    Ok(draft.extra(name, value)?)
+}
