@@ -28,3 +28,6 @@ pub mod io;
 
 /// A seeded source of events: a payment stream with labelled frauds.
 pub mod generate;
+
+/// Cases beside rule packs: short streams with what must be answered.
+pub mod cases;

@@ -1,5 +1,10 @@
 //! The windows are exact: the engine and its slow twin agree on every value and every answer, on hostile streams.
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a test fails loudly, and documents nothing")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, and documents nothing"
+)]
 
 #[path = "support/twin.rs"]
 mod twin;
@@ -90,14 +95,8 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
         (vec![account], vec![account]),
         (vec![KeyField::Text(TextField::Payee)], vec![account]),
         (vec![KeyField::Extra(1)], vec![KeyField::Extra(1)]),
-        (
-            vec![account, KeyField::Text(TextField::Device)],
-            vec![account, KeyField::Text(TextField::Device)],
-        ),
-        (
-            vec![account, KeyField::Text(TextField::Payee)],
-            vec![KeyField::Text(TextField::Payee), account],
-        ),
+        (vec![account, KeyField::Text(TextField::Device)], vec![account, KeyField::Text(TextField::Device)]),
+        (vec![account, KeyField::Text(TextField::Payee)], vec![KeyField::Text(TextField::Payee), account]),
     ]);
     let from = prop::sample::select(vec![
         Kinds::PAYMENTS,
@@ -175,7 +174,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(AMOUNT_MINOR_MAX + 1),
         Just(i64::MIN)
     ]);
-    let fields = (0..4_usize, 0..4_usize, 0..3_usize, 0..8_usize, 0..3_usize, balance, prop::bool::weighted(0.1));
+    let fields =
+        (0..4_usize, 0..4_usize, 0..3_usize, 0..8_usize, 0..3_usize, balance, prop::bool::weighted(0.1));
     let step = (kind, ahead, amount, fields, 0..12_usize, prop::bool::weighted(0.7), 0..20_u8).prop_map(
         |(kind, ahead_us, amount, fields, about, succeeded, again)| {
             let (account, payee, device, channel, email, balance, tenant) = fields;
@@ -226,7 +226,11 @@ fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
         optional(TextField::Account, &["a", "b", "an-account-with-a-long-name"], step.account);
         optional(TextField::Payee, &["a", "b", "an-account-with-a-long-name"], step.payee);
         optional(TextField::Device, &["d", "e"], step.device);
-        optional(TextField::Channel, &["web", "web", "mobile", "mobile", "mobile", "stop", "ask"], step.channel);
+        optional(
+            TextField::Channel,
+            &["web", "web", "mobile", "mobile", "mobile", "stop", "ask"],
+            step.channel,
+        );
         match step.kind {
             Kind::Transaction | Kind::Observed => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Reversal if step.succeeded => draft.amount(step.amount, Currency::VND).unwrap(),

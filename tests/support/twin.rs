@@ -183,7 +183,9 @@ impl Twin {
         let mut waiting = Reports::default();
         let reports = match target {
             Some(at) if !self.past[at].payment() => return Some("not_a_payment"),
-            Some(at) if self.past[at].event.time_us() <= now_us - self.rules.horizon_us => return Some("too_old"),
+            Some(at) if self.past[at].event.time_us() <= now_us - self.rules.horizon_us => {
+                return Some("too_old");
+            }
             Some(at) => &mut self.past[at].reports,
             None => {
                 let held = self.waiting.get(&(tenant(event), of.to_owned()));
@@ -214,9 +216,8 @@ impl Twin {
     }
 
     fn outcome(&self, facts: &Facts<'_>) -> Outcome {
-        let fired = |rule: &&weir::rules::Rule| {
-            rule.when.holds(facts).unwrap_or(rule.on_unknown == OnUnknown::Fires)
-        };
+        let fired =
+            |rule: &&weir::rules::Rule| rule.when.holds(facts).unwrap_or(rule.on_unknown == OnUnknown::Fires);
         let asked = self.rules.rules.iter().filter(fired).map(|rule| match rule.then {
             Some(Action::Outcome(outcome)) => outcome,
             _ => Outcome::Allow,

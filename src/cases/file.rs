@@ -1,0 +1,188 @@
+//! The file of cases: defaults, then one table per case.
+
+use thiserror::Error;
+use toml::{Table, Value};
+
+use super::events::EventMaker;
+use crate::decision::Outcome;
+use crate::event::Event;
+use crate::rules::RuleSet;
+
+/// One case.
+#[derive(Debug)]
+pub struct Case {
+    /// What it shows, in words.
+    pub name: String,
+    /// The rule that it is about.
+    pub rule: Option<String>,
+    /// Its events in order, each with what is expected of it.
+    pub given: Vec<Given>,
+}
+
+/// One event of a case.
+#[derive(Debug)]
+pub struct Given {
+    /// Its number in the case, from 1.
+    pub number: usize,
+    /// The event.
+    pub event: Event,
+    /// What must be answered.
+    pub expect: Option<Expectation>,
+}
+
+/// What must be answered to an event; what is absent may be anything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expectation {
+    /// The outcome.
+    pub outcome: Option<Outcome>,
+    /// Whether a person should look.
+    pub alert: Option<bool>,
+    /// The score.
+    pub score: Option<i64>,
+    /// The requirement, as sets of methods in any order.
+    pub auth: Option<Vec<Vec<String>>>,
+    /// Rules that must have fired.
+    pub fired: Vec<String>,
+    /// Rules that must not have.
+    pub silent: Vec<String>,
+    /// Exactly the rules that fired.
+    pub only: Option<Vec<String>>,
+    /// Values of features: money in minor units, durations in microseconds or as text such as `2h`.
+    pub features: Vec<(String, Value)>,
+    /// The code of a refusal.
+    pub refused: Option<String>,
+}
+
+/// What is wrong with a file of cases.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CasesError {
+    /// Not TOML.
+    #[error("{0}")]
+    Toml(String),
+    /// Something in one place.
+    #[error("{place}: {reason}")]
+    At {
+        /// The case, and the event in it.
+        place: String,
+        /// What is wrong there and what to write.
+        reason: String,
+    },
+}
+
+pub(super) fn wrong(place: &str, reason: impl Into<String>) -> CasesError {
+    CasesError::At { place: place.to_owned(), reason: reason.into() }
+}
+
+/// Reads the cases of a rule set.
+pub fn parse(text: &str, rules: &RuleSet) -> Result<Vec<Case>, CasesError> {
+    let file: Table = text.parse().map_err(|error: toml::de::Error| CasesError::Toml(error.to_string()))?;
+    only(&file, "the file", &["defaults", "case"])?;
+    let empty = Table::new();
+    let defaults = match file.get("defaults") {
+        None => &empty,
+        Some(value) => table(value, "[defaults]")?,
+    };
+    let cases = file.get("case").map_or(Ok(&[][..]), |value| array(value, "`case`"))?;
+    let mut read = Vec::new();
+    for (at, value) in cases.iter().enumerate() {
+        let case = table(value, &format!("case {}", at + 1))?;
+        read.push(parse_case(at, case, defaults, rules)?);
+    }
+    Ok(read)
+}
+
+fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Result<Case, CasesError> {
+    let name =
+        case.get("name").and_then(Value::as_str).map_or_else(|| format!("case {}", at + 1), str::to_owned);
+    let place = format!("case `{name}`");
+    only(case, &place, &["name", "rule", "events"])?;
+    let rule = case.get("rule").map(|value| text(value, &place, "rule")).transpose()?;
+    if let Some(rule) = &rule {
+        known_rule(rule, rules, &place)?;
+    }
+    let mut maker = EventMaker::new(rules, defaults);
+    let events = case.get("events").ok_or_else(|| wrong(&place, "`events` is missing"))?;
+    for (at, value) in array(events, &place)?.iter().enumerate() {
+        let place = format!("{place}, event {}", at + 1);
+        let event = table(value, &place)?;
+        let expect = event.get("expect").map(|value| expectation(value, &place, rules)).transpose()?;
+        maker.add(at + 1, event, expect, &place)?;
+    }
+    Ok(Case { name, rule, given: maker.given })
+}
+
+fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectation, CasesError> {
+    let table = table(value, place)?;
+    let mut expect = Expectation::default();
+    for (key, value) in table {
+        match key.as_str() {
+            "outcome" => {
+                let word = text(value, place, key)?;
+                let outcome = Outcome::from_name(&word).ok_or_else(|| {
+                    wrong(place, format!("`{word}` is no outcome: allow, step_up or block"))
+                })?;
+                expect.outcome = Some(outcome);
+            }
+            "alert" => {
+                let alert = value.as_bool().ok_or_else(|| wrong(place, "`alert` is true or false"))?;
+                expect.alert = Some(alert);
+            }
+            "score" => {
+                let score = value.as_integer().ok_or_else(|| wrong(place, "`score` is a whole number"))?;
+                expect.score = Some(score);
+            }
+            "auth" => {
+                let sets = array(value, place)?.iter().map(|set| texts(set, place, key));
+                expect.auth = Some(sets.collect::<Result<_, _>>()?);
+            }
+            "fired" => expect.fired = rule_ids(value, place, key, rules)?,
+            "silent" => expect.silent = rule_ids(value, place, key, rules)?,
+            "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
+            "refused" => expect.refused = Some(text(value, place, key)?),
+            "features" => {
+                for (name, value) in self::table(value, place)? {
+                    if !rules.features.iter().any(|feature| feature.name == *name) {
+                        return Err(wrong(place, format!("there is no feature `{name}`")));
+                    }
+                    expect.features.push((name.clone(), value.clone()));
+                }
+            }
+            _ => return Err(wrong(place, format!("`{key}` can't be expected"))),
+        }
+    }
+    Ok(expect)
+}
+
+fn rule_ids(value: &Value, place: &str, key: &str, rules: &RuleSet) -> Result<Vec<String>, CasesError> {
+    let ids = texts(value, place, key)?;
+    ids.iter().try_for_each(|id| known_rule(id, rules, place))?;
+    Ok(ids)
+}
+
+fn known_rule(id: &str, rules: &RuleSet, place: &str) -> Result<(), CasesError> {
+    let known = rules.rules.iter().any(|rule| rule.id == id);
+    if known { Ok(()) } else { Err(wrong(place, format!("there is no rule `{id}`"))) }
+}
+
+fn only(table: &Table, place: &str, keys: &[&str]) -> Result<(), CasesError> {
+    match table.keys().find(|key| !keys.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(wrong(place, format!("unknown key `{key}`; known are {}", keys.join(", ")))),
+    }
+}
+
+fn table<'a>(value: &'a Value, place: &str) -> Result<&'a Table, CasesError> {
+    value.as_table().ok_or_else(|| wrong(place, "a table is expected"))
+}
+
+fn array<'a>(value: &'a Value, place: &str) -> Result<&'a [Value], CasesError> {
+    value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(place, "a list is expected"))
+}
+
+pub(super) fn text(value: &Value, place: &str, key: &str) -> Result<String, CasesError> {
+    value.as_str().map(str::to_owned).ok_or_else(|| wrong(place, format!("`{key}` is a text")))
+}
+
+pub(super) fn texts(value: &Value, place: &str, key: &str) -> Result<Vec<String>, CasesError> {
+    array(value, place)?.iter().map(|value| text(value, place, key)).collect()
+}

@@ -1,0 +1,169 @@
+//! Running cases, and saying in words what was otherwise than expected.
+
+use toml::Value as Toml;
+
+use super::file::{Case, Expectation};
+use crate::decision::{Decision, Value};
+use crate::engine::{Answer, Engine, Limits, Recording};
+use crate::rules::RuleSet;
+use crate::time::parse_duration;
+
+/// How a case went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseReport {
+    /// The case's name.
+    pub name: String,
+    /// What was otherwise than expected; empty where the case holds.
+    pub failures: Vec<String>,
+    /// Whether the rule that it is about fired where something was expected.
+    fired: bool,
+    /// Whether it stayed silent where something was expected.
+    silent: bool,
+}
+
+/// A rule's cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// The rule's id.
+    pub rule: String,
+    /// Whether a case about it fires it.
+    pub fires: bool,
+    /// Whether a case about it keeps it silent.
+    pub silent: bool,
+}
+
+/// Runs one case on an engine of its own.
+pub fn run(rules: &RuleSet, case: &Case) -> CaseReport {
+    let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
+    let about = case.rule.as_ref().and_then(|id| rules.rules.iter().position(|rule| rule.id == *id));
+    let mut report =
+        CaseReport { name: case.name.clone(), failures: Vec::new(), fired: false, silent: false };
+    for given in &case.given {
+        let answer = engine.step(&given.event);
+        let Some(expect) = &given.expect else { continue };
+        if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (about, answer) {
+            let fired = decision.fired.contains(&(rule as u16));
+            report.fired |= fired;
+            report.silent |= !fired;
+        }
+        let mut failures = compare(rules, expect, answer);
+        for failure in &mut failures {
+            failure.insert_str(0, &format!("event {}: ", given.number));
+        }
+        report.failures.append(&mut failures);
+    }
+    report
+}
+
+/// Which rules the cases fire, and which they keep silent.
+pub fn coverage(rules: &RuleSet, cases: &[Case], reports: &[CaseReport]) -> Vec<Coverage> {
+    let about = |id: &str, seen: fn(&CaseReport) -> bool| {
+        cases.iter().zip(reports).any(|(case, report)| case.rule.as_deref() == Some(id) && seen(report))
+    };
+    let of = |id: &String| Coverage {
+        rule: id.clone(),
+        fires: about(id, |report| report.fired),
+        silent: about(id, |report| report.silent),
+    };
+    rules.rules.iter().map(|rule| of(&rule.id)).collect()
+}
+
+fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<String> {
+    let decision = match (answer, &expect.refused) {
+        (Answer::Refused(refusal), Some(code)) if refusal.code() == code => return Vec::new(),
+        (Answer::Refused(refusal), _) => {
+            return vec![format!("it was refused ({}): {refusal}", refusal.code())];
+        }
+        (_, Some(code)) => return vec![format!("it was to be refused ({code}), and was taken")],
+        (Answer::Decided(decision) | Answer::Repeated(decision), None) => decision,
+        (Answer::Taken | Answer::TakenBefore, None) => {
+            return vec!["it gets no decision, so nothing but a refusal can be expected of it".to_owned()];
+        }
+    };
+    let mut failures = Vec::new();
+    let mut differ = |what: &str, expected: String, found: String| {
+        if expected != found {
+            failures.push(format!("{what} is {found}, expected {expected}"));
+        }
+    };
+    if let Some(outcome) = expect.outcome {
+        differ("the outcome", outcome.name().to_owned(), decision.outcome.name().to_owned());
+    }
+    if let Some(alert) = expect.alert {
+        differ("the alert", alert.to_string(), decision.alert.to_string());
+    }
+    if let Some(score) = expect.score {
+        differ("the score", score.to_string(), decision.score.to_string());
+    }
+    if let Some(auth) = &expect.auth {
+        differ("the requirement", requirement(auth.clone()), requirement(required(rules, decision)));
+    }
+    let mut fired: Vec<&str> =
+        decision.fired.iter().map(|&rule| rules.rules[usize::from(rule)].id.as_str()).collect();
+    fired.sort_unstable();
+    if let Some(only) = &expect.only {
+        let mut only: Vec<&str> = only.iter().map(String::as_str).collect();
+        only.sort_unstable();
+        differ("the list of rules that fired", only.join(", "), fired.join(", "));
+    }
+    for id in expect.fired.iter().filter(|id| !fired.contains(&id.as_str())) {
+        failures.push(format!("rule `{id}` did not fire; fired: {}", fired.join(", ")));
+    }
+    for id in expect.silent.iter().filter(|id| fired.contains(&id.as_str())) {
+        failures.push(format!("rule `{id}` fired, and was to be silent"));
+    }
+    for (name, wanted) in &expect.features {
+        let found = feature(rules, decision, name);
+        if !equal(wanted, found) {
+            failures.push(format!("feature `{name}` is {}, expected {wanted}", shown(found)));
+        }
+    }
+    failures
+}
+
+fn required(rules: &RuleSet, decision: &Decision) -> Vec<Vec<String>> {
+    let names = |set: u64| -> Vec<String> {
+        rules
+            .methods
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| set >> bit & 1 == 1)
+            .map(|(_, m)| m.clone())
+            .collect()
+    };
+    decision.requirement.any_of().iter().map(|&set| names(set)).collect()
+}
+
+fn requirement(mut sets: Vec<Vec<String>>) -> String {
+    sets.iter_mut().for_each(|set| set.sort());
+    sets.sort();
+    let sets: Vec<String> = sets.iter().map(|set| format!("any of ({})", set.join(", "))).collect();
+    if sets.is_empty() { "nothing".to_owned() } else { sets.join(" and ") }
+}
+
+fn feature(rules: &RuleSet, decision: &Decision, name: &str) -> Value {
+    let at = rules.features.iter().position(|feature| feature.name == name);
+    let found = decision.features.iter().find(|(feature, _)| Some(usize::from(*feature)) == at);
+    found.map_or(Value::Null, |(_, reading)| reading.value)
+}
+
+fn equal(wanted: &Toml, found: Value) -> bool {
+    match (wanted, found) {
+        (Toml::String(text), Value::Null) => text == "null",
+        (Toml::String(text), Value::Whole(found)) => parse_duration(text) == Ok(found),
+        (Toml::Boolean(wanted), Value::Boolean(found)) => *wanted == found,
+        (Toml::Integer(wanted), Value::Whole(found)) => *wanted == found,
+        (Toml::Integer(wanted), Value::Decimal(found)) => *wanted as f64 == found,
+        (Toml::Float(wanted), Value::Decimal(found)) => (wanted - found).abs() <= 1e-9 * found.abs().max(1.0),
+        _ => false,
+    }
+}
+
+fn shown(value: Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Whole(value) => value.to_string(),
+        Value::Decimal(value) => value.to_string(),
+    }
+}
