@@ -1,4 +1,19 @@
 //! Conditions and values, typed and ready to evaluate.
+//!
+//! Promises that evaluating allocates nothing, cannot fail and takes a time bounded by the text of the condition.
+//! `None` is SQL's null or unknown throughout; what overflows, divides by zero or is no number is `None` too.
+
+mod common;
+mod decimal;
+mod text;
+mod truth;
+mod whole;
+
+pub(super) use common::{Case, Chooser, Common};
+pub(super) use decimal::{DecimalExpr, DecimalOp};
+pub(super) use text::TextExpr;
+pub(super) use truth::{Comparison, Test, TruthExpr};
+pub(super) use whole::{WholeExpr, WholeOp};
 
 use crate::decision::Reading;
 use crate::event::Event;
@@ -18,11 +33,40 @@ pub struct Facts<'a> {
 
 /// A three-valued condition.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Condition;
+pub struct Condition(TruthExpr);
 
 impl Condition {
-    /// True, false, or `None` for unknown.
-    pub fn holds(&self, _facts: &Facts<'_>) -> Option<bool> {
-        None
+    /// A condition that is the same for every event.
+    pub fn constant(truth: Option<bool>) -> Self {
+        Self(TruthExpr::Constant(truth))
     }
+
+    pub(super) fn new(truth: TruthExpr) -> Self {
+        Self(truth)
+    }
+
+    /// What it is for every event, if it does not depend on the event.
+    pub(super) fn as_constant(&self) -> Option<Option<bool>> {
+        match self.0 {
+            TruthExpr::Constant(truth) => Some(truth),
+            _ => None,
+        }
+    }
+
+    /// True, false, or `None` for unknown.
+    #[inline]
+    pub fn holds(&self, facts: &Facts<'_>) -> Option<bool> {
+        self.0.value(facts)
+    }
+}
+
+/// Something that has a value for every set of facts.
+pub(super) trait Expression {
+    /// What it evaluates to.
+    type Value<'f>: PartialOrd + Copy
+    where
+        Self: 'f;
+
+    /// Its value, `None` for null.
+    fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<Self::Value<'f>>;
 }

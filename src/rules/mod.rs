@@ -3,13 +3,142 @@
 //! Promises that a rule set which compiles can be evaluated on any event without an error, a panic or an
 //! allocation. Must never know windows' state, a transport or a file: text comes in, a rule set or problems go out.
 
+/// The canonical form that a rule set's hash is taken of.
+mod canonical;
+/// The rule file as TOML with the place of everything in it.
+mod document;
 /// Conditions and values, typed and ready to evaluate.
 pub mod expr;
+/// `[features]`.
+mod features;
+/// Patterns of `like`.
+mod like;
+/// The bounds of a rule file.
+pub mod limits;
+/// Names and what they stand for.
+mod names;
+/// `[params]`.
+mod params;
+/// What is wrong with a rule file.
+pub mod problem;
+/// `[[rule]]`.
+mod rule;
 /// What a rule file compiles to.
 pub mod ruleset;
+/// `[ruleset]`, `[fields]`, `[auth]`, `[policy]`.
+mod sections;
+/// Conditions: from SQL to expressions.
+mod sql;
+/// The types that conditions are checked with.
+mod types;
+
+use std::sync::Arc;
+
+use toml::de::DeTable;
 
 pub use expr::{Condition, Facts};
+pub use problem::{Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Counts, Feature, KeyField, Kinds, NumberField, OnUnknown, Policy, Rule, RuleSet,
     Window,
 };
+
+use crate::event::Schema;
+use document::Table;
+use names::Scope;
+use problem::Problems;
+use sections::{Head, Requirements};
+
+const SECTIONS: [&str; 7] = ["ruleset", "fields", "params", "features", "policy", "auth", "rule"];
+const LATER: [&str; 2] = ["lists", "tables"];
+
+/// A rule file that was checked.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The rule set, unless there is an error among the problems.
+    pub rule_set: Option<RuleSet>,
+    /// All that is wrong, in the order of the file.
+    pub problems: Vec<Problem>,
+    refused: Refused,
+}
+
+impl Checked {
+    /// The rule set, or one line per error.
+    pub fn into_result(self) -> Result<RuleSet, Refused> {
+        self.rule_set.ok_or(self.refused)
+    }
+}
+
+/// Checks and compiles a rule file; `source_name` is what its errors call it.
+pub fn compile(source_name: &str, text: &str) -> Checked {
+    let mut problems = Problems::default();
+    let rule_set = check(text, &mut problems).filter(|_| !problems.any_error());
+    let problems = problems.into_sorted();
+    let refused = Refused::new(source_name, text, &problems);
+    Checked { rule_set, problems, refused }
+}
+
+fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
+    if text.len() > limits::FILE_BYTES_MAX {
+        let message = format!("a rule file has at most {} MiB", limits::FILE_BYTES_MAX >> 20);
+        problems.push(Problem::error(0..0, message, format!("this has {} bytes", text.len())));
+        return None;
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        // What is left of a broken file would only lead to problems that are not there.
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            problems.push(Problem::error(span, error.message().to_owned(), "not TOML from here"));
+        }
+        return None;
+    }
+    let root = Table::root(text, &document);
+    root.check_keys(problems, &SECTIONS, &LATER);
+    let head = sections::head(&root, problems);
+    let mut scope = Scope::default();
+    scope.currency = head.as_ref().and_then(|head| head.currency);
+    let fields = sections::fields(&root, &mut scope, problems);
+    let params = params::read(&root, &mut scope, problems);
+    let mut used = sql::Used::new();
+    let mut features = features::read(&root, &mut scope, &mut used, problems);
+    let mut requirements = Requirements::read(&root, problems);
+    let policy = sections::policy(&root, &mut requirements, problems);
+    let mut reader = rule::Reader {
+        scope: &scope,
+        policy: &policy,
+        requirements: &mut requirements,
+        used: &mut used,
+        problems,
+    };
+    let rules = reader.rules(&root);
+    if problems.any_error() {
+        return None;
+    }
+    for position in rules.iter().flat_map(|declared| &declared.rule.reads) {
+        if let Some(declared) = features.get_mut(usize::from(*position)) {
+            declared.feature.used = true;
+        }
+    }
+    features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
+    features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
+    requirements.check_used(problems);
+    let Head { name, time_zone, calendar, currency, horizon_us } = head?;
+    let mut set = RuleSet {
+        name: name?,
+        hash: [0; 32],
+        time_zone,
+        calendar: calendar?,
+        currency: currency?,
+        horizon_us,
+        schema: Arc::new(Schema::new(fields)),
+        features: Vec::new(),
+        rules: Vec::new(),
+        policy,
+        methods: requirements.methods,
+    };
+    set.hash = canonical::hash(&set, &params, &features, &rules);
+    set.features = features.into_iter().map(|declared| declared.feature).collect();
+    set.rules = rules.into_iter().map(|declared| declared.rule).collect();
+    Some(set)
+}

@@ -1,0 +1,195 @@
+//! The canonical form of a rule set, by whose SHA-256 it is known.
+//!
+//! The form is a sequence of entries `TAG LENGTH:VALUE` with a line end after each; LENGTH counts the bytes of VALUE,
+//! so that no value can be taken for another entry. In this order:
+//!
+//! - `weir-rules` with the version of this form;
+//! - `name`, `time_zone`, `zone_data` (the version of the time-zone data), `currency`, `remember` (in µs);
+//! - for each extra field in the order of the names: `field`, `type`;
+//! - for each parameter in the order of the names: `param`, and `whole` with its unit, `decimal` (the bits of the
+//!   double in hexadecimal), `boolean` or `text`; money is in minor units, durations in µs;
+//! - for each authentication method in the order of the words: `method`;
+//! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
+//! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
+//!   `over`, `counts`, `current`;
+//! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
+//!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
+//!
+//! Conditions are written as their tokens with one blank between them, unquoted words in lower case, without
+//! comments. What is left out of a file and has a default is written as that default. So comments, layout, defaults
+//! and the order of keys in a table make no difference; everything that can change a decision or its record does.
+
+use std::fmt::Display;
+
+use sha2::{Digest, Sha256};
+
+use super::names::ParamValue;
+use super::params::Param;
+use super::ruleset::{Action, Aggregate, Counts, Feature, KeyField, NumberField, OnUnknown, RuleSet, Window};
+use super::types::Unit;
+use super::{features, rule};
+use crate::event::{Kind, Schema};
+use crate::time::zone_data_version;
+
+const FORM: u32 = 1;
+
+/// The SHA-256 of the canonical form; the positions of names must be those of the lists.
+pub(super) fn hash(
+    set: &RuleSet,
+    params: &[Param<'_>],
+    features: &[features::Declared<'_>],
+    rules: &[rule::Declared],
+) -> [u8; 32] {
+    let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
+    form.put("weir-rules", FORM);
+    form.put("name", &set.name);
+    form.put("time_zone", &set.time_zone);
+    form.put("zone_data", zone_data_version());
+    form.put("currency", set.currency.code());
+    form.put("remember", set.horizon_us);
+    for (name, ty) in set.schema.fields() {
+        form.put("field", name);
+        form.put("type", ty.name());
+    }
+    for param in params {
+        form.param(param);
+    }
+    for method in &set.methods {
+        form.put("method", method);
+    }
+    form.put("step_up_at", maybe(set.policy.step_up_at));
+    form.put("block_at", maybe(set.policy.block_at));
+    form.requires(&set.policy.auth);
+    for declared in features {
+        form.feature(&declared.feature, &declared.condition);
+    }
+    for declared in rules {
+        form.rule(declared);
+    }
+    form.hasher.finalize().into()
+}
+
+fn maybe(value: Option<impl Display>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+struct Form<'a> {
+    hasher: Sha256,
+    schema: &'a Schema,
+}
+
+impl Form<'_> {
+    fn put(&mut self, tag: &str, value: impl Display) {
+        let value = value.to_string();
+        self.hasher.update(format!("{tag} {}:{value}\n", value.len()));
+    }
+
+    fn param(&mut self, param: &Param<'_>) {
+        self.put("param", param.name.text);
+        match &param.value {
+            ParamValue::Whole(value, unit) => {
+                let unit = match unit {
+                    Unit::Plain => "plain",
+                    Unit::Money => "money",
+                    Unit::Duration => "duration",
+                    Unit::Time => "time",
+                };
+                self.put("whole", value);
+                self.put("unit", unit);
+            }
+            ParamValue::Decimal(value) => self.put("decimal", format_args!("{:016x}", value.to_bits())),
+            ParamValue::Boolean(value) => self.put("boolean", value),
+            ParamValue::Text(value) => self.put("text", value),
+        }
+    }
+
+    fn requires(&mut self, any_of: &[u64]) {
+        for mask in any_of {
+            self.put("requires", mask);
+        }
+    }
+
+    fn key(&mut self, tag: &str, fields: &[KeyField]) {
+        for field in fields {
+            let name = self.key_name(*field);
+            self.put(tag, name);
+        }
+    }
+
+    fn key_name(&self, field: KeyField) -> String {
+        match field {
+            KeyField::Text(field) => field.name().to_owned(),
+            KeyField::Extra(position) => self.extra_name(position),
+        }
+    }
+
+    fn extra_name(&self, position: usize) -> String {
+        self.schema.fields().get(position).map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    fn aggregate(&self, aggregate: Aggregate) -> String {
+        let of = |name: &str, field: NumberField| match field {
+            NumberField::Amount => format!("{name} amount"),
+            NumberField::Extra(position) => format!("{name} {}", self.extra_name(position)),
+        };
+        match aggregate {
+            Aggregate::Count => "count".to_owned(),
+            Aggregate::Sum(field) => of("sum", field),
+            Aggregate::Mean(field) => of("mean", field),
+            Aggregate::Min(field) => of("min", field),
+            Aggregate::Max(field) => of("max", field),
+            Aggregate::Deviation(field) => of("deviation", field),
+            Aggregate::Distinct(field) => format!("distinct {}", self.key_name(field)),
+            Aggregate::IsNew => "is_new".to_owned(),
+            Aggregate::Since => "since".to_owned(),
+        }
+    }
+
+    fn feature(&mut self, feature: &Feature, condition: &str) {
+        self.put("feature", &feature.name);
+        let aggregate = self.aggregate(feature.aggregate);
+        self.put("aggregate", aggregate);
+        self.key("by", &feature.by);
+        self.key("at", &feature.at);
+        for kind in Kind::ALL.into_iter().filter(|kind| feature.from.contains(*kind)) {
+            self.put("from", kind.name());
+        }
+        self.put("where", condition);
+        match feature.window {
+            Window::Sliding { length_us } => self.put("over", length_us),
+            Window::Day => self.put("over", "day"),
+            Window::Month => self.put("over", "month"),
+            Window::Forever => self.put("over", "forever"),
+        }
+        let counts = match feature.counts {
+            Counts::Asked => "asked",
+            Counts::Allowed => "allowed",
+        };
+        self.put("counts", counts);
+        self.put("current", feature.current);
+    }
+
+    fn rule(&mut self, declared: &rule::Declared) {
+        let rule = &declared.rule;
+        self.put("rule", &rule.id);
+        self.put("when", &declared.condition);
+        let on_unknown = match rule.on_unknown {
+            OnUnknown::Silent => "silent",
+            OnUnknown::Fires => "fires",
+        };
+        self.put("on_unknown", on_unknown);
+        let then = match rule.then {
+            None => "",
+            Some(Action::Outcome(outcome)) => outcome.name(),
+            Some(Action::Alert) => "alert",
+        };
+        self.put("then", then);
+        self.requires(&rule.auth);
+        self.put("score", rule.score);
+        for (language, text) in &rule.reason {
+            self.put("reason", language);
+            self.put("text", text);
+        }
+        self.put("customer", maybe(rule.customer.as_ref()));
+    }
+}

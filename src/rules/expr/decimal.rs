@@ -1,0 +1,81 @@
+//! Decimal numbers, as IEEE 754 doubles; what is not finite is null.
+
+use super::{Common, Expression, Facts, WholeExpr};
+use crate::decision::Value;
+use crate::event::ExtraValue;
+
+/// A decimal number.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::rules) enum DecimalExpr {
+    /// The same for every event.
+    Constant(Option<f64>),
+    /// A whole number, rounded to the nearest double.
+    Whole(Box<WholeExpr>),
+    /// The latitude in degrees.
+    Latitude,
+    /// The longitude in degrees.
+    Longitude,
+    /// An extra field.
+    Extra(usize),
+    /// A feature.
+    Feature(usize),
+    /// Two numbers and an operator.
+    Arithmetic(DecimalOp, Box<(DecimalExpr, DecimalExpr)>),
+    /// Unary minus.
+    Negate(Box<DecimalExpr>),
+    /// `abs`.
+    Absolute(Box<DecimalExpr>),
+    /// A choice.
+    Common(Common<DecimalExpr>),
+}
+
+/// An operator on decimal numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rules) enum DecimalOp {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+}
+
+impl Expression for DecimalExpr {
+    type Value<'f> = f64;
+
+    fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<f64> {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Whole(whole) => whole.value(facts).map(|value| value as f64),
+            Self::Latitude => facts.event.latitude_longitude().map(|(latitude, _)| latitude),
+            Self::Longitude => facts.event.latitude_longitude().map(|(_, longitude)| longitude),
+            Self::Extra(position) => match facts.event.extra(*position)? {
+                ExtraValue::Decimal(value) => finite(value),
+                _ => None,
+            },
+            Self::Feature(position) => match facts.features.get(*position)?.value {
+                Value::Decimal(value) => finite(value),
+                Value::Whole(value) => Some(value as f64),
+                Value::Boolean(_) | Value::Null => None,
+            },
+            Self::Arithmetic(op, sides) => {
+                let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
+                finite(match op {
+                    DecimalOp::Add => left + right,
+                    DecimalOp::Subtract => left - right,
+                    DecimalOp::Multiply => left * right,
+                    DecimalOp::Divide => left / right,
+                })
+            }
+            Self::Negate(operand) => operand.value(facts).map(|value| -value),
+            Self::Absolute(operand) => operand.value(facts).map(f64::abs),
+            Self::Common(common) => common.value(facts),
+        }
+    }
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}

@@ -1,0 +1,40 @@
+//! Texts, compared byte by byte.
+
+use super::{Common, Expression, Facts};
+use crate::event::{ExtraValue, TextField};
+
+/// A text.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::rules) enum TextExpr {
+    /// The same for every event.
+    Constant(Option<Box<str>>),
+    /// A field of every event.
+    Field(TextField),
+    /// An extra field.
+    Extra(usize),
+    /// The code of the amount's currency.
+    Currency,
+    /// The word for the event's kind.
+    Kind,
+    /// A choice.
+    Common(Common<TextExpr>),
+}
+
+impl Expression for TextExpr {
+    type Value<'f> = &'f str;
+
+    #[inline]
+    fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<&'f str> {
+        match self {
+            Self::Constant(text) => text.as_deref(),
+            Self::Field(field) => facts.event.text(*field),
+            Self::Extra(position) => match facts.event.extra(*position)? {
+                ExtraValue::Text(text) => Some(text),
+                _ => None,
+            },
+            Self::Currency => facts.event.amount().map(|money| money.currency.code()),
+            Self::Kind => Some(facts.event.kind().name()),
+            Self::Common(common) => common.value(facts),
+        }
+    }
+}

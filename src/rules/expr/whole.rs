@@ -1,0 +1,87 @@
+//! Whole numbers: integers, money in minor units, times and durations in microseconds.
+
+use super::{Common, Expression, Facts};
+use crate::decision::Value;
+use crate::event::ExtraValue;
+
+/// A whole number.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::rules) enum WholeExpr {
+    /// The same for every event.
+    Constant(Option<i64>),
+    /// The event's amount in minor units.
+    Amount,
+    /// When it happened.
+    Time,
+    /// When it was received.
+    Received,
+    /// The level of a list entry.
+    Level,
+    /// The hour in the rule set's time zone.
+    Hour,
+    /// The weekday in the rule set's time zone.
+    Weekday,
+    /// An extra field.
+    Extra(usize),
+    /// A feature.
+    Feature(usize),
+    /// Two numbers and an operator.
+    Arithmetic(WholeOp, Box<(WholeExpr, WholeExpr)>),
+    /// Unary minus.
+    Negate(Box<WholeExpr>),
+    /// `abs`.
+    Absolute(Box<WholeExpr>),
+    /// A choice.
+    Common(Common<WholeExpr>),
+}
+
+/// An operator on whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rules) enum WholeOp {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `%`, with the sign of the dividend as in SQL.
+    Remainder,
+}
+
+impl Expression for WholeExpr {
+    type Value<'f> = i64;
+
+    #[inline]
+    fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<i64> {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Amount => facts.event.amount().map(|money| money.minor),
+            Self::Time => Some(facts.event.time_us()),
+            Self::Received => facts.event.received_us(),
+            Self::Level => facts.event.level(),
+            Self::Hour => Some(facts.hour),
+            Self::Weekday => Some(facts.weekday),
+            Self::Extra(position) => match facts.event.extra(*position)? {
+                ExtraValue::Whole(value) => Some(value),
+                _ => None,
+            },
+            Self::Feature(position) => match facts.features.get(*position)?.value {
+                Value::Whole(value) => Some(value),
+                _ => None,
+            },
+            Self::Arithmetic(op, sides) => {
+                let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
+                match op {
+                    WholeOp::Add => left.checked_add(right),
+                    WholeOp::Subtract => left.checked_sub(right),
+                    WholeOp::Multiply => left.checked_mul(right),
+                    // The least integer % -1 is 0, though its quotient overflows.
+                    WholeOp::Remainder => (right != 0).then(|| left.wrapping_rem(right)),
+                }
+            }
+            Self::Negate(operand) => operand.value(facts)?.checked_neg(),
+            Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
+            Self::Common(common) => common.value(facts),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! `[features]`: named window aggregates.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::document::{Item, Table, Text, one_of, one_or_more, text};
+use super::limits::{FEATURES_MAX, KEY_FIELDS_MAX, WINDOW_US_MAX};
+use super::names::{Meaning, ParamValue, Scope, did_you_mean, listed};
+use super::problem::{Problem, Problems};
+use super::ruleset::{Aggregate, Counts, Feature, KeyField, Kinds, NumberField, Window};
+use super::sections::{Name, declare};
+use super::sql::{self, Reach, Used};
+use super::types::{Type, Unit};
+use crate::event::{ExtraType, Kind, TextField};
+use crate::time::{format_duration, parse_duration};
+
+/// The keys of which a feature has exactly one.
+const AGGREGATES: [&str; 9] =
+    ["count", "sum", "mean", "min", "max", "deviation", "distinct", "is_new", "since"];
+const OPTIONS: [&str; 7] = ["by", "at", "over", "from", "where", "counts", "current"];
+const LATER: [&str; 14] = [
+    "pending", "delay", "reset", "across", "quantile", "median", "first", "last", "z_score", "ratio", "list",
+    "value", "unit", "quality",
+];
+const COUNTS: [(&str, Counts); 2] = [("asked", Counts::Asked), ("allowed", Counts::Allowed)];
+
+/// A feature of the file, with what a rule set does not keep of it.
+#[derive(Debug)]
+pub(super) struct Declared<'d> {
+    pub(super) name: Name<'d>,
+    pub(super) feature: Feature,
+    /// Its condition in canonical form; empty where it has none.
+    pub(super) condition: String,
+}
+
+/// Reads the section and declares what it names. Features stand in the order of their names.
+pub(super) fn read<'d>(
+    root: &Table<'d>,
+    scope: &mut Scope,
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Vec<Declared<'d>> {
+    let Some(section) = root.table(problems, "features", "[features]") else { return Vec::new() };
+    if section.len() > FEATURES_MAX {
+        let message = format!("a rule file has at most {FEATURES_MAX} features");
+        problems.push(Problem::error(section.span(), message, format!("this has {}", section.len())));
+        return Vec::new();
+    }
+    // All names first, so that a condition that reads a feature is told so wherever that feature stands.
+    let mut named = Vec::new();
+    for (name, span, item) in section.entries() {
+        let name = Name { text: name, span };
+        if declare(scope, &name, Meaning::Feature(named.len(), None), problems) {
+            named.push((name, item));
+        }
+    }
+    let mut features = Vec::new();
+    for (name, item) in named {
+        if problems.full() {
+            break;
+        }
+        let reader = Reader { file: root.file, scope, used, problems };
+        if let Some((feature, condition)) = reader.feature(&name, item) {
+            let exact = Type::of(feature.ty);
+            let inexact = matches!(feature.aggregate, Aggregate::Mean(_) | Aggregate::Deviation(_));
+            scope.set_feature_type(name.text, if inexact { exact.inexact() } else { exact });
+            features.push(Declared { name, feature, condition });
+        }
+    }
+    features
+}
+
+struct Reader<'a, 'd> {
+    file: &'d str,
+    scope: &'a Scope,
+    used: &'a mut Used,
+    problems: &'a mut Problems,
+}
+
+impl<'d> Reader<'_, 'd> {
+    fn fail<T>(&mut self, problem: Problem) -> Option<T> {
+        self.problems.push(problem);
+        None
+    }
+
+    fn feature(mut self, name: &Name<'d>, item: Item<'d>) -> Option<(Feature, String)> {
+        let table = Table::of(self.file, self.problems, item, "a feature")?;
+        let known: Vec<&str> = AGGREGATES.iter().chain(&OPTIONS).copied().collect();
+        table.check_keys(self.problems, &known, &LATER);
+        let aggregate = self.aggregate(&table, name);
+        let by = self.by(&table);
+        let at = match table.get("at") {
+            Some(item) => self.key(item),
+            None => by.clone(),
+        };
+        let from = self.from(&table);
+        let counts = self.counts(&table);
+        let current = table.boolean(self.problems, "current");
+        let condition = self.condition(&table, name);
+        let (aggregate, ty) = aggregate?;
+        let window = self.window(&table, aggregate);
+        let without_current = matches!(aggregate, Aggregate::IsNew | Aggregate::Since);
+        if let Some((true, span)) = &current
+            && without_current
+        {
+            let message = "`is_new` and `since` never count the event being scored";
+            return self.fail(Problem::error(span.clone(), message, "cannot be true here"));
+        }
+        let (by, at) = (by?, at?);
+        if by.len() != at.len() {
+            let span = table.get("at").map_or(table.span(), |item| item.span());
+            let message = format!("`at` has {} fields, `by` has {}", at.len(), by.len());
+            return self.fail(Problem::error(span, message, "not as many as `by`"));
+        }
+        let (condition, canonical) = condition?;
+        let feature = Feature {
+            name: name.text.to_owned(),
+            aggregate,
+            by,
+            at,
+            from: from?,
+            condition,
+            window: window?,
+            counts: counts?.unwrap_or(default_counts(aggregate)),
+            current: !without_current && current.is_none_or(|(current, _)| current),
+            ty,
+            used: false,
+        };
+        Some((feature, canonical))
+    }
+
+    /// What it computes, and the type of that.
+    fn aggregate(&mut self, table: &Table<'d>, name: &Name<'d>) -> Option<(Aggregate, ExtraType)> {
+        let mut given = table.entries().filter(|(key, ..)| AGGREGATES.contains(key));
+        let Some((key, span, item)) = given.next() else {
+            let message = format!("feature `{}` computes nothing", name.text);
+            let problem = Problem::error(name.span.clone(), message, "an aggregate is missing");
+            return self.fail(problem.help(format!("give it one of {}", listed(&AGGREGATES, "or"))));
+        };
+        if let Some((second, second_span, _)) = given.next() {
+            let (span, second) =
+                if second_span.start > span.start { (second_span, second) } else { (span, key) };
+            let message = format!("feature `{}` has a second aggregate, `{second}`", name.text);
+            return self.fail(Problem::error(span, message, "a feature computes one thing"));
+        }
+        let flag = |this: &mut Self| match table.boolean(this.problems, key)? {
+            (true, _) => Some(()),
+            (false, span) => {
+                this.fail(Problem::error(span, "`is_new` can only be true", "leave it out instead"))
+            }
+        };
+        let word = |this: &mut Self, word: &'static str| table.word(this.problems, key, &[(word, ())], &[]);
+        match key {
+            "count" => word(self, "*").map(|()| (Aggregate::Count, ExtraType::Integer)),
+            "is_new" => flag(self).map(|()| (Aggregate::IsNew, ExtraType::Boolean)),
+            "since" => word(self, "last").map(|()| (Aggregate::Since, ExtraType::Duration)),
+            "distinct" => {
+                let field = text(self.file, self.problems, item)?;
+                self.key_field(&field).map(|field| (Aggregate::Distinct(field), ExtraType::Integer))
+            }
+            _ => self.of_number(key, item),
+        }
+    }
+
+    /// An aggregate of a number.
+    fn of_number(&mut self, key: &str, item: Item<'d>) -> Option<(Aggregate, ExtraType)> {
+        let name = text(self.file, self.problems, item)?;
+        let (field, ty) = match self.scope.find(name.value) {
+            Some(Meaning::BuiltIn(super::names::BuiltIn::Amount)) => (NumberField::Amount, ExtraType::Money),
+            Some(Meaning::Extra(position, ty)) if is_number(ty) => (NumberField::Extra(position), ty),
+            meaning => {
+                return self.no_field(
+                    &name,
+                    meaning,
+                    "amount or an extra field with a whole number",
+                    |meaning| {
+                        matches!(meaning, Meaning::BuiltIn(super::names::BuiltIn::Amount))
+                            || matches!(meaning, Meaning::Extra(_, ty) if is_number(*ty))
+                    },
+                );
+            }
+        };
+        let inexact = if ty == ExtraType::Integer { ExtraType::Decimal } else { ty };
+        Some(match key {
+            "sum" if ty == ExtraType::Time => {
+                let problem = Problem::error(name.span, "a sum of times means nothing", "this is a time");
+                return self.fail(problem.help("times have `min`, `max`, `mean` and `deviation`"));
+            }
+            "sum" => (Aggregate::Sum(field), ty),
+            "mean" => (Aggregate::Mean(field), inexact),
+            "min" => (Aggregate::Min(field), ty),
+            "max" => (Aggregate::Max(field), ty),
+            _ if ty == ExtraType::Time => (Aggregate::Deviation(field), ExtraType::Duration),
+            _ => (Aggregate::Deviation(field), inexact),
+        })
+    }
+
+    /// Tells that a name is not a field that can stand here.
+    fn no_field<T>(
+        &mut self,
+        name: &Text<'d>,
+        meaning: Option<Meaning>,
+        expected: &str,
+        fits: impl Fn(&Meaning) -> bool,
+    ) -> Option<T> {
+        let shown = name.value.escape_debug();
+        let help = did_you_mean(self.scope.near(name.value, fits));
+        let problem = match meaning {
+            None => Problem::error(name.span.clone(), format!("unknown field `{shown}`"), "not a field"),
+            Some(meaning) => {
+                let label = format!("this is {}", self.describe(&meaning));
+                Problem::error(name.span.clone(), format!("expected {expected}, found `{shown}`"), label)
+            }
+        };
+        self.fail(problem.maybe_help(help))
+    }
+
+    fn describe(&self, meaning: &Meaning) -> String {
+        match meaning {
+            Meaning::BuiltIn(field) => field.ty().describe(self.scope.currency),
+            Meaning::Extra(_, ty) => Type::of(*ty).describe(self.scope.currency),
+            other => other.describe().to_owned(),
+        }
+    }
+
+    fn by(&mut self, table: &Table<'d>) -> Option<Vec<KeyField>> {
+        let item = table.required(self.problems, "by")?;
+        self.key(item)
+    }
+
+    /// One field or a list of them.
+    fn key(&mut self, item: Item<'d>) -> Option<Vec<KeyField>> {
+        let items = one_or_more(item);
+        if items.is_empty() || items.len() > KEY_FIELDS_MAX {
+            let message = format!("a key has 1 to {KEY_FIELDS_MAX} fields");
+            return self.fail(Problem::error(item.span(), message, format!("this has {}", items.len())));
+        }
+        let mut key = Vec::new();
+        for item in items {
+            let name = text(self.file, self.problems, item)?;
+            let field = self.key_field(&name)?;
+            if key.contains(&field) {
+                let message = format!("`{}` stands twice in this key", name.value);
+                return self.fail(Problem::error(name.span, message, "the second time"));
+            }
+            key.push(field);
+        }
+        Some(key)
+    }
+
+    fn key_field(&mut self, name: &Text<'d>) -> Option<KeyField> {
+        let is_key = |meaning: &Meaning| {
+            matches!(
+                meaning,
+                Meaning::BuiltIn(super::names::BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text)
+            )
+        };
+        if let Some(field) = TextField::from_name(name.value) {
+            return Some(KeyField::Text(field));
+        }
+        match self.scope.find(name.value) {
+            Some(Meaning::Extra(position, ExtraType::Text)) => Some(KeyField::Extra(position)),
+            meaning => self.no_field(name, meaning, "a field with text", is_key),
+        }
+    }
+
+    fn from(&mut self, table: &Table<'d>) -> Option<Kinds> {
+        let Some(item) = table.get("from") else { return Some(Kinds::PAYMENTS) };
+        let words = Kind::ALL.map(|kind| (kind.name(), kind));
+        let mut kinds = Kinds::default();
+        let items = one_or_more(item);
+        if items.is_empty() {
+            return self.fail(Problem::error(item.span(), "`from` names no kind of event", "empty"));
+        }
+        for item in items {
+            let word = text(self.file, self.problems, item)?;
+            kinds = kinds.with(one_of(self.problems, &word, "a kind of event", &words, &[])?);
+        }
+        Some(kinds)
+    }
+
+    /// Outer `None` where it is wrong, inner where it is not said.
+    fn counts(&mut self, table: &Table<'d>) -> Option<Option<Counts>> {
+        if table.get("counts").is_none() {
+            return Some(None);
+        }
+        table.word(self.problems, "counts", &COUNTS, &["executed"]).map(Some)
+    }
+
+    fn condition(
+        &mut self,
+        table: &Table<'d>,
+        name: &Name<'d>,
+    ) -> Option<(Option<super::Condition>, String)> {
+        if table.get("where").is_none() {
+            return Some((None, String::new()));
+        }
+        let text = table.text(self.problems, "where")?;
+        let compiled = sql::compile(&text, self.scope, Reach::Fields(name.text), self.used, self.problems)?;
+        Some((Some(compiled.condition), compiled.canonical))
+    }
+
+    fn window(&mut self, table: &Table<'d>, aggregate: Aggregate) -> Option<Window> {
+        if table.get("over").is_none() && matches!(aggregate, Aggregate::IsNew | Aggregate::Since) {
+            return Some(Window::Forever);
+        }
+        let item = table.required(self.problems, "over")?;
+        let text = text(self.file, self.problems, item)?;
+        let length_us = match text.value {
+            "day" => return Some(Window::Day),
+            "month" => return Some(Window::Month),
+            "forever" => return Some(Window::Forever),
+            written => match parse_duration(written) {
+                Ok(us) => us,
+                Err(_) => self.duration_param(&text)?,
+            },
+        };
+        self.check_window(length_us, text.span)
+    }
+
+    fn check_window(&mut self, length_us: i64, span: Range<usize>) -> Option<Window> {
+        if (1..=WINDOW_US_MAX).contains(&length_us) {
+            return Some(Window::Sliding { length_us });
+        }
+        let message = format!("a window is longer than 0 and at most {}", format_duration(WINDOW_US_MAX));
+        self.fail(Problem::error(span, message, format!("this is {}", format_duration(length_us))))
+    }
+
+    fn duration_param(&mut self, text: &Text<'d>) -> Option<i64> {
+        let is_duration =
+            |meaning: &Meaning| matches!(meaning, Meaning::Param(ParamValue::Whole(_, Unit::Duration)));
+        let shown = text.value.escape_debug();
+        let problem = match self.scope.find(text.value) {
+            Some(Meaning::Param(ParamValue::Whole(us, Unit::Duration))) => {
+                self.used.insert(text.value.to_owned());
+                return Some(us);
+            }
+            Some(Meaning::Param(_)) => {
+                self.used.insert(text.value.to_owned());
+                Problem::error(
+                    text.span.clone(),
+                    format!("`{shown}` is not a duration"),
+                    "another kind of parameter",
+                )
+            }
+            _ => Problem::error(text.span.clone(), format!("`{shown}` is not a window"), "not a window"),
+        };
+        let near = did_you_mean(self.scope.near(text.value, is_duration));
+        let help =
+            "write a duration such as 24h, `day`, `month`, `forever`, or the name of a duration parameter";
+        self.fail(problem.help(near.unwrap_or_else(|| help.to_owned())))
+    }
+}
+
+fn is_number(ty: ExtraType) -> bool {
+    matches!(ty, ExtraType::Integer | ExtraType::Money | ExtraType::Time | ExtraType::Duration)
+}
+
+/// A thief's refused try must not make his device a known one, and blocked attempts must not teach what is usual.
+fn default_counts(aggregate: Aggregate) -> Counts {
+    match aggregate {
+        Aggregate::Count | Aggregate::Sum(_) | Aggregate::Distinct(_) | Aggregate::Since => Counts::Asked,
+        _ => Counts::Allowed,
+    }
+}
+
+/// Tells the features and parameters that nothing reads.
+pub(super) fn check_used<'n>(
+    names: impl Iterator<Item = (&'n Name<'n>, bool)>,
+    what: &str,
+    problems: &mut Problems,
+) {
+    // A name may be declared once only, so the map merely sorts.
+    let unused: BTreeMap<usize, &Name<'_>> =
+        names.filter(|(_, used)| !used).map(|(name, _)| (name.span.start, name)).collect();
+    for name in unused.into_values() {
+        let message = format!("{what} `{}` is never used", name.text);
+        problems.push(Problem::warning(name.span.clone(), message, "nothing reads it"));
+    }
+}

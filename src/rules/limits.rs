@@ -1,0 +1,38 @@
+//! The bounds of a rule file, all in one place; a file beyond one of them is refused with a message that states it.
+
+use crate::time::{DAY_US, SECOND_US};
+
+/// Most bytes of a rule file.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// Most rules.
+pub const RULES_MAX: usize = 20_000;
+/// Most features.
+pub const FEATURES_MAX: usize = 2_000;
+/// Most parameters.
+pub const PARAMS_MAX: usize = 1_000;
+/// Most extra fields.
+pub const FIELDS_MAX: usize = 200;
+/// Most bytes of one condition.
+pub const CONDITION_BYTES_MAX: usize = 10_000;
+/// Deepest nesting of one condition; a chain of `and` or of `or` is one level.
+pub const NESTING_MAX: usize = 100;
+/// Most authentication methods, since a set of them is one 64-bit mask.
+pub const METHODS_MAX: usize = 64;
+/// Most fields in a key.
+pub const KEY_FIELDS_MAX: usize = 8;
+/// Most bytes of a name or an id.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Most bytes of a reason.
+pub const REASON_BYTES_MAX: usize = 1_000;
+/// A rule's score is within plus and minus this.
+pub const SCORE_MAX: i64 = 1_000_000;
+/// Longest sliding window.
+pub const WINDOW_US_MAX: i64 = 400 * DAY_US;
+/// Shortest time for which ids are remembered.
+pub const REMEMBER_US_MIN: i64 = 60 * SECOND_US;
+/// Longest time for which ids are remembered.
+pub const REMEMBER_US_MAX: i64 = 400 * DAY_US;
+/// For how long ids are remembered unless the file says otherwise.
+pub const REMEMBER_US_DEFAULT: i64 = 7 * DAY_US;
+/// Most errors, and most warnings, that one run reports.
+pub const PROBLEMS_MAX: usize = 100;

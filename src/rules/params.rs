@@ -1,0 +1,146 @@
+//! `[params]`: named thresholds, with a unit and bounds.
+
+use toml::de::DeValue;
+
+use super::document::{self, Item, Table, expected};
+use super::limits::PARAMS_MAX;
+use super::names::{Meaning, ParamValue, Scope};
+use super::problem::{Problem, Problems};
+use super::sections::{Name, declare};
+use super::types::Unit;
+use crate::money::{self, Currency, Decimals};
+use crate::time::parse_duration;
+
+const KEYS: [&str; 4] = ["value", "unit", "min", "max"];
+
+/// A parameter of the file.
+#[derive(Debug)]
+pub(super) struct Param<'d> {
+    pub(super) name: Name<'d>,
+    pub(super) value: ParamValue,
+}
+
+/// Reads the section and declares what it names.
+pub(super) fn read<'d>(root: &Table<'d>, scope: &mut Scope, problems: &mut Problems) -> Vec<Param<'d>> {
+    let Some(section) = root.table(problems, "params", "[params]") else { return Vec::new() };
+    if section.len() > PARAMS_MAX {
+        let message = format!("a rule file has at most {PARAMS_MAX} parameters");
+        problems.push(Problem::error(section.span(), message, format!("this has {}", section.len())));
+        return Vec::new();
+    }
+    let mut params = Vec::new();
+    for (name, span, item) in section.entries() {
+        if problems.full() {
+            break;
+        }
+        // A parameter that is itself wrong stays a name, so that its uses are not told as unknown.
+        let value = read_one(root.file, item, scope.currency, problems);
+        let name = Name { text: name, span };
+        let meaning = Meaning::Param(value.clone().unwrap_or(ParamValue::Text(String::new())));
+        if declare(scope, &name, meaning, problems)
+            && let Some(value) = value
+        {
+            params.push(Param { name, value });
+        }
+    }
+    params
+}
+
+fn read_one(
+    file: &str,
+    item: Item<'_>,
+    currency: Option<Currency>,
+    problems: &mut Problems,
+) -> Option<ParamValue> {
+    let DeValue::Table(_) = item.get_ref() else { return scalar(item, None, problems) };
+    let table = Table::of(file, problems, item, "a parameter")?;
+    table.check_keys(problems, &KEYS, &[]);
+    let unit = match table.get("unit") {
+        None => None,
+        Some(_) => Some(unit(&table, currency, problems)?),
+    };
+    let value_item = table.required(problems, "value")?;
+    let value = scalar(value_item, unit, problems)?;
+    for (key, too_far) in [("min", -1), ("max", 1)] {
+        let Some(bound_item) = table.get(key) else { continue };
+        let bound = scalar(bound_item, unit, problems)?;
+        let Some(order) = order(&value, &bound) else {
+            let message = format!("`{key}` must be of the type of `value`, and of one that has an order");
+            problems.push(Problem::error(bound_item.span(), message, "not comparable with `value`"));
+            continue;
+        };
+        if order as i8 == too_far {
+            let side = if too_far < 0 { "below" } else { "above" };
+            let message = format!("the value is {side} its `{key}`");
+            problems.push(Problem::error(value_item.span(), message, format!("{side} the bound")));
+        }
+    }
+    Some(value)
+}
+
+/// The currency of a parameter, which must be that of the rule set.
+fn unit(table: &Table<'_>, currency: Option<Currency>, problems: &mut Problems) -> Option<Currency> {
+    let text = table.text(problems, "unit")?;
+    let unit = match money::currency(text.value) {
+        Ok(unit) => unit,
+        Err(error) => {
+            let problem = Problem::error(text.span, error.to_string(), "not a currency");
+            problems.push(problem.help("other units than currencies are not supported by this version"));
+            return None;
+        }
+    };
+    if let Some(currency) = currency
+        && currency != unit
+    {
+        let message = format!("this amount is in {}, the rule set's are in {}", unit.code(), currency.code());
+        problems.push(Problem::error(text.span, message, "another currency"));
+        return None;
+    }
+    Some(unit)
+}
+
+/// A value, in minor units where it has a currency.
+fn scalar(item: Item<'_>, unit: Option<Currency>, problems: &mut Problems) -> Option<ParamValue> {
+    if let Some(currency) = unit {
+        let written = match item.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            _ => return expected(problems, item, "an amount"),
+        };
+        let written = written.strip_prefix('+').unwrap_or(written);
+        return match money::parse_major(written, currency, Decimals::Exact) {
+            Ok(minor) => Some(ParamValue::Whole(minor, Unit::Money)),
+            Err(error) => {
+                problems.push(Problem::error(item.span(), error.to_string(), "not an amount"));
+                None
+            }
+        };
+    }
+    match item.get_ref() {
+        DeValue::Integer(_) => document::integer(problems, item).map(|v| ParamValue::Whole(v, Unit::Plain)),
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(value) if value.is_finite() => Some(ParamValue::Decimal(value)),
+            _ => expected(problems, item, "a finite number"),
+        },
+        DeValue::Boolean(value) => Some(ParamValue::Boolean(*value)),
+        DeValue::String(text) => Some(match parse_duration(text) {
+            Ok(us) => ParamValue::Whole(us, Unit::Duration),
+            Err(_) => ParamValue::Text(text.to_string()),
+        }),
+        _ => expected(problems, item, "a number, a boolean, a duration or text"),
+    }
+}
+
+fn order(value: &ParamValue, bound: &ParamValue) -> Option<std::cmp::Ordering> {
+    match (value, bound) {
+        (ParamValue::Whole(value, a), ParamValue::Whole(bound, b)) if a == b => Some(value.cmp(bound)),
+        (ParamValue::Decimal(value), ParamValue::Decimal(bound)) => value.partial_cmp(bound),
+        (ParamValue::Decimal(value), ParamValue::Whole(bound, Unit::Plain)) => {
+            value.partial_cmp(&(*bound as f64))
+        }
+        (ParamValue::Whole(value, Unit::Plain), ParamValue::Decimal(bound)) => {
+            (*value as f64).partial_cmp(bound)
+        }
+        _ => None,
+    }
+}

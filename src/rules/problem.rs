@@ -1,0 +1,124 @@
+//! What is wrong with a rule file: plain data that points into its text.
+//!
+//! Must never know how a problem is shown.
+
+use std::fmt;
+use std::ops::Range;
+
+use thiserror::Error;
+
+use super::limits::PROBLEMS_MAX;
+
+/// Whether a rule file with this problem can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but says something else than was probably meant.
+    Warning,
+}
+
+/// One thing wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether the file can be used nevertheless.
+    pub severity: Severity,
+    /// The bytes of the file that it is about.
+    pub span: Range<usize>,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// What to write at the place itself.
+    pub label: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn error(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, span, message: message.into(), label: label.into(), help: None }
+    }
+
+    pub(super) fn warning(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(span, message, label) }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    pub(super) fn maybe_help(self, help: Option<String>) -> Self {
+        Self { help: help.or(self.help), ..self }
+    }
+}
+
+/// The problems found so far, bounded.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    found: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Problems {
+    /// Takes a problem, or forgets it beyond the bound.
+    pub(super) fn push(&mut self, problem: Problem) {
+        let count = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= PROBLEMS_MAX {
+            self.found.push(problem);
+        }
+    }
+
+    /// Whether the file cannot be used.
+    pub(super) fn any_error(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Whether there is no point in looking for more.
+    pub(super) fn full(&self) -> bool {
+        self.errors > PROBLEMS_MAX
+    }
+
+    /// All of them, in the order of the file.
+    pub(super) fn into_sorted(mut self) -> Vec<Problem> {
+        self.found.sort_by_key(|problem| (problem.span.start, problem.span.end, problem.severity));
+        for (count, severity) in [(self.errors, Severity::Error), (self.warnings, Severity::Warning)] {
+            if count > PROBLEMS_MAX
+                && let Some(last) = self.found.iter_mut().rfind(|problem| problem.severity == severity)
+            {
+                last.help =
+                    Some(format!("there are more than {PROBLEMS_MAX} like this; the others are not shown"));
+            }
+        }
+        self.found
+    }
+}
+
+/// A rule file that cannot be used, for callers that want one line per error.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct Refused {
+    /// `source:line:column: message` for each error, in the order of the file.
+    pub lines: Vec<String>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines.join("\n"))
+    }
+}
+
+impl Refused {
+    pub(super) fn new(source_name: &str, text: &str, problems: &[Problem]) -> Self {
+        let line = |problem: &Problem| {
+            let before = text.get(..problem.span.start).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+            format!("{source_name}:{line}:{column}: {}{help}", problem.message)
+        };
+        Self { lines: problems.iter().filter(|p| p.severity == Severity::Error).map(line).collect() }
+    }
+}

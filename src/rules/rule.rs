@@ -1,0 +1,239 @@
+//! `[[rule]]`: a condition with what follows from it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::DeValue;
+
+use super::document::{Table, Text, expected, text};
+use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
+use super::names::{Scope, check_word};
+use super::problem::{Problem, Problems};
+use super::ruleset::{Action, OnUnknown, Policy, Rule};
+use super::sections::Requirements;
+use super::sql::{self, Reach, Used};
+use crate::decision::Outcome;
+
+const KEYS: [&str; 8] = ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer"];
+const LATER: [&str; 8] = ["mode", "tier", "overrides", "until", "from", "rollout", "quality", "tenants"];
+const ACTIONS: [(&str, Action); 3] = [
+    ("step_up", Action::Outcome(Outcome::StepUp)),
+    ("block", Action::Outcome(Outcome::Block)),
+    ("alert", Action::Alert),
+];
+const ON_UNKNOWN: [(&str, OnUnknown); 2] = [("silent", OnUnknown::Silent), ("fires", OnUnknown::Fires)];
+
+/// A rule of the file, with what a rule set does not keep of it.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) rule: Rule,
+    /// Its condition in canonical form.
+    pub(super) condition: String,
+    /// Where its reason is, or itself where it has none.
+    reason_span: Range<usize>,
+}
+
+/// What rules are read with.
+pub(super) struct Reader<'a, 'd> {
+    pub(super) scope: &'a Scope,
+    pub(super) policy: &'a Policy,
+    pub(super) requirements: &'a mut Requirements<'d>,
+    pub(super) used: &'a mut Used,
+    pub(super) problems: &'a mut Problems,
+}
+
+impl<'d> Reader<'_, 'd> {
+    /// Reads all rules, in the order of the file.
+    pub(super) fn rules(&mut self, root: &Table<'d>) -> Vec<Declared> {
+        let Some(item) = root.get("rule") else { return Vec::new() };
+        let DeValue::Array(items) = item.get_ref() else {
+            return expected(self.problems, item, "rules, each under [[rule]]").unwrap_or_default();
+        };
+        if items.len() > RULES_MAX {
+            let message = format!("a rule file has at most {RULES_MAX} rules");
+            self.problems.push(Problem::error(item.span(), message, format!("this has {}", items.len())));
+            return Vec::new();
+        }
+        let mut ids = BTreeMap::new();
+        let mut rules = Vec::with_capacity(items.len());
+        for item in items {
+            if self.problems.full() {
+                break;
+            }
+            let Some(table) = Table::of(root.file, self.problems, item, "a rule") else { continue };
+            rules.extend(self.rule(&table, &mut ids));
+        }
+        self.check_languages(&rules);
+        rules
+    }
+
+    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared> {
+        table.check_keys(self.problems, &KEYS, &LATER);
+        let id = self.id(table, ids);
+        let text = table.required_text(self.problems, "when");
+        let compiled = text
+            .as_ref()
+            .and_then(|text| sql::compile(text, self.scope, Reach::All, self.used, self.problems));
+        let then = self.then(table);
+        let auth = self.auth(table, &then);
+        let score = self.score(table);
+        let on_unknown = match table.get("on_unknown") {
+            None => Some(OnUnknown::default()),
+            Some(_) => table.word(self.problems, "on_unknown", &ON_UNKNOWN, &[]),
+        };
+        let reason = self.reason(table);
+        let customer = self.customer(table);
+        let (then, score) = (then?, score?);
+        if then.is_none() && score == 0 {
+            let problem =
+                Problem::error(table.span(), "this rule does nothing", "neither `then` nor a `score`");
+            self.problems.push(problem.help("give it a `then`, or a `score` that is not 0"));
+            return None;
+        }
+        if then.is_none() && self.policy.step_up_at.is_none() && self.policy.block_at.is_none() {
+            let span = table.get("score").map_or(table.span(), |item| item.span());
+            let message =
+                "this rule only adds to the score, and [policy] sets nothing that the score leads to";
+            self.problems.push(Problem::warning(span, message, "changes no outcome"));
+        }
+        let compiled = compiled?;
+        let rule = Rule {
+            id: id?.to_owned(),
+            when: compiled.condition,
+            text: text.map_or_else(String::new, |text| text.value.to_owned()),
+            on_unknown: on_unknown?,
+            then,
+            auth: auth?,
+            score,
+            reason: reason?,
+            customer: customer?,
+            reads: compiled.features.into_iter().collect(),
+        };
+        let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
+        Some(Declared { rule, condition: compiled.canonical, reason_span })
+    }
+
+    fn fail<T>(&mut self, problem: Problem) -> Option<T> {
+        self.problems.push(problem);
+        None
+    }
+
+    fn id(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<&'d str> {
+        let id = table.required_text(self.problems, "id")?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if id.value.is_empty() || id.value.len() > NAME_BYTES_MAX || !id.value.bytes().all(plain) {
+            let problem =
+                Problem::error(id.span, format!("`{}` is not an id", id.value.escape_debug()), "not an id");
+            return self
+                .fail(problem.help(format!("write at most {NAME_BYTES_MAX} of A-Z, a-z, 0-9, _, - and .")));
+        }
+        if let Some(first) = ids.insert(id.value, id.span.start) {
+            let line = table.file.get(..first).unwrap_or_default().matches('\n').count() + 1;
+            let message = format!("another rule has the id `{}`", id.value);
+            return self.fail(Problem::error(id.span, message, format!("first on line {line}")));
+        }
+        Some(id.value)
+    }
+
+    /// Outer `None` where it is wrong, inner where it is not said.
+    fn then(&mut self, table: &Table<'d>) -> Option<Option<Action>> {
+        if table.get("then").is_none() {
+            return Some(None);
+        }
+        table.word(self.problems, "then", &ACTIONS, &["allow"]).map(Some)
+    }
+
+    fn auth(&mut self, table: &Table<'d>, then: &Option<Option<Action>>) -> Option<Vec<u64>> {
+        let Some(item) = table.get("auth") else { return Some(Vec::new()) };
+        let named = self.requirements.named(table, self.problems);
+        if let Some(then) = then
+            && *then != Some(Action::Outcome(Outcome::StepUp))
+        {
+            let problem =
+                Problem::error(item.span(), "`auth` goes with `then = \"step_up\"` only", "nothing to meet");
+            return self.fail(problem);
+        }
+        named
+    }
+
+    fn score(&mut self, table: &Table<'d>) -> Option<i64> {
+        if table.get("score").is_none() {
+            return Some(0);
+        }
+        let (score, span) = table.integer(self.problems, "score")?;
+        if !(-SCORE_MAX..=SCORE_MAX).contains(&score) {
+            let message = format!("a score is within plus and minus {SCORE_MAX}");
+            return self.fail(Problem::error(span, message, "outside that"));
+        }
+        Some(score)
+    }
+
+    /// A text by language; a plain text is English.
+    fn reason(&mut self, table: &Table<'d>) -> Option<Vec<(String, String)>> {
+        let Some(item) = table.get("reason") else { return Some(Vec::new()) };
+        if let DeValue::String(_) = item.get_ref() {
+            let reason = text(table.file, self.problems, item)?;
+            return Some(vec![("en".to_owned(), self.reason_text(&reason)?)]);
+        }
+        let by_language = Table::of(table.file, self.problems, item, "a reason")?;
+        let mut reasons = Vec::new();
+        for (language, span, item) in by_language.entries() {
+            if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_lowercase()) {
+                let message = format!("`{}` is not a language code", language.escape_debug());
+                return self.fail(
+                    Problem::error(span, message, "not a language")
+                        .help("write two letters such as en or vi"),
+                );
+            }
+            let reason = text(table.file, self.problems, item)?;
+            reasons.push((language.to_owned(), self.reason_text(&reason)?));
+        }
+        Some(reasons)
+    }
+
+    fn reason_text(&mut self, reason: &Text<'d>) -> Option<String> {
+        if reason.value.trim().is_empty() {
+            return self.fail(Problem::error(reason.span.clone(), "a reason cannot be empty", "empty"));
+        }
+        if reason.value.len() > REASON_BYTES_MAX {
+            let message = format!("a reason has at most {REASON_BYTES_MAX} bytes");
+            return self.fail(Problem::error(
+                reason.span.clone(),
+                message,
+                format!("this has {}", reason.value.len()),
+            ));
+        }
+        Some(reason.value.to_owned())
+    }
+
+    /// Outer `None` where it is wrong, inner where it is not said.
+    fn customer(&mut self, table: &Table<'d>) -> Option<Option<String>> {
+        if table.get("customer").is_none() {
+            return Some(None);
+        }
+        let code = table.text(self.problems, "customer")?;
+        match check_word(code.value) {
+            Ok(()) => Some(Some(code.value.to_owned())),
+            Err((message, help)) => self.fail(
+                Problem::error(code.span, message, "a code of the catalogue is a word").maybe_help(help),
+            ),
+        }
+    }
+
+    /// An operator should not have to read one reason in English and the next in Vietnamese.
+    fn check_languages(&mut self, rules: &[Declared]) {
+        let has =
+            |declared: &Declared, language: &str| declared.rule.reason.iter().any(|(l, _)| l == language);
+        for (language, name) in [("en", "English"), ("vi", "Vietnamese")] {
+            if !rules.iter().any(|declared| has(declared, language)) {
+                continue;
+            }
+            for declared in rules.iter().filter(|declared| !has(declared, language)) {
+                let message =
+                    format!("rule `{}` has no reason in {name}, other rules have", declared.rule.id);
+                let label = format!("`{language}` is missing");
+                self.problems.push(Problem::warning(declared.reason_span.clone(), message, label));
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `[ruleset]`, `[fields]`, `[auth]` and `[policy]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::document::{Item, Table, expected, one_of, text};
+use super::limits::{FIELDS_MAX, METHODS_MAX, REMEMBER_US_DEFAULT, REMEMBER_US_MAX, REMEMBER_US_MIN};
+use super::names::{Meaning, Scope, did_you_mean, near};
+use super::problem::{Problem, Problems};
+use super::ruleset::Policy;
+use crate::event::ExtraType;
+use crate::money::{self, Currency};
+use crate::time::{Calendar, format_duration, parse_duration};
+use toml::de::DeValue;
+
+/// A name of the file with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Name<'d> {
+    pub(super) text: &'d str,
+    pub(super) span: Range<usize>,
+}
+
+/// Declares a name; tells why where it cannot be one.
+pub(super) fn declare(scope: &mut Scope, name: &Name<'_>, meaning: Meaning, problems: &mut Problems) -> bool {
+    match scope.declare(name.text, meaning) {
+        Ok(()) => true,
+        Err((message, help)) => {
+            problems.push(Problem::error(name.span.clone(), message, "this name").maybe_help(help));
+            false
+        }
+    }
+}
+
+/// What `[ruleset]` says.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) name: Option<String>,
+    pub(super) time_zone: String,
+    pub(super) calendar: Option<Calendar>,
+    pub(super) currency: Option<Currency>,
+    pub(super) horizon_us: i64,
+}
+
+/// Reads `[ruleset]`.
+pub(super) fn head(root: &Table<'_>, problems: &mut Problems) -> Option<Head> {
+    let item = root.required(problems, "ruleset")?;
+    let table = Table::of(root.file, problems, item, "[ruleset]")?;
+    table.check_keys(problems, &["name", "time_zone", "currency", "remember"], &["feedback", "extends"]);
+    let name = table.required_text(problems, "name").and_then(|name| {
+        if name.value.trim().is_empty() {
+            problems.push(Problem::error(name.span, "the name of a rule set cannot be empty", "empty"));
+            return None;
+        }
+        Some(name.value.to_owned())
+    });
+    let zone = table.text(problems, "time_zone");
+    let time_zone = zone.as_ref().map_or("UTC", |zone| zone.value).to_owned();
+    let calendar = match Calendar::new(&time_zone) {
+        Ok(calendar) => Some(calendar),
+        Err(error) => {
+            let span = zone.map_or(table.span(), |zone| zone.span);
+            problems.push(Problem::error(span, error.to_string(), "not a time zone"));
+            None
+        }
+    };
+    let currency =
+        table.required_text(problems, "currency").and_then(|code| match money::currency(code.value) {
+            Ok(currency) => Some(currency),
+            Err(error) => {
+                problems.push(Problem::error(code.span, error.to_string(), "not a currency"));
+                None
+            }
+        });
+    let horizon_us = remember(&table, problems);
+    Some(Head { name, time_zone, calendar, currency, horizon_us })
+}
+
+fn remember(table: &Table<'_>, problems: &mut Problems) -> i64 {
+    let Some(text) = table.text(problems, "remember") else { return REMEMBER_US_DEFAULT };
+    match parse_duration(text.value) {
+        Ok(us) if (REMEMBER_US_MIN..=REMEMBER_US_MAX).contains(&us) => us,
+        Ok(_) => {
+            let (least, most) = (format_duration(REMEMBER_US_MIN), format_duration(REMEMBER_US_MAX));
+            let message = format!("ids are remembered for {least} to {most}");
+            problems.push(Problem::error(text.span, message, "outside that"));
+            REMEMBER_US_DEFAULT
+        }
+        Err(error) => {
+            problems.push(Problem::error(text.span, error.to_string(), "not a duration"));
+            REMEMBER_US_DEFAULT
+        }
+    }
+}
+
+/// Reads `[fields]` and declares what it names; a field's position is its place in the list.
+pub(super) fn fields(
+    root: &Table<'_>,
+    scope: &mut Scope,
+    problems: &mut Problems,
+) -> Vec<(String, ExtraType)> {
+    let Some(section) = root.table(problems, "fields", "[fields]") else { return Vec::new() };
+    if section.len() > FIELDS_MAX {
+        let message = format!("a rule file has at most {FIELDS_MAX} extra fields");
+        problems.push(Problem::error(section.span(), message, format!("this has {}", section.len())));
+        return Vec::new();
+    }
+    let words = ExtraType::ALL.map(|ty| (ty.name(), ty));
+    let mut fields = Vec::new();
+    for (name, span, item) in section.entries() {
+        let Some(word) = text(root.file, problems, item) else { continue };
+        let Some(ty) = one_of(problems, &word, "a field's type", &words, &[]) else { continue };
+        if declare(scope, &Name { text: name, span }, Meaning::Extra(fields.len(), ty), problems) {
+            fields.push((name.to_owned(), ty));
+        }
+    }
+    fields
+}
+
+/// The requirements of `[auth]`, and which of them something names.
+#[derive(Debug, Default)]
+pub(super) struct Requirements<'d> {
+    /// Every method, sorted; its position is its bit.
+    pub(super) methods: Vec<String>,
+    named: BTreeMap<&'d str, Requirement>,
+}
+
+#[derive(Debug)]
+struct Requirement {
+    span: Range<usize>,
+    any_of: Vec<u64>,
+    used: bool,
+}
+
+impl<'d> Requirements<'d> {
+    /// Reads `[auth]`.
+    pub(super) fn read(root: &Table<'d>, problems: &mut Problems) -> Self {
+        let Some(section) = root.table(problems, "auth", "[auth]") else { return Self::default() };
+        let mut sets: Vec<(Name<'d>, Vec<Vec<&'d str>>)> = Vec::new();
+        for (name, span, item) in section.entries() {
+            let Some(table) = Table::of(root.file, problems, item, "a requirement") else { continue };
+            table.check_keys(problems, &["all"], &[]);
+            let all = table.required(problems, "all").and_then(|all| all_of(root.file, all, problems));
+            sets.push((Name { text: name, span }, all.unwrap_or_default()));
+        }
+        // In the order of the names, so that a method's bit does not depend on the layout of the file.
+        let sorted: BTreeSet<&str> = sets.iter().flat_map(|(_, all)| all.iter().flatten().copied()).collect();
+        let numbered: BTreeMap<&str, u32> = sorted.into_iter().zip(0..).collect();
+        if numbered.len() > METHODS_MAX {
+            let message = format!("a rule set names at most {METHODS_MAX} authentication methods");
+            problems.push(Problem::error(section.span(), message, format!("{} are named", numbered.len())));
+        }
+        let bit = |word: &&str| numbered.get(word).map_or(0, |bit| 1u64.checked_shl(*bit).unwrap_or(0));
+        let mask = |any: &Vec<&str>| any.iter().fold(0, |mask, word| mask | bit(word));
+        let named = sets.iter().map(|(name, all)| {
+            let any_of = all.iter().map(mask).collect();
+            (name.text, Requirement { span: name.span.clone(), any_of, used: false })
+        });
+        Self { methods: numbered.keys().map(|word| (*word).to_owned()).collect(), named: named.collect() }
+    }
+
+    /// The requirement that a key names, if the key is there; told where there is none of that name.
+    pub(super) fn named(&mut self, table: &Table<'_>, problems: &mut Problems) -> Option<Vec<u64>> {
+        let name = table.text(problems, "auth")?;
+        if let Some(requirement) = self.named.get_mut(name.value) {
+            requirement.used = true;
+            return Some(requirement.any_of.clone());
+        }
+        let shown = name.value.escape_debug();
+        let help = did_you_mean(near(name.value, self.named.keys().copied()))
+            .unwrap_or_else(|| format!("say what it requires: [auth.{shown}] with all = [[\"...\"]]"));
+        let problem =
+            Problem::error(name.span, format!("no requirement is named `{shown}`"), "not in [auth]");
+        problems.push(problem.help(help));
+        None
+    }
+
+    /// Tells the requirements that nothing names.
+    pub(super) fn check_used(&self, problems: &mut Problems) {
+        for (name, requirement) in self.named.iter().filter(|(_, requirement)| !requirement.used) {
+            let message = format!("requirement `{name}` is never used");
+            problems.push(Problem::warning(requirement.span.clone(), message, "no rule names it"));
+        }
+    }
+}
+
+/// A list of lists of method words, none of them empty.
+fn all_of<'d>(file: &str, all: Item<'d>, problems: &mut Problems) -> Option<Vec<Vec<&'d str>>> {
+    let lists = |problems: &mut Problems, item: Item<'d>, what: &str| match item.get_ref() {
+        DeValue::Array(items) if !items.is_empty() => Some(items.iter().collect::<Vec<_>>()),
+        DeValue::Array(_) => {
+            problems.push(Problem::error(
+                item.span(),
+                format!("expected {what}, found an empty list"),
+                "empty",
+            ));
+            None
+        }
+        _ => expected(problems, item, what),
+    };
+    let mut sets = Vec::new();
+    for any in lists(problems, all, "a list of lists of methods, such as [[\"fido\"]]")? {
+        let mut words = Vec::new();
+        for item in lists(problems, any, "a list of methods of which one must be met")? {
+            let word = text(file, problems, item)?;
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            if word.value.is_empty() || !word.value.bytes().all(plain) {
+                let message = format!("`{}` is not a method", word.value.escape_debug());
+                let problem = Problem::error(word.span, message, "not a word");
+                problems.push(problem.help("write a word of a-z, 0-9 and _"));
+                return None;
+            }
+            words.push(word.value);
+        }
+        sets.push(words);
+    }
+    Some(sets)
+}
+
+/// Reads `[policy]`.
+pub(super) fn policy(
+    root: &Table<'_>,
+    requirements: &mut Requirements<'_>,
+    problems: &mut Problems,
+) -> Policy {
+    let Some(table) = root.table(problems, "policy", "[policy]") else { return Policy::default() };
+    table.check_keys(problems, &["step_up_at", "block_at", "auth"], &["feedback", "mandatory"]);
+    let step_up = threshold(&table, "step_up_at", problems);
+    let block = threshold(&table, "block_at", problems);
+    if let (Some((step_up_at, span)), Some((block_at, _))) = (&step_up, &block)
+        && step_up_at >= block_at
+    {
+        let message = "`step_up_at` is not below `block_at`: the score never asks for a step-up";
+        problems.push(Problem::warning(span.clone(), message, "never alone"));
+    }
+    Policy {
+        step_up_at: step_up.map(|(at, _)| at),
+        block_at: block.map(|(at, _)| at),
+        auth: requirements.named(&table, problems).unwrap_or_default(),
+    }
+}
+
+fn threshold(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<(i64, Range<usize>)> {
+    let (value, span) = table.integer(problems, key)?;
+    if value < 1 {
+        let message = format!("`{key}` must be at least 1, since a payment on which no rule fires scores 0");
+        problems.push(Problem::error(span, message, "below 1"));
+        return None;
+    }
+    Some((value, span))
+}

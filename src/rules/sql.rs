@@ -1,0 +1,95 @@
+//! Conditions: from SQL text to something that can be evaluated.
+//!
+//! Text is parsed by `sqlparser`, resolved into a small typed tree ([`tree`]), and that is turned into expressions
+//! that hold their types ([`emit`]). Must never know where in a rule file a condition stands, but for mapping the
+//! places of its problems.
+
+mod choices;
+mod emit;
+mod functions;
+mod literals;
+mod operators;
+mod parse;
+mod predicates;
+mod resolve;
+mod source;
+mod tree;
+
+use std::collections::BTreeSet;
+
+use super::document::Text;
+use super::expr::Condition;
+use super::names::Scope;
+use super::problem::{Problem, Problems};
+use super::types::Type;
+
+/// What a condition may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach<'a> {
+    /// Fields, parameters and features: a rule.
+    All,
+    /// Fields and parameters only: the `where` of the feature of this name.
+    Fields(&'a str),
+}
+
+/// A condition, ready to evaluate.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) condition: Condition,
+    /// The text without layout and comments.
+    pub(super) canonical: String,
+    /// The features that it reads, by position.
+    pub(super) features: BTreeSet<u16>,
+}
+
+/// The names of parameters that some condition reads.
+pub(super) type Used = BTreeSet<String>;
+
+/// Compiles a condition; `None` where a problem was found.
+pub(super) fn compile(
+    text: &Text<'_>,
+    scope: &Scope,
+    reach: Reach<'_>,
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Option<Compiled> {
+    let mut found = Vec::new();
+    let compiled = compile_text(text.value, scope, reach, used, &mut found);
+    let failed = !found.is_empty();
+    for problem in found {
+        let span = text.locate(problem.span.clone());
+        problems.push(Problem { span, ..problem });
+    }
+    let compiled = compiled.filter(|_| !failed)?;
+    if let Some(constant) = compiled.condition.as_constant() {
+        let (value, consequence) = match constant {
+            Some(true) => ("true", "it does not depend on the event"),
+            Some(false) => ("false", "it can never hold"),
+            None => ("unknown", "a comparison with null is never true; write `is null`"),
+        };
+        let message = format!("this condition is always {value}");
+        problems.push(Problem::warning(text.span.clone(), message, consequence));
+    }
+    Some(compiled)
+}
+
+fn compile_text(
+    text: &str,
+    scope: &Scope,
+    reach: Reach<'_>,
+    used: &mut Used,
+    found: &mut Vec<Problem>,
+) -> Option<Compiled> {
+    let (source, expr) = parse::parse(text).map_err(|problem| found.push(*problem)).ok()?;
+    let mut resolver = resolve::Resolver::new(scope, reach, &source, used, found);
+    let tree = resolver.condition(&expr)?;
+    let features = resolver.into_features();
+    let truth = emit::Emitter::new(scope.currency, found).condition(&tree);
+    Some(Compiled { condition: Condition::new(truth), canonical: source.canonical(), features })
+}
+
+/// A problem of types: what was found where something else is needed.
+fn mismatch(scope: &Scope, span: std::ops::Range<usize>, found: Type, expected: &str) -> Problem {
+    let found = found.describe(scope.currency);
+    Problem::error(span, format!("expected {expected}, found {found}"), format!("this is {found}"))
+}

@@ -1,0 +1,135 @@
+//! The typed tree of a condition: every name resolved, every type known, nothing decided about evaluation.
+
+use std::ops::Range;
+
+use super::literals::Literal;
+use crate::event::{ExtraType, TextField};
+use crate::rules::expr::Comparison;
+use crate::rules::like::Pattern;
+use crate::rules::names::BuiltIn;
+use crate::rules::types::{Type, Unit};
+
+/// An expression with its type and its place in the condition.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) node: Node,
+    pub(super) ty: Type,
+    pub(super) span: Range<usize>,
+    /// Whether it is the same for every event.
+    pub(super) constant: bool,
+}
+
+/// An operator of arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+/// What an expression is.
+#[derive(Debug)]
+pub(super) enum Node {
+    Null,
+    Boolean(bool),
+    Text(String),
+    Whole(i64),
+    Decimal(f64),
+    Literal(Literal),
+    BuiltIn(BuiltIn),
+    Extra(usize, ExtraType),
+    Feature(usize),
+    Not(Box<Tree>),
+    All(Vec<Tree>),
+    Any(Vec<Tree>),
+    /// `is true`, `is false`, `is unknown`.
+    Is(Box<Tree>, Option<bool>),
+    IsNull(Box<Tree>),
+    /// Compared as the type.
+    Compare(Comparison, Box<(Tree, Tree)>, Type),
+    Between(Box<(Tree, Tree, Tree)>, Type),
+    In(Box<Tree>, Vec<Tree>, Type),
+    Like(Box<Tree>, Pattern),
+    Word(Box<Tree>, TextField),
+    Negate(Box<Tree>),
+    Absolute(Box<Tree>),
+    /// The units are those of the operands; `None` where they are literals that take the unit of the result.
+    Arithmetic(Operator, Box<(Tree, Tree)>, Option<(Unit, Unit)>),
+    Coalesce(Vec<Tree>),
+    Nullif(Box<(Tree, Tree)>),
+    Least(Vec<Tree>),
+    Greatest(Vec<Tree>),
+    Case(Branches, Vec<Tree>, Option<Box<Tree>>),
+}
+
+/// How a `case` picks among its results.
+#[derive(Debug)]
+pub(super) enum Branches {
+    /// By conditions.
+    Searched(Vec<Tree>),
+    /// By values that the operand is compared with, as the type.
+    Operand(Box<Tree>, Vec<Tree>, Type),
+}
+
+impl Tree {
+    /// An expression whose parts are already resolved.
+    pub(super) fn new(node: Node, ty: Type, span: Range<usize>) -> Self {
+        let constant = node.is_constant();
+        Self { node, ty, span, constant }
+    }
+
+    /// Its negation where `negated`.
+    pub(super) fn negated_if(self, negated: bool) -> Self {
+        if !negated {
+            return self;
+        }
+        let span = self.span.clone();
+        Self::new(Node::Not(Box::new(self)), Type::Boolean, span)
+    }
+}
+
+impl Node {
+    fn is_constant(&self) -> bool {
+        let all = |parts: &[Tree]| parts.iter().all(|part| part.constant);
+        match self {
+            Self::Null
+            | Self::Boolean(_)
+            | Self::Text(_)
+            | Self::Whole(_)
+            | Self::Decimal(_)
+            | Self::Literal(_) => true,
+            Self::BuiltIn(_) | Self::Extra(..) | Self::Feature(_) | Self::Word(..) => false,
+            Self::Not(part)
+            | Self::Is(part, _)
+            | Self::IsNull(part)
+            | Self::Like(part, _)
+            | Self::Negate(part)
+            | Self::Absolute(part) => part.constant,
+            Self::Compare(_, pair, _) | Self::Arithmetic(_, pair, _) | Self::Nullif(pair) => {
+                pair.0.constant && pair.1.constant
+            }
+            Self::Between(parts, _) => parts.0.constant && parts.1.constant && parts.2.constant,
+            Self::In(value, items, _) => value.constant && all(items),
+            Self::All(parts)
+            | Self::Any(parts)
+            | Self::Coalesce(parts)
+            | Self::Least(parts)
+            | Self::Greatest(parts) => all(parts),
+            Self::Case(branches, results, otherwise) => {
+                branches.is_constant() && all(results) && otherwise.as_ref().is_none_or(|o| o.constant)
+            }
+        }
+    }
+}
+
+impl Branches {
+    fn is_constant(&self) -> bool {
+        let (operand, parts) = match self {
+            Self::Searched(conditions) => (true, conditions),
+            Self::Operand(operand, values, _) => (operand.constant, values),
+        };
+        operand && parts.iter().all(|part| part.constant)
+    }
+}
