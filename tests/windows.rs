@@ -56,8 +56,8 @@ reason = "asked"
 "#;
 
 fn base() -> RuleSet {
-    let (rules, problems) = weir::rules::compile("twin.toml", BASE);
-    rules.unwrap_or_else(|| panic!("{problems:?}"))
+    let checked = weir::rules::compile("twin.toml", BASE);
+    checked.rule_set.unwrap_or_else(|| panic!("{:?}", checked.problems))
 }
 
 fn aggregates() -> impl Strategy<Value = Aggregate> {
@@ -68,14 +68,14 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
         Just(KeyField::Extra(1))
     ];
     prop_oneof![
-        Just(Aggregate::Count),
-        Just(Aggregate::IsNew),
+        1 => Just(Aggregate::Count),
+        1 => Just(Aggregate::IsNew),
         2 => Just(Aggregate::Since),
-        number.clone().prop_map(Aggregate::Sum),
-        number.clone().prop_map(Aggregate::Mean),
+        1 => number.clone().prop_map(Aggregate::Sum),
+        1 => number.clone().prop_map(Aggregate::Mean),
         2 => number.clone().prop_map(Aggregate::Min),
         2 => number.clone().prop_map(Aggregate::Max),
-        number.prop_map(Aggregate::Deviation),
+        1 => number.prop_map(Aggregate::Deviation),
         3 => text.prop_map(Aggregate::Distinct),
     ]
 }
