@@ -1,5 +1,7 @@
 //! The generated stream is the same everywhere, in order, labelled, and full of honest people who look like thieves.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test may stop it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
@@ -49,7 +51,7 @@ fn small() -> Settings {
 }
 
 fn medium() -> Settings {
-    Settings { events: 150_000, accounts: 10_000, ..Settings::default() }
+    Settings { events: 100_000, accounts: 8_000, ..Settings::default() }
 }
 
 /// In order and once each, as an engine without disorder would see them.
@@ -73,7 +75,7 @@ fn the_same_settings_give_the_same_events_everywhere() {
     assert_eq!(digest(small()), digest(small()));
     assert_ne!(digest(small()), digest(Settings { seed: 2, ..small() }));
     // Committed: it changes only when the generator's stream is changed on purpose.
-    assert_eq!(digest(small()), "5535330f1608ca9d");
+    assert_eq!(digest(small()), "f94bd6abb3208217");
 }
 
 #[test]
@@ -218,7 +220,7 @@ fn tet_and_paydays_and_nights_show_in_the_traffic() {
     assert!(before * 10 > after * 12, "{before} payments before Tết, {after} on an ordinary day");
     assert!(tet * 2 < after, "{tet} payments on the first day of Tết, {after} on an ordinary day");
     assert!(by_hour[3] * 8 < by_hour[10], "{by_hour:?}");
-    assert!(wages.len() > 5_000 && wages.values().all(|&times| times == 1), "one wage each");
+    assert!(wages.len() > 3_000 && wages.values().all(|&times| times == 1), "one wage each");
 }
 
 #[test]
@@ -273,7 +275,7 @@ struct Past {
     by_customer: BTreeMap<String, Vec<Seen>>,
 }
 
-fn since<'a>(events: Option<&'a Vec<Seen>>, from_us: i64) -> impl Iterator<Item = &'a Seen> + Clone {
+fn since(events: Option<&Vec<Seen>>, from_us: i64) -> impl Iterator<Item = &Seen> + Clone {
     events.into_iter().flatten().rev().take_while(move |event| event.time_us > from_us)
 }
 

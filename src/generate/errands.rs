@@ -3,7 +3,8 @@
 //! Promises that whoever tunes a rule on a generated stream meets the people whom it would bother.
 
 use super::amounts::{self, K, M};
-use super::planner::Planner;
+use super::plan::Origin;
+use super::planner::{Planner, Visit};
 use super::season::{HOUR_US, MINUTE_US, Season};
 use super::world::Target;
 use crate::time::{DAY_US, SECOND_US};
@@ -52,11 +53,11 @@ const ERRANDS: [(u32, Option<Errand>); 15] = [
     (20, Some(Errand::BillEvening)),
     (25, Some(Errand::Waking)),
     (8, Some(Errand::Agent)),
-    (3, Some(Errand::Kiosk)),
+    (1, Some(Errand::Kiosk)),
     (15, Some(Errand::Forgetful)),
     (6, Some(Errand::Round)),
     (2, Some(Errand::BusyDay)),
-    (9_698, None),
+    (9_700, None),
 ];
 
 impl Planner {
@@ -86,7 +87,7 @@ impl Planner {
     }
 
     fn new_phone(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let device = self.world.new_device();
         self.world.owner_mut(account).device = device;
         self.change(at_us, account, device, "device");
@@ -97,7 +98,7 @@ impl Planner {
     }
 
     fn new_credentials(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let device = self.world.owner(account).device;
         let what = self.chance.weighted(&[(70, "password"), (25, "phone"), (5, "biometric")]);
         self.change(at_us, account, device, what);
@@ -109,7 +110,7 @@ impl Planner {
     }
 
     fn fresh_start(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let device = self.world.new_device();
         self.world.owner_mut(account).device = device;
         let what = self.chance.weighted(&[(60, "password"), (40, "phone")]);
@@ -122,7 +123,7 @@ impl Planner {
     }
 
     fn large_sum(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let visit = self.visit(at_us, account);
         let target = if self.chance.percent(40) { self.new_contact(account) } else { self.contact(account) };
         let amount = amounts::large(&mut self.chance);
@@ -135,7 +136,7 @@ impl Planner {
         let payers = self.chance.between(8, 20);
         for _ in 0..payers {
             let paid_us = at_us + self.chance.between(0, 40 * MINUTE_US);
-            let payer = self.payer(paid_us);
+            let payer = self.sender(paid_us);
             let visit = self.visit(paid_us, payer);
             self.pay(visit.ready_us, &visit, (Target::Account(collector), "transfer"), each, None);
         }
@@ -149,7 +150,7 @@ impl Planner {
     }
 
     fn keep_under_limit(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let target = self.contact(account);
         let mut part_us = at_us;
         for _ in 0..self.chance.between(2, 5) {
@@ -200,21 +201,15 @@ impl Planner {
         for _ in 0..self.chance.between(45, 60) {
             let paid_us = at_us + self.chance.between(0, 50 * MINUTE_US);
             let account = self.card();
-            let visit = super::planner::Visit {
-                account,
-                device: kiosk + 1,
-                city,
-                channel: "counter",
-                session: None,
-                ready_us: paid_us,
-            };
+            let origin = Origin { device: kiosk + 1, city, channel: "counter" };
+            let visit = Visit { account, origin, session: None, ready_us: paid_us };
             let amount = self.chance.between(20, 60) * K;
             self.pay(paid_us, &visit, (Target::Merchant(kiosk), "purchase"), amount, None);
         }
     }
 
     fn forgetful(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let device = self.world.owner(account).device;
         let mut try_us = at_us;
         for _ in 0..self.chance.between(3, 5) {
@@ -228,7 +223,7 @@ impl Planner {
     }
 
     fn round(&mut self, at_us: i64, tet: bool) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let visit = self.visit(at_us, account);
         let mut paid_us = visit.ready_us;
         for _ in 0..self.chance.between(11, 16) {
@@ -241,7 +236,7 @@ impl Planner {
     }
 
     fn busy_day(&mut self, at_us: i64) {
-        let account = self.payer(at_us);
+        let account = self.sender(at_us);
         let income = self.world.owner(account).income.into();
         let mut paid_us = at_us;
         for _ in 0..self.chance.between(32, 42) {
@@ -251,12 +246,6 @@ impl Planner {
             self.pay(visit.ready_us, &visit, (target, "transfer"), amount, None);
             paid_us = visit.ready_us + self.chance.between(8 * MINUTE_US, 25 * MINUTE_US);
         }
-    }
-
-    /// A card of anyone's.
-    pub(super) fn card(&mut self) -> u32 {
-        let at = self.chance.below(self.world.cards.len() as u32);
-        self.world.cards.get(at as usize).copied().unwrap_or_default()
     }
 
     fn small_or_large(&mut self, account: u32, percent_large: u32) -> i64 {

@@ -3,10 +3,10 @@
 //! Promises shapes that are found in reports of real cases, told with invented people.
 
 use super::amounts::{self, K, M};
-use super::plan::Fraud;
+use super::plan::{Fraud, Origin};
 use super::planner::{Planner, Visit};
 use super::season::{HOUR_US, MINUTE_US};
-use super::world::{Instrument, Target};
+use super::world::Target;
 use crate::time::SECOND_US;
 
 impl Planner {
@@ -24,7 +24,7 @@ impl Planner {
     /// The thief resets the password or moves the number, logs in from a device of his own, and empties the account.
     fn take_over(&mut self, at_us: i64) {
         let begin_us = if self.chance.percent(40) { self.next_night(at_us) } else { at_us };
-        let victim = self.victim(begin_us);
+        let victim = self.sender(begin_us);
         let device = self.world.new_device();
         let mut now_us = begin_us;
         if self.chance.percent(50) {
@@ -58,7 +58,7 @@ impl Planner {
         let mut received = 0;
         for _ in 0..self.chance.between(6, 16) {
             let paid_us = at_us + self.chance.between(0, 30 * MINUTE_US);
-            let payer = self.payer(paid_us);
+            let payer = self.sender(paid_us);
             let visit = self.visit(paid_us, payer);
             let amount = amounts::rounded(self.chance.between(500 * K, 8 * M));
             received += amount;
@@ -94,7 +94,8 @@ impl Planner {
         let mut now_us = at_us;
         for _ in 0..self.chance.between(10, 30) {
             let account = self.card();
-            let visit = Visit { account, device, city, channel: "web", session: None, ready_us: now_us };
+            let origin = Origin { device, city, channel: "web" };
+            let visit = Visit { account, origin, session: None, ready_us: now_us };
             let amount = self.chance.between(10, 49) * K;
             self.pay(now_us, &visit, (shop, "purchase"), amount, Some(Fraud::CardTesting));
             now_us += self.chance.between(2, 25) * SECOND_US;
@@ -120,7 +121,7 @@ impl Planner {
 
     /// A large sum leaves in parts that each need only the weaker authentication.
     fn split(&mut self, at_us: i64) {
-        let account = self.victim(at_us);
+        let account = self.sender(at_us);
         let target = self.accomplice();
         let mut now_us = at_us;
         for _ in 0..self.chance.between(4, 9) {
@@ -128,28 +129,6 @@ impl Planner {
             let amount = self.chance.between(9_000, 9_990) * K;
             self.pay(visit.ready_us, &visit, (target, "transfer"), amount, Some(Fraud::Splitting));
             now_us = visit.ready_us + self.chance.between(2 * MINUTE_US, 70 * MINUTE_US);
-        }
-    }
-
-    /// An account that can transfer.
-    fn victim(&mut self, at_us: i64) -> u32 {
-        let mut account = self.payer(at_us);
-        for _ in 0..8 {
-            if self.world.account(account).instrument != Instrument::Card {
-                break;
-            }
-            account = self.payer(at_us);
-        }
-        account
-    }
-
-    /// Where stolen money goes first.
-    fn accomplice(&mut self) -> Target {
-        let accounts = self.world.accounts.len() as u32;
-        if self.chance.percent(50) {
-            Target::Account(self.stranger())
-        } else {
-            Target::Outside(self.chance.below(accounts.saturating_mul(4)))
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A seeded source of events: a Vietnamese payment stream with honest customers and labelled frauds.
 //!
-//! Promises equal events for equal [`Settings`] on every machine, in the order of their arrival, with memory in
+//! Promises equal events for equal settings on every machine, in the order of their arrival, with memory in
 //! the number of accounts and of what is scheduled, not in the number of events. Everyone in it is invented. Must
 //! never know a rule or a decision: what customers do does not depend on what they are answered.
 
 mod amounts;
+mod cast;
 mod chance;
 mod errands;
 mod everyday;

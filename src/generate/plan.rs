@@ -39,6 +39,17 @@ impl Fraud {
     }
 }
 
+/// Where a payment is started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// The device.
+    pub(super) device: u32,
+    /// Index of the city that it is in.
+    pub(super) city: u8,
+    /// Mobile, web or counter.
+    pub(super) channel: &'static str,
+}
+
 /// A payment to be asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Payment {
@@ -50,14 +61,10 @@ pub(super) struct Payment {
     pub(super) kind: &'static str,
     /// In dong.
     pub(super) amount: i64,
-    /// The device; none where the provider starts it.
-    pub(super) device: Option<u32>,
-    /// The city that the device is in.
-    pub(super) city: u8,
+    /// Where it is started; nowhere if the provider collects it.
+    pub(super) origin: Option<Origin>,
     /// The open session.
     pub(super) session: Option<Session>,
-    /// Mobile, web or counter.
-    pub(super) channel: &'static str,
     /// Methods presented beforehand.
     pub(super) methods: Option<&'static str>,
 }

@@ -4,7 +4,7 @@
 //! planned has its label. Must never know a rule or a decision.
 
 use super::chance::{Chance, Share, WHOLE};
-use super::plan::{Body, Fraud, Payment, Planned, Queue};
+use super::plan::{Body, Fraud, Origin, Payment, Planned, Queue};
 use super::season::{HOUR_US, MINUTE_US, OFFSET_US, local_day};
 use super::settings::Settings;
 use super::world::{OpenSession, Session, Target, World};
@@ -15,8 +15,6 @@ pub(super) const ROOM: u64 = 16;
 
 /// How long after its last use a session can be used again.
 const SESSION_US: i64 = 10 * MINUTE_US;
-/// Ordinary payments of sleepers end this long after the start.
-const SLEEP_AFTER_US: i64 = 10 * DAY_US;
 
 #[derive(Clone, Debug)]
 struct Odds {
@@ -43,12 +41,8 @@ struct Debt {
 pub(super) struct Visit {
     /// The paying account.
     pub(super) account: u32,
-    /// The device.
-    pub(super) device: u32,
-    /// Where it is.
-    pub(super) city: u8,
-    /// Mobile or web.
-    pub(super) channel: &'static str,
+    /// Where it is paid from.
+    pub(super) origin: Origin,
     /// The session.
     pub(super) session: Option<Session>,
     /// From when on payments can be made.
@@ -66,7 +60,7 @@ pub(super) struct Planner {
     events: u64,
     numbers: u64,
     sessions: u64,
-    start_us: i64,
+    pub(super) start_us: i64,
     end_us: i64,
     delay_us_max: i64,
     /// The next customer to look at on a payday, and which day that is.
@@ -166,7 +160,7 @@ impl Planner {
         let city = if self.chance.percent(3) { self.chance.below(12) as u8 } else { home };
         let channel = if self.chance.percent(at_desk) { "web" } else { "mobile" };
         let (session, ready_us) = self.session(at_us, account, device);
-        Visit { account, device, city, channel, session: Some(session), ready_us }
+        Visit { account, origin: Origin { device, city, channel }, session: Some(session), ready_us }
     }
 
     fn session(&mut self, at_us: i64, account: u32, device: u32) -> (Session, i64) {
@@ -180,8 +174,8 @@ impl Planner {
         let methods = self.chance.weighted(&[(50, "password"), (40, "biometric"), (10, "password,sms_otp")]);
         self.sessions += 1;
         let session = Session { number: self.sessions, methods };
-        // One gateway in four does not pass its logins on.
-        if self.room() > 2 * ROOM && self.chance.percent(75) {
+        // Not every provider passes its logins on.
+        if self.room() > 2 * ROOM && self.chance.percent(45) {
             let delay_us = self.delay();
             self.push(at_us, delay_us, Body::Login { account, device, session, succeeded: true });
         }
@@ -206,10 +200,8 @@ impl Planner {
             target,
             kind,
             amount,
-            device: Some(visit.device),
-            city: visit.city,
+            origin: Some(visit.origin),
             session: visit.session,
-            channel: visit.channel,
             methods,
         };
         self.plan(at_us, payment, fraud);
@@ -217,17 +209,8 @@ impl Planner {
 
     /// The provider collects a bill without anyone at a device.
     pub(super) fn collect(&mut self, at_us: i64, account: u32, target: Target, amount: i64) {
-        let payment = Payment {
-            account,
-            target,
-            kind: "bill",
-            amount,
-            device: None,
-            city: self.world.owner(account).city,
-            session: None,
-            channel: "",
-            methods: None,
-        };
+        let payment =
+            Payment { account, target, kind: "bill", amount, origin: None, session: None, methods: None };
         self.plan(at_us, payment, None);
     }
 
@@ -324,52 +307,7 @@ impl Planner {
         let midnight_us = (local_day(at_us) + 1) * DAY_US - OFFSET_US;
         midnight_us + self.chance.between(0, 4 * HOUR_US - 1)
     }
-
-    /// An account that pays; popular ones more often.
-    pub(super) fn payer(&mut self, at_us: i64) -> u32 {
-        let accounts = self.world.accounts.len() as u32;
-        let payer = self.chance.skewed(accounts);
-        let asleep = payer.is_multiple_of(SLEEPERS) && at_us > self.start_us + SLEEP_AFTER_US;
-        if asleep { (payer + 1) % accounts } else { payer }
-    }
-
-    /// An account that has been asleep for a month, once the stream is old enough to have one.
-    pub(super) fn sleeper(&mut self, at_us: i64) -> Option<u32> {
-        if at_us < self.start_us + SLEEP_AFTER_US + 31 * DAY_US {
-            return None;
-        }
-        let accounts = self.world.accounts.len() as u32;
-        let near = self.chance.skewed(accounts);
-        Some(near / SLEEPERS * SLEEPERS)
-    }
-
-    /// Any account, evenly.
-    pub(super) fn stranger(&mut self) -> u32 {
-        let accounts = self.world.accounts.len() as u32;
-        self.chance.below(accounts)
-    }
-
-    /// One of an account's payees, now and then one never paid before.
-    pub(super) fn contact(&mut self, account: u32) -> Target {
-        if self.chance.percent(5) {
-            return self.new_contact(account);
-        }
-        let contacts = self.world.account(account).contacts;
-        let contact = self.chance.skewed(contacts.into()) as u16;
-        self.world.contact(account, contact)
-    }
-
-    /// A payee that this account never paid before.
-    pub(super) fn new_contact(&mut self, account: u32) -> Target {
-        let at = account as usize % self.world.accounts.len();
-        let contacts = self.world.accounts[at].contacts;
-        self.world.accounts[at].contacts = contacts.saturating_add(1);
-        self.world.contact(account, contacts)
-    }
 }
-
-/// One account in this many sleeps.
-const SLEEPERS: u32 = 40;
 
 impl Debt {
     fn is_due(&self) -> bool {

@@ -101,13 +101,13 @@ impl Scribe {
         self.target(world, account, payment.target)?;
         self.draft.text(TextField::PaymentKind, payment.kind)?;
         self.draft.amount(payment.amount, Currency::VND)?;
-        match payment.device {
+        match payment.origin {
             None => self.draft.text(TextField::InitiatedBy, "provider")?,
-            Some(device) => {
+            Some(origin) => {
                 self.draft.text(TextField::InitiatedBy, "customer")?;
-                self.draft.text(TextField::Channel, payment.channel)?;
-                self.device(device)?;
-                self.place(device, payment.city)?;
+                self.draft.text(TextField::Channel, origin.channel)?;
+                self.device(origin.device)?;
+                self.place(origin.device, origin.city)?;
             }
         }
         if let Some(session) = payment.session {

@@ -264,7 +264,7 @@ impl World {
         let facts = scatter(u64::from(account) << 16 | u64::from(contact));
         let number = (facts >> 32) as u32;
         let accounts = self.accounts.len() as u32;
-        if facts % 3 == 0 {
+        if facts.is_multiple_of(3) {
             return Target::Outside(number % (accounts * 4).max(1));
         }
         let payee = number % accounts;
