@@ -2,32 +2,32 @@
 //!
 //! One deterministic engine, fed by a log; everything else is a way in or a way out of it. The map, in reading order:
 
-/// What comes in: events of every kind, validated.
+// What comes in: events of every kind, validated.
 pub mod event;
 
-/// What goes out: decisions.
+// What goes out: decisions.
 pub mod decision;
 
-/// Exact money.
+// Exact money.
 pub mod money;
 
-/// Microseconds and calendars.
+// Microseconds and calendars.
 pub mod time;
 
-/// Rule files: checked and compiled. Knows no state.
+// Rule files: checked and compiled. Knows no state.
 pub mod rules;
 
-/// Rolling aggregates in columnar memory. Knows no rules.
+// Rolling aggregates in columnar memory. Knows no rules.
 pub mod state;
 
-/// `step`: an event in, a decision out. Puts rules and state together; no IO, no clock, no randomness.
+// `step`: an event in, a decision out. Puts rules and state together; no IO, no clock, no randomness.
 pub mod engine;
 
-/// Ways in and out: files, streams, formats.
+// Ways in and out: files, streams, formats.
 pub mod io;
 
-/// A seeded source of events: a payment stream with labelled frauds.
+// A seeded source of events: a payment stream with labelled frauds.
 pub mod generate;
 
-/// Cases beside rule packs: short streams with what must be answered.
+// Cases beside rule packs: short streams with what must be answered.
 pub mod cases;

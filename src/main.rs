@@ -1,2 +1,9 @@
-//! weir
-fn main() {}
+//! The command line of weir: parses arguments and dispatches.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,80 @@
+//! One file per command. The only part that prints, colours and measures with a clock.
+
+mod check;
+mod demo;
+mod generate;
+mod problems;
+mod progress;
+mod rule_file;
+mod score;
+mod stream;
+mod test;
+mod tally;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit codes that scripts can use, beside 0; clap exits with 2 for a wrong command line.
+mod exit {
+    /// Something was found: a problem in a rule file, a case that does not hold.
+    pub(super) const FOUND: u8 = 1;
+    /// The command could not do its work.
+    pub(super) const FAILED: u8 = 3;
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a check found something; 2 wrong command line; 3 the work could not be done.";
+
+/// Scores payments inline: allow, step up or block, from exact rolling windows and rule files.
+#[derive(Parser)]
+#[command(name = "weir", version, about, after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Score(score::Args),
+    Check(check::Args),
+    Test(test::Args),
+    Generate(generate::Args),
+    Demo(demo::Args),
+}
+
+/// Whether a command found what it looks for (a problem, a failing case).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Clean,
+    Found,
+}
+
+/// Runs the command line.
+pub(crate) fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Score(args) => score::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    };
+    match done {
+        Ok(Verdict::Clean) => ExitCode::SUCCESS,
+        Ok(Verdict::Found) => ExitCode::from(exit::FOUND),
+        // Whoever reads has gone (`weir score | head`): nothing is wrong.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let paint = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
+            // Nothing is left to be done where even the error can't be written.
+            let _ = writeln!(anstream::stderr(), "{paint}error{paint:#}: {error:#}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

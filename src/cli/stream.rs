@@ -1,0 +1,70 @@
+//! Opening a stream of events for a command.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use weir::event::Schema;
+use weir::io::{EventReader, FileFormat, Format, Mapping, OnBadLine};
+
+/// Where events come from.
+#[derive(Args)]
+pub(super) struct Source {
+    /// Events: .ndjson or .csv, plain or .gz; `-` is standard input, as NDJSON
+    #[arg(long, short, default_value = "-", value_name = "FILE")]
+    input: PathBuf,
+    /// For CSV: which column is which field, in which unit (see datasets/handbook.mapping.toml)
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// What to do about a line that is no event: report and go on, or stop
+    #[arg(long, value_enum, default_value_t = BadLine::Fail)]
+    pub(super) on_bad_line: BadLine,
+}
+
+/// What to do about a bad line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum BadLine {
+    /// Report it and go on
+    Skip,
+    /// Stop
+    Fail,
+}
+
+impl BadLine {
+    pub(super) fn policy(self) -> OnBadLine {
+        match self {
+            Self::Skip => OnBadLine::Skip,
+            Self::Fail => OnBadLine::Fail,
+        }
+    }
+}
+
+impl Source {
+    /// Opens it for events with these extra fields.
+    pub(super) fn open(&self, schema: Arc<Schema>) -> anyhow::Result<EventReader> {
+        let format = self.format()?;
+        Ok(EventReader::open(&self.input, &format, schema)?)
+    }
+
+    fn format(&self) -> anyhow::Result<Format> {
+        let guessed = FileFormat::of(&self.input);
+        match (guessed, &self.mapping) {
+            (_, Some(mapping)) => Ok(Format::Csv(Box::new(read_mapping(mapping)?))),
+            (Some(FileFormat::Ndjson), None) => Ok(Format::Ndjson),
+            (Some(FileFormat::Csv), None) => {
+                bail!("{} is CSV: name a mapping file with --mapping", self.input.display())
+            }
+            (None, None) => bail!(
+                "{} has no known ending: name it .ndjson, .csv, or either with .gz",
+                self.input.display()
+            ),
+        }
+    }
+}
+
+fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("can't read the mapping {}", path.display()))?;
+    Mapping::parse(&text).with_context(|| format!("in the mapping {}", path.display()))
+}

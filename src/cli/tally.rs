@@ -1,0 +1,79 @@
+//! What happened to a stream, counted.
+
+use std::io::{self, Write};
+
+use weir::decision::{Decision, Outcome};
+use weir::engine::Answer;
+use weir::rules::RuleSet;
+
+/// Counts of answers, and of rules that fired.
+pub(super) struct Tally {
+    /// By [`Outcome`], weakest first.
+    pub(super) outcomes: [u64; 3],
+    pub(super) alerts: u64,
+    pub(super) repeated: u64,
+    pub(super) taken: u64,
+    pub(super) taken_before: u64,
+    /// By code.
+    pub(super) refused: std::collections::BTreeMap<&'static str, u64>,
+    /// By rule.
+    pub(super) fired: Vec<u64>,
+}
+
+impl Tally {
+    pub(super) fn new(rules: &RuleSet) -> Self {
+        Self {
+            outcomes: [0; 3],
+            alerts: 0,
+            repeated: 0,
+            taken: 0,
+            taken_before: 0,
+            refused: Default::default(),
+            fired: vec![0; rules.rules.len()],
+        }
+    }
+
+    pub(super) fn count(&mut self, answer: Answer<'_>) {
+        match answer {
+            Answer::Decided(decision) => self.decided(decision),
+            Answer::Repeated(_) => self.repeated += 1,
+            Answer::Taken => self.taken += 1,
+            Answer::TakenBefore => self.taken_before += 1,
+            Answer::Refused(refusal) => *self.refused.entry(refusal.code()).or_default() += 1,
+        }
+    }
+
+    fn decided(&mut self, decision: &Decision) {
+        self.outcomes[decision.outcome as usize] += 1;
+        self.alerts += u64::from(decision.alert);
+        for &rule in &decision.fired {
+            self.fired[usize::from(rule)] += 1;
+        }
+    }
+
+    pub(super) fn decisions(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// One line: decisions by outcome, and what else came.
+    pub(super) fn summary(&self, out: &mut impl Write) -> io::Result<()> {
+        let of = |outcome: Outcome| self.outcomes[outcome as usize];
+        write!(
+            out,
+            "{} decisions: {} allow, {} step_up, {} block ({} with an alert); {} other events",
+            self.decisions(),
+            of(Outcome::Allow),
+            of(Outcome::StepUp),
+            of(Outcome::Block),
+            self.alerts,
+            self.taken
+        )?;
+        if self.repeated + self.taken_before > 0 {
+            write!(out, "; {} came again", self.repeated + self.taken_before)?;
+        }
+        for (code, count) in &self.refused {
+            write!(out, "; {count} refused ({code})")?;
+        }
+        writeln!(out)
+    }
+}
