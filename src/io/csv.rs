@@ -114,7 +114,6 @@ impl Rows {
             }
             // A line end closes the last row, unless a quote is open.
             let input = if at_end { b"\n" } else { input };
-            self.last = self.core.line();
             let (cells, ends) = (self.cells.get_mut(bytes..), self.ends.get_mut(kept..));
             let (result, read, wrote, ended) =
                 self.core.read_record(input, cells.unwrap_or_default(), ends.unwrap_or_default());

@@ -200,3 +200,94 @@ fn part(parts: &[Vec<u8>], position: u16) -> io::Result<&[u8]> {
     let strange = || io::Error::new(io::ErrorKind::InvalidInput, "the decision is of another rule set");
     parts.get(usize::from(position)).map(Vec::as_slice).ok_or_else(strange)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decision::{Outcome, Quality, Reading};
+    use crate::event::{Draft, Kind};
+
+    fn writer() -> DecisionWriter {
+        let reason =
+            [("en".to_owned(), "a \"new\" device".to_owned()), ("vi".to_owned(), "thiết bị mới".to_owned())];
+        let plain = RuleText { id: "night", then: None, score: 0, reason: &[], customer: None };
+        let full = RuleText {
+            id: "takeover",
+            then: Some("step_up"),
+            score: 40,
+            reason: &reason,
+            customer: Some("confirm_identity"),
+        };
+        let methods = ["fido", "soft_otp_advanced", "biometric"].map(str::to_owned);
+        let features = ["new_device", "mean_1d", "since"];
+        DecisionWriter::of([full, plain].into_iter(), features.into_iter(), &methods, &[0xab; 32], "0.1.0")
+            .unwrap()
+    }
+
+    fn event(tenant: Option<&str>) -> Event {
+        let mut draft = Draft::new(Arc::default());
+        draft.begin(Kind::Clock, 7).unwrap();
+        draft.text(TextField::Id, "t\"1").unwrap();
+        if let Some(tenant) = tenant {
+            draft.text(TextField::Tenant, tenant).unwrap();
+        }
+        draft.seal().unwrap().clone()
+    }
+
+    fn line(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+        String::from_utf8(json(write).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_full_decision_is_one_canonical_line() {
+        let mut decision =
+            Decision { outcome: Outcome::StepUp, alert: true, score: 40, ..Decision::default() };
+        decision.requirement.join(0b011);
+        decision.requirement.join(0b100);
+        decision.fired = vec![0, 1];
+        let reading = |value, quality| Reading { value, quality };
+        decision.features = vec![
+            (0, reading(Value::Boolean(true), Quality::Exact)),
+            (1, reading(Value::Decimal(0.1 + 0.2), Quality::Corrected)),
+            (2, reading(Value::Null, Quality::Exact)),
+        ];
+        let expected = [
+            r#"{"id":"t\"1","tenant":"a","time_us":7,"outcome":"step_up","alert":true,"score":40,"#,
+            r#""auth":[["fido","soft_otp_advanced"],["biometric"]],"#,
+            r#""rules":[{"id":"takeover","then":"step_up","score":40,"#,
+            r#""reason":{"en":"a \"new\" device","vi":"thiết bị mới"},"customer":"confirm_identity"},{"id":"night"}],"#,
+            r#""features":{"new_device":{"value":true,"quality":"exact"},"#,
+            r#""mean_1d":{"value":0.30000000000000004,"quality":"corrected"},"since":{"value":null,"quality":"exact"}},"#,
+            r#""rule_set":"abababababababababababababababababababababababababababababababab","engine":"0.1.0"}"#,
+            "\n",
+        ];
+        let event = event(Some("a"));
+        assert_eq!(line(|out| writer().write(&event, &decision, out)), expected.concat());
+    }
+
+    #[test]
+    fn what_is_absent_is_left_out() {
+        let text = line(|out| writer().write(&event(None), &Decision::default(), out));
+        let start =
+            r#"{"id":"t\"1","time_us":7,"outcome":"allow","alert":false,"score":0,"rules":[],"features":{},"#;
+        assert!(text.starts_with(start), "{text}");
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let text = line(|out| write_refusal(&event(None), "id_reused", "other \"content\"", out));
+        assert_eq!(
+            text,
+            "{\"id\":\"t\\\"1\",\"time_us\":7,\"refused\":\"id_reused\",\"message\":\"other \\\"content\\\"\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_decision_of_another_rule_set_is_an_error() {
+        let decision = Decision { fired: vec![2], ..Decision::default() };
+        assert!(writer().write(&event(None), &decision, &mut Vec::new()).is_err());
+    }
+}

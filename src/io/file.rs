@@ -132,3 +132,35 @@ impl Write for Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> String {
+        let mut text = String::new();
+        Input::open(path).unwrap().bytes().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn what_is_packed_is_told_by_its_bytes_and_not_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (packed, plain) = (dir.path().join("a.GZ"), dir.path().join("a.txt"));
+        for path in [&packed, &plain] {
+            let mut output = create(path).unwrap();
+            output.write_all("\u{feff}hello".as_bytes()).unwrap();
+            output.finish().unwrap();
+            assert_eq!(read(path), "hello");
+        }
+        assert_eq!(std::fs::read(&packed).unwrap()[..2], GZIP_MAGIC);
+        std::fs::copy(&packed, &plain).unwrap();
+        assert_eq!(read(&plain), "hello");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_named() {
+        let error = create(Path::new("no/such/place.ndjson")).err().unwrap();
+        assert!(error.to_string().starts_with("no/such/place.ndjson: "), "{error}");
+    }
+}

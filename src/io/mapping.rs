@@ -192,3 +192,89 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "kind = \"clock\"\nid = { column = \"i\" }\ntime = { column = \"t\", unit = \"s\" }\n";
+
+    fn refused(text: &str) -> String {
+        Mapping::parse(text).err().map(|e| e.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_every_event_needs_must_be_mapped() {
+        assert_eq!(refused(BASE), "");
+        for (name, line) in ["kind", "id", "time"].iter().zip(BASE.lines()) {
+            assert!(
+                refused(&BASE.replace(line, ""))
+                    .starts_with(&format!("`{name}` is missing; every event needs"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_nothing_uses_is_refused_with_the_near_one() {
+        for (more, message) in [
+            ("amuont = 1", "`amuont` is not a key of a mapping; did you mean `amount`?"),
+            ("level = { colum = \"x\" }", "`level.colum` is not a key of a mapping; did you mean `column`?"),
+            ("level = { column = \"x\", unit = \"s\" }", "`level.unit` is not a key of a mapping"),
+            (
+                "text.acount = { column = \"x\" }",
+                "`text.acount` is not a key of a mapping; did you mean `account`?",
+            ),
+            (
+                "text.id = { column = \"x\" }",
+                "`text.id` is not a key of a mapping; it stands at the top of the mapping",
+            ),
+            ("amount = { column = \"x\", unit = \"minor\", curency = \"VND\" }", "did you mean `currency`?"),
+        ] {
+            let found = refused(&format!("{BASE}{more}"));
+            assert!(found.contains(message), "{more}: `{message}` is not in `{found}`");
+        }
+    }
+
+    #[test]
+    fn values_are_checked_as_far_as_the_mapping_goes() {
+        let time = |rest: &str| BASE.replace("unit = \"s\"", rest);
+        let amount = |rest: &str| format!("{BASE}amount = {{ column = \"a\", {rest} }}");
+        for (text, message) in [
+            ("kind = ".to_owned(), "TOML parse error at line 1"),
+            ("kind = \"clock\"\nkind = \"login\"".to_owned(), "duplicate key"),
+            (
+                BASE.replace("clock", "clok"),
+                "`kind` is `clok`; it must be a kind of event; did you mean `clock`?",
+            ),
+            (BASE.replace("\"clock\"", "{ column = \"k\", values = { A = \"pay\" } }"), "`kind` is `pay`"),
+            (BASE.replace("\"clock\"", "1"), "`kind` is `1`; it must be a table"),
+            (BASE.replace("{ column = \"i\" }", "\"i\""), "`id` is `i`; it must be a table"),
+            (BASE.replace("{ column = \"i\" }", "{ column = 1 }"), "`id.column` is `1`; it must be a text"),
+            (BASE.replace("{ column = \"i\" }", "{}"), "`id.column` is missing"),
+            (
+                BASE.replace("{ column = \"i\" }", "{ column = \"i\", value = 1 }"),
+                "`id.value` does not belong",
+            ),
+            (BASE.replace("{ column = \"i\" }", "{ value = [1] }"), "`id.value` is a list"),
+            (time("unit = \"h\""), "`time.unit` is `h`; it must be one of us, ms, s"),
+            (time("since = 1970-01-02T00:00:00Z"), "`time.unit` is missing"),
+            (time("unit = \"s\", since = \"yesterday\""), "`time.since` is not a time"),
+            (time("unit = \"s\", format = \"rfc3339\""), "`time.unit` does not belong there"),
+            (time("format = \"iso\""), "`time.format` is `iso`; it must be `rfc3339`"),
+            (time("format = \"rfc3339\", since = \"2018-04-01T00:00:00Z\""), "`time.since` does not belong"),
+            (amount("currency = \"VND\""), "`amount.unit` is missing"),
+            (amount("unit = \"major\""), "`amount.currency` is missing"),
+            (amount("unit = \"cents\", currency = \"EUR\""), "it must be one of minor, major"),
+            (amount("unit = \"minor\", currency = \"EUX\""), "`amount.currency` is `EUX`"),
+            (amount("unit = \"minor\", currency = \"EUR\", round = true"), "`amount.round` does not belong"),
+            (amount("unit = \"major\", currency = \"EUR\", round = 1"), "`amount.round` is `1`"),
+            (format!("{BASE}latitude = {{ column = \"a\" }}"), "`longitude` is missing"),
+            (format!("{BASE}longitude = {{ column = \"a\" }}"), "`latitude` is missing"),
+            (format!("{BASE}text = 1"), "`text` is `1`; it must be a table"),
+            (format!("{BASE}text.note = \"x\""), "`text.note` is `x`; it must be a table"),
+        ] {
+            let found = refused(&text);
+            assert!(found.contains(message), "{text}: `{message}` is not in `{found}`");
+        }
+    }
+}

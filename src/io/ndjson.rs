@@ -6,6 +6,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 
 use super::error::Reason;
 use super::names::{currency_of, did_you_mean, kind_of, shown};
@@ -79,10 +80,14 @@ impl Parser {
 }
 
 fn json_reason(error: &serde_json::Error) -> Reason {
-    let message = error.to_string();
+    let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
-    let message = message.strip_suffix(&position).unwrap_or(&message);
-    Reason::Json { message: shown(message), at: error.column() }
+    let message = match error.classify() {
+        // Values of a wrong type inside the object have reasons of their own.
+        Category::Data => "a line holds one JSON object",
+        Category::Io | Category::Syntax | Category::Eof => text.strip_suffix(&position).unwrap_or(&text),
+    };
+    Reason::Json { message: message.to_owned(), at: error.column() }
 }
 
 struct LineVisitor<'a> {
@@ -238,5 +243,57 @@ fn currency(value: Scalar<'_>) -> Result<Option<Currency>, Reason> {
         Scalar::Null => Ok(None),
         Scalar::Text(code) => currency_of("currency", code).map(Some),
         other => Err(other.wrong("currency", "a text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::Event;
+
+    fn parse(line: &str) -> Result<Event, Reason> {
+        let schema = Arc::new(Schema::default());
+        let mut draft = Draft::new(Arc::clone(&schema));
+        Parser::new().parse(line.as_bytes(), &schema, &mut draft)?;
+        Ok(draft.seal()?.clone())
+    }
+
+    #[test]
+    fn keys_stand_in_any_order() {
+        let first = parse(
+            r#"{"kind":"login","time_us":7,"id":"a","result":"failed","methods":["x","y"],"extra":{"p":1,"q":2}}"#,
+        );
+        let last = parse(
+            r#"{"extra":{"q":2,"p":1},"methods":["x","y"],"result":"failed","id":"a","time_us":7,"kind":"login"}"#,
+        );
+        let (first, last) = (first.unwrap(), last.unwrap());
+        assert_eq!(
+            (first.kind(), first.time_us(), first.text(TextField::Methods)),
+            (Kind::Login, 7, Some("x,y"))
+        );
+        assert_eq!((first.identity(), first.fingerprint()), (last.identity(), last.fingerprint()));
+    }
+
+    #[test]
+    fn nothing_is_left_of_the_line_before() {
+        let schema = Schema::default();
+        let (mut parser, mut draft) = (Parser::new(), Draft::new(Arc::new(schema.clone())));
+        let rich = br#"{"kind":"clock","id":"a","time_us":7,"account":"b","level":3,"same_owner":true,"expires_us":9,"methods":7}"#;
+        assert!(parser.parse(rich, &schema, &mut draft).is_err());
+        parser.parse(br#"{"kind":"clock","id":"a","time_us":7}"#, &schema, &mut draft).unwrap();
+        let event = draft.seal().unwrap();
+        assert_eq!((event.text(TextField::Account), event.level(), event.expires_us()), (None, None, None));
+        assert_eq!(event.same_owner(), None);
+    }
+
+    #[test]
+    fn every_key_has_a_bit_of_its_own() {
+        let mut bits: Vec<u64> = keys().map(|(_, (_, bit))| bit).collect();
+        bits.sort_unstable();
+        bits.dedup();
+        assert_eq!(bits.len(), OTHER_KEYS.len() + TextField::ALL.len());
+        assert_eq!(Parser::new().keys.len(), bits.len());
     }
 }

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::EXTRAS_MAX;
 use super::error::Reason;
 use super::names::shown;
-use super::scalar::{Scalar, Take, stop};
+use super::scalar::{Scalar, Take, refuse_scalars, stop};
 use crate::event::{Draft, ExtraType, ExtraValue, Schema, TextField};
 
 /// Buffers used again for every line.
@@ -30,7 +30,14 @@ pub(super) struct Words<'a> {
     pub(super) draft: &'a mut Draft,
 }
 
+const EXTRA_EXPECTED: &str = "an object";
 const WORDS_EXPECTED: &str = "a list of words of a-z, 0-9 and _";
+
+impl Words<'_> {
+    fn refuse<E: Error>(self, value: Scalar<'_>) -> Result<(), E> {
+        Err(stop(self.reason, value.wrong(self.field.name(), WORDS_EXPECTED)))
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Words<'_> {
     type Value = ();
@@ -44,11 +51,13 @@ impl<'de> Visitor<'de> for Words<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` as {WORDS_EXPECTED}", self.field.name())
+        f.write_str(WORDS_EXPECTED)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+    refuse_scalars!();
+
+    fn visit_map<A: MapAccess<'de>>(self, _object: A) -> Result<(), A::Error> {
+        self.refuse(Scalar::Object)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
@@ -84,6 +93,12 @@ pub(super) struct Extras<'a> {
     pub(super) draft: &'a mut Draft,
 }
 
+impl Extras<'_> {
+    fn refuse<E: Error>(self, value: Scalar<'_>) -> Result<(), E> {
+        Err(stop(&self.scratch.reason, value.wrong("extra", EXTRA_EXPECTED)))
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Extras<'_> {
     type Value = ();
 
@@ -96,11 +111,13 @@ impl<'de> Visitor<'de> for Extras<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("`extra` as a JSON object")
+        f.write_str(EXTRA_EXPECTED)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+    refuse_scalars!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _list: A) -> Result<(), A::Error> {
+        self.refuse(Scalar::List)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -121,7 +138,7 @@ impl<'de> Visitor<'de> for Extras<'_> {
                     names_seen.push(hash);
                     Ok(())
                 }
-                other => Err(other.wrong("extra", "an object")),
+                other => Err(other.wrong("extra", EXTRA_EXPECTED)),
             };
             if map.next_key_seed(Take { reason, take: find })?.is_none() {
                 return Ok(());

@@ -130,3 +130,33 @@ impl<'de, T, F: FnOnce(Scalar<'_>) -> Result<T, Reason>> Visitor<'de> for Take<'
         self.done(Scalar::Object)
     }
 }
+
+/// The visits of a value that must be a list or an object and is not; null is an absent field.
+macro_rules! refuse_scalars {
+    () => {
+        fn visit_unit<E: Error>(self) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+            self.refuse(Scalar::Boolean(value))
+        }
+
+        fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+            self.refuse(Scalar::Whole(value))
+        }
+
+        fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+            self.refuse(Scalar::Large(value))
+        }
+
+        fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+            self.refuse(Scalar::Decimal(value))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+            self.refuse(Scalar::Text(text))
+        }
+    };
+}
+pub(super) use refuse_scalars;

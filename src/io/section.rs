@@ -201,6 +201,7 @@ impl<'a> Section<'a> {
         let found = match found {
             Value::Table(_) => "a table".to_owned(),
             Value::Array(_) => "a list".to_owned(),
+            Value::String(text) => quoted(text),
             other => format!("`{}`", shown(&other.to_string())),
         };
         MappingError::BadValue { key: self.path(name), found, expected: expected.to_owned() }
