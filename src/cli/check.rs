@@ -32,7 +32,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         write!(out, "{}: {errors} errors, {warnings} warnings", path.display())?;
         if let Some(rules) = &checked.rule_set {
             let (hash, name) = (rule_file::hash(rules), &rules.name);
-            write!(out, "; rule set `{name}`, {} rules over {} features, {hash}", rules.rules.len(), rules.features.len())?;
+            write!(
+                out,
+                "; rule set `{name}`, {} rules over {} features, {hash}",
+                rules.rules.len(),
+                rules.features.len()
+            )?;
         }
         writeln!(out)?;
     }

@@ -1,6 +1,5 @@
 //! `weir generate`: a seeded payment stream.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;

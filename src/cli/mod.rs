@@ -8,8 +8,8 @@ mod progress;
 mod rule_file;
 mod score;
 mod stream;
-mod test;
 mod tally;
+mod test;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -24,7 +24,8 @@ mod exit {
     pub(super) const FAILED: u8 = 3;
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 a check found something; 2 wrong command line; 3 the work could not be done.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 a check found something; 2 wrong command line; 3 the work could not be done.";
 
 /// Scores payments inline: allow, step up or block, from exact rolling windows and rule files.
 #[derive(Parser)]

@@ -10,7 +10,8 @@ use super::problems;
 
 /// Reads and checks a rule file, and shows what is wrong with it on standard error.
 pub(super) fn check(path: &Path) -> anyhow::Result<Checked> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("can't read the rule file {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("can't read the rule file {}", path.display()))?;
     let name = path.display().to_string();
     let checked = compile(&name, &text);
     if !checked.problems.is_empty() {

@@ -18,7 +18,9 @@ use super::{Verdict, rule_file};
 /// Writes one JSON line per transaction, in the order of the stream; a repeat gets its first answer again, and an
 /// event that is refused a line that says why. A summary goes to standard error.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz")]
+#[command(
+    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz"
+)]
 pub(super) struct Args {
     /// The rule file
     #[arg(long, short, value_name = "FILE")]
@@ -66,7 +68,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         let answer = engine.step(event);
         tally.count(answer);
         match answer {
-            Answer::Decided(decision) | Answer::Repeated(decision) => writer.write(event, decision, &mut buffer)?,
+            Answer::Decided(decision) | Answer::Repeated(decision) => {
+                writer.write(event, decision, &mut buffer)?
+            }
             Answer::Refused(refusal) => {
                 write_refusal(event, refusal.code(), &refusal.to_string(), &mut buffer)?;
             }
@@ -85,6 +89,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut report = anstream::stderr().lock();
     tally.summary(&mut report)?;
     let rate = counts.taken as f64 / seconds;
-    writeln!(report, "{} events read, {} bad lines; {seconds:.2} s, {rate:.0} events a second", counts.taken, counts.bad)?;
+    writeln!(
+        report,
+        "{} events read, {} bad lines; {seconds:.2} s, {rate:.0} events a second",
+        counts.taken, counts.bad
+    )?;
     Ok(Verdict::Clean)
 }

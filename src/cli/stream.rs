@@ -64,7 +64,7 @@ impl Source {
 }
 
 fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("can't read the mapping {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("can't read the mapping {}", path.display()))?;
     Mapping::parse(&text).with_context(|| format!("in the mapping {}", path.display()))
 }

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use anstyle::{AnsiColor, Style};
+use anyhow::Context;
 use weir::cases;
 
 use super::{Verdict, rule_file};
@@ -30,7 +30,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let rules = rule_file::load(&args.rules)?;
     let path = args.cases.clone().unwrap_or_else(|| rule_file::cases_beside(&args.rules));
-    let text = std::fs::read_to_string(&path).with_context(|| format!("can't read the cases {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("can't read the cases {}", path.display()))?;
     let cases = cases::parse(&text, &rules).with_context(|| format!("in the cases {}", path.display()))?;
     let reports: Vec<cases::CaseReport> = cases.iter().map(|case| cases::run(&rules, case)).collect();
 

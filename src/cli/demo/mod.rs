@@ -7,8 +7,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use anstyle::{AnsiColor, Style};
+use anyhow::Context;
 use hdrhistogram::Histogram;
 use weir::decision::Outcome;
 use weir::engine::{Answer, Engine, EngineMemory, Limits, Recording};
@@ -129,7 +129,13 @@ impl Run {
         {
             let count = self.tally.outcomes[outcome as usize];
             let share = count as f64 / decisions as f64;
-            writeln!(out, "  {:<9}{count:>10}  {:>8.3} %  {}", outcome.name(), share * 100.0, Bar { share, color })?;
+            writeln!(
+                out,
+                "  {:<9}{count:>10}  {:>8.3} %  {}",
+                outcome.name(),
+                share * 100.0,
+                Bar { share, color }
+            )?;
         }
         Ok(())
     }

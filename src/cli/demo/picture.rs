@@ -33,7 +33,9 @@ pub(super) fn latency(histogram: &Histogram<u64>, out: &mut impl Write) -> io::R
     }
     writeln!(out)?;
     let buckets: Vec<(u64, u64)> = (0..u64::BITS)
-        .map(|power| (1_u64 << power, histogram.count_between(1 << power, (2_u64 << power).saturating_sub(1).max(1))))
+        .map(|power| {
+            (1_u64 << power, histogram.count_between(1 << power, (2_u64 << power).saturating_sub(1).max(1)))
+        })
         .collect();
     let most = buckets.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
     let first = buckets.iter().position(|(_, count)| *count > 0).unwrap_or(0);
