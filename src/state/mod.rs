@@ -141,6 +141,8 @@ impl State {
             return;
         }
         self.now_us = time_us;
+        let ahead = self.tails.iter().fold(0, |all, tail| all ^ tail.reach_ahead(&self.log, &self.families));
+        std::hint::black_box(ahead);
         for tail in &mut self.tails {
             tail.advance(time_us, &self.log, &self.side, &mut self.families);
         }

@@ -6,6 +6,9 @@ use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log, Standing, stan
 use super::side::{Entry, Scope, Side};
 use super::spec::AMOUNT_COLUMN;
 
+/// How many rows ahead of a tail records are fetched.
+const REACH_ROWS: u64 = 8;
+
 /// One tail.
 #[derive(Debug)]
 pub(crate) struct Tail {
@@ -71,6 +74,22 @@ impl Tail {
     /// An entry was put into the side buffer.
     pub(crate) fn put_aside(&mut self, time_us: i64) {
         self.side_due_us = self.side_due_us.min(time_us.saturating_add(self.length_us));
+    }
+
+    /// Reads a word of each record that a row a little ahead will change, so that they are on their way from memory
+    /// together, before each is needed. The sum means nothing.
+    #[inline]
+    pub(crate) fn reach_ahead(&self, log: &Log, families: &[Family]) -> u64 {
+        let row = self.row + REACH_ROWS;
+        if row >= log.end() {
+            return 0;
+        }
+        let word = |(at, cells): &(usize, Vec<Cell>)| {
+            let (slot, mask) = log.family(row, *at);
+            let record = families[*at].records.row(if mask == 0 { 0 } else { slot });
+            record.map_or(0, |record| record[0] ^ record[cells[0].offset])
+        };
+        self.families.iter().map(word).fold(0, |all, word| all ^ word)
     }
 
     /// Passes all that is due at `now_us`.
