@@ -25,7 +25,7 @@ pub struct RuleSet {
     pub horizon_us: i64,
     /// The extra fields that it declares.
     pub schema: Arc<Schema>,
-    /// Its features, in the order of the file.
+    /// Its features, by name.
     pub features: Vec<Feature>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
