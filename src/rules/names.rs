@@ -271,12 +271,14 @@ pub(super) fn check_word(name: &str) -> Result<(), (String, Option<String>)> {
 pub(super) fn near<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let lower = word.to_ascii_lowercase();
     let allowed = (word.chars().count() / 3).max(1);
-    candidates
-        .filter(|candidate| candidate.len().abs_diff(lower.len()) <= allowed)
-        .map(|candidate| (strsim::osa_distance(&lower, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
+    let distance = |candidate: &str| {
+        let shortened = lower.len() > 3 && candidate.starts_with(&lower);
+        let comparable = candidate.len().abs_diff(lower.len()) <= allowed;
+        let distance = comparable.then(|| strsim::osa_distance(&lower, candidate)).filter(|d| *d <= allowed);
+        // A name that goes on where the word ends is as near as the farthest misspelling.
+        distance.or(shortened.then_some(allowed))
+    };
+    candidates.filter_map(|candidate| Some((distance(candidate)?, candidate))).min().map(|(_, near)| near)
 }
 
 /// A help that names what was probably meant.

@@ -2,6 +2,7 @@
 
 use sqlparser::ast::Expr;
 use sqlparser::dialect::Dialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
@@ -28,6 +29,20 @@ impl Dialect for Plain {
 
     fn is_delimited_identifier_start(&self, character: char) -> bool {
         character == '"'
+    }
+
+    /// A word of SQL that fails as such is told as that, and not taken for a name.
+    fn is_reserved_for_identifier(&self, word: Keyword) -> bool {
+        matches!(
+            word,
+            Keyword::CASE
+                | Keyword::CAST
+                | Keyword::EXISTS
+                | Keyword::EXTRACT
+                | Keyword::INTERVAL
+                | Keyword::NOT
+                | Keyword::NULL
+        )
     }
 
     fn supports_numeric_literal_underscores(&self) -> bool {
@@ -132,13 +147,17 @@ fn unparsed(source: &Source<'_>, error: &ParserError) -> Problem {
         Some((message, place)) => (message, location(place)),
         None => (text.as_str(), None),
     };
-    let start = location.map_or(0, |location| source.byte(location));
-    let token = source.with_token_after(start..start);
-    let span = if token.start == token.end { source.whole() } else { token };
+    let (span, label) = match location {
+        Some(location) if location.line > 0 => {
+            let start = source.byte(location);
+            (source.with_token_after(start..start), "the condition cannot be read here")
+        }
+        _ => (source.last_token(), "the condition ends here"),
+    };
     let message =
         message.replace("Expected: ", "expected ").replace("found: EOF", "found the end of the condition");
     let message = message.replace("found: ", "found ");
-    Problem::error(span, uncapitalised(&message), "the condition cannot be read here")
+    Problem::error(span, uncapitalised(&message), label)
 }
 
 fn location(place: &str) -> Option<Location> {

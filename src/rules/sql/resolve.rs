@@ -154,7 +154,11 @@ impl<'a> Resolver<'a> {
         };
         let short = self.source.text.len() <= SPANNED_BYTES_MAX;
         let span = if short { self.source.range(expr.span()) } else { self.source.whole() };
-        let span = if span.is_empty() { self.source.whole() } else { span };
+        let span = match expr {
+            _ if span.is_empty() => self.source.whole(),
+            Expr::Cast { .. } => self.source.until(self.source.back_to(span, "cast"), &[")"]),
+            _ => span,
+        };
         self.unsupported(span, form)
     }
 

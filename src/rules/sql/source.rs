@@ -56,6 +56,11 @@ impl<'t> Source<'t> {
         0..self.text.len()
     }
 
+    /// The last token.
+    pub(super) fn last_token(&self) -> Range<usize> {
+        self.tokens.last().cloned().unwrap_or_else(|| self.whole())
+    }
+
     fn token(&self, at: usize) -> Option<(&str, Range<usize>)> {
         let range = self.tokens.get(at)?.clone();
         Some((self.text.get(range.clone())?, range))
