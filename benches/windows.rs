@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use hashbrown::HashMap;
-use support::{Payment, over_blocks};
+use support::over_blocks;
 use weir::decision::Value;
 use weir::engine::{Engine, Limits, Recording};
 use weir::event::{Event, ExtraType, TextField};
@@ -69,10 +69,10 @@ fn mix(sum: u64, value: i64) -> u64 {
     (sum ^ value as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23)
 }
 
-fn engine(payments: &[Payment]) -> (Duration, u64) {
+fn engine(events: &[Event]) -> (Duration, u64) {
     let mut engine = Engine::new(rules(), Limits::default(), Recording::Fired);
     let mut sum = 0;
-    let taken = over_blocks(payments, |event| {
+    let taken = over_blocks(events, |event| {
         black_box(engine.step(event));
         for reading in engine.readings() {
             if let Value::Whole(value) = reading.value {
@@ -127,35 +127,36 @@ impl Floor {
     }
 }
 
-fn floor(payments: &[Payment]) -> (Duration, u64) {
+fn floor(events: &[Event]) -> (Duration, u64) {
     let mut floor = Floor::default();
     let mut sum = 0;
-    let taken = over_blocks(payments, |event| sum = floor.take(event, sum));
+    let taken = over_blocks(events, |event| sum = floor.take(event, sum));
     (taken, sum)
 }
 
 fn main() {
-    let payments = support::handbook_shape(PAYMENTS);
+    let events = support::events(&support::handbook_shape(PAYMENTS));
     // Pairs in turn, so that a drift of the machine's speed touches both alike.
     let mut ratios: Vec<f64> = (0..7)
         .map(|_| {
-            let ((engine, a), (floor, b)) = (engine(&payments), floor(&payments));
+            let ((engine, a), (floor, b)) = (engine(&events), floor(&events));
             assert_eq!(a, b, "the engine and the floor computed different values");
             engine.as_secs_f64() / floor.as_secs_f64()
         })
         .collect();
     ratios.sort_by(f64::total_cmp);
+    let rate = PAYMENTS as f64 / engine(&events).0.as_secs_f64();
     println!(
-        "{PAYMENTS} payments, 5,000 customers, 10,000 terminals, values equal; engine/floor: median {:.2} ({:.2} to {:.2})",
+        "{PAYMENTS} payments, 5,000 customers, 10,000 terminals, values equal; {rate:.0} events a second; engine/floor: median {:.2} ({:.2} to {:.2})",
         ratios[3], ratios[0], ratios[6]
     );
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let mut group = criterion.benchmark_group("windows");
     group.throughput(Throughput::Elements(PAYMENTS as u64));
-    let repeat = |work: fn(&[Payment]) -> (Duration, u64)| {
-        let payments = &payments;
+    let repeat = |work: fn(&[Event]) -> (Duration, u64)| {
+        let events = &events;
         move |bencher: &mut criterion::Bencher<'_>| {
-            bencher.iter_custom(|times| (0..times).map(|_| work(payments).0).sum());
+            bencher.iter_custom(|times| (0..times).map(|_| work(events).0).sum());
         }
     };
     group.bench_function("engine", repeat(engine));
