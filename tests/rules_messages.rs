@@ -1,11 +1,12 @@
 //! What a bad rule file is told, and which part of it is underlined.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails stops")]
 
 use weir::rules::{Severity, compile};
 
 const HEAD: &str = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n";
-const FIELDS: &str =
-    "[fields]\nbalance = \"money\"\nopened_at = \"time\"\nitems = \"integer\"\nshop = \"text\"\nratio = \"decimal\"\n";
-const PARAMS: &str = "[params]\nbig = { value = 10_000_000, unit = \"VND\" }\nnear = 9\nfresh = \"24h\"\nword = \"abc\"\n";
+const FIELDS: &str = "[fields]\nbalance = \"money\"\nopened_at = \"time\"\nitems = \"integer\"\nshop = \"text\"\nratio = \"decimal\"\n";
+const PARAMS: &str =
+    "[params]\nbig = { value = 10_000_000, unit = \"VND\" }\nnear = 9\nfresh = \"24h\"\nword = \"abc\"\n";
 const FEATURES: &str = "[features]\nspent_24h = { sum = \"amount\", by = \"account\", over = \"24h\" }\n\
     count_10m = { count = \"*\", by = \"account\", over = \"10m\" }\n\
     usual = { mean = \"amount\", by = \"account\", over = \"30d\" }\n\
@@ -49,10 +50,22 @@ fn bad_files() {
         ("[ruleset]\nname = \" \"\ncurrency = \"VND\"\n", "cannot be empty", "\" \""),
         ("[ruleset]\nname = 3\ncurrency = \"VND\"\n", "expected text, found an integer", "3"),
         ("[ruleset]\nname = \"t\"\ncurrency = \"VNX\"\n", "`VNX` is not an ISO 4217", "\"VNX\""),
-        ("[ruleset]\nname = \"t\"\ncurrency = \"VND\"\ntime_zone = \"Asia/Hanoi2\"\n", "not a time zone", "\"Asia/Hanoi2\""),
+        (
+            "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\ntime_zone = \"Asia/Hanoi2\"\n",
+            "not a time zone",
+            "\"Asia/Hanoi2\"",
+        ),
         ("[ruleset]\nname = \"t\"\ncurrency = \"VND\"\nremember = \"30s\"\n", "1m to 400d", "\"30s\""),
-        ("[ruleset]\nname = \"t\"\ncurrency = \"VND\"\nremember = \"1 hour\"\n", "not a duration", "\"1 hour\""),
-        ("[ruleset]\nname = \"t\"\ncurrency = \"VND\"\ntimezone = \"UTC\"\n", "did you mean `time_zone`?", "timezone"),
+        (
+            "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\nremember = \"1 hour\"\n",
+            "not a duration",
+            "\"1 hour\"",
+        ),
+        (
+            "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\ntimezone = \"UTC\"\n",
+            "did you mean `time_zone`?",
+            "timezone",
+        ),
         ("ruleset = 3\n", "expected a table, found an integer", "3"),
     ];
     all_as_expected(cases.iter().map(|(file, message, place)| check(file, Severity::Error, message, place)));
@@ -105,8 +118,16 @@ fn bad_features() {
         ("x = 3".to_owned(), "expected a table, found an integer", "3"),
         ("x = { by = \"account\", over = \"1h\" }".to_owned(), "feature `x` computes nothing", "x"),
         (format!("x = {{ {sum}, count = \"*\", over = \"1h\" }}"), "second aggregate, `count`", "count"),
-        (format!("x = {{ {sum} }}"), "`over` is missing from a feature", "{ sum = \"amount\", by = \"account\" }"),
-        ("x = { count = \"*\", over = \"1h\" }".to_owned(), "`by` is missing", "{ count = \"*\", over = \"1h\" }"),
+        (
+            format!("x = {{ {sum} }}"),
+            "`over` is missing from a feature",
+            "{ sum = \"amount\", by = \"account\" }",
+        ),
+        (
+            "x = { count = \"*\", over = \"1h\" }".to_owned(),
+            "`by` is missing",
+            "{ count = \"*\", over = \"1h\" }",
+        ),
         (format!("x = {{ {sum}, over = \"0h\" }}"), "longer than 0 and at most 400d", "\"0h\""),
         (format!("x = {{ {sum}, over = \"401d\" }}"), "longer than 0 and at most 400d", "\"401d\""),
         (format!("x = {{ {sum}, over = \"fresch\" }}"), "did you mean `fresh`?", "\"fresch\""),
@@ -114,27 +135,91 @@ fn bad_features() {
         (format!("x = {{ {sum}, over = \"1h\", form = \"login\" }}"), "did you mean `from`?", "form"),
         (format!("x = {{ {sum}, over = \"1h\", from = \"logn\" }}"), "did you mean `login`?", "\"logn\""),
         (format!("x = {{ {sum}, over = \"1h\", from = [] }}"), "names no kind of event", "[]"),
-        (format!("x = {{ {sum}, over = \"1h\", counts = \"executed\" }}"), "not supported by this version", "\"executed\""),
-        (format!("x = {{ {sum}, over = \"1h\", counts = \"all\" }}"), "write `asked` or `allowed`", "\"all\""),
-        (format!("x = {{ {sum}, over = \"1h\", delay = \"1h\" }}"), "`delay` is not supported by this version", "delay"),
-        (format!("x = {{ {sum}, over = \"1h\", at = [\"account\", \"payee\"] }}"), "`at` has 2 fields, `by` has 1", "[\"account\", \"payee\"]"),
-        (format!("x = {{ {sum}, over = \"1h\", at = \"amount\" }}"), "expected a field with text", "\"amount\""),
+        (
+            format!("x = {{ {sum}, over = \"1h\", counts = \"executed\" }}"),
+            "not supported by this version",
+            "\"executed\"",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", counts = \"all\" }}"),
+            "write `asked` or `allowed`",
+            "\"all\"",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", delay = \"1h\" }}"),
+            "`delay` is not supported by this version",
+            "delay",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", at = [\"account\", \"payee\"] }}"),
+            "`at` has 2 fields, `by` has 1",
+            "[\"account\", \"payee\"]",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", at = \"amount\" }}"),
+            "expected a field with text",
+            "\"amount\"",
+        ),
         ("x = { count = \"all\", by = \"account\", over = \"1h\" }".to_owned(), "write `*`", "\"all\""),
-        ("x = { count = \"*\", by = \"acount\", over = \"1h\" }".to_owned(), "did you mean `account`?", "\"acount\""),
-        ("x = { count = \"*\", by = [\"payee\", \"payee\"], over = \"1h\" }".to_owned(), "stands twice", "\"payee\""),
+        (
+            "x = { count = \"*\", by = \"acount\", over = \"1h\" }".to_owned(),
+            "did you mean `account`?",
+            "\"acount\"",
+        ),
+        (
+            "x = { count = \"*\", by = [\"payee\", \"payee\"], over = \"1h\" }".to_owned(),
+            "stands twice",
+            "\"payee\"",
+        ),
         ("x = { count = \"*\", by = [], over = \"1h\" }".to_owned(), "a key has 1 to 8 fields", "[]"),
-        ("x = { count = \"*\", by = \"items\", over = \"1h\" }".to_owned(), "this is an integer", "\"items\""),
-        ("x = { sum = \"amuont\", by = \"account\", over = \"1h\" }".to_owned(), "did you mean `amount`?", "\"amuont\""),
+        (
+            "x = { count = \"*\", by = \"items\", over = \"1h\" }".to_owned(),
+            "this is an integer",
+            "\"items\"",
+        ),
+        (
+            "x = { sum = \"amuont\", by = \"account\", over = \"1h\" }".to_owned(),
+            "did you mean `amount`?",
+            "\"amuont\"",
+        ),
         ("x = { sum = \"shop\", by = \"account\", over = \"1h\" }".to_owned(), "this is text", "\"shop\""),
-        ("x = { sum = \"ratio\", by = \"account\", over = \"1h\" }".to_owned(), "this is a decimal number", "\"ratio\""),
-        ("x = { sum = \"opened_at\", by = \"account\", over = \"1h\" }".to_owned(), "a sum of times means nothing", "\"opened_at\""),
+        (
+            "x = { sum = \"ratio\", by = \"account\", over = \"1h\" }".to_owned(),
+            "this is a decimal number",
+            "\"ratio\"",
+        ),
+        (
+            "x = { sum = \"opened_at\", by = \"account\", over = \"1h\" }".to_owned(),
+            "a sum of times means nothing",
+            "\"opened_at\"",
+        ),
         ("x = { is_new = false, by = \"account\" }".to_owned(), "`is_new` can only be true", "false"),
-        ("x = { is_new = true, by = \"account\", current = true }".to_owned(), "never count the event being scored", "true"),
+        (
+            "x = { is_new = true, by = \"account\", current = true }".to_owned(),
+            "never count the event being scored",
+            "true",
+        ),
         ("x = { since = \"first\", by = \"account\" }".to_owned(), "write `last`", "\"first\""),
-        (format!("x = {{ {sum}, over = \"1h\", where = \"spent_24h > 5\" }}"), "`spent_24h` is a feature", "spent_24h"),
-        (format!("x = {{ {sum}, over = \"1h\", where = \"amount > 5 and x > 5\" }}"), "cycle: feature `x` reads itself", "x"),
-        (format!("x = {{ {sum}, over = \"1h\", where = \"amount\" }}"), "expected a condition, found money in VND", "amount"),
-        ("big = { count = \"*\", by = \"account\", over = \"1h\" }".to_owned(), "`big` is already a parameter", "big"),
+        (
+            format!("x = {{ {sum}, over = \"1h\", where = \"spent_24h > 5\" }}"),
+            "`spent_24h` is a feature",
+            "spent_24h",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", where = \"amount > 5 and x > 5\" }}"),
+            "cycle: feature `x` reads itself",
+            "x",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", where = \"amount\" }}"),
+            "expected a condition, found money in VND",
+            "amount",
+        ),
+        (
+            "big = { count = \"*\", by = \"account\", over = \"1h\" }".to_owned(),
+            "`big` is already a parameter",
+            "big",
+        ),
     ];
     all_as_expected(cases.iter().map(|(feature, message, place)| {
         check(&format!("{HEAD}{FIELDS}{PARAMS}{FEATURES}{feature}\n"), Severity::Error, message, place)
@@ -151,18 +236,54 @@ fn bad_rules() {
         ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 0", "this rule does nothing", "[[rule]]"),
         ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 1000001", "plus and minus 1000000", "1000001"),
         ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 1.5", "expected an integer, found a decimal", "1.5"),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"allow\"", "`allow` is not supported by this version", "\"allow\""),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"allow\"",
+            "`allow` is not supported by this version",
+            "\"allow\"",
+        ),
         ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"blok\"", "did you mean `block`?", "\"blok\""),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nauth = \"strong\"", "no requirement is named `strong`", "\"strong\""),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nmode = \"shadow\"", "`mode` is not supported by this version", "mode"),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ntier = \"mandatory\"", "`tier` is not supported", "tier"),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nauth = \"strong\"",
+            "no requirement is named `strong`",
+            "\"strong\"",
+        ),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nmode = \"shadow\"",
+            "`mode` is not supported by this version",
+            "mode",
+        ),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ntier = \"mandatory\"",
+            "`tier` is not supported",
+            "tier",
+        ),
         ("id = \"a\"\nwen = \"amount > 1\"\nthen = \"block\"", "`when` is missing", "[[rule]]"),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\non_unknown = \"fire\"", "did you mean `fires`?", "\"fire\""),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nreason = { english = \"x\" }", "not a language code", "english"),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nreason = \"\"", "a reason cannot be empty", "\"\""),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ncustomer = \"Call us\"", "`Call us` is not a name", "\"Call us\""),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\non_unknown = \"fire\"",
+            "did you mean `fires`?",
+            "\"fire\"",
+        ),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nreason = { english = \"x\" }",
+            "not a language code",
+            "english",
+        ),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nreason = \"\"",
+            "a reason cannot be empty",
+            "\"\"",
+        ),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ncustomer = \"Call us\"",
+            "`Call us` is not a name",
+            "\"Call us\"",
+        ),
         ("id = \"a\"\nwhen = 5\nthen = \"block\"", "expected text, found an integer", "5"),
-        ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 1\n[[rule]]\nid = \"a\"\nwhen = \"amount > 2\"\nscore = 1", "first on line", "\"a\""),
+        (
+            "id = \"a\"\nwhen = \"amount > 1\"\nscore = 1\n[[rule]]\nid = \"a\"\nwhen = \"amount > 2\"\nscore = 1",
+            "first on line",
+            "\"a\"",
+        ),
     ];
     all_as_expected(cases.iter().map(|(rule, message, place)| {
         check(&format!("{HEAD}[[rule]]\n{rule}\n"), Severity::Error, message, place)
@@ -171,7 +292,9 @@ fn bad_rules() {
 
 /// A file whose only rule has this condition.
 fn with_condition(condition: &str) -> String {
-    format!("{HEAD}{FIELDS}{PARAMS}{FEATURES}[[rule]]\nid = \"a\"\nwhen = \"{condition}\"\nthen = \"block\"\n")
+    format!(
+        "{HEAD}{FIELDS}{PARAMS}{FEATURES}[[rule]]\nid = \"a\"\nwhen = \"{condition}\"\nthen = \"block\"\n"
+    )
 }
 
 #[test]
@@ -227,7 +350,11 @@ fn bad_conditions() {
         ("1 / 0 > 2", "has no usable result", "1 / 0"),
         ("amount > 5.5", "more decimals than VND has (0)", "5.5"),
         ("amount > 99999999999999999999", "this number is too large", "99999999999999999999"),
-        ("count_10m > 9999999999999999999999999999999999999999999999", "too long a number", "9999999999999999999999999999999999999999999999"),
+        (
+            "count_10m > 9999999999999999999999999999999999999999999999",
+            "too long a number",
+            "9999999999999999999999999999999999999999999999",
+        ),
         ("amount in (5, 'a')", "cannot compare money in VND with text", "'a'"),
         ("channel in ('a', 5)", "cannot compare text with a number", "5"),
         ("amount between 5 and fresh", "cannot compare money in VND with a duration", "fresh"),
@@ -255,7 +382,11 @@ fn bad_conditions() {
         ("time > date '2026-01-01'", "write a time as timestamp", "date '2026-01-01'"),
         ("extract(minute from time) = 5", "write extract(hour from time)", "extract(minute from time)"),
         ("extract(hour from received) = 5", "only the hour and the weekday", "extract(hour from received)"),
-        ("account is distinct from payee", "`is distinct from` is not supported", "account is distinct from payee"),
+        (
+            "account is distinct from payee",
+            "`is distinct from` is not supported",
+            "account is distinct from payee",
+        ),
         ("(account, payee) = 'a'", "a list in parentheses is not supported", "account, payee"),
     ];
     all_as_expected(cases.iter().map(|(condition, message, place)| {
@@ -267,13 +398,25 @@ fn bad_conditions() {
 fn warnings() {
     let cases = [
         ("[params]\nbig = 3\n", "parameter `big` is never used", "big"),
-        ("[features]\nx = { count = \"*\", by = \"account\", over = \"1h\" }\n", "feature `x` is never used", "x"),
+        (
+            "[features]\nx = { count = \"*\", by = \"account\", over = \"1h\" }\n",
+            "feature `x` is never used",
+            "x",
+        ),
         ("[auth.strong]\nall = [[\"fido\"]]\n", "requirement `strong` is never used", "strong"),
         ("[policy]\nstep_up_at = 90\nblock_at = 50\n", "never asks for a step-up", "90"),
         ("[[rule]]\nid = \"a\"\nwhen = \"1 < 2\"\nthen = \"block\"\n", "always true", "\"1 < 2\""),
-        ("[[rule]]\nid = \"a\"\nwhen = \"amount > 5 and 2 < 1\"\nthen = \"block\"\n", "always false", "\"amount > 5 and 2 < 1\""),
+        (
+            "[[rule]]\nid = \"a\"\nwhen = \"amount > 5 and 2 < 1\"\nthen = \"block\"\n",
+            "always false",
+            "\"amount > 5 and 2 < 1\"",
+        ),
         ("[[rule]]\nid = \"a\"\nwhen = \"null = 1\"\nthen = \"block\"\n", "always unknown", "\"null = 1\""),
-        ("[[rule]]\nid = \"a\"\nwhen = \"amount > 5\"\nscore = 5\n", "sets nothing that the score leads to", "5"),
+        (
+            "[[rule]]\nid = \"a\"\nwhen = \"amount > 5\"\nscore = 5\n",
+            "sets nothing that the score leads to",
+            "5",
+        ),
         (
             "[[rule]]\nid = \"a\"\nwhen = \"amount > 5\"\nthen = \"block\"\nreason = { en = \"x\", vi = \"y\" }\n\
              [[rule]]\nid = \"b\"\nwhen = \"amount > 6\"\nthen = \"block\"\nreason = \"x\"\n",
@@ -281,9 +424,11 @@ fn warnings() {
             "\"x\"",
         ),
     ];
-    all_as_expected(cases.iter().map(|(text, message, place)| {
-        check(&format!("{HEAD}{text}"), Severity::Warning, message, place)
-    }));
+    all_as_expected(
+        cases
+            .iter()
+            .map(|(text, message, place)| check(&format!("{HEAD}{text}"), Severity::Warning, message, place)),
+    );
 }
 
 #[test]
@@ -311,12 +456,25 @@ fn several_problems_come_in_one_run_and_in_order() {
 }
 
 #[test]
+fn a_wrong_declaration_is_told_once() {
+    let file = format!(
+        "{HEAD}[fields]\nbalance = \"mony\"\n[params]\nbig = [1]\n[features]\n\
+         spent = {{ sum = \"balance\", by = \"account\", over = \"big\" }}\n\
+         [[rule]]\nid = \"a\"\nwhen = \"spent > big and balance > 5 and shop = 'x'\"\nthen = \"block\"\n"
+    );
+    let places: Vec<String> = told(&file, Severity::Error).into_iter().map(|(_, place)| place).collect();
+    assert_eq!(places, ["\"mony\"", "[1]", "shop"]);
+}
+
+#[test]
 fn bounds_are_stated() {
-    let rules: String =
-        (0..20_001).map(|i| format!("[[rule]]\nid = \"r{i}\"\nwhen = \"amount > {i}\"\nscore = 1\n")).collect();
+    let rules: String = (0..20_001)
+        .map(|i| format!("[[rule]]\nid = \"r{i}\"\nwhen = \"amount > {i}\"\nscore = 1\n"))
+        .collect();
     let params: String = (0..1_001).map(|i| format!("p{i} = 1\n")).collect();
-    let features: String =
-        (0..2_001).map(|i| format!("f{i} = {{ count = \"*\", by = \"account\", over = \"1h\" }}\n")).collect();
+    let features: String = (0..2_001)
+        .map(|i| format!("f{i} = {{ count = \"*\", by = \"account\", over = \"1h\" }}\n"))
+        .collect();
     let fields: String = (0..201).map(|i| format!("x{i} = \"text\"\n")).collect();
     let methods: String = (0..65).map(|i| format!("\"m{i}\",")).collect();
     for (text, message) in [
@@ -353,8 +511,9 @@ fn deep_conditions_are_refused_and_long_ones_are_not() {
 
 #[test]
 fn problems_are_bounded() {
-    let rules: String =
-        (0..5_000).map(|i| format!("[[rule]]\nid = \"r{i}\"\nwhen = \"amuont > {i}\"\nthen = \"block\"\n")).collect();
+    let rules: String = (0..5_000)
+        .map(|i| format!("[[rule]]\nid = \"r{i}\"\nwhen = \"amuont > {i}\"\nthen = \"block\"\n"))
+        .collect();
     let problems = compile("t.toml", &format!("{HEAD}{rules}")).problems;
     assert_eq!(problems.len(), 100);
     assert!(problems.last().unwrap().help.as_ref().unwrap().contains("the others are not shown"));
@@ -363,8 +522,5 @@ fn problems_are_bounded() {
 #[test]
 fn refused_files_say_line_and_column() {
     let refused = compile("t.toml", &with_condition("amuont > 5")).into_result().unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "t.toml:23:9: unknown name `amuont` (did you mean `amount`?)"
-    );
+    assert_eq!(refused.to_string(), "t.toml:23:9: unknown name `amuont` (did you mean `amount`?)");
 }
