@@ -1,4 +1,5 @@
 //! What a bad rule file is told, and which part of it is underlined.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails stops")]
 
 use weir::rules::{Severity, compile};
 
@@ -452,6 +453,17 @@ fn several_problems_come_in_one_run_and_in_order() {
     let problems = compile("t.toml", &file).problems;
     let places: Vec<&str> = problems.iter().map(|problem| &file[problem.span.clone()]).collect();
     assert_eq!(places, ["[1]", "amuont", "pay", "\"blok\""]);
+}
+
+#[test]
+fn a_wrong_declaration_is_told_once() {
+    let file = format!(
+        "{HEAD}[fields]\nbalance = \"mony\"\n[params]\nbig = [1]\n[features]\n\
+         spent = {{ sum = \"balance\", by = \"account\", over = \"big\" }}\n\
+         [[rule]]\nid = \"a\"\nwhen = \"spent > big and balance > 5 and shop = 'x'\"\nthen = \"block\"\n"
+    );
+    let places: Vec<String> = told(&file, Severity::Error).into_iter().map(|(_, place)| place).collect();
+    assert_eq!(places, ["\"mony\"", "[1]", "shop"]);
 }
 
 #[test]

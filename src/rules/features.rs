@@ -206,6 +206,7 @@ impl<'d> Reader<'_, 'd> {
         let shown = name.value.escape_debug();
         let help = did_you_mean(self.scope.near(name.value, fits));
         let problem = match meaning {
+            Some(Meaning::Wrong) => return None,
             None => Problem::error(name.span.clone(), format!("unknown field `{shown}`"), "not a field"),
             Some(meaning) => {
                 let label = format!("this is {}", self.describe(&meaning));
@@ -343,6 +344,7 @@ impl<'d> Reader<'_, 'd> {
                     "another kind of parameter",
                 )
             }
+            Some(Meaning::Wrong) => return None,
             _ => Problem::error(text.span.clone(), format!("`{shown}` is not a window"), "not a window"),
         };
         let near = did_you_mean(self.scope.near(text.value, is_duration));

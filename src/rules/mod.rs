@@ -1,4 +1,4 @@
-//! Rule files: from text to a checked and compiled [`RuleSet`].
+//! Rule files: from text to a checked and compiled `RuleSet`.
 //!
 //! Promises that a rule set which compiles can be evaluated on any event without an error, a panic or an
 //! allocation. Must never know windows' state, a transport or a file: text comes in, a rule set or problems go out.

@@ -186,6 +186,8 @@ pub(super) enum Meaning {
     Param(ParamValue),
     /// A feature by position; its type once it is checked, else `None`.
     Feature(usize, Option<Type>),
+    /// Something whose declaration is wrong; it was told there, and is not told again where it is used.
+    Wrong,
 }
 
 impl Meaning {
@@ -196,6 +198,7 @@ impl Meaning {
             Self::Extra(..) => "an extra field",
             Self::Param(_) => "a parameter",
             Self::Feature(..) => "a feature",
+            Self::Wrong => "declared",
         }
     }
 }

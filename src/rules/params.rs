@@ -33,10 +33,9 @@ pub(super) fn read<'d>(root: &Table<'d>, scope: &mut Scope, problems: &mut Probl
         if problems.full() {
             break;
         }
-        // A parameter that is itself wrong stays a name, so that its uses are not told as unknown.
         let value = read_one(root.file, item, scope.currency, problems);
         let name = Name { text: name, span };
-        let meaning = Meaning::Param(value.clone().unwrap_or(ParamValue::Text(String::new())));
+        let meaning = value.clone().map_or(Meaning::Wrong, Meaning::Param);
         if declare(scope, &name, meaning, problems)
             && let Some(value) = value
         {

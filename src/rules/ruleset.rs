@@ -23,15 +23,15 @@ pub struct RuleSet {
     pub currency: Currency,
     /// How long an event's id is remembered: within it a repeat is answered again and a correction finds its original.
     pub horizon_us: i64,
-    /// The extra fields that it declares.
+    /// The extra fields that it declares, in the order of their names.
     pub schema: Arc<Schema>,
-    /// Its features, by name.
+    /// Its features, in the order of their names, so that their positions do not depend on the layout of the file.
     pub features: Vec<Feature>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// What the sum of scores means.
     pub policy: Policy,
-    /// The authentication methods that it names; a method's position is its bit in a requirement.
+    /// The authentication methods that it names, sorted; a method's position is its bit in a requirement.
     pub methods: Vec<String>,
 }
 
@@ -148,7 +148,7 @@ pub struct Feature {
     pub counts: Counts,
     /// Whether the event being scored is part of the value; it then counts as though it were allowed.
     pub current: bool,
-    /// The type of its value, as rules see it; `Boolean`, `Integer`, `Decimal`, `Money` or `Duration`.
+    /// The type of its value, as rules see it; `Boolean`, `Integer`, `Decimal`, `Money`, `Duration` or `Time`.
     pub ty: ExtraType,
     /// Whether a rule reads it.
     pub used: bool,

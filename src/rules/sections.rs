@@ -107,9 +107,12 @@ pub(super) fn fields(
     let words = ExtraType::ALL.map(|ty| (ty.name(), ty));
     let mut fields = Vec::new();
     for (name, span, item) in section.entries() {
-        let Some(word) = text(root.file, problems, item) else { continue };
-        let Some(ty) = one_of(problems, &word, "a field's type", &words, &[]) else { continue };
-        if declare(scope, &Name { text: name, span }, Meaning::Extra(fields.len(), ty), problems) {
+        let word = text(root.file, problems, item);
+        let ty = word.and_then(|word| one_of(problems, &word, "a field's type", &words, &[]));
+        let meaning = ty.map_or(Meaning::Wrong, |ty| Meaning::Extra(fields.len(), ty));
+        if declare(scope, &Name { text: name, span }, meaning, problems)
+            && let Some(ty) = ty
+        {
             fields.push((name.to_owned(), ty));
         }
     }

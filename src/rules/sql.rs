@@ -1,7 +1,7 @@
 //! Conditions: from SQL text to something that can be evaluated.
 //!
-//! Text is parsed by `sqlparser`, resolved into a small typed tree ([`tree`]), and that is turned into expressions
-//! that hold their types ([`emit`]). Must never know where in a rule file a condition stands, but for mapping the
+//! Text is parsed by `sqlparser`, resolved into a small typed tree (`tree`), and that is turned into expressions
+//! that hold their types (`emit`). Must never know where in a rule file a condition stands, but for mapping the
 //! places of its problems.
 
 mod choices;

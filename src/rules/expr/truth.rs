@@ -126,7 +126,25 @@ impl<E: Expression> Test<E> {
 impl Expression for TruthExpr {
     type Value<'f> = bool;
 
+    #[inline]
     fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<bool> {
+        match self {
+            Self::Feature(position) => match facts.features.get(*position)?.value {
+                Value::Boolean(truth) => Some(truth),
+                _ => None,
+            },
+            Self::WholeTo(comparison, whole, constant) => {
+                whole.value(facts).map(|value| comparison.holds(value, *constant))
+            }
+            _ => self.computed(facts),
+        }
+    }
+}
+
+impl TruthExpr {
+    /// All but the commonest; those are evaluated where they stand, without a call.
+    #[inline(never)]
+    fn computed(&self, facts: &Facts<'_>) -> Option<bool> {
         match self {
             Self::Constant(truth) => *truth,
             Self::SameOwner => facts.event.same_owner(),
@@ -134,17 +152,10 @@ impl Expression for TruthExpr {
                 ExtraValue::Boolean(truth) => Some(truth),
                 _ => None,
             },
-            Self::Feature(position) => match facts.features.get(*position)?.value {
-                Value::Boolean(truth) => Some(truth),
-                _ => None,
-            },
             Self::Not(operand) => operand.value(facts).map(|truth| !truth),
             Self::All(parts) => unless(parts, facts, false),
             Self::Any(parts) => unless(parts, facts, true),
             Self::Is(operand, truth) => Some(operand.value(facts) == *truth),
-            Self::WholeTo(comparison, whole, constant) => {
-                whole.value(facts).map(|value| comparison.holds(value, *constant))
-            }
             Self::Whole(test) => test.value(facts),
             Self::Decimal(test) => test.value(facts),
             Self::Text(test) => test.value(facts),
@@ -161,6 +172,7 @@ impl Expression for TruthExpr {
                 Some(list.split(',').any(|listed| listed == word))
             }
             Self::Common(common) => common.value(facts),
+            Self::Feature(_) | Self::WholeTo(..) => self.value(facts),
         }
     }
 }

@@ -69,6 +69,16 @@ impl Expression for WholeExpr {
                 Value::Whole(value) => Some(value),
                 _ => None,
             },
+            _ => self.computed(facts),
+        }
+    }
+}
+
+impl WholeExpr {
+    /// What has parts; apart from the leaves, so that those are evaluated where they stand, without a call.
+    #[inline(never)]
+    fn computed(&self, facts: &Facts<'_>) -> Option<i64> {
+        match self {
             Self::Arithmetic(op, sides) => {
                 let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
                 match op {
@@ -82,6 +92,7 @@ impl Expression for WholeExpr {
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
             Self::Common(common) => common.value(facts),
+            _ => None,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::rules::expr::{
 };
 use crate::rules::names::BuiltIn;
 use crate::rules::problem::Problem;
-use crate::rules::types::{Type, Unit};
+use crate::rules::types::{Form, Type, Unit};
 
 /// Most decimals of any currency; for a file that names none, so that no literal is refused for its decimals.
 const DECIMALS_MAX: u32 = 4;
@@ -300,7 +300,9 @@ fn operand_units(operator: Operator, units: Option<(Unit, Unit)>, result: Unit) 
 
 impl Emit for DecimalExpr {
     fn emit(emitter: &mut Emitter<'_>, tree: &Tree, unit: Unit) -> Self {
-        if matches!(tree.ty, Type::Number { whole: true, .. }) {
+        // A choice among whole literals stays one beside a decimal number too, as in SQL.
+        let whole = matches!(tree.ty, Type::Number { whole: true, .. } | Type::Open(Form::Whole));
+        if whole && !matches!(tree.node, Node::Literal(_)) {
             return Self::Whole(Box::new(emitter.emit(tree, unit)));
         }
         match &tree.node {
@@ -318,8 +320,8 @@ impl Emit for DecimalExpr {
                     Operator::Subtract => DecimalOp::Subtract,
                     Operator::Multiply => DecimalOp::Multiply,
                     Operator::Divide => DecimalOp::Divide,
-                    // A remainder is always whole; here it is one of literals.
-                    Operator::Remainder => return Self::Whole(Box::new(emitter.emit(tree, unit))),
+                    // A remainder is always whole.
+                    Operator::Remainder => return Self::Constant(None),
                 };
                 Self::Arithmetic(op, emitter.pair(sides, operand_units(*operator, *units, unit)))
             }

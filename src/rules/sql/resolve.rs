@@ -207,9 +207,9 @@ impl<'a> Resolver<'a> {
                     return self.feature_in_where(own, &name, span);
                 }
                 self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
-                // A feature that is itself wrong has been told of; nothing is known of its type.
-                (Node::Feature(position), ty.unwrap_or(Type::Null))
+                (Node::Feature(position), ty?)
             }
+            Meaning::Wrong => return None,
         };
         Some(Tree::new(node, ty, span))
     }

@@ -1,0 +1,258 @@
+//! What a good rule file compiles to, and by what it is known.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails stops")]
+
+use weir::decision::Outcome;
+use weir::event::{ExtraType, Kind, TextField};
+use weir::money::Currency;
+use weir::rules::{
+    Action, Aggregate, Checked, Counts, Feature, KeyField, Kinds, NumberField, OnUnknown, RuleSet, Window,
+    compile,
+};
+use weir::time::{DAY_US, SECOND_US};
+
+const RETAIL: &str = r#"
+# The example of the design.
+[ruleset]
+name = "retail"
+time_zone = "Asia/Ho_Chi_Minh"
+currency = "VND"
+
+[fields]
+balance = "money"
+opened_at = "time"
+shop = "text"
+
+[params]
+big    = { value = 10_000_000, unit = "VND", min = 1_000_000, max = 50_000_000 }
+near   = { value = 9_000_000, unit = "VND" }
+fresh  = "24h"
+bursts = 5
+
+[features]
+spent_24h    = { sum = "amount", by = "account", over = "fresh" }
+count_10m    = { count = "*", by = "account", over = "10m" }
+near_day     = { count = "*", by = "customer", over = "day", where = "amount between near and big" }
+device_users = { distinct = "account", by = "device", over = "7d", counts = "allowed" }
+new_device   = { is_new = true, by = ["account", "device"] }
+usual_amount = { mean = "amount", by = "account", over = "month", current = false }
+oldest       = { min = "opened_at", by = ["shop", "payee"], over = "forever" }
+received_1h  = { sum = "amount", by = "payee", at = "account", over = "1h" }
+since_reset  = { since = "last", from = ["change", "login"], where = "what in ('password', 'phone')", by = "customer" }
+
+[policy]
+step_up_at = 50
+block_at   = 90
+auth       = "weak"
+
+[auth.weak]
+all = [["sms_otp", "fido"]]
+[auth.strong]
+all = [["soft_otp", "fido"], ["biometric"]]
+
+[[rule]]
+id     = "takeover"
+when   = "new_device and since_reset < fresh and amount > big"
+then   = "step_up"
+auth   = "strong"
+score  = 40
+reason = { vi = "Chuyển khoản lớn", en = "Large transfer" }
+customer = "confirm_identity"
+
+[[rule]]
+id     = "burst"
+when   = "count_10m > bursts or near_day >= 3 or device_users > 3 or received_1h > 5 * usual_amount"
+score  = -30
+on_unknown = "fires"
+reason = { en = "Burst", vi = "Dồn dập" }
+
+[[rule]]
+id   = "look"
+when = "spent_24h > 100000000 or oldest > timestamp '2026-01-01T00:00:00Z'"
+then = "alert"
+reason = { en = "Look", vi = "Xem" }
+"#;
+
+fn good(text: &str) -> RuleSet {
+    let Checked { rule_set, problems, .. } = compile("retail.toml", text);
+    assert_eq!(problems, []);
+    rule_set.unwrap()
+}
+
+fn feature<'s>(set: &'s RuleSet, name: &str) -> &'s Feature {
+    set.features.iter().find(|feature| feature.name == name).unwrap()
+}
+
+#[test]
+fn the_example_of_the_design_compiles() {
+    let set = good(RETAIL);
+    assert_eq!(
+        (set.name.as_str(), set.time_zone.as_str(), set.currency),
+        ("retail", "Asia/Ho_Chi_Minh", Currency::VND)
+    );
+    assert_eq!(set.horizon_us, 7 * DAY_US);
+    assert_eq!(set.schema.find("shop"), Some((2, ExtraType::Text)));
+    assert_eq!((set.policy.step_up_at, set.policy.block_at), (Some(50), Some(90)));
+    assert_eq!(set.methods, ["biometric", "fido", "sms_otp", "soft_otp"]);
+    assert_eq!(set.policy.auth, [0b0110]);
+    let names: Vec<&str> = set.features.iter().map(|feature| feature.name.as_str()).collect();
+    assert!(names.is_sorted(), "{names:?}");
+
+    let takeover = &set.rules[0];
+    assert_eq!(takeover.id, "takeover");
+    assert_eq!(takeover.then, Some(Action::Outcome(Outcome::StepUp)));
+    assert_eq!(takeover.auth, [0b1010, 0b0001]);
+    assert_eq!((takeover.score, takeover.on_unknown), (40, OnUnknown::Silent));
+    assert_eq!(takeover.reason[0], ("en".to_owned(), "Large transfer".to_owned()));
+    assert_eq!(takeover.customer.as_deref(), Some("confirm_identity"));
+    let reads: Vec<&str> =
+        takeover.reads.iter().map(|at| set.features[usize::from(*at)].name.as_str()).collect();
+    assert_eq!(reads, ["new_device", "since_reset"]);
+    let burst = &set.rules[1];
+    assert_eq!((burst.then, burst.score, burst.on_unknown), (None, -30, OnUnknown::Fires));
+    assert_eq!(set.rules[2].then, Some(Action::Alert));
+}
+
+#[test]
+fn features_have_their_defaults() {
+    let set = good(RETAIL);
+    let spent = feature(&set, "spent_24h");
+    assert_eq!(spent.aggregate, Aggregate::Sum(NumberField::Amount));
+    assert_eq!(spent.window, Window::Sliding { length_us: DAY_US });
+    assert_eq!((spent.from, spent.counts, spent.current), (Kinds::PAYMENTS, Counts::Asked, true));
+    assert_eq!((spent.ty, spent.used), (ExtraType::Money, true));
+    assert_eq!(spent.by, [KeyField::Text(TextField::Account)]);
+    assert_eq!(spent.at, spent.by);
+    assert!(spent.condition.is_none());
+
+    assert_eq!(feature(&set, "near_day").window, Window::Day);
+    assert!(feature(&set, "near_day").condition.is_some());
+    let users = feature(&set, "device_users");
+    assert_eq!(users.aggregate, Aggregate::Distinct(KeyField::Text(TextField::Account)));
+    assert_eq!((users.counts, users.ty), (Counts::Allowed, ExtraType::Integer));
+    let new = feature(&set, "new_device");
+    assert_eq!((new.window, new.counts, new.current), (Window::Forever, Counts::Allowed, false));
+    assert_eq!(new.ty, ExtraType::Boolean);
+    let usual = feature(&set, "usual_amount");
+    assert_eq!((usual.window, usual.counts, usual.current), (Window::Month, Counts::Allowed, false));
+    assert_eq!(usual.ty, ExtraType::Money);
+    let oldest = feature(&set, "oldest");
+    assert_eq!((oldest.aggregate, oldest.ty), (Aggregate::Min(NumberField::Extra(1)), ExtraType::Time));
+    assert_eq!(oldest.by, [KeyField::Extra(2), KeyField::Text(TextField::Payee)]);
+    let received = feature(&set, "received_1h");
+    assert_eq!(received.by, [KeyField::Text(TextField::Payee)]);
+    assert_eq!(received.at, [KeyField::Text(TextField::Account)]);
+    assert_eq!(received.window, Window::Sliding { length_us: 3_600 * SECOND_US });
+    let since = feature(&set, "since_reset");
+    assert_eq!((since.aggregate, since.ty, since.current), (Aggregate::Since, ExtraType::Duration, false));
+    assert_eq!(
+        (since.counts, since.from),
+        (Counts::Asked, Kinds::default().with(Kind::Change).with(Kind::Login))
+    );
+}
+
+#[test]
+fn what_changes_no_decision_changes_no_hash() {
+    let hash = good(RETAIL).hash;
+    for (from, to) in [
+        ("# The example of the design.", "# Another remark."),
+        ("currency = \"VND\"\n", "currency = \"VND\"\nremember = \"168h\"\n"),
+        (
+            "name = \"retail\"\ntime_zone = \"Asia/Ho_Chi_Minh\"",
+            "time_zone = \"Asia/Ho_Chi_Minh\"\nname = \"retail\"",
+        ),
+        ("bursts = 5", "bursts = 0x5"),
+        ("value = 10_000_000", "value = 10_000_000.0"),
+        ("fresh  = \"24h\"\nbursts = 5", "bursts = 5\nfresh = \"1d\""),
+        ("balance = \"money\"\nopened_at = \"time\"", "opened_at = \"time\"\nbalance = \"money\""),
+        ("over = \"10m\"", "over = \"600s\", counts = \"asked\", from = [\"observed\", \"transaction\"]"),
+        (
+            "vi = \"Chuyển khoản lớn\", en = \"Large transfer\"",
+            "en = \"Large transfer\", vi = \"Chuyển khoản lớn\"",
+        ),
+        ("new_device and since_reset < fresh", "New_Device  AND\\n since_reset<fresh /* soon after */"),
+        ("score  = -30", "score = -30"),
+        ("then = \"alert\"", "then = \"alert\"\nscore = 0"),
+        ("all = [[\"sms_otp\", \"fido\"]]\n[auth.strong]", "all = [[\"fido\", \"sms_otp\"]]\n[auth.strong]"),
+    ] {
+        let changed = RETAIL.replacen(from, to, 1);
+        assert_ne!(changed, RETAIL, "{from} is not in the file");
+        assert_eq!(good(&changed).hash, hash, "{from} -> {to}");
+    }
+    let last = RETAIL.find("[auth.weak]").unwrap();
+    let first_rule = RETAIL.find("[[rule]]").unwrap();
+    let auths_first = format!("{}\n{}{}", &RETAIL[last..first_rule], &RETAIL[..last], &RETAIL[first_rule..]);
+    assert_eq!(good(&auths_first).hash, hash);
+}
+
+#[test]
+fn what_can_change_a_decision_changes_the_hash() {
+    let hash = good(RETAIL).hash;
+    let mut hashes = vec![hash];
+    for (from, to) in [
+        ("name = \"retail\"", "name = \"retail2\""),
+        ("time_zone = \"Asia/Ho_Chi_Minh\"", "time_zone = \"Asia/Bangkok\""),
+        ("currency = \"VND\"\n", "currency = \"VND\"\nremember = \"8d\"\n"),
+        ("bursts = 5", "bursts = 6"),
+        ("bursts = 5", "bursts = 5.0"),
+        ("balance = \"money\"", "balance = \"integer\""),
+        ("sum = \"amount\", by = \"account\"", "sum = \"balance\", by = \"account\""),
+        ("sum = \"amount\", by = \"account\"", "max = \"amount\", by = \"account\""),
+        ("by = \"payee\", at = \"account\"", "by = \"account\""),
+        ("over = \"10m\"", "over = \"11m\""),
+        ("over = \"10m\"", "over = \"10m\", current = false"),
+        ("over = \"10m\"", "over = \"10m\", counts = \"allowed\""),
+        ("over = \"10m\"", "over = \"10m\", from = \"transaction\""),
+        ("amount between near and big", "amount between big and near"),
+        ("step_up_at = 50", "step_up_at = 51"),
+        ("auth       = \"weak\"", "auth = \"strong\""),
+        ("[\"biometric\"]", "[\"face\"]"),
+        ("score  = 40", "score = 41"),
+        ("on_unknown = \"fires\"\n", ""),
+        ("amount > big", "amount >= big"),
+        ("Large transfer", "Large Transfer"),
+        ("confirm_identity", "call_us"),
+        ("id   = \"look\"", "id = \"look2\""),
+        ("then = \"alert\"", "then = \"block\""),
+    ] {
+        let changed = RETAIL.replacen(from, to, 1);
+        assert_ne!(changed, RETAIL, "{from} is not in the file");
+        let changed = compile("retail.toml", &changed).into_result().unwrap();
+        assert!(!hashes.contains(&changed.hash), "{from} -> {to}");
+        hashes.push(changed.hash);
+    }
+    let (start, second) = RETAIL.split_at(RETAIL.find("[[rule]]\nid     = \"burst\"").unwrap());
+    let (start, first) = start.split_at(start.find("[[rule]]").unwrap());
+    let swapped = good(&format!("{start}{second}\n{first}"));
+    assert!(!hashes.contains(&swapped.hash), "the order of rules matters");
+}
+
+#[test]
+fn a_step_up_may_leave_its_requirement_open() {
+    let set = good(
+        "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[[rule]]\nid = \"a\"\nwhen = \"amount > 1\"\nthen = \"step_up\"\nreason = \"x\"\n",
+    );
+    assert_eq!((set.rules[0].auth.len(), set.policy.auth.len(), set.time_zone.as_str()), (0, 0, "UTC"));
+    assert_eq!(set.rules[0].reason, [("en".to_owned(), "x".to_owned())]);
+    assert_eq!(set.rules[0].text, "amount > 1");
+}
+
+#[test]
+fn ten_thousand_rules_compile_and_each_reads_its_own_feature() {
+    let features: String = (0..1_000)
+        .map(|i| format!("f{i} = {{ count = \"*\", by = \"account\", over = \"{}m\" }}\n", i + 1))
+        .collect();
+    let rules: String = (0..10_000)
+        .map(|i| {
+            format!(
+                "[[rule]]\nid = \"r{i}\"\nthen = \"block\"\n\
+                 when = \"f{} > {i} and amount between {i} and 1000000 and channel in ('web', 'mobile')\"\n",
+                i % 1_000
+            )
+        })
+        .collect();
+    let set = good(&format!("[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[features]\n{features}{rules}"));
+    assert_eq!(set.rules.len(), 10_000);
+    for (i, rule) in set.rules.iter().enumerate() {
+        assert_eq!(set.features[usize::from(rule.reads[0])].name, format!("f{}", i % 1_000));
+    }
+}
