@@ -1,8 +1,9 @@
 //! From features to cells: what each event has to contribute, and where each feature is read.
 
 use crate::event::Kind;
+use crate::rules::limits::KEY_FIELDS_MAX;
 use crate::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, RuleSet, Window};
-use crate::state::{CellRef, CellSpec, FamilySpec, Measure, Span, Spec};
+use crate::state::{CellRef, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 /// What a value column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub(crate) struct Plan {
 }
 
 const BITS: u32 = u64::BITS;
+
+const _: () = assert!(KEY_FIELDS_MAX <= KEY_TEXTS_MAX, "a key that the rules allow must fit the state");
 
 impl Plan {
     /// Plans a rule set.

@@ -19,7 +19,7 @@ pub const NESTING_MAX: usize = 100;
 /// Most authentication methods, since a set of them is one 64-bit mask.
 pub const METHODS_MAX: usize = 64;
 /// Most fields in a key.
-pub const KEY_FIELDS_MAX: usize = 8;
+pub const KEY_FIELDS_MAX: usize = 4;
 /// Most bytes of a name or an id.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Most bytes of a reason.
