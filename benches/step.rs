@@ -29,8 +29,10 @@ fn engine(rules: &RuleSet) -> Engine {
 
 fn run(rules: &RuleSet, events: &[Event]) -> Duration {
     let mut engine = engine(rules);
-    over_blocks(events, |event| {
-        black_box(engine.step(event));
+    over_blocks(events, |block| {
+        engine.step_all(block, |_, answer| {
+            black_box(answer);
+        });
     })
 }
 
@@ -45,10 +47,12 @@ fn main() {
     rates.sort_by(f64::total_cmp);
     let mut latency_ns = Histogram::<u64>::new(3).unwrap();
     let mut timed = engine(&rules);
-    over_blocks(&events, |event| {
-        let start = Instant::now();
-        black_box(timed.step(event));
-        latency_ns.record(start.elapsed().as_nanos() as u64).unwrap();
+    over_blocks(&events, |block| {
+        for event in block {
+            let start = Instant::now();
+            black_box(timed.step(event));
+            latency_ns.record(start.elapsed().as_nanos() as u64).unwrap();
+        }
     });
     println!(
         "{} events, {accounts} accounts, {} rules, {} features; {:?}",

@@ -12,14 +12,13 @@
 
 mod support;
 
-use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use hashbrown::HashMap;
 use support::over_blocks;
 use weir::decision::Value;
-use weir::engine::{Engine, Limits, Recording};
+use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Event, ExtraType, TextField};
 use weir::money::Currency;
 use weir::rules::{Aggregate, Counts, Feature, KeyField, Kinds, NumberField, Policy, RuleSet, Window};
@@ -70,15 +69,17 @@ fn mix(sum: u64, value: i64) -> u64 {
 }
 
 fn engine(events: &[Event]) -> (Duration, u64) {
-    let mut engine = Engine::new(rules(), Limits::default(), Recording::Fired);
+    let mut engine = Engine::new(rules(), Limits::default(), Recording::All);
     let mut sum = 0;
-    let taken = over_blocks(events, |event| {
-        black_box(engine.step(event));
-        for reading in engine.readings() {
-            if let Value::Whole(value) = reading.value {
-                sum = mix(sum, value);
+    let taken = over_blocks(events, |block| {
+        engine.step_all(block, |_, answer| {
+            let Answer::Decided(decision) = answer else { return };
+            for (_, reading) in &decision.features {
+                if let Value::Whole(value) = reading.value {
+                    sum = mix(sum, value);
+                }
             }
-        }
+        });
     });
     (taken, sum)
 }
@@ -130,7 +131,11 @@ impl Floor {
 fn floor(events: &[Event]) -> (Duration, u64) {
     let mut floor = Floor::default();
     let mut sum = 0;
-    let taken = over_blocks(events, |event| sum = floor.take(event, sum));
+    let taken = over_blocks(events, |block| {
+        for event in block {
+            sum = floor.take(event, sum);
+        }
+    });
     (taken, sum)
 }
 

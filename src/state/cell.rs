@@ -136,10 +136,22 @@ impl Cell {
         }
     }
 
+    /// Whether it keeps a tree of values.
+    #[inline]
+    pub(crate) fn has_values(&self) -> bool {
+        matches!(self.measure, Measure::Ordered { .. } | Measure::Times | Measure::Distinct { .. })
+    }
+
+    /// The root of its tree of values.
+    #[inline]
+    pub(crate) fn root(&self, record: &[u64]) -> u32 {
+        (record[self.offset] & ROOT) as u32
+    }
+
     /// Empties it.
     pub(crate) fn clear(&self, record: &mut [u64], values: &mut Values) {
         let words = &mut record[self.offset..self.offset + Self::words(self.span, self.measure)];
-        if matches!(self.measure, Measure::Ordered { .. } | Measure::Times | Measure::Distinct { .. }) {
+        if self.has_values() {
             values.discard((words[0] & ROOT) as u32);
         }
         words.fill(0);

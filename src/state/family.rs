@@ -3,7 +3,7 @@
 use super::cell::{Cell, Values};
 use super::chunked::Chunked;
 use super::keys::{Key, Keys};
-use super::spec::{FamilySpec, Span};
+use super::spec::{CellSpec, FamilySpec, Span};
 use crate::time::Period;
 
 /// Word of a record: own time of the latest late or corrected contribution, plus one.
@@ -57,12 +57,16 @@ impl Family {
             })
         };
         let (day_word, month_word) = (word_for(Span::Day), word_for(Span::Month));
-        let cells = spec.cells.iter().map(|cell| {
-            let offset = words;
-            words += Cell::words(cell.span, cell.measure);
-            Cell { span: cell.span, bit: cell.bit, measure: cell.measure, offset }
-        });
-        let cells = cells.collect();
+        let place =
+            |cell: &CellSpec| Cell { span: cell.span, bit: cell.bit, measure: cell.measure, offset: 0 };
+        let mut cells: Vec<Cell> = spec.cells.iter().map(place).collect();
+        // What one tail touches lies together.
+        let mut order: Vec<usize> = (0..cells.len()).collect();
+        order.sort_by_key(|&at| cells[at].span);
+        for at in order {
+            cells[at].offset = words;
+            words += Cell::words(cells[at].span, cells[at].measure);
+        }
         Self {
             keys: Keys::new(spec.key_texts),
             allowed: spec.allowed,
@@ -150,6 +154,21 @@ impl Family {
             Span::Sliding { .. } | Span::Forever => true,
         };
         present.then_some(record)
+    }
+
+    /// Reads the roots of a record's value trees; the result means nothing.
+    #[inline]
+    pub(crate) fn reach_values(&self, slot: u32) -> u64 {
+        self.cells.iter().fold(0, |all, cell| all ^ self.reach_value(cell, slot))
+    }
+
+    /// Reads the root of a cell's value tree, if it has one; the result means nothing.
+    #[inline]
+    pub(crate) fn reach_value(&self, cell: &Cell, slot: u32) -> u64 {
+        match self.records.row(slot) {
+            Some(record) if cell.has_values() => self.values.reach(cell.root(record)),
+            _ => 0,
+        }
     }
 
     /// Bytes held.

@@ -141,8 +141,6 @@ impl State {
             return;
         }
         self.now_us = time_us;
-        let ahead = self.tails.iter().fold(0, |all, tail| all ^ tail.reach_ahead(&self.log, &self.families));
-        std::hint::black_box(ahead);
         for tail in &mut self.tails {
             tail.advance(time_us, &self.log, &self.side, &mut self.families);
         }
@@ -192,6 +190,26 @@ impl State {
     #[inline]
     pub fn slot(&self, family: usize, key: &Key) -> Option<u32> {
         self.families[family].keys.get(key)
+    }
+
+    /// Reads a word of each part of a record, so that it comes near; the result means nothing.
+    #[inline]
+    pub fn reach(&self, family: usize, slot: u32) -> u64 {
+        let record = self.families[family].records.row(slot).unwrap_or_default();
+        record.iter().step_by(8).chain(record.last()).fold(0, |all, word| all ^ word)
+    }
+
+    /// Reads the root of each value tree of a record, so that it comes near; the result means nothing.
+    #[inline]
+    pub fn reach_values(&self, family: usize, slot: u32) -> u64 {
+        self.families[family].reach_values(slot)
+    }
+
+    /// Reads what tails will change while so many events are taken, so that it comes near; the result means nothing.
+    #[inline]
+    pub fn reach_tails(&mut self, events: u64) -> u64 {
+        let Self { tails, log, families, .. } = self;
+        tails.iter_mut().fold(0, |all, tail| all ^ tail.reach(events, log, families))
     }
 
     /// Count, sum and squares of a counting cell; zeros where nothing was filed.
