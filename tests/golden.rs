@@ -82,7 +82,8 @@ fn the_documented_commands_remake_the_stream_and_its_decisions() {
     for command in docs::commands("datasets/README.md") {
         if command.line.contains("golden") {
             let done = docs::run(&command.line, folder.path());
-            assert!(done.status.success(), "{}: {}", command.place, String::from_utf8_lossy(&done.stderr));
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert_eq!(done.status.code(), Some(command.exits_with), "{}: {said}", command.place);
         }
     }
     for name in [STREAM, DECISIONS] {

@@ -21,7 +21,11 @@ pub fn repository() -> &'static Path {
 /// The commands of this program in a document's `console` and `sh` blocks. A line that ends in `\` goes on.
 /// Those that read a file which is not committed, `/path/to/...`, are left out.
 pub fn commands(document: &str) -> Vec<DocumentedCommand> {
-    let text = std::fs::read_to_string(repository().join(document)).unwrap();
+    commands_in(document, &std::fs::read_to_string(repository().join(document)).unwrap())
+}
+
+/// The same of a document's text.
+pub fn commands_in(document: &str, text: &str) -> Vec<DocumentedCommand> {
     let (mut found, mut inside, mut open) = (Vec::new(), false, String::new());
     for (at, line) in text.lines().enumerate() {
         if let Some(language) = line.trim().strip_prefix("```") {
