@@ -269,13 +269,17 @@ impl Engine {
         if event.amount().is_some_and(|amount| amount.currency != expected) {
             return Some(Refusal::Currency { expected: expected.code() });
         }
-        let late = event.time_us() < self.state.now_us();
-        if (late || report(event).is_some())
-            && self.state.side_entries() + SIDE_ENTRIES_AN_EVENT > side_entries_max
-        {
+        if self.state.side_entries() + SIDE_ENTRIES_AN_EVENT > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
         (self.state.texts() >= texts_max).then_some(Refusal::KeysFull { texts_max })
+    }
+
+    /// Whether an event may add to the side buffer: it is late, or corrects, or a correction has waited for it.
+    fn may_go_aside(&self, event: &Event) -> bool {
+        let now_us = self.state.now_us();
+        let waited = || self.waiting.get(event.identity(), now_us.max(event.time_us())).is_some();
+        event.time_us() < now_us || report(event).is_some() || waited()
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
@@ -364,7 +368,6 @@ impl Engine {
         if now_us - seen.time_us >= self.rules.horizon_us {
             return Err(Refusal::TooOld);
         }
-        self.state.advance(now_us);
         let held = self.payments.get(identity, now_us).copied();
         let mut payment = match held {
             Some(payment) => payment,
@@ -374,6 +377,7 @@ impl Engine {
             }
         };
         payment.reports = payment.reports.with(report);
+        self.state.advance(now_us);
         payment.reconcile(&mut self.state);
         self.payments.insert(identity, now_us, payment);
         Ok(())
