@@ -171,7 +171,7 @@ fn bad_features() {
             "stands twice",
             "\"payee\"",
         ),
-        ("x = { count = \"*\", by = [], over = \"1h\" }".to_owned(), "a key has 1 to 8 fields", "[]"),
+        ("x = { count = \"*\", by = [], over = \"1h\" }".to_owned(), "a key has 1 to 4 fields", "[]"),
         (
             "x = { count = \"*\", by = \"items\", over = \"1h\" }".to_owned(),
             "this is an integer",
