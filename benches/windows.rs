@@ -12,13 +12,14 @@
 
 mod support;
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use hashbrown::HashMap;
 use support::over_blocks;
 use weir::decision::Value;
-use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::engine::{Engine, Limits, Recording};
 use weir::event::{Event, ExtraType, TextField};
 use weir::money::Currency;
 use weir::rules::{Aggregate, Counts, Feature, KeyField, Kinds, NumberField, Policy, RuleSet, Window};
@@ -69,17 +70,17 @@ fn mix(sum: u64, value: i64) -> u64 {
 }
 
 fn engine(events: &[Event]) -> (Duration, u64) {
-    let mut engine = Engine::new(rules(), Limits::default(), Recording::All);
+    let mut engine = Engine::new(rules(), Limits::default(), Recording::Fired);
     let mut sum = 0;
     let taken = over_blocks(events, |block| {
-        engine.step_all(block, |_, answer| {
-            let Answer::Decided(decision) = answer else { return };
-            for (_, reading) in &decision.features {
+        for event in block {
+            black_box(engine.step(event));
+            for reading in engine.readings() {
                 if let Value::Whole(value) = reading.value {
                     sum = mix(sum, value);
                 }
             }
-        });
+        }
     });
     (taken, sum)
 }

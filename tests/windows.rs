@@ -1,6 +1,7 @@
 //! The windows are exact: the engine and its slow twin agree on every value and every answer, on hostile streams.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     missing_docs,
     unreachable_pub,
     reason = "a test fails loudly, and documents nothing"

@@ -44,14 +44,16 @@ pub(crate) fn read(
         return Reading::default();
     }
     let fed = gathered.masks[plan.lookups[read.lookup].family] >> read.bit & 1 == 1;
-    let own = (read.current && own && fed && state.covers(read.cell, time_us))
+    let covered = time_us == state.now_us() || state.covers(read.cell, time_us);
+    let own = (read.current && own && fed && covered)
         .then(|| read.column.map_or(0, |column| gathered.values[column]));
+    let look = state.look(read.cell, slot);
     let moments = || {
-        let held = state.moments(read.cell, slot);
+        let held = look.moments();
         own.map_or(held, |value| held.with(value))
     };
     let extreme = |pick: fn((i64, i64)) -> i64, join: fn(i64, i64) -> i64| {
-        let held = state.extremes(read.cell, slot).map(pick);
+        let held = look.extremes().map(pick);
         let all = held.map_or(own, |held| Some(own.map_or(held, |own| join(held, own))));
         all.map_or(Value::Null, Value::Whole)
     };
@@ -63,13 +65,13 @@ pub(crate) fn read(
         Aggregate::Deviation(_) => deviation(moments()),
         Aggregate::Min(_) => extreme(|(least, _)| least, i64::min),
         Aggregate::Max(_) => extreme(|(_, greatest)| greatest, i64::max),
-        Aggregate::Distinct(_) => Value::Whole(state.distinct(read.cell, slot, own)),
-        Aggregate::Since => match state.extremes(read.cell, slot) {
+        Aggregate::Distinct(_) => Value::Whole(look.distinct(own)),
+        Aggregate::Since => match look.extremes() {
             Some((_, last_us)) => Value::Whole(state.now_us() - last_us),
             None => Value::Null,
         },
     };
-    let quality = if state.corrected(read.cell, slot) { Quality::Corrected } else { Quality::Exact };
+    let quality = if look.corrected { Quality::Corrected } else { Quality::Exact };
     Reading { value, quality }
 }
 

@@ -77,10 +77,13 @@ impl Gathered {
     pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
         let event = facts.event;
         let kind = &plan.kinds[event.kind() as usize];
-        let mut numbers = std::mem::take(&mut self.numbers);
-        numbers.fill(NO_TEXT);
-        self.number(plan, state, event, &mut numbers);
-        self.numbers = numbers;
+        let tenant = self.tenant(event, state);
+        self.numbers.fill(NO_TEXT);
+        for &field in &kind.key_fields {
+            if let Some(text) = text(event, plan.key_fields[field]) {
+                self.numbers[field] = state.text_number(tenant, text);
+            }
+        }
         for (at, column) in plan.columns.iter().enumerate() {
             let value = match *column {
                 Column::Number(field) => number(event, field),
@@ -105,17 +108,6 @@ impl Gathered {
                     Some(key) => self.keys[family] = key,
                     None => self.masks[family] = 0,
                 }
-            }
-        }
-    }
-
-    /// Sets the numbers of the key fields that an event of its kind needs.
-    #[inline]
-    pub(crate) fn number(&mut self, plan: &Plan, state: &mut State, event: &Event, numbers: &mut [u32]) {
-        let tenant = self.tenant(event, state);
-        for &field in &plan.kinds[event.kind() as usize].key_fields {
-            if let Some(text) = text(event, plan.key_fields[field]) {
-                numbers[field] = state.text_number(tenant, text);
             }
         }
     }

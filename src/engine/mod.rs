@@ -3,7 +3,6 @@
 //! Promises that equal events in equal order give equal answers, bit for bit, on every machine, and that every
 //! event is answered once: a repeat gets the first answer again. Does no IO, reads no clock, draws no random number.
 
-mod ahead;
 mod answers;
 mod decide;
 mod features;
@@ -21,7 +20,6 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
 use crate::rules::{Facts, RuleSet};
 use crate::state::{Contribution, Memory, Standing, State};
-use ahead::{Ahead, EVENTS_AHEAD};
 use answers::{Answers, Place};
 use features::Found;
 use gather::Gathered;
@@ -149,7 +147,6 @@ pub struct Engine {
     answers: Answers,
     payments: Recent<Payment>,
     waiting: Recent<Reports>,
-    ahead: Ahead,
     gathered: Gathered,
     found: Vec<Found>,
     readings: Vec<Reading>,
@@ -171,7 +168,6 @@ impl Engine {
             answers: Answers::new(horizon_us),
             payments: Recent::new(horizon_us, limits.corrections_max),
             waiting: Recent::new(horizon_us, limits.corrections_max),
-            ahead: Ahead::default(),
             gathered: Gathered::new(&plan),
             found: vec![Found::default(); plan.lookups.len()],
             readings: vec![Reading::default(); rules.features.len()],
@@ -206,25 +202,6 @@ impl Engine {
 
     /// Takes one event in and answers it.
     pub fn step(&mut self, event: &Event) -> Answer<'_> {
-        self.fetch(std::slice::from_ref(event));
-        self.take(event)
-    }
-
-    /// Takes events in one by one and hands each its answer: what [`Engine::step`] says to each, sooner.
-    pub fn step_all(&mut self, events: &[Event], mut each: impl FnMut(&Event, Answer<'_>)) {
-        for events in events.chunks(EVENTS_AHEAD) {
-            self.fetch(events);
-            for event in events {
-                each(event, self.take(event));
-            }
-        }
-    }
-
-    fn fetch(&mut self, events: &[Event]) {
-        self.ahead.fetch(events, &self.plan, &mut self.state, &mut self.gathered, &self.seen);
-    }
-
-    fn take(&mut self, event: &Event) -> Answer<'_> {
         let now_us = self.state.now_us().max(event.time_us());
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);

@@ -55,8 +55,6 @@ pub(crate) struct KindPlan {
     pub(crate) conditional: Vec<usize>,
     /// The key fields that they, or a reading, need.
     pub(crate) key_fields: Vec<usize>,
-    /// The families that are written or read, each with the fields of its key.
-    pub(crate) places: Vec<(usize, Vec<usize>)>,
 }
 
 /// The plan of a rule set.
@@ -202,17 +200,13 @@ impl Plan {
                 plan.conditional.push(at);
             }
             plan.key_fields.extend(&self.keys[contribution.family]);
-            plan.places.push((contribution.family, self.keys[contribution.family].clone()));
             if let Some(Column::Text(field)) = contribution.needs.map(|column| self.columns[column]) {
                 plan.key_fields.push(field);
             }
         }
         if kind == Kind::Transaction {
             plan.key_fields.extend(self.lookups.iter().flat_map(|lookup| &lookup.at));
-            plan.places.extend(self.lookups.iter().map(|lookup| (lookup.family, lookup.at.clone())));
         }
-        plan.places.sort_unstable();
-        plan.places.dedup();
         plan.key_fields.sort_unstable();
         plan.key_fields.dedup();
         plan

@@ -53,17 +53,6 @@ impl<V: Copy> Recent<V> {
         (item.arrived_us > now_us - self.horizon_us).then_some(&item.value)
     }
 
-    /// Reads what looking an identity up would read; the result means nothing.
-    #[inline]
-    pub(crate) fn reach(&self, identity: u128) -> u64 {
-        let identity = split(identity);
-        let shard = &self.shards[identity[1] as usize % SHARDS];
-        let of = |table: &HashTable<Item<V>>| {
-            table.find(identity[0], |item| item.identity == identity).map_or(0, |item| item.identity[0])
-        };
-        of(&shard.young) ^ of(&shard.old)
-    }
-
     /// Remembers `value`, in place of what was remembered.
     #[inline]
     pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {

@@ -42,6 +42,13 @@ impl Moments {
 }
 
 const ROOT: u64 = u32::MAX as u64;
+
+/// The root in a word of a record.
+#[inline]
+fn root(word: u64) -> u32 {
+    (word & ROOT) as u32
+}
+
 /// Set beside the root of a forever cell once its settled values are there.
 const SETTLED: u64 = 1 << 32;
 
@@ -99,8 +106,8 @@ impl Cell {
             Measure::Ordered { column } => bump_root(&mut words[0], values, value(column), sign),
             Measure::Times => bump_root(&mut words[0], values, time_us, sign),
             Measure::Distinct { column } => {
-                let (root, size) = ((words[0] & ROOT) as u32, words[0] >> 32);
-                let (root, before, after) = bump(values, root, value(column), sign);
+                let size = words[0] >> 32;
+                let (root, before, after) = bump(values, root(words[0]), value(column), sign);
                 let size = size + u64::from(after > 0 && before <= 0) - u64::from(after <= 0 && before > 0);
                 words[0] = size << 32 | u64::from(root);
             }
@@ -142,17 +149,11 @@ impl Cell {
         matches!(self.measure, Measure::Ordered { .. } | Measure::Times | Measure::Distinct { .. })
     }
 
-    /// The root of its tree of values.
-    #[inline]
-    pub(crate) fn root(&self, record: &[u64]) -> u32 {
-        (record[self.offset] & ROOT) as u32
-    }
-
     /// Empties it.
     pub(crate) fn clear(&self, record: &mut [u64], values: &mut Values) {
         let words = &mut record[self.offset..self.offset + Self::words(self.span, self.measure)];
         if self.has_values() {
-            values.discard((words[0] & ROOT) as u32);
+            values.discard(root(words[0]));
         }
         words.fill(0);
     }
@@ -174,8 +175,8 @@ impl Cell {
     /// Least and greatest value of an ordered cell.
     pub(crate) fn extremes(&self, record: &[u64], values: &Values) -> Option<(i64, i64)> {
         let words = &record[self.offset..];
-        let root = (words[0] & ROOT) as u32;
-        let held = values.first(root).zip(values.last(root));
+        let tree = root(words[0]);
+        let held = values.first(tree).zip(values.last(tree));
         if words[0] & SETTLED == 0 {
             return held;
         }
@@ -190,7 +191,7 @@ impl Cell {
 
     /// Whether a distinct cell has a value.
     pub(crate) fn has(&self, record: &[u64], values: &Values, value: i64) -> bool {
-        values.get((record[self.offset] & ROOT) as u32, value).is_some()
+        values.get(root(record[self.offset]), value).is_some()
     }
 }
 
@@ -207,7 +208,7 @@ fn add(words: &mut [u64], delta: i128) {
 }
 
 fn bump_root(word: &mut u64, values: &mut Values, value: i64, sign: i64) {
-    let (root, _, _) = bump(values, (*word & ROOT) as u32, value, sign);
+    let (root, _, _) = bump(values, root(*word), value, sign);
     *word = *word & !ROOT | u64::from(root);
 }
 

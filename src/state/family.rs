@@ -141,33 +141,16 @@ impl Family {
         }
     }
 
-    /// The record of a slot, if what it holds for a span is of the present.
+    /// Whether what a record holds for a span is of the present day or month.
     #[inline]
-    pub(crate) fn present(&self, slot: u32, span: Span, periods: Periods) -> Option<&[u64]> {
-        let record = self.records.row(slot)?;
+    pub(crate) fn is_present(&self, record: &[u64], span: Span, periods: Periods) -> bool {
         let stamped = |word: Option<usize>, period: Period| {
             word.is_some_and(|word| record[word] == (period.start_us as u64).wrapping_add(1))
         };
-        let present = match span {
+        match span {
+            Span::Sliding { .. } | Span::Forever => true,
             Span::Day => stamped(self.day_word, periods.day),
             Span::Month => stamped(self.month_word, periods.month),
-            Span::Sliding { .. } | Span::Forever => true,
-        };
-        present.then_some(record)
-    }
-
-    /// Reads the roots of a record's value trees; the result means nothing.
-    #[inline]
-    pub(crate) fn reach_values(&self, slot: u32) -> u64 {
-        self.cells.iter().fold(0, |all, cell| all ^ self.reach_value(cell, slot))
-    }
-
-    /// Reads the root of a cell's value tree, if it has one; the result means nothing.
-    #[inline]
-    pub(crate) fn reach_value(&self, cell: &Cell, slot: u32) -> u64 {
-        match self.records.row(slot) {
-            Some(record) if cell.has_values() => self.values.reach(cell.root(record)),
-            _ => 0,
         }
     }
 

@@ -144,12 +144,6 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         self.rebalance(root)
     }
 
-    /// Reads a root and its left child; the result means nothing.
-    #[inline]
-    pub(crate) fn reach(&self, root: u32) -> u64 {
-        u64::from(self.node(self.node(root).left).level)
-    }
-
     /// Gives a whole tree back at once; its nodes are taken apart by later insertions.
     pub(crate) fn discard(&mut self, root: u32) {
         if root != NIL {

@@ -112,48 +112,17 @@ impl Log {
         }
     }
 
+    /// A row that is still held.
     #[inline]
-    fn place(&self, row: u64) -> (&Chunk, usize) {
-        (&self.chunks[(row / ROWS as u64 - self.dropped) as usize], (row % ROWS as u64) as usize)
-    }
-
-    /// When the row came in.
-    #[inline]
-    pub(crate) fn at_us(&self, row: u64) -> i64 {
-        let (chunk, at) = self.place(row);
-        chunk.at_us[at]
-    }
-
-    /// The row's flags.
-    #[inline]
-    pub(crate) fn flags(&self, row: u64) -> u8 {
-        let (chunk, at) = self.place(row);
-        chunk.flags[at]
+    pub(crate) fn row(&self, row: u64) -> Row<'_> {
+        let chunk = &self.chunks[(row / ROWS as u64 - self.dropped) as usize];
+        Row { chunk, at: (row % ROWS as u64) as usize }
     }
 
     /// Adds flags to a row.
     pub(crate) fn flag(&mut self, row: u64, flags: u8) {
         let chunk = (row / ROWS as u64 - self.dropped) as usize;
         self.chunks[chunk].flags[(row % ROWS as u64) as usize] |= flags;
-    }
-
-    /// What the row counted as when it was written.
-    pub(crate) fn standing(&self, row: u64) -> Standing {
-        standing(self.flags(row))
-    }
-
-    /// Slot and mask of a family.
-    #[inline]
-    pub(crate) fn family(&self, row: u64, family: usize) -> (u32, u64) {
-        let (chunk, at) = self.place(row);
-        (chunk.slots[family][at], chunk.masks[family][at])
-    }
-
-    /// A value.
-    #[inline]
-    pub(crate) fn value(&self, row: u64, column: usize) -> i64 {
-        let (chunk, at) = self.place(row);
-        chunk.values[column][at]
     }
 
     /// Drops the chunks whose rows all came in at or before `edge_us`.
@@ -179,12 +148,45 @@ impl Log {
     }
 }
 
-/// What flags say that a row counts as.
-#[inline]
-pub(crate) fn standing(flags: u8) -> Standing {
-    match flags & (OPEN | ALLOWED) {
-        ALLOWED => Standing::Allowed,
-        OPEN => Standing::Open,
-        _ => Standing::Asked,
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    chunk: &'a Chunk,
+    at: usize,
+}
+
+impl Row<'_> {
+    /// When it came in.
+    #[inline]
+    pub(crate) fn at_us(self) -> i64 {
+        self.chunk.at_us[self.at]
+    }
+
+    /// Its flags.
+    #[inline]
+    pub(crate) fn flags(self) -> u8 {
+        self.chunk.flags[self.at]
+    }
+
+    /// What it counted as when it was written.
+    #[inline]
+    pub(crate) fn standing(self) -> Standing {
+        match self.flags() & (OPEN | ALLOWED) {
+            ALLOWED => Standing::Allowed,
+            OPEN => Standing::Open,
+            _ => Standing::Asked,
+        }
+    }
+
+    /// Slot and mask of a family.
+    #[inline]
+    pub(crate) fn family(self, family: usize) -> (u32, u64) {
+        (self.chunk.slots[family][self.at], self.chunk.masks[family][self.at])
+    }
+
+    /// A value.
+    #[inline]
+    pub(crate) fn value(self, column: usize) -> i64 {
+        self.chunk.values[column][self.at]
     }
 }

@@ -22,7 +22,7 @@ pub use side::Scope;
 pub use spec::{AMOUNT_COLUMN, CellRef, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 use crate::time::{Calendar, Period, TIME_US_MIN};
-use cell::Cell;
+use cell::{Cell, Values};
 use dictionary::Dictionary;
 use family::{Family, Periods};
 use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
@@ -59,6 +59,36 @@ impl Holding {
     /// What a row contributed when it was written.
     pub fn of_row(amount: i64) -> Self {
         Self { place: None, amount }
+    }
+}
+
+/// What one cell holds for one key, at now.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    cell: &'a Cell,
+    record: Option<&'a [u64]>,
+    values: &'a Values,
+    /// Whether late or corrected contributions are part of it.
+    pub corrected: bool,
+}
+
+impl Look<'_> {
+    /// Count, sum and squares of a counting cell.
+    #[inline]
+    pub fn moments(&self) -> Moments {
+        self.record.map_or_else(Moments::default, |record| self.cell.moments(record))
+    }
+
+    /// Least and greatest value of an ordered cell, or first and last time.
+    pub fn extremes(&self) -> Option<(i64, i64)> {
+        self.record.and_then(|record| self.cell.extremes(record, self.values))
+    }
+
+    /// How many distinct values a distinct cell has, with `own` among them if given.
+    pub fn distinct(&self, own: Option<i64>) -> i64 {
+        let Some(record) = self.record else { return i64::from(own.is_some()) };
+        let new = own.is_some_and(|value| !self.cell.has(record, self.values, value));
+        self.cell.distinct(record) + i64::from(new)
     }
 }
 
@@ -192,66 +222,21 @@ impl State {
         self.families[family].keys.get(key)
     }
 
-    /// Reads a word of each part of a record, so that it comes near; the result means nothing.
+    /// What a cell holds for a key; nothing where nothing was filed.
     #[inline]
-    pub fn reach(&self, family: usize, slot: u32) -> u64 {
-        let record = self.families[family].records.row(slot).unwrap_or_default();
-        record.iter().step_by(8).chain(record.last()).fold(0, |all, word| all ^ word)
-    }
-
-    /// Reads the root of each value tree of a record, so that it comes near; the result means nothing.
-    #[inline]
-    pub fn reach_values(&self, family: usize, slot: u32) -> u64 {
-        self.families[family].reach_values(slot)
-    }
-
-    /// Reads what tails will change while so many events are taken, so that it comes near; the result means nothing.
-    #[inline]
-    pub fn reach_tails(&mut self, events: u64) -> u64 {
-        let Self { tails, log, families, .. } = self;
-        tails.iter_mut().fold(0, |all, tail| all ^ tail.reach(events, log, families))
-    }
-
-    /// Count, sum and squares of a counting cell; zeros where nothing was filed.
-    #[inline]
-    pub fn moments(&self, at: CellRef, slot: Option<u32>) -> Moments {
-        self.held(at, slot).map_or_else(Moments::default, |(_, cell, record)| cell.moments(record))
-    }
-
-    /// Least and greatest value of an ordered cell, or first and last time.
-    pub fn extremes(&self, at: CellRef, slot: Option<u32>) -> Option<(i64, i64)> {
-        self.held(at, slot).and_then(|(family, cell, record)| cell.extremes(record, &family.values))
-    }
-
-    /// How many distinct values a distinct cell has, with `own` among them if given.
-    pub fn distinct(&self, at: CellRef, slot: Option<u32>, own: Option<i64>) -> i64 {
-        let Some((family, cell, record)) = self.held(at, slot) else {
-            return i64::from(own.is_some());
-        };
-        let new = own.is_some_and(|value| !cell.has(record, &family.values, value));
-        cell.distinct(record) + i64::from(new)
-    }
-
-    /// Whether late or corrected contributions are part of what a cell covers.
-    #[inline]
-    pub fn corrected(&self, at: CellRef, slot: Option<u32>) -> bool {
+    pub fn look(&self, at: CellRef, slot: Option<u32>) -> Look<'_> {
         let family = &self.families[at.family];
+        let cell = &family.cells[at.cell];
         let record = slot.and_then(|slot| family.records.row(slot));
-        record.is_some_and(|record| {
-            family.corrected(record, family.cells[at.cell].span, self.periods, self.now_us)
-        })
+        let corrected =
+            record.is_some_and(|record| family.corrected(record, cell.span, self.periods, self.now_us));
+        let record = record.filter(|record| family.is_present(record, cell.span, self.periods));
+        Look { cell, record, values: &family.values, corrected }
     }
 
     /// Whether a cell covers a time at or before now.
     pub fn covers(&self, at: CellRef, time_us: i64) -> bool {
         self.periods.cover(self.families[at.family].cells[at.cell].span, time_us, self.now_us)
-    }
-
-    #[inline]
-    fn held(&self, at: CellRef, slot: Option<u32>) -> Option<(&Family, &Cell, &[u64])> {
-        let family = &self.families[at.family];
-        let cell = &family.cells[at.cell];
-        Some((family, cell, family.present(slot?, cell.span, self.periods)?))
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
@@ -282,8 +267,8 @@ impl State {
     /// dropped, or where what it contributed is no longer held by the row itself.
     pub fn original(&self, row: u64) -> Option<(Standing, i64)> {
         let moved = LATE | ASKED_SUPERSEDED | ALLOWED_SUPERSEDED;
-        let held = self.log.holds(row) && self.log.flags(row) & moved == 0;
-        held.then(|| (self.log.standing(row), self.log.value(row, AMOUNT_COLUMN)))
+        let row = self.log.holds(row).then(|| self.log.row(row)).filter(|row| row.flags() & moved == 0)?;
+        Some((row.standing(), row.value(AMOUNT_COLUMN)))
     }
 
     /// Lets a row contribute at its own time, with this amount.
@@ -305,12 +290,11 @@ impl State {
     }
 
     fn aside(&mut self, time_us: i64, entry: Entry) -> Place {
-        let log = &self.log;
-        let value =
-            |column| if column == AMOUNT_COLUMN { entry.amount } else { log.value(entry.row, column) };
+        let row = self.log.row(entry.row);
+        let value = |column| if column == AMOUNT_COLUMN { entry.amount } else { row.value(column) };
         let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
         for (at, family) in self.families.iter_mut().enumerate() {
-            let (slot, mask) = log.family(entry.row, at);
+            let (slot, mask) = row.family(at);
             let mask = entry.scope.of(mask, family.allowed);
             if mask == 0 {
                 continue;

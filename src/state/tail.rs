@@ -2,25 +2,29 @@
 
 use super::cell::Cell;
 use super::family::Family;
-use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log, Standing, standing};
+use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log, Standing};
 use super::side::{Entry, Scope, Side};
 use super::spec::AMOUNT_COLUMN;
 
-/// How many rows ahead of a tail records are fetched at least.
-const REACH_ROWS: u64 = 16;
+/// The cells of one family that a tail walks for.
+#[derive(Debug)]
+struct Part {
+    family: usize,
+    cells: Vec<Cell>,
+    /// The bits that feed them.
+    bits: u64,
+}
 
 /// One tail.
 #[derive(Debug)]
 pub(crate) struct Tail {
     pub(crate) length_us: i64,
     /// Its cells, by family.
-    families: Vec<(usize, Vec<Cell>)>,
+    parts: Vec<Part>,
     /// Whether it moves values to the settled extremes of `forever` cells instead of taking them out.
     settles: bool,
     /// The next row that it has to pass.
     row: u64,
-    /// Rows up to here are fetched.
-    reached: u64,
     /// When it has to pass that row, or `i64::MAX` at the log's end.
     row_due_us: i64,
     /// When it has to pass the next side entry, or `i64::MAX`.
@@ -37,14 +41,16 @@ impl Tail {
         families: &[Family],
         choose: impl Fn(&Cell) -> bool,
     ) -> Self {
-        let pick = |family: &Family| family.cells.iter().copied().filter(|cell| choose(cell)).collect();
-        let families: Vec<(usize, Vec<Cell>)> = families.iter().map(pick).enumerate().collect();
+        let part = |(at, family): (usize, &Family)| {
+            let cells: Vec<Cell> = family.cells.iter().copied().filter(|cell| choose(cell)).collect();
+            let bits = cells.iter().fold(0, |all, cell| all | 1 << cell.bit);
+            (bits != 0).then_some(Part { family: at, cells, bits })
+        };
         Self {
             length_us,
-            families: families.into_iter().filter(|(_, cells)| !cells.is_empty()).collect(),
+            parts: families.iter().enumerate().filter_map(part).collect(),
             settles,
             row: 0,
-            reached: 0,
             row_due_us: i64::MAX,
             side_due_us: i64::MAX,
             edge_us: i64::MIN,
@@ -53,7 +59,7 @@ impl Tail {
 
     /// Whether it has no cells.
     pub(crate) fn is_idle(&self) -> bool {
-        self.families.is_empty()
+        self.parts.is_empty()
     }
 
     /// Whether it settles values instead of taking them out.
@@ -79,36 +85,6 @@ impl Tail {
         self.side_due_us = self.side_due_us.min(time_us.saturating_add(self.length_us));
     }
 
-    /// Reads a word of each record that the tail will change as so many events come in; the result means nothing.
-    ///
-    /// A tail passes a row for each one appended, but for busier and quieter hours: [`REACH_ROWS`] are the slack.
-    #[inline]
-    pub(crate) fn reach(&mut self, events: u64, log: &Log, families: &[Family]) -> u64 {
-        let until = (self.row + REACH_ROWS + events).min(log.end());
-        let from = self.reached.max(self.row).min(until);
-        self.reached = until;
-        let mut held = 0;
-        for row in from..until {
-            for (at, cells) in &self.families {
-                let (slot, mask) = log.family(row, *at);
-                if mask != 0 {
-                    let record = families[*at].records.row(slot).unwrap_or_default();
-                    let ends = cells.first().zip(cells.last());
-                    held ^= ends.map_or(0, |(first, last)| record[first.offset] ^ record[last.offset]);
-                }
-            }
-        }
-        for row in from..until {
-            for (at, cells) in &self.families {
-                let (slot, mask) = log.family(row, *at);
-                if mask != 0 {
-                    held ^= cells.iter().fold(0, |all, cell| all ^ families[*at].reach_value(cell, slot));
-                }
-            }
-        }
-        held
-    }
-
     /// Passes all that is due at `now_us`.
     #[inline]
     pub(crate) fn advance(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
@@ -117,7 +93,7 @@ impl Tail {
             self.row += 1;
             let more = self.row < log.end();
             self.row_due_us =
-                if more { log.at_us(self.row).saturating_add(self.length_us) } else { i64::MAX };
+                if more { log.row(self.row).at_us().saturating_add(self.length_us) } else { i64::MAX };
         }
         if self.side_due_us <= now_us {
             self.pass_side(now_us, log, side, families);
@@ -127,22 +103,23 @@ impl Tail {
 
     #[inline]
     fn pass_row(&self, log: &Log, families: &mut [Family]) {
-        let flags = log.flags(self.row);
+        let row = log.row(self.row);
+        let flags = row.flags();
         if flags & LATE != 0 {
             return;
         }
-        let allowed = standing(flags) == Standing::Allowed;
-        for (at, cells) in &self.families {
-            let (slot, mask) = log.family(self.row, *at);
-            let family = &mut families[*at];
-            let mask = if allowed { mask } else { mask & !family.allowed };
+        let allowed = row.standing() == Standing::Allowed;
+        let time_us = self.row_due_us - self.length_us;
+        let value = |column| row.value(column);
+        for part in &self.parts {
+            let (slot, mask) = row.family(part.family);
+            let family = &mut families[part.family];
+            let mask = mask & part.bits & if allowed { u64::MAX } else { !family.allowed };
             if mask == 0 {
                 continue;
             }
             let record = family.records.row_mut(slot);
-            let time_us = self.row_due_us - self.length_us;
-            let value = |column| log.value(self.row, column);
-            for cell in cells.iter().filter(|cell| cell.fed_by(mask)) {
+            for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 if self.settles {
                     let of_allowed = family.allowed >> cell.bit & 1 == 1;
                     let superseded = if of_allowed { ALLOWED_SUPERSEDED } else { ASKED_SUPERSEDED };
@@ -169,13 +146,13 @@ impl Tail {
     }
 
     fn pass_entry(&self, time_us: i64, entry: &Entry, log: &Log, families: &mut [Family]) {
-        let value =
-            |column| if column == AMOUNT_COLUMN { entry.amount } else { log.value(entry.row, column) };
-        for (at, cells) in &self.families {
-            let (slot, mask) = log.family(entry.row, *at);
-            let family = &mut families[*at];
+        let row = log.row(entry.row);
+        let value = |column| if column == AMOUNT_COLUMN { entry.amount } else { row.value(column) };
+        for part in &self.parts {
+            let (slot, mask) = row.family(part.family);
+            let family = &mut families[part.family];
             let mask = entry.scope.of(mask, family.allowed);
-            for cell in cells.iter().filter(|cell| cell.fed_by(mask)) {
+            for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 let record = family.records.row_mut(slot);
                 if self.settles && !entry.negative {
                     let held = cell.ordered_value(time_us, value);
