@@ -44,7 +44,7 @@ impl Keys {
         match self {
             Self::One(slots) => slots.row(key[0]).map(|row| row[0]).filter(|&slot| slot != 0),
             Self::Several { hasher, shards } => {
-                let hash = hasher.hash_one(key);
+                let hash = hasher.hash_one(mixed(key));
                 shards[shard(hash)].find(hash, |(held, _)| held == key).map(|&(_, slot)| slot)
             }
         }
@@ -58,8 +58,9 @@ impl Keys {
                 slots.row_mut(key[0])[0] = slot;
             }
             Self::Several { hasher, shards } => {
-                let hash = hasher.hash_one(key);
-                shards[shard(hash)].insert_unique(hash, (*key, slot), |(held, _)| hasher.hash_one(held));
+                let hash = hasher.hash_one(mixed(key));
+                shards[shard(hash)]
+                    .insert_unique(hash, (*key, slot), |(held, _)| hasher.hash_one(mixed(held)));
             }
         }
     }
@@ -71,6 +72,12 @@ impl Keys {
             Self::Several { shards, .. } => shards.iter().map(HashTable::allocation_size).sum(),
         }
     }
+}
+
+/// A key in one number, which hashes in one step.
+#[inline]
+fn mixed(key: &Key) -> u128 {
+    key.iter().fold(0, |all, &part| all << 32 | u128::from(part))
 }
 
 #[inline]
