@@ -1,78 +1,72 @@
 //! Reading features: from cells, with or without the event being scored.
 
 use super::gather::{Gathered, key};
-use super::plan::{Plan, Read};
+use super::plan::Plan;
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
-use crate::state::{Moments, State};
+use crate::state::{Held, Moments, State};
 
-/// Where one lookup of an event leads.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Found {
-    /// Whether the event has the key at all.
-    keyed: bool,
-    slot: Option<u32>,
-    /// Whether the event files its own contribution under the key that it reads.
-    own: bool,
-}
-
-/// Resolves every lookup of an event.
-pub(crate) fn look_up(plan: &Plan, state: &State, gathered: &Gathered, found: &mut [Found]) {
-    for (lookup, found) in plan.lookups.iter().zip(found) {
-        *found = match key(&gathered.numbers, &lookup.at) {
-            None => Found::default(),
-            Some(key) => Found {
-                keyed: true,
-                slot: state.slot(lookup.family, &key),
-                own: gathered.masks[lookup.family] != 0 && gathered.keys[lookup.family] == key,
-            },
-        };
-    }
-}
-
-/// Reads one feature at now, for an event at `time_us`.
-pub(crate) fn read(
-    read: &Read,
+/// Reads the features wanted of each lookup, at now, for an event at `time_us`.
+pub(crate) fn read_all(
     plan: &Plan,
+    wanted: &[Vec<usize>],
     state: &State,
     gathered: &Gathered,
-    found: &[Found],
     time_us: i64,
-) -> Reading {
-    let Found { keyed, slot, own } = found[read.lookup];
-    if !keyed {
-        return Reading::default();
+    readings: &mut [Reading],
+) {
+    for (lookup, wanted) in plan.lookups.iter().zip(wanted) {
+        if wanted.is_empty() {
+            continue;
+        }
+        let Some(key) = key(&gathered.numbers, &lookup.at) else {
+            wanted.iter().for_each(|&at| readings[at] = Reading::default());
+            continue;
+        };
+        let held = state.held(lookup.family, &key);
+        let mask = gathered.masks[lookup.family];
+        // The event is part of what it reads where it files its own contribution under the key that it reads.
+        let own = if mask != 0 && gathered.keys[lookup.family] == key { mask } else { 0 };
+        let late = time_us < state.now_us();
+        for &at in wanted {
+            let read = &plan.reads[at];
+            let cell = read.cell.cell;
+            let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
+            let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
+            let value = value(read.aggregate, &held, cell, own, state.now_us());
+            let quality = if held.corrected(cell) { Quality::Corrected } else { Quality::Exact };
+            readings[at] = Reading { value, quality };
+        }
     }
-    let fed = gathered.masks[plan.lookups[read.lookup].family] >> read.bit & 1 == 1;
-    let covered = time_us == state.now_us() || state.covers(read.cell, time_us);
-    let own = (read.current && own && fed && covered)
-        .then(|| read.column.map_or(0, |column| gathered.values[column]));
-    let look = state.look(read.cell, slot);
+}
+
+#[inline]
+fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, now_us: i64) -> Value {
     let moments = || {
-        let held = look.moments();
+        let held = held.moments(cell);
         own.map_or(held, |value| held.with(value))
     };
     let extreme = |pick: fn((i64, i64)) -> i64, join: fn(i64, i64) -> i64| {
-        let held = look.extremes().map(pick);
+        let held = held.extremes(cell).map(pick);
         let all = held.map_or(own, |held| Some(own.map_or(held, |own| join(held, own))));
         all.map_or(Value::Null, Value::Whole)
     };
-    let value = match read.aggregate {
-        Aggregate::Count => Value::Whole(moments().count),
-        Aggregate::IsNew => Value::Boolean(moments().count == 0),
+    match aggregate {
+        Aggregate::Count => Value::Whole(held.count(cell) + i64::from(own.is_some())),
+        Aggregate::IsNew => Value::Boolean(held.count(cell) == 0),
         Aggregate::Sum(_) => i64::try_from(moments().sum).map_or(Value::Null, Value::Whole),
         Aggregate::Mean(_) => mean(moments()),
         Aggregate::Deviation(_) => deviation(moments()),
         Aggregate::Min(_) => extreme(|(least, _)| least, i64::min),
         Aggregate::Max(_) => extreme(|(_, greatest)| greatest, i64::max),
-        Aggregate::Distinct(_) => Value::Whole(look.distinct(own)),
-        Aggregate::Since => match look.extremes() {
-            Some((_, last_us)) => Value::Whole(state.now_us() - last_us),
-            None => Value::Null,
-        },
-    };
-    let quality = if look.corrected { Quality::Corrected } else { Quality::Exact };
-    Reading { value, quality }
+        Aggregate::Distinct(_) => Value::Whole(held.distinct(cell, own)),
+        Aggregate::Since => held.greatest(cell).map_or(Value::Null, |last_us| Value::Whole(now_us - last_us)),
+    }
+}
+
+/// The nearest float; the same as a conversion of the whole 128 bits, which takes long.
+fn float(value: i128) -> f64 {
+    i64::try_from(value).map_or(value as f64, |value| value as f64)
 }
 
 /// Sum over count; null without values.
@@ -80,7 +74,7 @@ fn mean(moments: Moments) -> Value {
     if moments.count <= 0 {
         return Value::Null;
     }
-    Value::Decimal(moments.sum as f64 / moments.count as f64)
+    Value::Decimal(float(moments.sum) / moments.count as f64)
 }
 
 /// The sample standard deviation, from exact integers; null under two values or where they overflow.
@@ -88,11 +82,19 @@ fn deviation(Moments { count, sum, squares }: Moments) -> Value {
     if count < 2 {
         return Value::Null;
     }
-    let wide = i128::from(count);
-    let spread = wide.checked_mul(squares).zip(sum.checked_mul(sum)).and_then(|(a, b)| a.checked_sub(b));
+    let spread = times(i128::from(count), squares).zip(times(sum, sum)).and_then(|(a, b)| a.checked_sub(b));
+    let pairs = i128::from(count) * i128::from(count - 1);
     match spread {
-        Some(spread) if spread >= 0 => Value::Decimal(libm::sqrt(spread as f64 / (wide * (wide - 1)) as f64)),
+        Some(spread) if spread >= 0 => Value::Decimal(libm::sqrt(float(spread) / float(pairs))),
         _ => Value::Null,
+    }
+}
+
+/// The product, or `None` where it overflows; two halves of 64 bits can't.
+fn times(a: i128, b: i128) -> Option<i128> {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+        _ => a.checked_mul(b),
     }
 }
 

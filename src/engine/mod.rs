@@ -21,7 +21,6 @@ use crate::event::{Event, Kind, TextField};
 use crate::rules::{Facts, RuleSet};
 use crate::state::{Contribution, Memory, Standing, State};
 use answers::{Answers, Place};
-use features::Found;
 use gather::Gathered;
 use payments::{Payment, Report, Reports};
 use plan::Plan;
@@ -148,7 +147,8 @@ pub struct Engine {
     payments: Recent<Payment>,
     waiting: Recent<Reports>,
     gathered: Gathered,
-    found: Vec<Found>,
+    /// Per lookup, the features that are read.
+    read: Vec<Vec<usize>>,
     readings: Vec<Reading>,
     wanted: Vec<u64>,
     decision: Decision,
@@ -169,7 +169,7 @@ impl Engine {
             payments: Recent::new(horizon_us, limits.corrections_max),
             waiting: Recent::new(horizon_us, limits.corrections_max),
             gathered: Gathered::new(&plan),
-            found: vec![Found::default(); plan.lookups.len()],
+            read: plan.wanted(|at| recording == Recording::All || rules.features[at].used),
             readings: vec![Reading::default(); rules.features.len()],
             wanted: Vec::new(),
             decision: Decision::default(),
@@ -263,20 +263,9 @@ impl Engine {
         let (hour, weekday) = self.rules.calendar.hour_and_weekday(event.time_us());
         let facts = Facts { event, features: &[], hour, weekday };
         self.gathered.take(&self.plan, &mut self.state, &facts);
-        features::look_up(&self.plan, &self.state, &self.gathered, &mut self.found);
+        let Self { plan, read, state, gathered, readings, .. } = self;
+        features::read_all(plan, read, state, gathered, event.time_us(), readings);
         let all = self.recording == Recording::All;
-        for (at, read) in self.plan.reads.iter().enumerate() {
-            if all || self.rules.features[at].used {
-                self.readings[at] = features::read(
-                    read,
-                    &self.plan,
-                    &self.state,
-                    &self.gathered,
-                    &self.found,
-                    event.time_us(),
-                );
-            }
-        }
         let facts = Facts { features: &self.readings, ..facts };
         decide::decide(&self.rules, &facts, all, &mut self.wanted, &mut self.decision);
         let standing = match self.decision.outcome {

@@ -100,6 +100,12 @@ impl Plan {
         plan
     }
 
+    /// The features to read, by lookup.
+    pub(crate) fn wanted(&self, wanted: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
+        let of = |lookup: usize| (0..self.reads.len()).filter(move |&at| self.reads[at].lookup == lookup);
+        (0..self.lookups.len()).map(|lookup| of(lookup).filter(|&at| wanted(at)).collect()).collect()
+    }
+
     fn feature(&mut self, feature: &Feature) -> Read {
         let column = match feature.aggregate {
             Aggregate::Count | Aggregate::IsNew | Aggregate::Since => None,

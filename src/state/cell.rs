@@ -95,12 +95,12 @@ impl Cell {
         match self.measure {
             Measure::Count => words[0] = words[0].wrapping_add_signed(sign),
             Measure::Moments { column, squares } => {
-                let value = i128::from(value(column));
-                let sign_wide = i128::from(sign);
+                // A value is at most 10^15, so its negative is one too.
+                let value = value(column);
                 words[0] = words[0].wrapping_add_signed(sign);
-                add(&mut words[1..3], sign_wide * value);
+                add(&mut words[1..3], i128::from(sign * value));
                 if squares {
-                    add(&mut words[3..5], sign_wide * value * value);
+                    add(&mut words[3..5], i128::from(sign * value) * i128::from(value));
                 }
             }
             Measure::Ordered { column } => bump_root(&mut words[0], values, value(column), sign),
@@ -158,6 +158,12 @@ impl Cell {
         words.fill(0);
     }
 
+    /// How many contributions a counting cell holds.
+    #[inline]
+    pub(crate) fn count(&self, record: &[u64]) -> i64 {
+        record[self.offset] as i64
+    }
+
     /// Count, sum and squares of a counting cell.
     #[inline]
     pub(crate) fn moments(&self, record: &[u64]) -> Moments {
@@ -182,6 +188,13 @@ impl Cell {
         }
         let (least, greatest) = (words[1] as i64, words[2] as i64);
         Some(held.map_or((least, greatest), |(first, last)| (first.min(least), last.max(greatest))))
+    }
+
+    /// The greatest value of an ordered cell.
+    pub(crate) fn greatest(&self, record: &[u64], values: &Values) -> Option<i64> {
+        let words = &record[self.offset..];
+        let settled = (words[0] & SETTLED != 0).then(|| words[2] as i64);
+        values.last(root(words[0])).max(settled)
     }
 
     /// How many distinct values a distinct cell has.

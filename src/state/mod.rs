@@ -22,7 +22,7 @@ pub use side::Scope;
 pub use spec::{AMOUNT_COLUMN, CellRef, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 use crate::time::{Calendar, Period, TIME_US_MIN};
-use cell::{Cell, Values};
+use cell::Cell;
 use dictionary::Dictionary;
 use family::{Family, Periods};
 use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
@@ -62,33 +62,62 @@ impl Holding {
     }
 }
 
-/// What one cell holds for one key, at now.
+/// What a family holds for one key, at now. Nothing where nothing was filed.
 #[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
-    cell: &'a Cell,
+pub struct Held<'a> {
+    family: &'a Family,
     record: Option<&'a [u64]>,
-    values: &'a Values,
-    /// Whether late or corrected contributions are part of it.
-    pub corrected: bool,
+    periods: Periods,
+    now_us: i64,
 }
 
-impl Look<'_> {
+impl<'a> Held<'a> {
+    #[inline]
+    fn cell(&self, cell: usize) -> Option<(&'a Cell, &'a [u64])> {
+        let (cell, record) = (&self.family.cells[cell], self.record?);
+        self.family.is_present(record, cell.span, self.periods).then_some((cell, record))
+    }
+
     /// Count, sum and squares of a counting cell.
     #[inline]
-    pub fn moments(&self) -> Moments {
-        self.record.map_or_else(Moments::default, |record| self.cell.moments(record))
+    pub fn moments(&self, cell: usize) -> Moments {
+        self.cell(cell).map_or_else(Moments::default, |(cell, record)| cell.moments(record))
+    }
+
+    /// How many contributions a counting cell holds.
+    #[inline]
+    pub fn count(&self, cell: usize) -> i64 {
+        self.cell(cell).map_or(0, |(cell, record)| cell.count(record))
     }
 
     /// Least and greatest value of an ordered cell, or first and last time.
-    pub fn extremes(&self) -> Option<(i64, i64)> {
-        self.record.and_then(|record| self.cell.extremes(record, self.values))
+    pub fn extremes(&self, cell: usize) -> Option<(i64, i64)> {
+        self.cell(cell).and_then(|(cell, record)| cell.extremes(record, &self.family.values))
+    }
+
+    /// The greatest value of an ordered cell, or the last time.
+    pub fn greatest(&self, cell: usize) -> Option<i64> {
+        self.cell(cell).and_then(|(cell, record)| cell.greatest(record, &self.family.values))
     }
 
     /// How many distinct values a distinct cell has, with `own` among them if given.
-    pub fn distinct(&self, own: Option<i64>) -> i64 {
-        let Some(record) = self.record else { return i64::from(own.is_some()) };
-        let new = own.is_some_and(|value| !self.cell.has(record, self.values, value));
-        self.cell.distinct(record) + i64::from(new)
+    pub fn distinct(&self, cell: usize, own: Option<i64>) -> i64 {
+        let Some((cell, record)) = self.cell(cell) else { return i64::from(own.is_some()) };
+        let new = own.is_some_and(|value| !cell.has(record, &self.family.values, value));
+        cell.distinct(record) + i64::from(new)
+    }
+
+    /// Whether late or corrected contributions are part of what a cell covers.
+    #[inline]
+    pub fn corrected(&self, cell: usize) -> bool {
+        let span = self.family.cells[cell].span;
+        self.record.is_some_and(|record| self.family.corrected(record, span, self.periods, self.now_us))
+    }
+
+    /// Whether a cell covers a time at or before now.
+    #[inline]
+    pub fn covers(&self, cell: usize, time_us: i64) -> bool {
+        self.periods.cover(self.family.cells[cell].span, time_us, self.now_us)
     }
 }
 
@@ -216,27 +245,12 @@ impl State {
         }
     }
 
-    /// The slot of a key, if anything was ever filed under it.
+    /// What a family holds for a key.
     #[inline]
-    pub fn slot(&self, family: usize, key: &Key) -> Option<u32> {
-        self.families[family].keys.get(key)
-    }
-
-    /// What a cell holds for a key; nothing where nothing was filed.
-    #[inline]
-    pub fn look(&self, at: CellRef, slot: Option<u32>) -> Look<'_> {
-        let family = &self.families[at.family];
-        let cell = &family.cells[at.cell];
-        let record = slot.and_then(|slot| family.records.row(slot));
-        let corrected =
-            record.is_some_and(|record| family.corrected(record, cell.span, self.periods, self.now_us));
-        let record = record.filter(|record| family.is_present(record, cell.span, self.periods));
-        Look { cell, record, values: &family.values, corrected }
-    }
-
-    /// Whether a cell covers a time at or before now.
-    pub fn covers(&self, at: CellRef, time_us: i64) -> bool {
-        self.periods.cover(self.families[at.family].cells[at.cell].span, time_us, self.now_us)
+    pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
+        let family = &self.families[family];
+        let record = family.keys.get(key).and_then(|slot| family.records.row(slot));
+        Held { family, record, periods: self.periods, now_us: self.now_us }
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
