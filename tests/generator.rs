@@ -5,13 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
+use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Event, Kind, TextField};
 use weir::generate::{Fraud, FraudShares, Generator, Settings, SettingsError};
-use weir::time::{Calendar, DAY_US, SECOND_US};
-
-const M: i64 = 1_000_000;
-const MINUTE_US: i64 = 60 * SECOND_US;
-const HOUR_US: i64 = 60 * MINUTE_US;
+use weir::time::{Calendar, DAY_US};
 
 /// What the tests read of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -225,144 +222,23 @@ fn tet_and_paydays_and_nights_show_in_the_traffic() {
 
 #[test]
 fn honest_customers_trip_every_rule_of_the_starter_pack() {
-    let events = run(tidy(medium()));
-    let frauds: BTreeSet<&str> = events
-        .iter()
-        .filter(|event| event.text("label") == "fraud")
-        .map(|event| event.text("transaction"))
-        .collect();
-    let mut tripped: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut past = Past::default();
-    for event in &events {
-        if event.kind == Kind::Transaction && !frauds.contains(event.text("id")) {
-            for rule in past.tripped_by(event) {
-                *tripped.entry(rule).or_default() += 1;
-            }
-        }
-        past.take(event);
-    }
-    for rule in RULES {
-        assert!(tripped.get(rule).is_some_and(|&times| times >= 3), "{rule}: {tripped:?}");
-    }
-}
-
-const RULES: [&str; 17] = [
-    "new_device_large",
-    "takeover",
-    "account_burst",
-    "account_busy_day",
-    "device_burst",
-    "device_busy_day",
-    "shared_device",
-    "mule_cash_out",
-    "unusual_amount",
-    "dormant_waking",
-    "night",
-    "new_payee",
-    "below_limit",
-    "card_testing",
-    "many_payees",
-    "failed_logins",
-    "large_day",
-];
-
-/// Everything before an event, scanned the slow way for what each rule of `rules/retail.toml` looks for.
-#[derive(Default)]
-struct Past {
-    by_account: BTreeMap<String, Vec<Seen>>,
-    by_device: BTreeMap<String, Vec<Seen>>,
-    by_payee: BTreeMap<String, Vec<Seen>>,
-    by_customer: BTreeMap<String, Vec<Seen>>,
-}
-
-fn since(events: Option<&Vec<Seen>>, from_us: i64) -> impl Iterator<Item = &Seen> + Clone {
-    events.into_iter().flatten().rev().take_while(move |event| event.time_us > from_us)
-}
-
-fn distinct<'a>(events: impl Iterator<Item = &'a Seen>, field: &str) -> usize {
-    events.map(|event| event.text(field)).filter(|text| !text.is_empty()).collect::<BTreeSet<_>>().len()
-}
-
-impl Past {
-    fn take(&mut self, event: &Seen) {
-        let maps = match event.kind {
-            Kind::Transaction => vec![
-                ("account", &mut self.by_account),
-                ("device", &mut self.by_device),
-                ("payee", &mut self.by_payee),
-            ],
-            Kind::Login | Kind::Change => vec![("customer", &mut self.by_customer)],
-            _ => vec![],
-        };
-        for (field, map) in maps {
-            if !event.text(field).is_empty() {
-                map.entry(event.text(field).to_owned()).or_default().push(event.clone());
-            }
+    let pack = include_str!("../rules/retail.toml");
+    let rules = weir::rules::compile("retail.toml", pack).into_result().unwrap();
+    let ids: Vec<String> = rules.rules.iter().map(|rule| rule.id.clone()).collect();
+    let mut generator = Generator::new(medium()).unwrap();
+    let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
+    let mut fired_by_payment: BTreeMap<String, Vec<u16>> = BTreeMap::new();
+    while let Some(event) = generator.next() {
+        if event.text(TextField::Label) == Some("fraud") {
+            fired_by_payment.remove(event.text(TextField::Transaction).unwrap());
+        } else if let Answer::Decided(decision) = engine.step(event) {
+            fired_by_payment.insert(event.id().to_owned(), decision.fired.clone());
         }
     }
-
-    fn tripped_by(&self, event: &Seen) -> Vec<&'static str> {
-        let (now_us, amount) = (event.time_us, event.amount);
-        let account = self.by_account.get(event.text("account"));
-        let device = self.by_device.get(event.text("device"));
-        let received = self.by_payee.get(event.text("account"));
-        let customer = self.by_customer.get(event.text("customer"));
-        let seen_with = |field: &str| {
-            event.text(field).is_empty()
-                || since(account, 0).any(|past| past.text(field) == event.text(field))
-        };
-        let new_device = account.is_some() && !seen_with("device");
-        let changed = since(customer, now_us - DAY_US)
-            .any(|past| past.kind == Kind::Change && ["password", "phone"].contains(&past.text("what")));
-        let failed = since(customer, now_us - HOUR_US).filter(|past| past.text("result") == "failed");
-        let spent_1h: i64 = since(account, now_us - HOUR_US).map(|past| past.amount).sum::<i64>() + amount;
-        let received_1h: i64 = since(received, now_us - HOUR_US).map(|past| past.amount).sum();
-        let payers_1h = distinct(since(received, now_us - HOUR_US), "account");
-        let near = |event: &Seen| (9 * M..=10 * M).contains(&event.amount);
-        let near_24h = since(account, now_us - DAY_US).filter(|past| near(past)).count() + 1;
-        let small_card = |event: &Seen| event.text("instrument") == "card" && event.amount < 100_000;
-        let tested = since(device, now_us - 10 * MINUTE_US).filter(|past| small_card(past));
-        let month: Vec<f64> = since(account, now_us - 30 * DAY_US).map(|past| past.amount as f64).collect();
-        let day_us = (now_us + 7 * HOUR_US) / DAY_US * DAY_US - 7 * HOUR_US - 1;
-        let today: i64 = since(account, day_us).map(|past| past.amount).sum::<i64>() + amount;
-        let hour = (now_us / HOUR_US + 7) % 24;
-        let idle =
-            account.and_then(|past| past.last()).is_some_and(|past| now_us - past.time_us > 30 * DAY_US);
-        let count = |events, span_us| since(events, now_us - span_us).count() + 1;
-        [
-            ("new_device_large", new_device && amount > 10 * M),
-            ("takeover", new_device && changed && amount > 5 * M),
-            ("account_burst", count(account, 10 * MINUTE_US) > 5),
-            ("account_busy_day", count(account, DAY_US) > 30),
-            ("device_burst", count(device, 10 * MINUTE_US) > 8),
-            ("device_busy_day", count(device, DAY_US) > 40),
-            ("shared_device", distinct(since(device, now_us - 7 * DAY_US), "account") >= 5),
-            ("mule_cash_out", payers_1h >= 5 && received_1h >= 2 * M && spent_1h * 10 >= received_1h * 7),
-            ("unusual_amount", amount > 5 * M && amount as f64 > unusual(&month)),
-            ("dormant_waking", idle && amount > 5 * M),
-            ("night", !(5..23).contains(&hour) && amount > 5 * M),
-            ("new_payee", account.is_some() && !seen_with("payee") && amount > 5 * M),
-            ("below_limit", near(event) && near_24h >= 3),
-            ("card_testing", small_card(event) && distinct(tested, "account") >= 5),
-            ("many_payees", distinct(since(account, now_us - DAY_US), "payee") > 8),
-            ("failed_logins", failed.count() >= 3 && amount > 2 * M),
-            ("large_day", today > 100 * M),
-        ]
-        .into_iter()
-        .filter_map(|(rule, trips)| trips.then_some(rule))
-        .collect()
+    for (rule, id) in ids.iter().enumerate() {
+        let honest = fired_by_payment.values().filter(|fired| fired.contains(&(rule as u16))).count();
+        assert!(honest >= 3, "`{id}` is tripped by {honest} honest payments");
     }
-}
-
-/// Mean and four sample deviations; a fixed sum where there is little to go by.
-fn unusual(amounts: &[f64]) -> f64 {
-    if amounts.len() < 2 {
-        return 50e6;
-    }
-    let count = amounts.len() as f64;
-    let mean = amounts.iter().sum::<f64>() / count;
-    let squares: f64 = amounts.iter().map(|amount| (amount - mean).powi(2)).sum();
-    mean + 4.0 * (squares / (count - 1.0)).sqrt()
 }
 
 #[test]

@@ -89,7 +89,8 @@ fn the_example_of_the_design_compiles() {
         (set.name.as_str(), set.time_zone.as_str(), set.currency),
         ("retail", "Asia/Ho_Chi_Minh", Currency::VND)
     );
-    assert_eq!(set.horizon_us, 7 * DAY_US);
+    // The longest window is a month, and the longest month has 31 days and an hour.
+    assert_eq!(set.horizon_us, 745 * 3_600 * SECOND_US);
     assert_eq!(set.schema.find("shop"), Some((2, ExtraType::Text)));
     assert_eq!((set.policy.step_up_at, set.policy.block_at), (Some(50), Some(90)));
     assert_eq!(set.methods, ["biometric", "fido", "sms_otp", "soft_otp"]);
@@ -146,7 +147,7 @@ fn features_have_their_defaults() {
     assert_eq!((since.aggregate, since.ty, since.current), (Aggregate::Since, ExtraType::Duration, false));
     assert_eq!(
         (since.counts, since.from),
-        (Counts::Asked, Kinds::default().with(Kind::Change).with(Kind::Login))
+        (Counts::Allowed, Kinds::default().with(Kind::Change).with(Kind::Login))
     );
 }
 
@@ -155,7 +156,7 @@ fn what_changes_no_decision_changes_no_hash() {
     let hash = good(RETAIL).hash;
     for (from, to) in [
         ("# The example of the design.", "# Another remark."),
-        ("currency = \"VND\"\n", "currency = \"VND\"\nremember = \"168h\"\n"),
+        ("currency = \"VND\"\n", "currency = \"VND\"\nremember = \"745h\"\n"),
         (
             "name = \"retail\"\ntime_zone = \"Asia/Ho_Chi_Minh\"",
             "time_zone = \"Asia/Ho_Chi_Minh\"\nname = \"retail\"",

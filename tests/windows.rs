@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use twin::{Said, Twin};
-use weir::decision::{Decision, Outcome, Value};
+use weir::decision::{Decision, Outcome, Quality, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, ExtraType, ExtraValue, Kind, TextField};
 use weir::money::{AMOUNT_MINOR_MAX, Currency};
@@ -278,8 +278,32 @@ fn agree(rules: &RuleSet, events: &[Event]) -> Result<(), TestCaseError> {
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
     let mut twin = Twin::new(rules.clone());
     for (at, event) in events.iter().enumerate() {
-        let (engine, twin) = (said(engine.step(event)), twin.step(event));
-        prop_assert_eq!(engine, twin, "event {} of {:#?}\nfeatures {:#?}", at, events, rules.features);
+        let answer = engine.step(event);
+        let expected = twin.step(event);
+        if let Answer::Decided(decision) = answer {
+            for ((_, reading), corrected) in decision.features.iter().zip(&twin.corrected) {
+                // It is kept per key: it may be said for a neighbour's sake, but is never left out or invented.
+                let wrong = match reading.quality {
+                    Quality::Exact => *corrected,
+                    Quality::Corrected => !twin.disturbed,
+                };
+                prop_assert!(
+                    !wrong,
+                    "quality at event {} of {:#?}\nfeatures {:#?}",
+                    at,
+                    events,
+                    rules.features
+                );
+            }
+        }
+        prop_assert_eq!(
+            said(answer),
+            expected,
+            "event {} of {:#?}\nfeatures {:#?}",
+            at,
+            events,
+            rules.features
+        );
     }
     Ok(())
 }

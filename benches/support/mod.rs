@@ -1,6 +1,7 @@
 //! What the benches share: streams of events, and timing by blocks.
 #![allow(dead_code, reason = "each bench uses a part")]
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use weir::event::{Draft, Event, Kind, Schema, TextField};
 use weir::generate::{Generator, Settings};
+use weir::io::{EventReader, Format, Mapping};
 use weir::money::Currency;
 
 /// Events that are made ready before a timed stretch: few enough to stay in the cache, as a reader's would.
@@ -57,6 +59,26 @@ pub(crate) fn events(payments: &[Payment]) -> Vec<Event> {
         draft.seal().unwrap().clone()
     };
     payments.iter().enumerate().map(&mut event).collect()
+}
+
+/// April and May 2018 of the handbook, from `datasets/handbook` or the folder that `WEIR_HANDBOOK` names.
+pub(crate) fn handbook() -> Option<Vec<Event>> {
+    let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets");
+    let folder = std::env::var_os("WEIR_HANDBOOK").map_or_else(|| datasets.join("handbook"), PathBuf::from);
+    let mapping = std::fs::read_to_string(datasets.join("handbook.mapping.toml")).unwrap();
+    let format = Format::Csv(Box::new(Mapping::parse(&mapping).unwrap()));
+    let mut events = Vec::new();
+    for month in ["2018-04", "2018-05"] {
+        let path = folder.join(format!("{month}.csv.gz"));
+        if !path.exists() {
+            return None;
+        }
+        let mut reader = EventReader::open(&path, &format, Arc::new(Schema::default())).unwrap();
+        while let Some(next) = reader.next_event() {
+            events.push(next.unwrap().1.clone());
+        }
+    }
+    Some(events)
 }
 
 /// A generated stream.

@@ -68,10 +68,23 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             let paint = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
             // Nothing is left to be done where even the error can't be written.
-            let _ = writeln!(anstream::stderr(), "{paint}error{paint:#}: {error:#}");
+            let _ = writeln!(anstream::stderr(), "{paint}error{paint:#}: {}", told(&error));
             ExitCode::from(exit::FAILED)
         }
     }
+}
+
+/// An error with its causes, but for those that it tells itself.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use weir::engine::{Answer, Engine, Limits, Recording, VERSION};
 use weir::io::{DecisionWriter, create, decision::write_refusal};
 
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Where decisions go: a file (packed if it ends in .gz), or `-` for standard output
     #[arg(long, short, default_value = "-", value_name = "FILE")]
     output: PathBuf,
+    /// Write every decision at once, for whoever waits at the end of a pipe
+    #[arg(long)]
+    line_buffered: bool,
     /// Record every feature, not only those that the fired rules read
     #[arg(long)]
     features: bool,
@@ -44,6 +47,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let rules = rule_file::load(&args.rules)?;
     let mut reader = args.source.open(rules.schema.clone())?;
     let writer = DecisionWriter::new(&rules, VERSION)?;
+    if args.source.is(&args.output) {
+        bail!("{} is the input: decisions can't be written over the events", args.output.display());
+    }
     let mut out = create(&args.output)?;
     let mut tally = Tally::new(&rules);
     let recording = if args.features { Recording::All } else { Recording::Fired };
@@ -62,6 +68,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
                 // What was decided before the bad line is decided: it goes out.
                 out.write_all(&buffer)?;
                 out.finish()?;
+                progress.finish();
+                tally.summary(&mut anstream::stderr().lock())?;
                 return Err(error.into());
             }
         };
@@ -76,9 +84,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             }
             Answer::Taken | Answer::TakenBefore => {}
         }
-        if buffer.len() >= BUFFER_BYTES {
+        if args.line_buffered || buffer.len() >= BUFFER_BYTES {
             out.write_all(&buffer).context("can't write decisions")?;
             buffer.clear();
+        }
+        if args.line_buffered {
+            out.flush().context("can't write decisions")?;
         }
         progress.event();
     }

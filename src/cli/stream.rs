@@ -11,7 +11,7 @@ use weir::io::{EventReader, FileFormat, Format, Mapping, OnBadLine};
 /// Where events come from.
 #[derive(Args)]
 pub(super) struct Source {
-    /// Events: .ndjson or .csv, plain or .gz; `-` is standard input, as NDJSON
+    /// Events: .ndjson or .csv, plain or .gz; `-` is standard input, NDJSON unless there is a mapping
     #[arg(long, short, default_value = "-", value_name = "FILE")]
     input: PathBuf,
     /// For CSV: which column is which field, in which unit (see datasets/handbook.mapping.toml)
@@ -41,6 +41,12 @@ impl BadLine {
 }
 
 impl Source {
+    /// Whether it is this file.
+    pub(super) fn is(&self, path: &Path) -> bool {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        real(path).is_some_and(|path| Some(path) == real(&self.input))
+    }
+
     /// Opens it for events with these extra fields.
     pub(super) fn open(&self, schema: Arc<Schema>) -> anyhow::Result<EventReader> {
         let format = self.format()?;
@@ -50,6 +56,9 @@ impl Source {
     fn format(&self) -> anyhow::Result<Format> {
         let guessed = FileFormat::of(&self.input);
         match (guessed, &self.mapping) {
+            (Some(FileFormat::Ndjson), Some(_)) if self.input.as_os_str() != "-" => {
+                bail!("{} is NDJSON by its name, and a mapping is for CSV", self.input.display())
+            }
             (_, Some(mapping)) => Ok(Format::Csv(Box::new(read_mapping(mapping)?))),
             (Some(FileFormat::Ndjson), None) => Ok(Format::Ndjson),
             (Some(FileFormat::Csv), None) => {

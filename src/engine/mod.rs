@@ -20,6 +20,7 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
 use crate::rules::{Facts, RuleSet};
 use crate::state::{Contribution, Memory, Standing, State};
+use crate::time::format_duration;
 use answers::{Answers, Place};
 use gather::Gathered;
 use payments::{Payment, Report, Reports};
@@ -52,7 +53,8 @@ pub enum Refusal {
     IdReused,
     /// Its time is too far after the time it was received.
     #[error(
-        "it happened more than {future_us_max} microseconds after it was received; check the sender's clock"
+        "it happened more than {} after it was received; check the sender's clock",
+        format_duration(*future_us_max)
     )]
     Future {
         /// The bound.

@@ -361,7 +361,7 @@ fn is_number(ty: ExtraType) -> bool {
 /// A thief's refused try must not make his device a known one, and blocked attempts must not teach what is usual.
 fn default_counts(aggregate: Aggregate) -> Counts {
     match aggregate {
-        Aggregate::Count | Aggregate::Sum(_) | Aggregate::Distinct(_) | Aggregate::Since => Counts::Asked,
+        Aggregate::Count | Aggregate::Sum(_) | Aggregate::Distinct(_) => Counts::Asked,
         _ => Counts::Allowed,
     }
 }

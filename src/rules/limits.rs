@@ -32,7 +32,7 @@ pub const WINDOW_US_MAX: i64 = 400 * DAY_US;
 pub const REMEMBER_US_MIN: i64 = 60 * SECOND_US;
 /// Longest time for which ids are remembered.
 pub const REMEMBER_US_MAX: i64 = 400 * DAY_US;
-/// For how long ids are remembered unless the file says otherwise.
+/// For how long ids are remembered at least, unless the file says otherwise; a longer window lengthens it.
 pub const REMEMBER_US_DEFAULT: i64 = 7 * DAY_US;
 /// Most errors, and most warnings, that one run reports.
 pub const PROBLEMS_MAX: usize = 100;

@@ -32,6 +32,7 @@ mod sql;
 /// The types that conditions are checked with.
 mod types;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use toml::de::DeTable;
@@ -44,6 +45,7 @@ pub use ruleset::{
 };
 
 use crate::event::Schema;
+use crate::time::{DAY_US, format_duration};
 use document::Table;
 use names::Scope;
 use problem::Problems;
@@ -76,6 +78,31 @@ pub fn compile(source_name: &str, text: &str) -> Checked {
     let problems = problems.into_sorted();
     let refused = Refused::new(source_name, text, &problems);
     Checked { rule_set, problems, refused }
+}
+
+/// How long ids are remembered: as the file says, or so long that a window never outlives a payment's correction.
+fn horizon(
+    said: Option<(i64, Range<usize>)>,
+    windows: impl Iterator<Item = Window>,
+    problems: &mut Problems,
+) -> i64 {
+    let span_us = |window| match window {
+        Window::Sliding { length_us } => length_us,
+        // The longest day has 25 hours, the longest month 31 days and an hour.
+        Window::Day => DAY_US + DAY_US / 24,
+        Window::Month => 31 * DAY_US + DAY_US / 24,
+        Window::Forever => 0,
+    };
+    let longest_us = windows.map(span_us).max().unwrap_or(0);
+    let Some((us, span)) = said else { return limits::REMEMBER_US_DEFAULT.max(longest_us) };
+    if us < longest_us {
+        let (us, longest) = (format_duration(us), format_duration(longest_us));
+        let message = format!("payments can be corrected for {us}, and a window covers {longest}");
+        let label = "a later reversal stays in that window";
+        let help = format!("leave `remember` out, or write \"{longest}\"");
+        problems.push(Problem::warning(span, message, label).help(help));
+    }
+    us
 }
 
 fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
@@ -123,7 +150,8 @@ fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     requirements.check_used(problems);
-    let Head { name, time_zone, calendar, currency, horizon_us } = head?;
+    let Head { name, time_zone, calendar, currency, remember } = head?;
+    let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
     let mut set = RuleSet {
         name: name?,
         hash: [0; 32],

@@ -21,7 +21,7 @@ pub struct RuleSet {
     pub calendar: Calendar,
     /// The currency that its amounts are in.
     pub currency: Currency,
-    /// How long an event's id is remembered: within it a repeat is answered again and a correction finds its original.
+    /// How long an event's id is remembered, by default as long as the longest window: within it a repeat is answered again and a correction finds its original.
     pub horizon_us: i64,
     /// The extra fields that it declares, in the order of their names.
     pub schema: Arc<Schema>,

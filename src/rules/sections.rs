@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::document::{Item, Table, expected, one_of, text};
-use super::limits::{FIELDS_MAX, METHODS_MAX, REMEMBER_US_DEFAULT, REMEMBER_US_MAX, REMEMBER_US_MIN};
+use super::limits::{FIELDS_MAX, METHODS_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN};
 use super::names::{Meaning, Scope, did_you_mean, near};
 use super::problem::{Problem, Problems};
 use super::ruleset::Policy;
@@ -38,7 +38,8 @@ pub(super) struct Head {
     pub(super) time_zone: String,
     pub(super) calendar: Option<Calendar>,
     pub(super) currency: Option<Currency>,
-    pub(super) horizon_us: i64,
+    /// For how long ids are remembered, and where the file says so.
+    pub(super) remember: Option<(i64, Range<usize>)>,
 }
 
 /// Reads `[ruleset]`.
@@ -71,23 +72,23 @@ pub(super) fn head(root: &Table<'_>, problems: &mut Problems) -> Option<Head> {
                 None
             }
         });
-    let horizon_us = remember(&table, problems);
-    Some(Head { name, time_zone, calendar, currency, horizon_us })
+    let remember = remember(&table, problems);
+    Some(Head { name, time_zone, calendar, currency, remember })
 }
 
-fn remember(table: &Table<'_>, problems: &mut Problems) -> i64 {
-    let Some(text) = table.text(problems, "remember") else { return REMEMBER_US_DEFAULT };
+fn remember(table: &Table<'_>, problems: &mut Problems) -> Option<(i64, Range<usize>)> {
+    let text = table.text(problems, "remember")?;
     match parse_duration(text.value) {
-        Ok(us) if (REMEMBER_US_MIN..=REMEMBER_US_MAX).contains(&us) => us,
+        Ok(us) if (REMEMBER_US_MIN..=REMEMBER_US_MAX).contains(&us) => Some((us, text.span)),
         Ok(_) => {
             let (least, most) = (format_duration(REMEMBER_US_MIN), format_duration(REMEMBER_US_MAX));
             let message = format!("ids are remembered for {least} to {most}");
             problems.push(Problem::error(text.span, message, "outside that"));
-            REMEMBER_US_DEFAULT
+            None
         }
         Err(error) => {
             problems.push(Problem::error(text.span, error.to_string(), "not a duration"));
-            REMEMBER_US_DEFAULT
+            None
         }
     }
 }

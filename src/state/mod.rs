@@ -229,11 +229,6 @@ impl State {
         self.side.len()
     }
 
-    /// Keys of a family.
-    pub fn keys(&self, family: usize) -> u32 {
-        self.families[family].slots - 1
-    }
-
     /// Bytes held.
     pub fn memory(&self) -> Memory {
         Memory {
@@ -287,6 +282,8 @@ impl State {
 
     /// Lets a row contribute at its own time, with this amount.
     pub fn put(&mut self, row: u64, time_us: i64, scope: Scope, amount: i64) -> Holding {
+        // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
+        self.log.flag(row, scope.superseded());
         let entry = Entry { row, amount, scope, negative: false, superseded: false };
         let place = self.aside(time_us, entry);
         Holding { place: Some(place), amount }
@@ -294,10 +291,9 @@ impl State {
 
     /// Takes back what a holding contributes.
     pub fn take_back(&mut self, row: u64, time_us: i64, scope: Scope, holding: Holding) {
-        match (holding.place, scope) {
-            (Some(place), _) => self.side.supersede(place),
-            (None, Scope::Asked) => self.log.flag(row, ASKED_SUPERSEDED),
-            (None, Scope::Allowed) => self.log.flag(row, ALLOWED_SUPERSEDED),
+        match holding.place {
+            Some(place) => self.side.supersede(place),
+            None => self.log.flag(row, scope.superseded()),
         }
         let entry = Entry { row, amount: holding.amount, scope, negative: true, superseded: false };
         self.aside(time_us, entry);

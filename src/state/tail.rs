@@ -122,7 +122,7 @@ impl Tail {
             for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 if self.settles {
                     let of_allowed = family.allowed >> cell.bit & 1 == 1;
-                    let superseded = if of_allowed { ALLOWED_SUPERSEDED } else { ASKED_SUPERSEDED };
+                    let superseded = if of_allowed { Scope::Allowed } else { Scope::Asked }.superseded();
                     let held = cell.ordered_value(time_us, value);
                     cell.settle(record, &mut family.values, held, flags & superseded == 0);
                 } else {
@@ -167,6 +167,14 @@ impl Tail {
 }
 
 impl Scope {
+    /// The flag of a row whose contribution is held elsewhere, or by nothing.
+    pub(crate) fn superseded(self) -> u8 {
+        match self {
+            Self::Asked => ASKED_SUPERSEDED,
+            Self::Allowed => ALLOWED_SUPERSEDED,
+        }
+    }
+
     /// The bits of a mask that belong to it, given the bits that count only allowed payments.
     pub(crate) fn of(self, mask: u64, allowed: u64) -> u64 {
         match self {

@@ -43,6 +43,10 @@ pub struct Twin {
     now_us: i64,
     past: Vec<Past>,
     waiting: HashMap<(String, String), (Reports, i64)>,
+    /// Of the last transaction, per feature: whether something late or corrected is part of its value.
+    pub corrected: Vec<bool>,
+    /// Whether anything at all came late or was reported of a payment.
+    pub disturbed: bool,
 }
 
 fn tenant(event: &Event) -> String {
@@ -91,6 +95,12 @@ impl Past {
         self.amount_left().is_some() && (counts == Counts::Asked || allowed)
     }
 
+    /// Whether what it contributes came late, or is not what its own row said.
+    fn corrected(&self, counts: Counts) -> bool {
+        let reported = counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
+        self.event.time_us() < self.arrived_us || self.reports.reversed > 0 || (self.payment() && reported)
+    }
+
     fn number(&self, field: NumberField) -> Option<i128> {
         match field {
             NumberField::Amount if self.payment() => self.amount_left(),
@@ -108,7 +118,15 @@ impl Past {
 impl Twin {
     pub fn new(rules: RuleSet) -> Self {
         let calendar = Calendar::new(&rules.time_zone).unwrap();
-        Self { rules, calendar, now_us: -1, past: Vec::new(), waiting: HashMap::new() }
+        Self {
+            rules,
+            calendar,
+            now_us: -1,
+            past: Vec::new(),
+            waiting: HashMap::new(),
+            corrected: Vec::new(),
+            disturbed: false,
+        }
     }
 
     fn remembered(&self, arrived_us: i64, now_us: i64) -> bool {
@@ -138,6 +156,7 @@ impl Twin {
         {
             return Said::Refused(refused);
         }
+        self.disturbed |= event.time_us() < self.now_us || event.text(TextField::Transaction).is_some();
         self.now_us = now_us;
         let (hour, weekday) = self.calendar.hour_and_weekday(event.time_us());
         let mut past = Past {
@@ -151,6 +170,7 @@ impl Twin {
             // The event itself, seen as the last of the past, is counted as though it were allowed.
             past.outcome = Some(Outcome::Allow);
             self.past.push(past);
+            self.corrected.clear();
             let readings: Vec<Reading> = self
                 .rules
                 .features
@@ -237,11 +257,15 @@ impl Twin {
 
     /// The value of a feature for the newest event of the past.
     fn value(&mut self, feature: &Feature, event: &Event) -> Value {
-        let Some(read_at) = key(event, &feature.at) else { return Value::Null };
+        let Some(read_at) = key(event, &feature.at) else {
+            self.corrected.push(false);
+            return Value::Null;
+        };
         let newest = self.past.len() - 1;
         let mut numbers: Vec<i128> = Vec::new();
         let mut texts: Vec<String> = Vec::new();
         let mut times: Vec<i64> = Vec::new();
+        let mut corrected = false;
         for at in 0..self.past.len() {
             let window = self.covers(feature.window, self.past[at].event.time_us());
             let past = &self.past[at];
@@ -255,6 +279,9 @@ impl Twin {
             if !meant || !window {
                 continue;
             }
+            // The event being scored is not filed yet: it corrects nothing.
+            corrected |=
+                at != newest && past.corrected(feature.counts) && contributes(past, feature.aggregate);
             match feature.aggregate {
                 Aggregate::Count | Aggregate::IsNew | Aggregate::Since => times.push(past.event.time_us()),
                 Aggregate::Sum(field)
@@ -265,7 +292,21 @@ impl Twin {
                 Aggregate::Distinct(field) => texts.extend(key_text(&past.event, field)),
             }
         }
+        self.corrected.push(corrected);
         aggregate(feature.aggregate, self.now_us, numbers, texts, times)
+    }
+}
+
+/// Whether an event has the value that an aggregate takes.
+fn contributes(past: &Past, aggregate: Aggregate) -> bool {
+    match aggregate {
+        Aggregate::Count | Aggregate::IsNew | Aggregate::Since => true,
+        Aggregate::Sum(field)
+        | Aggregate::Mean(field)
+        | Aggregate::Min(field)
+        | Aggregate::Max(field)
+        | Aggregate::Deviation(field) => past.number(field).is_some(),
+        Aggregate::Distinct(field) => key_text(&past.event, field).is_some(),
     }
 }
 
