@@ -2,11 +2,8 @@
 //!
 //! Everything is exact: sums are 128-bit integers, what leaves a window is taken out to the last unit.
 
-use super::forest::Forest;
+use super::bag::{self, Values};
 use super::spec::{Measure, Span};
-
-/// How often each value is there. A count is negative only inside one move of a tail.
-pub(crate) type Values = Forest<i64, i32>;
 
 /// A cell with its place in the record.
 #[derive(Clone, Copy, Debug)]
@@ -41,31 +38,20 @@ impl Moments {
     }
 }
 
-const ROOT: u64 = u32::MAX as u64;
-
-/// The root in a word of a record.
-#[inline]
-fn root(word: u64) -> u32 {
-    (word & ROOT) as u32
-}
-
-/// Set beside the root of a forever cell once its settled values are there.
-const SETTLED: u64 = 1 << 32;
+/// Behind the bag of a `forever` cell: whether anything is settled, its least and its greatest value.
+const SETTLED: usize = bag::WORDS;
 
 impl Cell {
     /// Words that it takes in a record.
     pub(crate) fn words(span: Span, measure: Measure) -> usize {
         match measure {
-            Measure::Count | Measure::Distinct { .. } => 1,
+            Measure::Count => 1,
             Measure::Moments { squares: false, .. } => 3,
             Measure::Moments { squares: true, .. } => 5,
-            // Root; for `forever` also the least and greatest of what can no longer be corrected.
+            Measure::Distinct { .. } => bag::WORDS,
+            // For `forever` also the least and greatest of what can no longer be corrected.
             Measure::Ordered { .. } | Measure::Times => {
-                if span == Span::Forever {
-                    3
-                } else {
-                    1
-                }
+                bag::WORDS + if span == Span::Forever { 3 } else { 0 }
             }
         }
     }
@@ -103,20 +89,16 @@ impl Cell {
                     add(&mut words[3..5], i128::from(sign * value) * i128::from(value));
                 }
             }
-            Measure::Ordered { column } => bump_root(&mut words[0], values, value(column), sign),
-            Measure::Times => bump_root(&mut words[0], values, time_us, sign),
-            Measure::Distinct { column } => {
-                let size = words[0] >> 32;
-                let (root, before, after) = bump(values, root(words[0]), value(column), sign);
-                let size = size + u64::from(after > 0 && before <= 0) - u64::from(after <= 0 && before > 0);
-                words[0] = size << 32 | u64::from(root);
+            Measure::Times => bag::change(words, values, time_us, sign as i32),
+            Measure::Ordered { column } | Measure::Distinct { column } => {
+                bag::change(words, values, value(column), sign as i32);
             }
         }
     }
 
     /// Moves a value of a settling cell from the multiset to the settled extremes, or only out if it was superseded.
     pub(crate) fn settle(&self, record: &mut [u64], values: &mut Values, value: i64, keep: bool) {
-        bump_root(&mut record[self.offset], values, value, -1);
+        bag::change(&mut record[self.offset..], values, value, -1);
         if keep {
             self.settle_directly(record, value);
         }
@@ -124,13 +106,13 @@ impl Cell {
 
     /// Adds a value to the settled extremes.
     pub(crate) fn settle_directly(&self, record: &mut [u64], value: i64) {
-        let words = &mut record[self.offset..self.offset + 3];
-        let (least, greatest) = if words[0] & SETTLED == 0 {
+        let words = &mut record[self.offset + SETTLED..];
+        let (least, greatest) = if words[0] == 0 {
             (value, value)
         } else {
             ((words[1] as i64).min(value), (words[2] as i64).max(value))
         };
-        words[0] |= SETTLED;
+        words[0] = 1;
         words[1] = least as u64;
         words[2] = greatest as u64;
     }
@@ -143,7 +125,7 @@ impl Cell {
         }
     }
 
-    /// Whether it keeps a tree of values.
+    /// Whether it keeps a multiset of values.
     #[inline]
     pub(crate) fn has_values(&self) -> bool {
         matches!(self.measure, Measure::Ordered { .. } | Measure::Times | Measure::Distinct { .. })
@@ -153,7 +135,7 @@ impl Cell {
     pub(crate) fn clear(&self, record: &mut [u64], values: &mut Values) {
         let words = &mut record[self.offset..self.offset + Self::words(self.span, self.measure)];
         if self.has_values() {
-            values.discard(root(words[0]));
+            bag::clear(words, values);
         }
         words.fill(0);
     }
@@ -181,30 +163,32 @@ impl Cell {
     /// Least and greatest value of an ordered cell.
     pub(crate) fn extremes(&self, record: &[u64], values: &Values) -> Option<(i64, i64)> {
         let words = &record[self.offset..];
-        let tree = root(words[0]);
-        let held = values.first(tree).zip(values.last(tree));
-        if words[0] & SETTLED == 0 {
-            return held;
-        }
-        let (least, greatest) = (words[1] as i64, words[2] as i64);
-        Some(held.map_or((least, greatest), |(first, last)| (first.min(least), last.max(greatest))))
+        let held = bag::least(words, values).zip(bag::greatest(words, values));
+        let settled = self.settled(words);
+        let (Some((first, last)), Some((least, greatest))) = (held, settled) else { return held.or(settled) };
+        Some((first.min(least), last.max(greatest)))
+    }
+
+    /// The least and greatest of what can no longer be corrected.
+    fn settled(&self, words: &[u64]) -> Option<(i64, i64)> {
+        let settled = self.settles() && words[SETTLED] != 0;
+        settled.then(|| (words[SETTLED + 1] as i64, words[SETTLED + 2] as i64))
     }
 
     /// The greatest value of an ordered cell.
     pub(crate) fn greatest(&self, record: &[u64], values: &Values) -> Option<i64> {
         let words = &record[self.offset..];
-        let settled = (words[0] & SETTLED != 0).then(|| words[2] as i64);
-        values.last(root(words[0])).max(settled)
+        bag::greatest(words, values).max(self.settled(words).map(|(_, greatest)| greatest))
     }
 
     /// How many distinct values a distinct cell has.
     pub(crate) fn distinct(&self, record: &[u64]) -> i64 {
-        (record[self.offset] >> 32) as i64
+        bag::distinct(&record[self.offset..])
     }
 
     /// Whether a distinct cell has a value.
     pub(crate) fn has(&self, record: &[u64], values: &Values, value: i64) -> bool {
-        values.get(root(record[self.offset]), value).is_some()
+        bag::has(&record[self.offset..], values, value)
     }
 }
 
@@ -218,22 +202,4 @@ fn add(words: &mut [u64], delta: i128) {
     let sum = wide(words).wrapping_add(delta) as u128;
     words[0] = sum as u64;
     words[1] = (sum >> 64) as u64;
-}
-
-fn bump_root(word: &mut u64, values: &mut Values, value: i64, sign: i64) {
-    let (root, _, _) = bump(values, root(*word), value, sign);
-    *word = *word & !ROOT | u64::from(root);
-}
-
-/// Changes how often `value` is there; gives the tree, and the count before and after.
-fn bump(values: &mut Values, root: u32, value: i64, sign: i64) -> (u32, i32, i32) {
-    let sign = sign as i32;
-    let Some(count) = values.get_mut(root, value) else {
-        return (values.insert(root, value, sign), 0, sign);
-    };
-    let before = *count;
-    *count += sign;
-    let after = *count;
-    let root = if after == 0 { values.remove(root, value) } else { root };
-    (root, before, after)
 }

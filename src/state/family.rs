@@ -1,6 +1,7 @@
 //! A family: all cells with the same key, side by side in one fixed-width record per key.
 
-use super::cell::{Cell, Values};
+use super::bag::Values;
+use super::cell::Cell;
 use super::chunked::Chunked;
 use super::keys::{Key, Keys};
 use super::spec::{CellSpec, FamilySpec, Span};

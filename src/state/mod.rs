@@ -3,6 +3,7 @@
 //! Contributions come in, time moves forward, cells are read. Must never know a rule, a decision, a format or a
 //! clock: whoever calls says what contributes, and what time it is.
 
+mod bag;
 mod cell;
 mod chunked;
 mod dictionary;
