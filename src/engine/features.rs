@@ -30,7 +30,7 @@ pub(crate) fn read_all(
         let late = time_us < state.now_us();
         for &at in wanted {
             let read = &plan.reads[at];
-            let cell = read.cell.cell;
+            let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = value(read.aggregate, &held, cell, own, state.now_us());

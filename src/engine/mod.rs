@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
-use crate::rules::{Facts, RuleSet};
+use crate::rules::{Facts, Kinds, RuleSet};
 use crate::state::{Contribution, Memory, Standing, State};
 use crate::time::format_duration;
 use answers::{Answers, Place};
@@ -221,7 +221,8 @@ impl Engine {
         match event.kind() {
             Kind::Transaction => self.transaction(event),
             _ => {
-                self.other(event);
+                self.gather(event);
+                self.file(event, Standing::Allowed, Place::NONE);
                 Answer::Taken
             }
         }
@@ -262,9 +263,7 @@ impl Engine {
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
-        let (hour, weekday) = self.rules.calendar.hour_and_weekday(event.time_us());
-        let facts = Facts { event, features: &[], hour, weekday };
-        self.gathered.take(&self.plan, &mut self.state, &facts);
+        let facts = self.gather(event);
         let Self { plan, read, state, gathered, readings, .. } = self;
         features::read_all(plan, read, state, gathered, event.time_us(), readings);
         let all = self.recording == Recording::All;
@@ -280,17 +279,18 @@ impl Engine {
         Answer::Decided(&self.decision)
     }
 
-    fn other(&mut self, event: &Event) {
+    /// Gathers what an event brings, and gives what conditions may read of it.
+    fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
         let (hour, weekday) = self.rules.calendar.hour_and_weekday(event.time_us());
         let facts = Facts { event, features: &[], hour, weekday };
         self.gathered.take(&self.plan, &mut self.state, &facts);
-        self.file(event, Standing::Allowed, Place::NONE);
+        facts
     }
 
     /// Files what was gathered of an event, and remembers the event.
     fn file(&mut self, event: &Event, standing: Standing, answer: Place) {
         let (identity, time_us, now_us) = (event.identity(), event.time_us(), self.state.now_us());
-        let payment = matches!(event.kind(), Kind::Transaction | Kind::Observed);
+        let payment = Kinds::PAYMENTS.contains(event.kind());
         let row = (payment || self.gathered.feeds()).then(|| {
             let row = self.state.contribute(Contribution {
                 time_us,

@@ -3,7 +3,7 @@
 use crate::event::Kind;
 use crate::rules::limits::KEY_FIELDS_MAX;
 use crate::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, RuleSet, Window};
-use crate::state::{CellRef, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+use crate::state::{CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 /// What a value column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,8 @@ pub(crate) struct Lookup {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
     pub(crate) aggregate: Aggregate,
-    pub(crate) cell: CellRef,
+    /// Position of its cell in the lookup's family.
+    pub(crate) cell: usize,
     pub(crate) lookup: usize,
     pub(crate) bit: u32,
     pub(crate) current: bool,

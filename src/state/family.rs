@@ -30,6 +30,12 @@ impl Periods {
     }
 }
 
+/// What a record's word says of the period that its cells are of; never 0, which is none.
+#[inline]
+fn stamp(period: Period) -> u64 {
+    (period.start_us as u64).wrapping_add(1)
+}
+
 /// One family.
 #[derive(Debug)]
 pub(crate) struct Family {
@@ -131,11 +137,10 @@ impl Family {
         {
             let Some(word) = word else { continue };
             let record = self.records.row_mut(slot);
-            let stamp = (period.start_us as u64).wrapping_add(1);
-            if record[word] == stamp {
+            if record[word] == stamp(period) {
                 continue;
             }
-            record[word] = stamp;
+            record[word] = stamp(period);
             for cell in self.cells.iter().filter(|cell| cell.span == span) {
                 cell.clear(record, &mut self.values);
             }
@@ -145,9 +150,8 @@ impl Family {
     /// Whether what a record holds for a span is of the present day or month.
     #[inline]
     pub(crate) fn is_present(&self, record: &[u64], span: Span, periods: Periods) -> bool {
-        let stamped = |word: Option<usize>, period: Period| {
-            word.is_some_and(|word| record[word] == (period.start_us as u64).wrapping_add(1))
-        };
+        let stamped =
+            |word: Option<usize>, period: Period| word.is_some_and(|word| record[word] == stamp(period));
         match span {
             Span::Sliding { .. } | Span::Forever => true,
             Span::Day => stamped(self.day_word, periods.day),

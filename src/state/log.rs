@@ -19,6 +19,14 @@ pub enum Standing {
     Allowed,
 }
 
+impl Standing {
+    /// The bits of a mask that count at once, given those that count only allowed payments.
+    #[inline]
+    pub(crate) fn counted(self, mask: u64, allowed: u64) -> u64 {
+        if self == Self::Allowed { mask } else { mask & !allowed }
+    }
+}
+
 /// The contribution came in late; its own time is in the side buffer.
 pub(crate) const LATE: u8 = 1;
 /// What it contributed as asked was taken back or replaced.

@@ -20,7 +20,7 @@ pub use cell::Moments;
 pub use keys::Key;
 pub use log::Standing;
 pub use side::Scope;
-pub use spec::{AMOUNT_COLUMN, CellRef, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 use crate::time::{Calendar, Period, TIME_US_MIN};
 use cell::Cell;
@@ -266,7 +266,7 @@ impl State {
             let slot = family.slot(&given.keys[at]);
             self.log.set_family(at, slot, mask);
             if !late {
-                let counted = if given.standing == Standing::Allowed { mask } else { mask & !family.allowed };
+                let counted = given.standing.counted(mask, family.allowed);
                 family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
             }
         }
@@ -302,7 +302,7 @@ impl State {
 
     fn aside(&mut self, time_us: i64, entry: Entry) -> Place {
         let row = self.log.row(entry.row);
-        let value = |column| if column == AMOUNT_COLUMN { entry.amount } else { row.value(column) };
+        let value = |column| entry.value(row, column);
         let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
         for (at, family) in self.families.iter_mut().enumerate() {
             let (slot, mask) = row.family(at);

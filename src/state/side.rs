@@ -1,6 +1,8 @@
 //! The side buffer: late and corrected contributions, ordered by their own time, merged by every tail.
 
 use super::forest::Forest;
+use super::log::Row;
+use super::spec::AMOUNT_COLUMN;
 
 /// Which of a payment's two contributions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,14 @@ pub(crate) struct Entry {
     pub(crate) negative: bool,
     /// Whether a later entry takes it back.
     pub(crate) superseded: bool,
+}
+
+impl Entry {
+    /// A value of its row, with the entry's amount instead of the row's.
+    #[inline]
+    pub(crate) fn value(&self, row: Row<'_>, column: usize) -> i64 {
+        if column == AMOUNT_COLUMN { self.amount } else { row.value(column) }
+    }
 }
 
 /// Own time and order of arrival.

@@ -81,18 +81,9 @@ pub struct Spec {
     pub horizon_us: i64,
 }
 
-/// A cell of a spec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CellRef {
-    /// Position of its family.
-    pub family: usize,
-    /// Position in its family.
-    pub cell: usize,
-}
-
 impl Spec {
-    /// The cell with this meaning, added if it is not there. A count is read from moments of the same contribution.
-    pub fn cell(&mut self, family: usize, wanted: CellSpec) -> CellRef {
+    /// The position in its family of the cell with this meaning, added if it is not there. A count is read from moments of the same contribution.
+    pub fn cell(&mut self, family: usize, wanted: CellSpec) -> usize {
         let cells = &mut self.families[family].cells;
         let serves = |held: &CellSpec| {
             let same = held.span == wanted.span && held.bit == wanted.bit;
@@ -105,10 +96,9 @@ impl Spec {
                 (a, b) => a == b,
             }
         };
-        let cell = cells.iter().position(serves).unwrap_or_else(|| {
+        cells.iter().position(serves).unwrap_or_else(|| {
             cells.push(wanted);
             cells.len() - 1
-        });
-        CellRef { family, cell }
+        })
     }
 }

@@ -2,9 +2,8 @@
 
 use super::cell::Cell;
 use super::family::Family;
-use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log, Standing};
+use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
 use super::side::{Entry, Scope, Side};
-use super::spec::AMOUNT_COLUMN;
 
 /// The cells of one family that a tail walks for.
 #[derive(Debug)]
@@ -108,13 +107,13 @@ impl Tail {
         if flags & LATE != 0 {
             return;
         }
-        let allowed = row.standing() == Standing::Allowed;
+        let standing = row.standing();
         let time_us = self.row_due_us - self.length_us;
         let value = |column| row.value(column);
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
             let family = &mut families[part.family];
-            let mask = mask & part.bits & if allowed { u64::MAX } else { !family.allowed };
+            let mask = standing.counted(mask & part.bits, family.allowed);
             if mask == 0 {
                 continue;
             }
@@ -147,7 +146,7 @@ impl Tail {
 
     fn pass_entry(&self, time_us: i64, entry: &Entry, log: &Log, families: &mut [Family]) {
         let row = log.row(entry.row);
-        let value = |column| if column == AMOUNT_COLUMN { entry.amount } else { row.value(column) };
+        let value = |column| entry.value(row, column);
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
             let family = &mut families[part.family];
