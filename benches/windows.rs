@@ -60,6 +60,7 @@ fn rules() -> RuleSet {
         features: features.collect(),
         rules: Vec::new(),
         policy: Policy::default(),
+        control: None,
         methods: Vec::new(),
     }
 }

@@ -113,6 +113,15 @@ impl Requirement {
     }
 }
 
+/// An outcome that normal rules asked for and that the control group withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// What would have happened.
+    pub outcome: Outcome,
+    /// The chance of being in the group, in millionths: one over it is the payment's weight in a measurement.
+    pub ppm: u32,
+}
+
 /// The answer to one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
@@ -124,8 +133,21 @@ pub struct Decision {
     pub score: i64,
     /// The authentication required, joined over all rules that fired; empty unless stepped up.
     pub requirement: Requirement,
-    /// The rules that fired, as positions in the rule set, ascending.
+    /// The rules that fired and acted, as positions in the rule set, ascending.
     pub fired: Vec<u16>,
+    /// The rules in shadow that would have fired, ascending.
+    pub shadow: Vec<u16>,
+    /// The rules that fired and were overridden, ascending.
+    pub overridden: Vec<u16>,
+    /// The rules that fired and whose breaker kept them from acting, ascending.
+    pub tripped: Vec<u16>,
+    /// What the control group let through.
+    pub withheld: Option<Withheld>,
+    /// Which row of a table held, by table: those that the fired rules read, or all. The row after the last is
+    /// `else`; `None` is an unknown value.
+    pub tables: Vec<(u16, Option<u16>)>,
+    /// The rule set that decided, by the order in which they became active in this engine.
+    pub rule_set: u32,
     /// The features recorded, as positions in the rule set, ascending: those that the fired rules read, or all.
     pub features: Vec<(u16, Reading)>,
 }
@@ -137,7 +159,11 @@ impl Decision {
         self.alert = false;
         self.score = 0;
         self.requirement.clear();
-        self.fired.clear();
+        for rules in [&mut self.fired, &mut self.shadow, &mut self.overridden, &mut self.tripped] {
+            rules.clear();
+        }
+        self.withheld = None;
+        self.tables.clear();
         self.features.clear();
     }
 }

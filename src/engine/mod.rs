@@ -281,8 +281,7 @@ impl Engine {
 
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
-        let (hour, weekday) = self.rules.calendar.hour_and_weekday(event.time_us());
-        let facts = Facts { event, features: &[], hour, weekday };
+        let facts = Facts::of(event, self.rules.calendar.hour_and_weekday(event.time_us()));
         self.gathered.take(&self.plan, &mut self.state, &facts);
         facts
     }

@@ -38,7 +38,7 @@ pub(super) fn hash(
     set: &RuleSet,
     params: &[Param<'_>],
     features: &[features::Declared<'_>],
-    rules: &[rule::Declared],
+    rules: &[rule::Declared<'_>],
 ) -> [u8; 32] {
     let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
     form.put("weir-rules", FORM);
@@ -61,7 +61,8 @@ pub(super) fn hash(
     form.put("block_at", maybe(set.policy.block_at));
     form.requires(&set.policy.auth);
     for declared in features {
-        form.feature(&declared.feature, &declared.condition);
+        let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
+        form.feature(&declared.feature, condition);
     }
     for declared in rules {
         form.rule(declared);
@@ -169,10 +170,10 @@ impl Form<'_> {
         self.put("current", feature.current);
     }
 
-    fn rule(&mut self, declared: &rule::Declared) {
+    fn rule(&mut self, declared: &rule::Declared<'_>) {
         let rule = &declared.rule;
         self.put("rule", &rule.id);
-        self.put("when", &declared.condition);
+        self.put("when", &declared.condition.canonical);
         let on_unknown = match rule.on_unknown {
             OnUnknown::Silent => "silent",
             OnUnknown::Fires => "fires",

@@ -31,6 +31,13 @@ pub struct Facts<'a> {
     pub weekday: i64,
 }
 
+impl<'a> Facts<'a> {
+    /// What an event says by itself, at this hour (0 to 23) and weekday (1 to 7) of the rule set's time zone.
+    pub fn of(event: &'a Event, (hour, weekday): (i64, i64)) -> Self {
+        Self { event, features: &[], hour, weekday }
+    }
+}
+
 /// A three-valued condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition(TruthExpr);

@@ -29,8 +29,8 @@ const COUNTS: [(&str, Counts); 2] = [("asked", Counts::Asked), ("allowed", Count
 pub(super) struct Declared<'d> {
     pub(super) name: Name<'d>,
     pub(super) feature: Feature,
-    /// Its condition in canonical form; empty where it has none.
-    pub(super) condition: String,
+    /// What its `where` compiled to.
+    pub(super) condition: Option<sql::Compiled<'d>>,
 }
 
 /// Reads the section and declares what it names. Features stand in the order of their names.
@@ -83,7 +83,7 @@ impl<'d> Reader<'_, 'd> {
         None
     }
 
-    fn feature(mut self, name: &Name<'d>, item: Item<'d>) -> Option<(Feature, String)> {
+    fn feature(mut self, name: &Name<'d>, item: Item<'d>) -> Option<(Feature, Option<sql::Compiled<'d>>)> {
         let table = Table::of(self.file, self.problems, item, "a feature")?;
         let known: Vec<&str> = AGGREGATES.iter().chain(&OPTIONS).copied().collect();
         table.check_keys(self.problems, &known, &LATER);
@@ -112,21 +112,21 @@ impl<'d> Reader<'_, 'd> {
             let message = format!("`at` has {} fields, `by` has {}", at.len(), by.len());
             return self.fail(Problem::error(span, message, "not as many as `by`"));
         }
-        let (condition, canonical) = condition?;
+        let compiled = condition?;
         let feature = Feature {
             name: name.text.to_owned(),
             aggregate,
             by,
             at,
             from: from?,
-            condition,
+            condition: compiled.as_ref().map(|compiled| compiled.condition.clone()),
             window: window?,
             counts: counts?.unwrap_or(default_counts(aggregate)),
             current: !without_current && current.is_none_or(|(current, _)| current),
             ty,
             used: false,
         };
-        Some((feature, canonical))
+        Some((feature, compiled))
     }
 
     /// What it computes, and the type of that.
@@ -288,17 +288,13 @@ impl<'d> Reader<'_, 'd> {
         table.word(self.problems, "counts", &COUNTS, &["executed"]).map(Some)
     }
 
-    fn condition(
-        &mut self,
-        table: &Table<'d>,
-        name: &Name<'d>,
-    ) -> Option<(Option<super::Condition>, String)> {
+    /// Outer `None` where it is wrong, inner where there is none.
+    fn condition(&mut self, table: &Table<'d>, name: &Name<'d>) -> Option<Option<sql::Compiled<'d>>> {
         if table.get("where").is_none() {
-            return Some((None, String::new()));
+            return Some(None);
         }
         let text = table.text(self.problems, "where")?;
-        let compiled = sql::compile(&text, self.scope, Reach::Fields(name.text), self.used, self.problems)?;
-        Some((Some(compiled.condition), compiled.canonical))
+        sql::compile(&text, self.scope, Reach::Fields(name.text), self.used, self.problems).map(Some)
     }
 
     fn window(&mut self, table: &Table<'d>, aggregate: Aggregate) -> Option<Window> {

@@ -40,8 +40,8 @@ use toml::de::DeTable;
 pub use expr::{Condition, Facts};
 pub use problem::{Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Counts, Feature, KeyField, Kinds, NumberField, OnUnknown, Policy, Rule, RuleSet,
-    Window,
+    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
+    Policy, Rule, RuleSet, Share, Tier, Window,
 };
 
 use crate::event::Schema;
@@ -105,7 +105,23 @@ fn horizon(
     us
 }
 
+/// What a rule file declares, with what a rule set does not keep of it: for whoever reasons about its conditions.
+struct Parts<'d> {
+    params: Vec<params::Param<'d>>,
+    features: Vec<features::Declared<'d>>,
+    rules: Vec<rule::Declared<'d>>,
+}
+
 fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
+    read(text, problems, |rule_set, _, _| rule_set)
+}
+
+/// Reads a rule file, and hands over what it says where it has no error.
+fn read<T>(
+    text: &str,
+    problems: &mut Problems,
+    then: impl FnOnce(RuleSet, &Parts<'_>, &mut Problems) -> T,
+) -> Option<T> {
     if text.len() > limits::FILE_BYTES_MAX {
         let message = format!("a rule file has at most {} MiB", limits::FILE_BYTES_MAX >> 20);
         problems.push(Problem::error(0..0, message, format!("this has {} bytes", text.len())));
@@ -163,10 +179,11 @@ fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
         features: Vec::new(),
         rules: Vec::new(),
         policy,
+        control: None,
         methods: requirements.methods,
     };
     set.hash = canonical::hash(&set, &params, &features, &rules);
-    set.features = features.into_iter().map(|declared| declared.feature).collect();
-    set.rules = rules.into_iter().map(|declared| declared.rule).collect();
-    Some(set)
+    set.features = features.iter().map(|declared| declared.feature.clone()).collect();
+    set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();
+    Some(then(set, &Parts { params, features, rules }, problems))
 }

@@ -9,7 +9,7 @@ use super::document::{Table, Text, expected, text};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word};
 use super::problem::{Problem, Problems};
-use super::ruleset::{Action, OnUnknown, Policy, Rule};
+use super::ruleset::{Action, Mode, OnUnknown, Policy, Rule, Tier};
 use super::sections::Requirements;
 use super::sql::{self, Reach, Used};
 use crate::decision::Outcome;
@@ -25,10 +25,10 @@ const ON_UNKNOWN: [(&str, OnUnknown); 2] = [("silent", OnUnknown::Silent), ("fir
 
 /// A rule of the file, with what a rule set does not keep of it.
 #[derive(Debug)]
-pub(super) struct Declared {
+pub(super) struct Declared<'d> {
     pub(super) rule: Rule,
-    /// Its condition in canonical form.
-    pub(super) condition: String,
+    /// What its `when` compiled to.
+    pub(super) condition: sql::Compiled<'d>,
     /// Where its reason is, or itself where it has none.
     reason_span: Range<usize>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Reader<'a, 'd> {
 
 impl<'d> Reader<'_, 'd> {
     /// Reads all rules, in the order of the file.
-    pub(super) fn rules(&mut self, root: &Table<'d>) -> Vec<Declared> {
+    pub(super) fn rules(&mut self, root: &Table<'d>) -> Vec<Declared<'d>> {
         let Some(item) = root.get("rule") else { return Vec::new() };
         let DeValue::Array(items) = item.get_ref() else {
             return expected(self.problems, item, "rules, each under [[rule]]").unwrap_or_default();
@@ -67,7 +67,7 @@ impl<'d> Reader<'_, 'd> {
         rules
     }
 
-    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared> {
+    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared<'d>> {
         table.check_keys(self.problems, &KEYS, &LATER);
         let id = self.id(table, ids);
         let text = table.required_text(self.problems, "when");
@@ -96,21 +96,28 @@ impl<'d> Reader<'_, 'd> {
                 "this rule only adds to the score, and [policy] sets nothing that the score leads to";
             self.problems.push(Problem::warning(span, message, "changes no outcome"));
         }
-        let compiled = compiled?;
+        let condition = compiled?;
         let rule = Rule {
             id: id?.to_owned(),
-            when: compiled.condition,
-            text: text.map_or_else(String::new, |text| text.value.to_owned()),
+            when: condition.condition.clone(),
+            text: condition.text.value.to_owned(),
             on_unknown: on_unknown?,
             then,
             auth: auth?,
             score,
             reason: reason?,
             customer: customer?,
-            reads: compiled.features.into_iter().collect(),
+            reads: condition.features.iter().copied().collect(),
+            tier: Tier::default(),
+            mode: Mode::default(),
+            valid_from_us: None,
+            valid_until_us: None,
+            rollout: None,
+            overrides: Vec::new(),
+            breaker: None,
         };
         let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
-        Some(Declared { rule, condition: compiled.canonical, reason_span })
+        Some(Declared { rule, condition, reason_span })
     }
 
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {
@@ -221,9 +228,9 @@ impl<'d> Reader<'_, 'd> {
     }
 
     /// An operator should not have to read one reason in English and the next in Vietnamese.
-    fn check_languages(&mut self, rules: &[Declared]) {
+    fn check_languages(&mut self, rules: &[Declared<'_>]) {
         let has =
-            |declared: &Declared, language: &str| declared.rule.reason.iter().any(|(l, _)| l == language);
+            |declared: &Declared<'_>, language: &str| declared.rule.reason.iter().any(|(l, _)| l == language);
         for (language, name) in [("en", "English"), ("vi", "Vietnamese")] {
             if !rules.iter().any(|declared| has(declared, language)) {
                 continue;

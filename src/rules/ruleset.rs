@@ -31,6 +31,8 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// What the sum of scores means.
     pub policy: Policy,
+    /// Which payments normal rules don't stop.
+    pub control: Option<ControlGroup>,
     /// The authentication methods that it names, sorted; a method's position is its bit in a requirement.
     pub methods: Vec<String>,
 }
@@ -173,6 +175,59 @@ pub enum OnUnknown {
     Fires,
 }
 
+/// Whose word a rule is, from strongest to weakest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tier {
+    /// The law's: nothing takes it back, and its unknown condition fires.
+    Mandatory,
+    /// An exception: lets through what normal rules that it names would stop, until a date.
+    Override,
+    /// The house's own.
+    #[default]
+    Normal,
+}
+
+/// What a rule that fires does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// It acts.
+    #[default]
+    Live,
+    /// It is recorded, and changes nothing.
+    Shadow,
+    /// It is not looked at.
+    Off,
+}
+
+/// A share of all keys, chosen by a stable hash: the same key is always in or always out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Millionths.
+    pub ppm: u32,
+    /// The field that is hashed.
+    pub by: KeyField,
+}
+
+/// A ceiling on a rule's share of decisions; past it the rule acts as though it were in shadow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// The ceiling in millionths.
+    pub ppm_max: u32,
+    /// The window over which the share is taken, in microseconds.
+    pub over_us: i64,
+    /// With fewer decisions than this in the window it never trips.
+    pub decisions_min: u32,
+}
+
+/// Payments let through where a normal rule would stop them, so that the rule's effect stays measurable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlGroup {
+    /// Which keys.
+    pub share: Share,
+    /// Payments of more than this many minor units are never let through by it.
+    pub amount_minor_max: i64,
+}
+
 /// A condition with what follows from it.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -196,6 +251,20 @@ pub struct Rule {
     pub customer: Option<String>,
     /// The features that its condition reads, as positions, ascending.
     pub reads: Vec<u16>,
+    /// Whose word it is.
+    pub tier: Tier,
+    /// What it does when it fires.
+    pub mode: Mode,
+    /// It looks only at payments from this time on, microseconds since 1970 UTC.
+    pub valid_from_us: Option<i64>,
+    /// It looks only at payments before this time, microseconds since 1970 UTC.
+    pub valid_until_us: Option<i64>,
+    /// It looks only at this share of payments.
+    pub rollout: Option<Share>,
+    /// The rules that it lets through, as positions, ascending; only of an override.
+    pub overrides: Vec<u16>,
+    /// When it is to be taken for a mistake.
+    pub breaker: Option<Breaker>,
 }
 
 /// What the sum of scores means, beside what rules demand outright.

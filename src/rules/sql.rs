@@ -7,13 +7,13 @@
 mod choices;
 mod emit;
 mod functions;
-mod literals;
+pub(super) mod literals;
 mod operators;
 mod parse;
 mod predicates;
 mod resolve;
 mod source;
-mod tree;
+pub(super) mod tree;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,7 @@ use super::expr::Condition;
 use super::names::Scope;
 use super::problem::{Problem, Problems};
 use super::types::Type;
+use tree::Tree;
 
 /// What a condition may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,27 +35,31 @@ pub(super) enum Reach<'a> {
 
 /// A condition, ready to evaluate.
 #[derive(Debug)]
-pub(super) struct Compiled {
+pub(super) struct Compiled<'d> {
+    /// The text that it was compiled from; the tree's places are places in it.
+    pub(super) text: Text<'d>,
     pub(super) condition: Condition,
     /// The text without layout and comments.
     pub(super) canonical: String,
     /// The features that it reads, by position.
     pub(super) features: BTreeSet<u16>,
+    /// The same as a typed tree with the place of each part: for whoever reasons about it instead of evaluating it.
+    pub(super) tree: Tree,
 }
 
 /// The names of parameters that some condition reads.
 pub(super) type Used = BTreeSet<String>;
 
 /// Compiles a condition; `None` where a problem was found.
-pub(super) fn compile(
-    text: &Text<'_>,
+pub(super) fn compile<'d>(
+    text: &Text<'d>,
     scope: &Scope,
     reach: Reach<'_>,
     used: &mut Used,
     problems: &mut Problems,
-) -> Option<Compiled> {
+) -> Option<Compiled<'d>> {
     let mut found = Vec::new();
-    let compiled = compile_text(text.value, scope, reach, used, &mut found);
+    let compiled = compile_text(text, scope, reach, used, &mut found);
     let failed = !found.is_empty();
     for problem in found {
         let span = text.locate(problem.span.clone());
@@ -73,19 +78,20 @@ pub(super) fn compile(
     Some(compiled)
 }
 
-fn compile_text(
-    text: &str,
+fn compile_text<'d>(
+    text: &Text<'d>,
     scope: &Scope,
     reach: Reach<'_>,
     used: &mut Used,
     found: &mut Vec<Problem>,
-) -> Option<Compiled> {
-    let (source, expr) = parse::parse(text).map_err(|problem| found.push(*problem)).ok()?;
+) -> Option<Compiled<'d>> {
+    let (source, expr) = parse::parse(text.value).map_err(|problem| found.push(*problem)).ok()?;
     let mut resolver = resolve::Resolver::new(scope, reach, &source, used, found);
     let tree = resolver.condition(&expr)?;
     let features = resolver.into_features();
     let truth = emit::Emitter::new(scope.currency, found).condition(&tree);
-    Some(Compiled { condition: Condition::new(truth), canonical: source.canonical(), features })
+    let text = text.clone();
+    Some(Compiled { text, condition: Condition::new(truth), canonical: source.canonical(), features, tree })
 }
 
 /// A problem of types: what was found where something else is needed.

@@ -55,7 +55,7 @@ impl<'a> Emitter<'a> {
             return expr;
         }
         let Some(event) = self.blank.as_mut().and_then(|draft| draft.seal().ok()) else { return expr };
-        let facts = Facts { event, features: &[], hour: 0, weekday: 0 };
+        let facts = Facts::of(event, (0, 0));
         E::constant(expr.value(&facts))
     }
 

@@ -10,7 +10,7 @@ use crate::time::{DAY_US, SECOND_US, parse_time};
 
 /// A number as it is written, exactly; or a quotient of such, which need not end.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Literal {
+pub(in crate::rules) enum Literal {
     /// `mantissa / 10^scale`
     Exact {
         mantissa: i128,
@@ -24,7 +24,7 @@ const SCALE_MAX: u32 = 30;
 
 impl Literal {
     /// Reads digits with an optional point and exponent; `None` where they are too many.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(in crate::rules) fn parse(text: &str) -> Option<Self> {
         let text = text.replace('_', "");
         let (digits, exponent) = match text.split_once(['e', 'E']) {
             Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
@@ -41,7 +41,7 @@ impl Literal {
     }
 
     /// How it is written.
-    pub(super) fn form(self) -> Form {
+    pub(in crate::rules) fn form(self) -> Form {
         match self {
             Self::Exact { scale: 0, .. } => Form::Whole,
             Self::Exact { .. } => Form::Point,
@@ -50,7 +50,7 @@ impl Literal {
     }
 
     /// Its value in a unit that is `10^places` smaller, where that is a whole number.
-    pub(super) fn whole(self, places: u32) -> Option<i64> {
+    pub(in crate::rules) fn whole(self, places: u32) -> Option<i64> {
         let Self::Exact { mantissa, scale } = self else { return None };
         let scaled = match places.checked_sub(scale) {
             Some(up) => mantissa.checked_mul(10i128.checked_pow(up)?)?,
@@ -63,7 +63,7 @@ impl Literal {
     }
 
     /// The double nearest to its value in a unit that is `10^places` smaller.
-    pub(super) fn decimal(self, places: u32) -> Option<f64> {
+    pub(in crate::rules) fn decimal(self, places: u32) -> Option<f64> {
         let value = match self {
             Self::Exact { mantissa, scale } => {
                 format!("{mantissa}e{}", i64::from(places) - i64::from(scale)).parse().ok()?
@@ -74,7 +74,7 @@ impl Literal {
     }
 
     /// Two literals and an operator; `None` where the result is too long to hold, or there is none.
-    pub(super) fn combine(self, operator: Operator, other: Self) -> Option<Self> {
+    pub(in crate::rules) fn combine(self, operator: Operator, other: Self) -> Option<Self> {
         let quotient = |value: f64| value.is_finite().then_some(Self::Quotient(value));
         if let (Self::Exact { mantissa: a, scale: s }, Self::Exact { mantissa: b, scale: t }) = (self, other)
         {
@@ -101,7 +101,7 @@ impl Literal {
     }
 
     /// The same with the other sign.
-    pub(super) fn negate(self) -> Option<Self> {
+    pub(in crate::rules) fn negate(self) -> Option<Self> {
         Some(match self {
             Self::Exact { mantissa, scale } => Self::Exact { mantissa: mantissa.checked_neg()?, scale },
             Self::Quotient(value) => Self::Quotient(-value),
@@ -111,7 +111,7 @@ impl Literal {
 
 impl Resolver<'_> {
     /// A literal of any kind.
-    pub(super) fn value(&mut self, value: &ValueWithSpan) -> Option<Tree> {
+    pub(in crate::rules) fn value(&mut self, value: &ValueWithSpan) -> Option<Tree> {
         let span = self.source.range(value.span);
         let (node, ty) = match &value.value {
             Value::Null => (Node::Null, Type::Null),
@@ -129,7 +129,7 @@ impl Resolver<'_> {
     }
 
     /// `interval '24 hours'`, `interval '30' minute`.
-    pub(super) fn interval(&mut self, interval: &Interval) -> Option<Tree> {
+    pub(in crate::rules) fn interval(&mut self, interval: &Interval) -> Option<Tree> {
         let Expr::Value(value) = interval.value.as_ref() else {
             return self.unsupported(self.source.whole(), "an interval of anything but a literal");
         };
@@ -157,7 +157,7 @@ impl Resolver<'_> {
     }
 
     /// `timestamp '2026-01-01T00:00:00+07:00'`.
-    pub(super) fn typed_string(&mut self, typed: &TypedString) -> Option<Tree> {
+    pub(in crate::rules) fn typed_string(&mut self, typed: &TypedString) -> Option<Tree> {
         let span = self.source.with_token_before(self.source.range(typed.value.span));
         let (DataType::Timestamp(..), Value::SingleQuotedString(text)) =
             (&typed.data_type, &typed.value.value)

@@ -192,15 +192,17 @@ impl<'a> Resolver<'a> {
             Meaning::BuiltIn(field) => (Node::BuiltIn(field), field.ty()),
             Meaning::Extra(position, declared) => (Node::Extra(position, declared), Type::of(declared)),
             Meaning::Param(value) => {
-                self.used.insert(name);
-                match value {
+                let (node, ty) = match value {
                     ParamValue::Whole(value, unit) => {
                         (Node::Whole(value), Type::Number { unit, whole: true })
                     }
                     ParamValue::Decimal(value) => (Node::Decimal(value), Type::DECIMAL),
                     ParamValue::Boolean(value) => (Node::Boolean(value), Type::Boolean),
                     ParamValue::Text(value) => (Node::Text(value), Type::Text),
-                }
+                };
+                let tree = Tree::new(node, ty, span).of_param(&name);
+                self.used.insert(name);
+                return Some(tree);
             }
             Meaning::Feature(position, ty) => {
                 if let Reach::Fields(own) = self.reach {

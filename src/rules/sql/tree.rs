@@ -11,17 +11,19 @@ use crate::rules::types::{Type, Unit};
 
 /// An expression with its type and its place in the condition.
 #[derive(Debug)]
-pub(super) struct Tree {
-    pub(super) node: Node,
-    pub(super) ty: Type,
-    pub(super) span: Range<usize>,
+pub(in crate::rules) struct Tree {
+    pub(in crate::rules) node: Node,
+    pub(in crate::rules) ty: Type,
+    pub(in crate::rules) span: Range<usize>,
+    /// The parameter that it is, where it is one.
+    pub(in crate::rules) param: Option<Box<str>>,
     /// Whether it is the same for every event.
-    pub(super) constant: bool,
+    pub(in crate::rules) constant: bool,
 }
 
 /// An operator of arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(in crate::rules) enum Operator {
     Add,
     Subtract,
     Multiply,
@@ -31,7 +33,7 @@ pub(super) enum Operator {
 
 /// What an expression is.
 #[derive(Debug)]
-pub(super) enum Node {
+pub(in crate::rules) enum Node {
     Null,
     Boolean(bool),
     Text(String),
@@ -66,7 +68,7 @@ pub(super) enum Node {
 
 /// How a `case` picks among its results.
 #[derive(Debug)]
-pub(super) enum Branches {
+pub(in crate::rules) enum Branches {
     /// By conditions.
     Searched(Vec<Tree>),
     /// By values that the operand is compared with, as the type.
@@ -75,13 +77,18 @@ pub(super) enum Branches {
 
 impl Tree {
     /// An expression whose parts are already resolved.
-    pub(super) fn new(node: Node, ty: Type, span: Range<usize>) -> Self {
+    pub(in crate::rules) fn new(node: Node, ty: Type, span: Range<usize>) -> Self {
         let constant = node.is_constant();
-        Self { node, ty, span, constant }
+        Self { node, ty, span, param: None, constant }
+    }
+
+    /// The same as the value of a parameter.
+    pub(in crate::rules) fn of_param(self, name: &str) -> Self {
+        Self { param: Some(name.into()), ..self }
     }
 
     /// Its negation where `negated`.
-    pub(super) fn negated_if(self, negated: bool) -> Self {
+    pub(in crate::rules) fn negated_if(self, negated: bool) -> Self {
         if !negated {
             return self;
         }
