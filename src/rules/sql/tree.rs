@@ -76,6 +76,12 @@ pub(in crate::rules) enum Branches {
 }
 
 impl Tree {
+    /// Visits it and all that it is made of, from the outside in.
+    pub(in crate::rules) fn walk<'t>(&'t self, visit: &mut impl FnMut(&'t Self)) {
+        visit(self);
+        self.node.children().into_iter().for_each(|child| child.walk(visit));
+    }
+
     /// An expression whose parts are already resolved.
     pub(in crate::rules) fn new(node: Node, ty: Type, span: Range<usize>) -> Self {
         let constant = node.is_constant();
@@ -98,45 +104,54 @@ impl Tree {
 }
 
 impl Node {
-    fn is_constant(&self) -> bool {
-        let all = |parts: &[Tree]| parts.iter().all(|part| part.constant);
+    /// The expressions that it is made of, in the order of the text.
+    pub(in crate::rules) fn children(&self) -> Vec<&Tree> {
         match self {
             Self::Null
             | Self::Boolean(_)
             | Self::Text(_)
             | Self::Whole(_)
             | Self::Decimal(_)
-            | Self::Literal(_) => true,
-            Self::BuiltIn(_) | Self::Extra(..) | Self::Feature(_) | Self::Word(..) => false,
+            | Self::Literal(_)
+            | Self::BuiltIn(_)
+            | Self::Extra(..)
+            | Self::Feature(_) => Vec::new(),
             Self::Not(part)
             | Self::Is(part, _)
             | Self::IsNull(part)
             | Self::Like(part, _)
+            | Self::Word(part, _)
             | Self::Negate(part)
-            | Self::Absolute(part) => part.constant,
+            | Self::Absolute(part) => vec![part],
             Self::Compare(_, pair, _) | Self::Arithmetic(_, pair, _) | Self::Nullif(pair) => {
-                pair.0.constant && pair.1.constant
+                vec![&pair.0, &pair.1]
             }
-            Self::Between(parts, _) => parts.0.constant && parts.1.constant && parts.2.constant,
-            Self::In(value, items, _) => value.constant && all(items),
+            Self::Between(parts, _) => vec![&parts.0, &parts.1, &parts.2],
+            Self::In(value, items, _) => std::iter::once(&**value).chain(items).collect(),
             Self::All(parts)
             | Self::Any(parts)
             | Self::Coalesce(parts)
             | Self::Least(parts)
-            | Self::Greatest(parts) => all(parts),
+            | Self::Greatest(parts) => parts.iter().collect(),
             Self::Case(branches, results, otherwise) => {
-                branches.is_constant() && all(results) && otherwise.as_ref().is_none_or(|o| o.constant)
+                let otherwise = otherwise.iter().map(|tree| &**tree);
+                branches.children().into_iter().chain(results).chain(otherwise).collect()
             }
         }
+    }
+
+    /// Whether it is the same for every event: what reads nothing of it, and is made of nothing that does.
+    fn is_constant(&self) -> bool {
+        let reads = matches!(self, Self::BuiltIn(_) | Self::Extra(..) | Self::Feature(_) | Self::Word(..));
+        !reads && self.children().into_iter().all(|child| child.constant)
     }
 }
 
 impl Branches {
-    fn is_constant(&self) -> bool {
-        let (operand, parts) = match self {
-            Self::Searched(conditions) => (true, conditions),
-            Self::Operand(operand, values, _) => (operand.constant, values),
-        };
-        operand && parts.iter().all(|part| part.constant)
+    fn children(&self) -> Vec<&Tree> {
+        match self {
+            Self::Searched(conditions) => conditions.iter().collect(),
+            Self::Operand(operand, values, _) => std::iter::once(&**operand).chain(values).collect(),
+        }
     }
 }
