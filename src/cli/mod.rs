@@ -7,6 +7,7 @@ mod problems;
 mod progress;
 mod rule_file;
 mod score;
+mod sql;
 mod stream;
 mod tally;
 mod test;
@@ -41,6 +42,7 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Generate(generate::Args),
+    Sql(sql::Args),
     Demo(demo::Args),
 }
 
@@ -58,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Sql(args) => sql::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

@@ -21,6 +21,8 @@ mod names;
 mod params;
 /// What is wrong with a rule file.
 pub mod problem;
+/// A rule set as one SQL query.
+pub mod query;
 /// `[[rule]]`.
 mod rule;
 /// What a rule file compiles to.

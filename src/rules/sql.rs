@@ -22,6 +22,7 @@ use super::expr::Condition;
 use super::names::Scope;
 use super::problem::{Problem, Problems};
 use super::types::Type;
+pub(super) use emit::operand_units;
 use tree::Tree;
 
 /// What a condition may read.

@@ -291,7 +291,11 @@ impl Emit for WholeExpr {
 }
 
 /// The units of the operands; literals take that of the result, but only one factor of a product does.
-fn operand_units(operator: Operator, units: Option<(Unit, Unit)>, result: Unit) -> (Unit, Unit) {
+pub(in crate::rules) fn operand_units(
+    operator: Operator,
+    units: Option<(Unit, Unit)>,
+    result: Unit,
+) -> (Unit, Unit) {
     units.unwrap_or(match operator {
         Operator::Multiply | Operator::Divide => (result, Unit::Plain),
         Operator::Add | Operator::Subtract | Operator::Remainder => (result, result),
