@@ -177,6 +177,19 @@ fn only_io_and_the_command_line_touch_files() {
 }
 
 #[test]
+fn the_lean_build_knows_no_query_engine() {
+    let mut broken = Vec::new();
+    for path in sources("src") {
+        let file = name(&path);
+        let may = file.starts_with("src/backtest/") || file.starts_with("src/server/");
+        if !may && code(&path).iter().any(|word| ["datafusion", "tokio", "polars"].contains(&word.as_str())) {
+            broken.push(format!("{file} names a query engine or a runtime"));
+        }
+    }
+    none(broken);
+}
+
+#[test]
 fn the_library_never_prints() {
     let mut broken = Vec::new();
     for path in sources("src") {

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-const COMMANDS: [&str; 5] = ["score", "check", "test", "generate", "demo"];
+const COMMANDS: [&str; 6] = ["score", "check", "test", "generate", "sql", "demo"];
 
 const RULES: &str = r#"
 [ruleset]
@@ -387,4 +387,27 @@ fn a_rule_file_can_be_anywhere() {
     let mut command = folder.command("check");
     let output = command.arg(Path::new("a folder with spaces/rules.toml")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn sql_writes_a_file_per_dialect_and_refuses_by_name() {
+    let folder = Folder::new();
+    let done = folder.run("sql rules.toml --dialect datafusion,duckdb --output queries");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    for dialect in ["datafusion", "duckdb"] {
+        let sql = String::from_utf8(folder.read(&format!("queries/rules.{dialect}.sql"))).unwrap();
+        assert!(sql.contains("count(CASE WHEN") && sql.contains("AS \"rule_large\""), "{sql}");
+    }
+    let rules = RULES
+        .replace("over = \"1h\" }\n\n", "over = \"1h\" }\nseen = { is_new = true, by = \"account\" }\n\n");
+    let rules = rules.replace("count > 2 and", "count > 2 and not seen and");
+    folder.put("decided.toml", rules);
+    let done = folder.run("sql decided.toml --dialect duckdb");
+    assert_eq!((done.code, done.out.as_str()), (Some(1), ""));
+    for said in ["feature `seen`: it counts what was allowed", "rule `often`: it reads `seen`"] {
+        assert!(done.err.contains(said), "{}", done.err);
+    }
+    let done = folder.run("sql decided.toml --dialect duckdb --skip-unsupported");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.out.contains("--     feature `seen`: it counts") && !done.out.contains("\"rule_often\""));
 }

@@ -86,7 +86,7 @@ fn run(python: &str, case: &Case) -> Vec<Vec<Cell>> {
 #[test]
 fn the_generated_stream_gives_the_engines_features_and_rules() {
     let Some(python) = python() else { return };
-    let case = support::generated_case(Dialect::DuckDb, 30_000);
+    let case = support::generated_case(Dialect::DuckDb, 12_000);
     case.check(&run(&python, &case));
     eprintln!(
         "DuckDB: {} transactions, {} columns each, equal to the last bit",
