@@ -278,6 +278,8 @@ impl Engine {
         let facts = Facts { features: &self.readings, ..facts };
         let now_us = self.state.now_us();
         self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
+        let facts = Facts { tables: self.decider.rows(), ..facts };
+        self.gathered.take_decided(&self.plan, &facts);
         let standing = match self.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,
