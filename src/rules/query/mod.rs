@@ -8,6 +8,7 @@ mod dialect;
 mod features;
 mod range;
 mod scope;
+mod tables;
 mod text;
 mod values;
 
@@ -98,6 +99,7 @@ fn print(set: &RuleSet, parts: &Parts<'_>, dialect: Dialect) -> Query {
         printed_features.push(PrintedFeature { name: declared.feature.name.clone(), windowed });
     }
     let Features { printer, legs } = features;
+    let printed_tables = tables::print(printer, parts, &mut left_out);
     let mut printed_rules = Vec::new();
     for declared in &parts.rules {
         let rule = &declared.rule;
@@ -105,7 +107,7 @@ fn print(set: &RuleSet, parts: &Parts<'_>, dialect: Dialect) -> Query {
         if rule.mode == Mode::Off || out(&left_out, &subject) {
             continue;
         }
-        if let Some(apart) = scope::reads(rule, set, &left_out) {
+        if let Some(apart) = scope::reads(subject.clone(), (&rule.reads, &rule.tables), set, &left_out) {
             left_out.push(apart);
             continue;
         }
@@ -126,6 +128,7 @@ fn print(set: &RuleSet, parts: &Parts<'_>, dialect: Dialect) -> Query {
         printer,
         legs: &legs,
         features: &printed_features,
+        tables: &printed_tables,
         rules: &printed_rules,
         left_out: &left_out,
     };

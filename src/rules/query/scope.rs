@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use crate::rules::Parts;
 use crate::rules::names::listed;
-use crate::rules::ruleset::{Counts, Mode, Rule, RuleSet};
+use crate::rules::ruleset::{Counts, Mode, RuleSet};
+use crate::rules::table::UnknownRow;
 
 /// A feature or rule that a query cannot say, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -26,6 +27,8 @@ pub enum Subject {
     Feature(String),
     /// The rule of this id.
     Rule(String),
+    /// The decision table of this name.
+    Table(String),
     /// The extra field of this name.
     Field(String),
 }
@@ -35,6 +38,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Feature(name) => write!(f, "feature `{name}`"),
             Self::Rule(id) => write!(f, "rule `{id}`"),
+            Self::Table(name) => write!(f, "table `{name}`"),
             Self::Field(name) => write!(f, "field `{name}`"),
         }
     }
@@ -48,6 +52,12 @@ pub enum Reason {
         "it counts what was allowed, which depends on decisions; write `counts = \"asked\"` if all that asked should count"
     )]
     CountsAllowed,
+    /// It carries what a table decided.
+    #[error("its `where` reads a table, so it is fed by decisions")]
+    ReadsTable,
+    /// An unknown row means the strictest row that may still hold.
+    #[error("its unknown rows mean the strictest; a query can say `next` and `unknown`")]
+    Strictest,
     /// It reads what is out of scope itself.
     #[error("it reads {}, which the query cannot say", listed(&.0.iter().map(String::as_str).collect::<Vec<_>>(), "and"))]
     Reads(Vec<String>),
@@ -94,19 +104,33 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
     }
     for feature in parts.features.iter().map(|declared| &declared.feature) {
         let allowed = (feature.counts == Counts::Allowed).then_some(Reason::CountsAllowed);
-        if let Some(reason) = allowed.or_else(|| taken(&feature.name)) {
+        let decided = (!feature.tables.is_empty()).then_some(Reason::ReadsTable);
+        if let Some(reason) = allowed.or(decided).or_else(|| taken(&feature.name)) {
             found.push(OutOfScope { subject: Subject::Feature(feature.name.clone()), reason });
+        }
+    }
+    for table in &set.tables {
+        let strictest = (table.on_unknown == UnknownRow::Strictest).then_some(Reason::Strictest);
+        if let Some(reason) = strictest.or_else(|| taken(&table.name)) {
+            found.push(OutOfScope { subject: Subject::Table(table.name.clone()), reason });
         }
     }
     found
 }
 
-/// The features that a rule reads and that are out of scope.
-pub(super) fn reads(rule: &Rule, set: &RuleSet, found: &[OutOfScope]) -> Option<OutOfScope> {
-    let names = rule.reads.iter().filter_map(|&at| set.features.get(usize::from(at)));
-    let names = names.map(|feature| feature.name.clone());
-    let apart = |name: &String| found.iter().any(|out| out.subject == Subject::Feature(name.clone()));
-    let reads: Vec<String> = names.filter(apart).collect();
-    let subject = Subject::Rule(rule.id.clone());
+/// Says that something is out of scope because of what it reads.
+pub(super) fn reads(
+    subject: Subject,
+    (features, tables): (&[u16], &[u16]),
+    set: &RuleSet,
+    found: &[OutOfScope],
+) -> Option<OutOfScope> {
+    let features = features.iter().filter_map(|&at| set.features.get(usize::from(at)));
+    let tables = tables.iter().filter_map(|&at| set.tables.get(usize::from(at)));
+    let subjects = features
+        .map(|feature| (feature.name.clone(), Subject::Feature(feature.name.clone())))
+        .chain(tables.map(|table| (table.name.clone(), Subject::Table(table.name.clone()))));
+    let apart = subjects.filter(|(_, read)| found.iter().any(|out| out.subject == *read));
+    let reads: Vec<String> = apart.map(|(name, _)| name).collect();
     (!reads.is_empty()).then_some(OutOfScope { subject, reason: Reason::Reads(reads) })
 }

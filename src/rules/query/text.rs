@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::dialect::{column, literal};
 use super::features::{Legs, TIES, Windowed, leg_key};
 use super::scope::{OutOfScope, rule_column};
+use super::tables::PrintedTable;
 use super::values::{Clock, Printer};
 
 /// A feature, ready to be written.
@@ -28,6 +29,7 @@ pub(super) struct Script<'s, 'a> {
     pub(super) printer: &'s Printer<'a>,
     pub(super) legs: &'s [Legs],
     pub(super) features: &'s [PrintedFeature],
+    pub(super) tables: &'s [PrintedTable],
     pub(super) rules: &'s [PrintedRule],
     pub(super) left_out: &'s [OutOfScope],
 }
@@ -46,7 +48,9 @@ impl Script<'_, '_> {
                     .enumerate()
                     .flat_map(|(at, legs)| [self.legs_step(at, legs), self.windows(Some(at))]),
             )
-            .chain([self.feature_step(), self.rule_step()])
+            .chain(std::iter::once(self.feature_step()))
+            .chain(self.table_steps())
+            .chain(std::iter::once(self.rule_step()))
             .collect();
         format!("{}WITH\n{}\n{}", self.head(), steps.join(",\n"), self.answer())
     }
@@ -171,12 +175,25 @@ impl Script<'_, '_> {
         step("_features", &columns, &format!("{from}\n  WHERE \"kind\" = 'transaction'"))
     }
 
+    /// A step for each table, since one may read another.
+    fn table_steps(&self) -> impl Iterator<Item = String> {
+        self.tables.iter().enumerate().map(|(at, table)| {
+            let columns = ["*".to_owned(), format!("{} AS {}", table.value, column(&table.name))];
+            step(&format!("_tables_{}", at + 1), &columns, &column(&self.facts(at)))
+        })
+    }
+
+    /// The step that has the features and the first tables.
+    fn facts(&self, tables: usize) -> String {
+        if tables == 0 { "_features".to_owned() } else { format!("_tables_{tables}") }
+    }
+
     fn rule_step(&self) -> String {
         let mut columns: Vec<String> = vec![column("arrival"), column("id")];
         columns.extend(self.features.iter().map(|feature| column(&feature.name)));
         let rule = |rule: &PrintedRule| format!("{} AS {}", rule.fires, column(&rule_column(&rule.id)));
         columns.extend(self.rules.iter().map(rule));
-        step("_rules", &columns, "\"_features\"")
+        step("_rules", &columns, &column(&self.facts(self.tables.len())))
     }
 
     fn answer(&self) -> String {

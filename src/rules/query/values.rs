@@ -107,6 +107,10 @@ impl Printer<'_> {
         self.set.features.get(position).map_or_else(|| "NULL".to_owned(), |feature| column(&feature.name))
     }
 
+    fn table(&self, position: usize) -> String {
+        self.set.tables.get(position).map_or_else(|| "NULL".to_owned(), |table| column(&table.name))
+    }
+
     fn places(&self, unit: Unit) -> u32 {
         if unit == Unit::Money { money::decimals(self.set.currency) } else { 0 }
     }
@@ -119,6 +123,7 @@ impl Printer<'_> {
             Node::BuiltIn(BuiltIn::SameOwner) => self.field("same_owner", "BOOLEAN"),
             Node::Extra(position, _) => self.extra(*position),
             Node::Feature(position) => self.feature(*position),
+            Node::Table(position, _) => self.table(*position),
             Node::Not(operand) => format!("(NOT {})", self.truth(operand)),
             Node::All(parts) => self.chain(parts, " AND "),
             Node::Any(parts) => self.chain(parts, " OR "),
@@ -184,6 +189,7 @@ impl Printer<'_> {
             Node::BuiltIn(BuiltIn::Currency) => self.field("currency", "VARCHAR"),
             Node::BuiltIn(BuiltIn::Kind) => self.field("kind", "VARCHAR"),
             Node::Extra(position, _) => self.extra(*position),
+            Node::Table(position, _) => self.table(*position),
             _ => self.choice(tree, "VARCHAR", &mut |this, part| this.text(part)),
         }
     }
@@ -205,6 +211,7 @@ impl Printer<'_> {
             Node::Extra(position, ExtraType::Time) => long(self.extra(*position), Span::up_to(TIME_US_MAX)),
             Node::Extra(position, _) => long(self.extra(*position), Span::ALL),
             Node::Feature(position) => long(self.feature(*position), self.feature_span(*position)),
+            Node::Table(position, _) => long(self.table(*position), Span::ALL),
             Node::Negate(operand) => {
                 let operand = self.whole(operand, unit);
                 self.checked(&format!("-{}", self.widened(&operand)), operand.span.negate())
@@ -309,6 +316,9 @@ impl Printer<'_> {
             }
             Node::Feature(position) => {
                 Decimal { sql: self.feature(*position), magnitude: Magnitude::of_mean() }
+            }
+            Node::Table(position, _) => {
+                Decimal { sql: self.table(*position), magnitude: Magnitude::up_to(f64::MAX) }
             }
             Node::Negate(operand) => {
                 let Decimal { sql, magnitude } = self.decimal(operand, unit);
