@@ -169,6 +169,17 @@ impl Calendar {
         (self.hour, self.weekday)
     }
 
+    /// The first moment of a civil day written as `2026-11-22`.
+    pub fn parse_date(&self, text: &str) -> Result<i64, TimeError> {
+        let bad = || TimeError::NotATime(text.to_owned());
+        let date: jiff::civil::Date = text.parse().map_err(|_| bad())?;
+        if date.to_string() != text {
+            return Err(bad());
+        }
+        let start = date.to_zoned(self.zone.clone()).map_err(|_| bad())?;
+        check_time(start.timestamp().as_microsecond())
+    }
+
     fn local(&self, time_us: i64) -> Zoned {
         Timestamp::from_microsecond(time_us.clamp(TIME_US_MIN, TIME_US_MAX))
             .unwrap_or(Timestamp::UNIX_EPOCH)

@@ -12,6 +12,7 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
+//! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
 //!
@@ -63,6 +64,11 @@ pub(super) fn hash(
     for declared in features {
         let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
         form.feature(&declared.feature, condition);
+    }
+    for list in &set.lists {
+        form.put("list", &list.name);
+        form.key("key", &[list.key]);
+        form.put("file", maybe(list.file.as_ref()));
     }
     for declared in rules {
         form.rule(declared);

@@ -15,6 +15,8 @@ mod features;
 mod like;
 /// The bounds of a rule file.
 pub mod limits;
+/// `[lists]`.
+mod lists;
 /// Names and what they stand for.
 mod names;
 /// `[params]`.
@@ -40,8 +42,8 @@ use toml::de::DeTable;
 pub use expr::{Condition, Facts};
 pub use problem::{Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
-    Policy, Rule, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, ListDeclaration, Mode,
+    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Tier, Window,
 };
 
 use crate::event::Schema;
@@ -51,8 +53,8 @@ use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 7] = ["ruleset", "fields", "params", "features", "policy", "auth", "rule"];
-const LATER: [&str; 2] = ["lists", "tables"];
+const SECTIONS: [&str; 8] = ["ruleset", "fields", "params", "lists", "features", "policy", "auth", "rule"];
+const LATER: [&str; 1] = ["tables"];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -143,6 +145,7 @@ fn read<T>(
     scope.currency = head.as_ref().and_then(|head| head.currency);
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, &mut scope, problems);
+    let lists = lists::read(&root, &mut scope, problems);
     let mut used = sql::Used::new();
     let mut features = features::read(&root, &mut scope, &mut used, problems);
     let mut requirements = Requirements::read(&root, problems);
@@ -165,6 +168,7 @@ fn read<T>(
     }
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
+    features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
     requirements.check_used(problems);
     let Head { name, time_zone, calendar, currency, remember } = head?;
     let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
@@ -178,6 +182,7 @@ fn read<T>(
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
         rules: Vec::new(),
+        lists: lists.into_iter().map(|declared| declared.list).collect(),
         policy,
         control: None,
         methods: requirements.methods,

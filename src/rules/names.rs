@@ -186,6 +186,8 @@ pub(super) enum Meaning {
     Param(ParamValue),
     /// A feature by position; its type once it is checked, else `None`.
     Feature(usize, Option<Type>),
+    /// A list by position, and the name of the field that it is about.
+    List(usize, String),
     /// Something whose declaration is wrong; it was told there, and is not told again where it is used.
     Wrong,
 }
@@ -198,6 +200,7 @@ impl Meaning {
             Self::Extra(..) => "an extra field",
             Self::Param(_) => "a parameter",
             Self::Feature(..) => "a feature",
+            Self::List(..) => "a list",
             Self::Wrong => "declared",
         }
     }

@@ -29,6 +29,8 @@ pub struct RuleSet {
     pub features: Vec<Feature>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Its lists, in the order of their names.
+    pub lists: Vec<ListDeclaration>,
     /// What the sum of scores means.
     pub policy: Policy,
     /// Which payments normal rules don't stop.
@@ -154,6 +156,17 @@ pub struct Feature {
     pub ty: ExtraType,
     /// Whether a rule reads it.
     pub used: bool,
+}
+
+/// A list that conditions ask about. What is on it is no part of the rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListDeclaration {
+    /// Its name.
+    pub name: String,
+    /// The file of its first entries, relative to the rule file; a list without one is fed by events alone.
+    pub file: Option<String>,
+    /// The field that it is about.
+    pub key: KeyField,
 }
 
 /// What a rule asks for outright.

@@ -1,6 +1,6 @@
 //! Whole numbers: integers, money in minor units, times and durations in microseconds.
 
-use super::{Common, Expression, Facts};
+use super::{Common, Expression, Facts, TextExpr};
 use crate::decision::Value;
 use crate::event::ExtraValue;
 
@@ -31,6 +31,8 @@ pub(in crate::rules) enum WholeExpr {
     Negate(Box<WholeExpr>),
     /// `abs`.
     Absolute(Box<WholeExpr>),
+    /// The level of a text on the list of this position.
+    ListLevel(Box<TextExpr>, usize),
     /// A choice.
     Common(Common<WholeExpr>),
 }
@@ -91,6 +93,7 @@ impl WholeExpr {
             }
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
+            Self::ListLevel(key, list) => facts.listed(*list, key.value(facts)?)?.level,
             Self::Common(common) => common.value(facts),
             _ => None,
         }

@@ -38,6 +38,11 @@ impl<'a> Resolver<'a> {
         Self { scope, source, reach, used, found, features: BTreeSet::new() }
     }
 
+    /// Remembers that a parameter or a list is read.
+    pub(super) fn uses(&mut self, name: String) {
+        self.used.insert(name);
+    }
+
     /// The features that were read.
     pub(super) fn into_features(self) -> BTreeSet<u16> {
         self.features
@@ -183,10 +188,7 @@ impl<'a> Resolver<'a> {
 
     fn name(&mut self, ident: &Ident) -> Option<Tree> {
         let span = self.source.range(ident.span);
-        let name = match ident.quote_style {
-            None => ident.value.to_ascii_lowercase(),
-            Some(_) => ident.value.clone(),
-        };
+        let name = name_of(ident);
         let Some(meaning) = self.scope.find(&name) else { return self.unknown(ident, &name, span) };
         let (node, ty) = match meaning {
             Meaning::BuiltIn(field) => (Node::BuiltIn(field), field.ty()),
@@ -201,7 +203,7 @@ impl<'a> Resolver<'a> {
                     ParamValue::Text(value) => (Node::Text(value), Type::Text),
                 };
                 let tree = Tree::new(node, ty, span).of_param(&name);
-                self.used.insert(name);
+                self.uses(name);
                 return Some(tree);
             }
             Meaning::Feature(position, ty) => {
@@ -211,6 +213,7 @@ impl<'a> Resolver<'a> {
                 self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
                 (Node::Feature(position), ty?)
             }
+            Meaning::List(_, key) => return self.list_alone(&name, &key, span),
             Meaning::Wrong => return None,
         };
         Some(Tree::new(node, ty, span))
@@ -270,5 +273,13 @@ impl<'a> Resolver<'a> {
             }
         };
         Some(Tree::new(Node::BuiltIn(field), field.ty(), span))
+    }
+}
+
+/// The name that an identifier is looked up by.
+pub(super) fn name_of(ident: &Ident) -> String {
+    match ident.quote_style {
+        None => ident.value.to_ascii_lowercase(),
+        Some(_) => ident.value.clone(),
     }
 }
