@@ -59,6 +59,7 @@ fn rules() -> RuleSet {
         schema: Default::default(),
         features: features.collect(),
         rules: Vec::new(),
+        lists: Vec::new(),
         policy: Policy::default(),
         control: None,
         methods: Vec::new(),

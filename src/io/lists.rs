@@ -33,7 +33,7 @@ pub struct ListError {
     /// The line, from 1, where it is about one.
     pub line: Option<u64>,
     /// What is wrong.
-    pub reason: ListReason,
+    pub reason: Box<ListReason>,
 }
 
 /// What is wrong with the file of a list.
@@ -112,7 +112,9 @@ fn load(rules: &RuleSet, declaration: &ListDeclaration, folder: &Path) -> Result
     let mut loading = Loading { list: List::default(), calendar, field, form };
     match loading.file(&path) {
         Ok(()) => Ok(loading.list),
-        Err((line, reason)) => Err(ListError { list: declaration.name.clone(), path, line, reason }),
+        Err((line, reason)) => {
+            Err(ListError { list: declaration.name.clone(), path, line, reason: Box::new(reason) })
+        }
     }
 }
 
