@@ -155,26 +155,33 @@ fn act() -> impl Strategy<Value = Act> {
 const TENANTS: [Option<&str>; 3] = [None, Some("t"), Some("u")];
 const KEYS: [&str; 4] = ["a", "b", "c", "t"];
 
-/// The slow twin: every entry in a row, the newest last.
+struct Held {
+    tenant: Option<&'static str>,
+    key: &'static str,
+    expires_us: Option<i64>,
+    level: Option<i64>,
+}
+
+/// The slow twin: every entry in a row.
 #[derive(Default)]
 struct Twin {
-    entries: Vec<(Option<&'static str>, &'static str, Option<i64>, Option<i64>)>,
+    entries: Vec<Held>,
     now_us: i64,
 }
 
 impl Twin {
     fn take(&mut self, tenant: Option<&str>, key: &str) {
-        self.entries.retain(|entry| (entry.0, entry.1) != (tenant, key));
+        self.entries.retain(|held| (held.tenant, held.key) != (tenant, key));
     }
 
     /// The level of an entry that is there.
     fn find(&self, tenant: Option<&str>, key: &str) -> Option<Option<i64>> {
         let of = |tenant: Option<&str>| {
-            let there = |entry: &&(Option<&str>, &str, Option<i64>, Option<i64>)| {
-                (entry.0, entry.1) == (tenant, key)
-                    && entry.2.is_none_or(|expires_us| self.now_us < expires_us)
+            let there = |held: &&Held| {
+                let over = held.expires_us.is_some_and(|expires_us| expires_us <= self.now_us);
+                (held.tenant, held.key) == (tenant, key) && !over
             };
-            self.entries.iter().find(there).map(|entry| entry.3)
+            self.entries.iter().find(there).map(|held| held.level)
         };
         of(tenant).or_else(|| of(None))
     }
@@ -201,7 +208,7 @@ proptest! {
         // One entry is there from the start, as from a file.
         let mut lists = Lists::new(2);
         lists.get_mut(1).unwrap().put(None, "c", Listing { expires_us: Some(1_010), level: Some(1), note: Some("first") });
-        twin.entries.push((None, "c", Some(1_010), Some(1)));
+        twin.entries.push(Held { tenant: None, key: "c", expires_us: Some(1_010), level: Some(1) });
         engine.load_lists(lists.clone());
         again.load_lists(lists);
         let mut last: Option<(Event, Option<Vec<u16>>)> = None;
@@ -260,7 +267,7 @@ proptest! {
             twin.now_us = twin.now_us.max(time_us);
             twin.take(tenant, key);
             if act.what == 1 {
-                twin.entries.push((tenant, key, expires_us, act.level));
+                twin.entries.push(Held { tenant, key, expires_us, level: act.level });
             }
             last = Some((event, None));
         }
