@@ -5,7 +5,6 @@ use toml::{Table, Value};
 use super::file::{CasesError, array, only, table, text, wrong};
 use crate::lists::{List, Listing};
 use crate::rules::RuleSet;
-use crate::time::parse_time;
 
 /// The lists that a case, or else the defaults, say, by position; each holds what is said here and nothing else.
 pub(super) fn read(
@@ -22,14 +21,14 @@ pub(super) fn read(
             let at = rules.lists.iter().position(|list| list.name == *name);
             let at = at.ok_or_else(|| wrong(place, format!("the rule file declares no list `{name}`")))?;
             if lists.iter().all(|(held, _)| *held != at) {
-                lists.push((at, list(entries, &format!("{place}, list `{name}`"))?));
+                lists.push((at, list(entries, rules, &format!("{place}, list `{name}`"))?));
             }
         }
     }
     Ok(lists)
 }
 
-fn list(entries: &Value, place: &str) -> Result<List, CasesError> {
+fn list(entries: &Value, rules: &RuleSet, place: &str) -> Result<List, CasesError> {
     let mut list = List::default();
     for entry in array(entries, place)? {
         if let Some(key) = entry.as_str() {
@@ -41,7 +40,9 @@ fn list(entries: &Value, place: &str) -> Result<List, CasesError> {
         let said = |key: &str| entry.get(key).map(|value| text(value, place, key)).transpose();
         let key = said("key")?.ok_or_else(|| wrong(place, "an entry is a text, or a table with `key`"))?;
         let expires_us = match said("expires")? {
-            Some(time) => Some(parse_time(&time).map_err(|error| wrong(place, error.to_string()))?),
+            Some(time) => {
+                Some(rules.calendar.instant(&time).map_err(|error| wrong(place, error.to_string()))?)
+            }
             None => None,
         };
         let level = match entry.get("level") {

@@ -1,7 +1,7 @@
 //! The first entries of a rule set's lists, from files beside the rule file, plain or gzip.
 //!
 //! `.txt` holds one key a line. `.csv` has a header: `key` or the name of the list's field, and, as wanted, `expires`
-//! (a time as in RFC 3339, or a date: its first moment in the rule set's time zone), `level` (a whole number) and
+//! (a date, with a time as wanted, in the rule set's time zone unless it has an offset), `level` (a whole number) and
 //! `note`. Blank lines and lines that start with `#` are left out, blanks around a value do not belong to it. What a
 //! file says is for all tenants; a key that it says two things of is an error.
 
@@ -20,7 +20,7 @@ use super::number;
 use crate::event::{EventError, Form, check_text};
 use crate::lists::{LIST_ENTRIES_MAX, List, Listing, Lists};
 use crate::rules::{KeyField, ListDeclaration, RuleSet};
-use crate::time::{Calendar, TimeError, parse_time};
+use crate::time::{Calendar, TimeError};
 
 /// A list whose file can't be loaded.
 #[derive(Debug, Error)]
@@ -228,9 +228,7 @@ impl Loading<'_> {
     }
 
     fn expiry(&self, text: &str) -> Result<i64, TimeError> {
-        let read =
-            if text.contains(['T', 't', ' ']) { parse_time(text) } else { self.calendar.parse_date(text) };
-        read.map_err(|error| match error {
+        self.calendar.instant(text).map_err(|error| match error {
             TimeError::NotATime(text) => TimeError::NotATime(shown(&text)),
             other => other,
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::limits::NAME_BYTES_MAX;
+use super::table::Values;
 use super::types::{Type, Unit};
 use crate::event::{ExtraType, Form, Kind, TextField};
 use crate::money::Currency;
@@ -188,6 +189,8 @@ pub(super) enum Meaning {
     Feature(usize, Option<Type>),
     /// A list by position, and the name of the field that it is about.
     List(usize, String),
+    /// A decision table by position, with the type of its values and what they are.
+    Table(usize, ExtraType, Values),
     /// Something whose declaration is wrong; it was told there, and is not told again where it is used.
     Wrong,
 }
@@ -201,6 +204,7 @@ impl Meaning {
             Self::Param(_) => "a parameter",
             Self::Feature(..) => "a feature",
             Self::List(..) => "a list",
+            Self::Table(..) => "a table",
             Self::Wrong => "declared",
         }
     }

@@ -25,6 +25,9 @@ const FILE: &str = "[ruleset]\nname = \"f\"\ntime_zone = \"Asia/Ho_Chi_Minh\"\nc
     since_reset = { since = \"last\", from = \"change\", by = \"customer\" }\n\
     spent_24h = { sum = \"amount\", by = \"account\", over = \"24h\" }\n\
     usual = { mean = \"amount\", by = \"account\", over = \"30d\", current = false }\n\
+    [tables.risk]\nrows = [{ when = \"amount > big\", is = 3 }, { when = \"payee in suspected\", is = 2 }]\n\
+    else = 1\non_unknown = \"strictest\"\norder = [1, 2, 3]\n\
+    [tables.word]\nrows = [{ when = \"risk > 1 and count_10m > bursts\", is = \"a\" }]\nelse = \"web\"\non_unknown = \"unknown\"\n\
     [[rule]]\nid = \"r\"\nthen = \"block\"\nwhen = ";
 
 /// Any text as a rule file: it is refused with problems that point into it, or it is a rule set; the same again.
@@ -145,6 +148,13 @@ fn evaluate(rules: &RuleSet, event: &Event) -> Option<bool> {
         let _ = feature.condition.as_ref().and_then(|condition| condition.holds(&facts));
     }
     let facts = Facts { features: &readings, lists: &lists, now_us: 0, ..Facts::of(event, (0, 1)) };
+    let mut order: Vec<usize> = (0..rules.tables.len()).collect();
+    order.sort_by_key(|&at| rules.tables[at].tables.len());
+    let mut rows = vec![None; rules.tables.len()];
+    for at in order {
+        rows[at] = rules.tables[at].row(&Facts { tables: &rows, ..facts });
+    }
+    let facts = Facts { tables: &rows, ..facts };
     let all: Vec<Option<bool>> = rules.rules.iter().map(|rule| rule.when.holds(&facts)).collect();
     let again: Vec<Option<bool>> = rules.rules.iter().map(|rule| rule.when.holds(&facts)).collect();
     assert_eq!(all, again, "another truth the second time");
