@@ -1,6 +1,7 @@
 //! Decimal numbers, as IEEE 754 doubles; what is not finite is null.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::{Common, Expression, Facts, WholeExpr};
 use crate::decision::Value;
@@ -21,6 +22,8 @@ pub(in crate::rules) enum DecimalExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A table by position, with its values.
+    Table(usize, Arc<[f64]>),
     /// Two numbers and an operator.
     Arithmetic(DecimalOp, Box<(DecimalExpr, DecimalExpr)>),
     /// Unary minus.
@@ -53,7 +56,9 @@ impl Hash for DecimalExpr {
             Self::Constant(value) => value.map(|value| (value + 0.0).to_bits()).hash(state),
             Self::Whole(whole) => whole.hash(state),
             Self::Latitude | Self::Longitude => {}
-            Self::Extra(position) | Self::Feature(position) => position.hash(state),
+            Self::Extra(position) | Self::Feature(position) | Self::Table(position, _) => {
+                position.hash(state)
+            }
             Self::Arithmetic(op, sides) => (op, sides).hash(state),
             Self::Negate(operand) | Self::Absolute(operand) => operand.hash(state),
             Self::Common(common) => common.hash(state),
@@ -79,6 +84,7 @@ impl Expression for DecimalExpr {
                 Value::Whole(value) => Some(value as f64),
                 Value::Boolean(_) | Value::Null => None,
             },
+            Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Arithmetic(op, sides) => {
                 let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
                 finite(match op {
