@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use weir::decision::{Quality, Reading, Value};
 use weir::event::{Draft, Event, ExtraValue, Kind, TextField};
+use weir::lists::{List, Listing, Lists};
 use weir::money::{AMOUNT_MINOR_MAX, Currency};
 use weir::rules::{Facts, Index, OnUnknown, Rule, RuleSet, compile};
 
@@ -24,6 +25,15 @@ y = "integer"
 d = "decimal"
 f = "boolean"
 s = "text"
+
+[lists]
+known     = { key = "payee" }
+suspected = { key = "payee" }
+
+[tables.tier]
+rows = [{ when = "amount < 100", is = 1 }, { when = "x > 3", is = 2 }, { when = "s in ('a', 'b')", is = 3 }]
+else = 4
+on_unknown = "unknown"
 
 [features]
 count = { count = "*", by = "account", over = "1h" }
@@ -68,6 +78,16 @@ fn comparison() -> BoxedStrategy<String> {
         4 => of(vec!["amount", "x", "y", "count", "hour", "x + y", "abs(x)"], wholes),
         2 => of(vec!["d", "mean", "d * 2", "amount / 2"], decimals),
         3 => of(vec!["s", "channel", "payee", "coalesce(s, channel)"], texts),
+        2 => select(vec![
+            "payee in suspected",
+            "payee not in suspected",
+            "s in suspected",
+            "payee in known",
+            "tier = 2",
+            "tier >= 3",
+            "level(payee, suspected) > 2",
+            "level(payee, suspected) between 1 and 2",
+        ]).prop_map(str::to_owned),
         2 => select(vec!["f", "new", "same_owner", "x < y", "s = channel", "amount > 2 * mean", "payee like 'a%'"])
             .prop_map(str::to_owned),
     ]
@@ -169,6 +189,21 @@ fn event<'d>(draft: &'d mut Draft, met: &Met) -> &'d Event {
     draft.seal().unwrap()
 }
 
+/// Some texts are on both lists, with levels, some on one, some on none.
+fn lists() -> Lists {
+    let (mut known, mut suspected) = (List::default(), List::default());
+    for (at, text) in TEXTS.iter().enumerate() {
+        let listing = Listing { level: (at % 2 == 0).then_some(at as i64), ..Listing::default() };
+        if at % 3 > 0 {
+            known.put(None, text, listing);
+        }
+        if at < 5 {
+            suspected.put(None, text, listing);
+        }
+    }
+    Lists::from_iter([known, suspected])
+}
+
 fn fires(rule: &Rule, facts: &Facts<'_>) -> bool {
     rule.when.holds(facts).unwrap_or(rule.on_unknown == OnUnknown::Fires)
 }
@@ -177,9 +212,13 @@ fn fires(rule: &Rule, facts: &Facts<'_>) -> bool {
 fn both(set: &RuleSet, index: &Index, all: &[Met], mut then: impl FnMut(&Met, Vec<u16>, &[u16])) {
     let mut scratch = index.scratch();
     let mut draft = Draft::new(Arc::clone(&set.schema));
+    let lists = lists();
     for met in all {
         let features = met.features.map(|value| Reading { value, quality: Quality::Exact });
-        let facts = Facts { features: &features, ..Facts::of(event(&mut draft, met), (met.hour, 1)) };
+        let facts =
+            Facts { features: &features, lists: &lists, ..Facts::of(event(&mut draft, met), (met.hour, 1)) };
+        let rows: Vec<Option<u16>> = set.tables.iter().map(|table| table.row(&facts)).collect();
+        let facts = Facts { tables: &rows, ..facts };
         let fired = (0..).zip(&set.rules).filter(|(_, rule)| fires(rule, &facts)).map(|(at, _)| at).collect();
         then(met, fired, index.candidates(&facts, &mut scratch));
     }
