@@ -71,6 +71,11 @@ impl Condition {
         Self(truth)
     }
 
+    /// The expression that it is, for whoever takes it apart.
+    pub(super) fn truth(&self) -> &TruthExpr {
+        &self.0
+    }
+
     /// What it is for every event, if it does not depend on the event.
     pub(super) fn as_constant(&self) -> Option<Option<bool>> {
         match self.0 {

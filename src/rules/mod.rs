@@ -11,6 +11,8 @@ mod document;
 pub mod expr;
 /// `[features]`.
 mod features;
+/// Which rules may fire, found without looking at each.
+mod index;
 /// Patterns of `like`.
 mod like;
 /// The bounds of a rule file.
@@ -48,6 +50,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 pub use expr::{Condition, Facts};
+pub use index::{Index, Scratch};
 pub use problem::{Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, ListDeclaration, Mode,

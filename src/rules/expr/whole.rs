@@ -7,7 +7,7 @@ use crate::decision::Value;
 use crate::event::ExtraValue;
 
 /// A whole number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum WholeExpr {
     /// The same for every event.
     Constant(Option<i64>),
@@ -42,7 +42,7 @@ pub(in crate::rules) enum WholeExpr {
 }
 
 /// An operator on whole numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::rules) enum WholeOp {
     /// `+`
     Add,
