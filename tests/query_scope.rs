@@ -67,6 +67,18 @@ fn guards_that_double_the_text_again_and_again_are_refused() {
 }
 
 #[test]
+fn a_list_is_refused_wherever_it_is_asked() {
+    let text = HEAD.to_owned()
+        + "[lists]\nbad = { file = \"bad.csv\", key = \"payee\" }\n[features]\n\
+           to_bad = { count = \"*\", by = \"account\", over = \"1d\", where = \"payee in bad\" }\n"
+        + &rule("a", "to_bad > 1")
+        + &rule("b", "level(payee, bad) > 2 or amount > 5");
+    let asks = Reason::AsksList("bad".to_owned());
+    let reasons: Vec<Reason> = refused(&text).into_iter().map(|out| out.reason).collect();
+    assert_eq!(reasons, [asks.clone(), Reason::Reads(vec!["to_bad".to_owned()]), asks]);
+}
+
+#[test]
 fn a_rule_that_is_off_is_left_out_and_one_in_shadow_only_looks() {
     let shadow = rule("s", "amount > 1").replace("then", "mode = \"shadow\"\nthen");
     let off = rule("o", "amount > 2").replace("then", "mode = \"off\"\nthen");

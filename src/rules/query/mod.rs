@@ -78,7 +78,7 @@ pub fn query(
 fn print(set: &RuleSet, parts: &Parts<'_>, dialect: Dialect) -> Query {
     let mut left_out = scope::check(set, parts);
     let printer =
-        &mut Printer { dialect, set, columns: BTreeMap::new(), clocks: BTreeMap::new(), too_long: false };
+        &mut Printer { dialect, set, columns: BTreeMap::new(), clocks: BTreeMap::new(), failed: None };
     for (name, ty) in [("id", "VARCHAR"), ("kind", "VARCHAR"), ("tenant", "VARCHAR"), ("time_us", "BIGINT")] {
         printer.field(name, ty);
     }
@@ -92,8 +92,8 @@ fn print(set: &RuleSet, parts: &Parts<'_>, dialect: Dialect) -> Query {
         }
         let condition = declared.condition.as_ref().map(|condition| &condition.tree);
         let windowed = features.feature(&declared.feature, condition);
-        if std::mem::take(&mut features.printer.too_long) {
-            left_out.push(OutOfScope { subject, reason: Reason::TooLong });
+        if let Some(reason) = features.printer.failed.take() {
+            left_out.push(OutOfScope { subject, reason });
             continue;
         }
         printed_features.push(PrintedFeature { name: declared.feature.name.clone(), windowed });
@@ -112,8 +112,8 @@ fn print(set: &RuleSet, parts: &Parts<'_>, dialect: Dialect) -> Query {
             continue;
         }
         let holds = printer.truth(&declared.condition.tree);
-        if std::mem::take(&mut printer.too_long) {
-            left_out.push(OutOfScope { subject, reason: Reason::TooLong });
+        if let Some(reason) = printer.failed.take() {
+            left_out.push(OutOfScope { subject, reason });
             continue;
         }
         let unknown = if rule.on_unknown == OnUnknown::Fires { "TRUE" } else { "FALSE" };

@@ -67,6 +67,12 @@ pub enum Reason {
     /// DuckDB takes names that differ in capitals only for one.
     #[error("rule `{0}` has the same id but for capitals, and columns would have one name")]
     SameBesidesCase(String),
+    /// It asks a list, which events change.
+    #[error("it asks the list `{0}`, which changes from event to event")]
+    AsksList(String),
+    /// It has a form that queries do not know.
+    #[error("it has a form that queries do not say")]
+    Unsaid,
     /// Its guarded expressions are too deep in each other.
     #[error(
         "its arithmetic on decimal numbers is too deep to be guarded against overflow in a query of sane length"

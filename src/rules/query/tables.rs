@@ -1,7 +1,7 @@
 //! Decision tables as `CASE`: the first row that holds gives the value.
 
 use super::dialect::{double, literal, whole};
-use super::scope::{self, OutOfScope, Reason, Subject};
+use super::scope::{self, OutOfScope, Subject};
 use super::values::Printer;
 use crate::rules::Parts;
 use crate::rules::table::{UnknownRow, Values};
@@ -44,8 +44,8 @@ pub(super) fn print(
         }
         let otherwise = row(&table.values, declared.conditions.len());
         let value = format!("CAST({value} ELSE {otherwise} END AS {})", ty(&table.values));
-        if std::mem::take(&mut printer.too_long) {
-            left_out.push(OutOfScope { subject, reason: Reason::TooLong });
+        if let Some(reason) = printer.failed.take() {
+            left_out.push(OutOfScope { subject, reason });
             continue;
         }
         printed.push(PrintedTable { name: table.name.clone(), value });

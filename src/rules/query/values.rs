@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::dialect::{self, Dialect, column, literal};
 use super::range::{Magnitude, Span};
+use super::scope::Reason;
 use crate::event::{ExtraType, TextField};
 use crate::money::{self, AMOUNT_MINOR_MAX};
 use crate::rules::expr::Comparison;
@@ -26,8 +27,8 @@ pub(super) struct Printer<'a> {
     pub(super) columns: BTreeMap<String, &'static str>,
     /// What is computed from an event's time once.
     pub(super) clocks: BTreeMap<&'static str, Clock>,
-    /// Whether an expression became too long to be written.
-    pub(super) too_long: bool,
+    /// Why what was printed last cannot be said.
+    pub(super) failed: Option<Reason>,
 }
 
 /// A guarded expression stands twice in its guard, so nested guards double the text; past this it is given up.
@@ -111,6 +112,13 @@ impl Printer<'_> {
         self.set.tables.get(position).map_or_else(|| "NULL".to_owned(), |table| column(&table.name))
     }
 
+    /// A list changes from event to event, and no column holds it.
+    fn listed(&mut self, position: usize, ty: &str) -> String {
+        let name = self.set.lists.get(position).map(|list| list.name.clone());
+        self.failed = Some(Reason::AsksList(name.unwrap_or_default()));
+        null(ty)
+    }
+
     fn places(&self, unit: Unit) -> u32 {
         if unit == Unit::Money { money::decimals(self.set.currency) } else { 0 }
     }
@@ -148,6 +156,7 @@ impl Printer<'_> {
             }
             Node::Like(text, pattern) => like(self.text(text), pattern),
             Node::Word(word, field) => self.word(word, *field),
+            Node::Listed(_, list) => self.listed(*list, "BOOLEAN"),
             _ => self.choice(tree, "BOOLEAN", &mut |this, part| this.truth(part)),
         }
     }
@@ -202,7 +211,7 @@ impl Printer<'_> {
             Node::Whole(value) => constant(*value),
             Node::Literal(literal) => match literal.whole(self.places(unit)) {
                 Some(value) => constant(value),
-                None => Whole { sql: "CAST(NULL AS BIGINT)".to_owned(), span: Span::NONE, long: true },
+                None => Whole { sql: null("BIGINT"), span: Span::NONE, long: true },
             },
             Node::BuiltIn(field) => {
                 let (sql, span) = self.whole_field(*field);
@@ -212,6 +221,7 @@ impl Printer<'_> {
             Node::Extra(position, _) => long(self.extra(*position), Span::ALL),
             Node::Feature(position) => long(self.feature(*position), self.feature_span(*position)),
             Node::Table(position, _) => long(self.table(*position), Span::ALL),
+            Node::ListLevel(_, list) => long(self.listed(*list, "BIGINT"), Span::ALL),
             Node::Negate(operand) => {
                 let operand = self.whole(operand, unit);
                 self.checked(&format!("-{}", self.widened(&operand)), operand.span.negate())
@@ -275,7 +285,7 @@ impl Printer<'_> {
             Operator::Remainder => ("%", left.span.remainder()),
             // A quotient is never whole.
             Operator::Divide => {
-                return Whole { sql: "CAST(NULL AS BIGINT)".to_owned(), span: Span::NONE, long: true };
+                return Whole { sql: null("BIGINT"), span: Span::NONE, long: true };
             }
         };
         let divides = operator == Operator::Remainder;
@@ -300,7 +310,7 @@ impl Printer<'_> {
         }
         let constant = |value: Option<f64>| match value {
             Some(value) => Decimal { sql: dialect::double(value), magnitude: Magnitude::of(value) },
-            None => Decimal { sql: "CAST(NULL AS DOUBLE)".to_owned(), magnitude: Magnitude::of(0.0) },
+            None => Decimal { sql: null("DOUBLE"), magnitude: Magnitude::of(0.0) },
         };
         match &tree.node {
             Node::Decimal(value) => constant(Some(*value)),
@@ -362,7 +372,7 @@ impl Printer<'_> {
             }
             // A remainder is always whole.
             Operator::Remainder => {
-                return Decimal { sql: "CAST(NULL AS DOUBLE)".to_owned(), magnitude: Magnitude::of(0.0) };
+                return Decimal { sql: null("DOUBLE"), magnitude: Magnitude::of(0.0) };
             }
         };
         Decimal { sql: format!("({} {sign} {})", left.sql, right.sql), magnitude }
@@ -374,8 +384,8 @@ impl Printer<'_> {
             return sql;
         }
         if sql.len() > GUARDED_BYTES_MAX {
-            self.too_long = true;
-            return "CAST(NULL AS DOUBLE)".to_owned();
+            self.failed = Some(Reason::TooLong);
+            return null("DOUBLE");
         }
         format!("CASE WHEN abs({sql}) <= {} THEN {sql} END", dialect::double(f64::MAX))
     }
@@ -387,7 +397,7 @@ impl Printer<'_> {
         if two_zeros { format!("(({sql}) + 0e0)") } else { sql }
     }
 
-    /// `case`, `coalesce`, `nullif`, `least`, `greatest`; anything else is null, which the types have ruled out.
+    /// `case`, `coalesce`, `nullif`, `least`, `greatest`, null; there is nothing else that a query can say.
     fn choice(&mut self, tree: &Tree, ty: &str, print: &mut dyn FnMut(&mut Self, &Tree) -> String) -> String {
         let mut call = |this: &mut Self, name: &str, parts: &mut dyn Iterator<Item = &Tree>| {
             let parts: Vec<String> = parts.map(|part| print(this, part)).collect();
@@ -415,9 +425,17 @@ impl Printer<'_> {
                 }
                 sql + " END"
             }
-            _ => format!("CAST(NULL AS {ty})"),
+            Node::Null => null(ty),
+            _ => {
+                self.failed = Some(Reason::Unsaid);
+                null(ty)
+            }
         }
     }
+}
+
+fn null(ty: &str) -> String {
+    format!("CAST(NULL AS {ty})")
 }
 
 fn sign(comparison: Comparison) -> &'static str {
