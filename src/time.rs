@@ -169,6 +169,11 @@ impl Calendar {
         (self.hour, self.weekday)
     }
 
+    /// A time as its zone writes it, by a pattern of `strftime`.
+    pub fn write(&self, time_us: i64, pattern: &str) -> String {
+        self.local(time_us).strftime(pattern).to_string()
+    }
+
     fn local(&self, time_us: i64) -> Zoned {
         Timestamp::from_microsecond(time_us.clamp(TIME_US_MIN, TIME_US_MAX))
             .unwrap_or(Timestamp::UNIX_EPOCH)

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod generate;
 mod problems;
 mod progress;
@@ -40,6 +41,7 @@ enum Command {
     Score(score::Args),
     Check(check::Args),
     Test(test::Args),
+    Explain(explain::Args),
     Generate(generate::Args),
     Demo(demo::Args),
 }
@@ -57,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),
     };

@@ -192,6 +192,13 @@ impl Engine {
         &self.readings
     }
 
+    /// What the transaction decided last was decided from; whole where all features are recorded.
+    pub fn facts<'a>(&'a self, event: &'a Event) -> Facts<'a> {
+        let mut calendar = self.rules.calendar.clone();
+        let own = Facts::of(event, calendar.hour_and_weekday(event.time_us()));
+        Facts { features: &self.readings, ..own }
+    }
+
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {

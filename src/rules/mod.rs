@@ -5,6 +5,8 @@
 
 /// The canonical form that a rule set's hash is taken of.
 mod canonical;
+/// What a rule file says, in words that can be compared.
+pub mod description;
 /// The rule file as TOML with the place of everything in it.
 mod document;
 /// Conditions and values, typed and ready to evaluate.
@@ -37,12 +39,16 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+pub use description::Description;
 pub use expr::{Condition, Facts};
 pub use problem::{Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
     Policy, Rule, RuleSet, Share, Tier, Window,
 };
+
+pub use sql::outline::{Finding, Form, Outline, Quantity};
+pub use types::Unit;
 
 use crate::event::Schema;
 use crate::time::{DAY_US, format_duration};
@@ -78,6 +84,37 @@ pub fn compile(source_name: &str, text: &str) -> Checked {
     let problems = problems.into_sorted();
     let refused = Refused::new(source_name, text, &problems);
     Checked { rule_set, problems, refused }
+}
+
+/// Compiles a rule file, and keeps an outline of each rule's condition.
+pub fn outline(source_name: &str, text: &str) -> Result<(RuleSet, Vec<Outline>), Refused> {
+    read_whole(source_name, text, |set, parts| {
+        let currency = Some(set.currency);
+        let outlines =
+            parts.rules.iter().map(|rule| Outline::of(&rule.condition, &parts.params, currency)).collect();
+        (set, outlines)
+    })
+}
+
+/// Compiles a rule file, and says what it says.
+pub fn describe(source_name: &str, text: &str) -> Result<(RuleSet, Description), Refused> {
+    read_whole(source_name, text, |set, parts| {
+        let description = Description::of(&set, parts);
+        (set, description)
+    })
+}
+
+/// Reads a rule file of which all is needed, or says why it can't be used.
+fn read_whole<T>(
+    source_name: &str,
+    text: &str,
+    then: impl FnOnce(RuleSet, &Parts<'_>) -> T,
+) -> Result<T, Refused> {
+    let mut problems = Problems::default();
+    let whole = read(text, &mut problems, |set, parts, _| then(set, parts));
+    let any_error = problems.any_error();
+    let refused = || Refused::new(source_name, text, &problems.into_sorted());
+    whole.filter(|_| !any_error).ok_or_else(refused)
 }
 
 /// How long ids are remembered: as the file says, or so long that a window never outlives a payment's correction.

@@ -9,6 +9,7 @@ mod emit;
 mod functions;
 pub(super) mod literals;
 mod operators;
+pub(super) mod outline;
 mod parse;
 mod predicates;
 mod resolve;
