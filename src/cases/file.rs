@@ -4,6 +4,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use super::events::EventMaker;
+use crate::catalogue;
 use crate::decision::Outcome;
 use crate::event::Event;
 use crate::rules::RuleSet;
@@ -47,6 +48,12 @@ pub struct Expectation {
     pub silent: Vec<String>,
     /// Exactly the rules that fired.
     pub only: Option<Vec<String>>,
+    /// Rules in shadow that must have fired there.
+    pub shadow: Vec<String>,
+    /// Rules that must have fired and been overridden.
+    pub overridden: Vec<String>,
+    /// The code of what the customer is told.
+    pub customer: Option<String>,
     /// Values of features: money in minor units, durations in microseconds or as text such as `2h`.
     pub features: Vec<(String, Value)>,
     /// The code of a refusal.
@@ -138,6 +145,9 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
             "fired" => expect.fired = rule_ids(value, place, key, rules)?,
             "silent" => expect.silent = rule_ids(value, place, key, rules)?,
             "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
+            "shadow" => expect.shadow = rule_ids(value, place, key, rules)?,
+            "overridden" => expect.overridden = rule_ids(value, place, key, rules)?,
+            "customer" => expect.customer = Some(customer(value, place, key)?),
             "refused" => expect.refused = Some(text(value, place, key)?),
             "features" => {
                 for (name, value) in self::table(value, place)? {
@@ -151,6 +161,21 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
         }
     }
     Ok(expect)
+}
+
+/// A code of the catalogue.
+fn customer(value: &Value, place: &str, key: &str) -> Result<String, CasesError> {
+    let code = text(value, place, key)?;
+    match catalogue::find(&code) {
+        Some(_) => Ok(code),
+        None => {
+            let known: Vec<&str> = catalogue::CATALOGUE.iter().map(|advice| advice.code).collect();
+            Err(wrong(
+                place,
+                format!("the customer catalogue has no code `{code}`; it has {}", known.join(", ")),
+            ))
+        }
+    }
 }
 
 fn rule_ids(value: &Value, place: &str, key: &str, rules: &RuleSet) -> Result<Vec<String>, CasesError> {

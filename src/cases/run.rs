@@ -5,6 +5,7 @@ use toml::Value as Toml;
 use super::file::{Case, Expectation};
 use crate::decision::{Decision, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
+use crate::explain::advice;
 use crate::rules::RuleSet;
 use crate::time::parse_duration;
 
@@ -42,7 +43,9 @@ pub fn run(rules: &RuleSet, case: &Case) -> CaseReport {
         let answer = engine.step(&given.event);
         let Some(expect) = &given.expect else { continue };
         if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (about, answer) {
-            let fired = decision.fired.contains(&(rule as u16));
+            // A rule that is kept from acting is covered all the same.
+            let held = [&decision.fired, &decision.shadow, &decision.overridden, &decision.tripped];
+            let fired = held.into_iter().any(|rules| rules.contains(&(rule as u16)));
             report.fired |= fired;
             report.silent |= !fired;
         }
@@ -98,9 +101,16 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
     if let Some(auth) = &expect.auth {
         differ("the requirement", requirement(auth.clone()), requirement(required(rules, decision)));
     }
-    let mut fired: Vec<&str> =
-        decision.fired.iter().map(|&rule| rules.rules[usize::from(rule)].id.as_str()).collect();
-    fired.sort_unstable();
+    let ids = |positions: &[u16]| -> Vec<&str> {
+        let mut ids: Vec<&str> =
+            positions.iter().map(|&rule| rules.rules[usize::from(rule)].id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    if let Some(code) = &expect.customer {
+        differ("what the customer is told", code.clone(), advice(rules, decision).code.to_owned());
+    }
+    let fired = ids(&decision.fired);
     if let Some(only) = &expect.only {
         let mut only: Vec<&str> = only.iter().map(String::as_str).collect();
         only.sort_unstable();
@@ -111,6 +121,14 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
     }
     for id in expect.silent.iter().filter(|id| fired.contains(&id.as_str())) {
         failures.push(format!("rule `{id}` fired, and was to be silent"));
+    }
+    for (wanted, held, how) in [
+        (&expect.shadow, ids(&decision.shadow), "in shadow"),
+        (&expect.overridden, ids(&decision.overridden), "and get overridden"),
+    ] {
+        for id in wanted.iter().filter(|id| !held.contains(&id.as_str())) {
+            failures.push(format!("rule `{id}` did not fire {how}; those are: {}", held.join(", ")));
+        }
     }
     for (name, wanted) in &expect.features {
         let found = feature(rules, decision, name);
