@@ -29,6 +29,9 @@ pub mod engine;
 // A decision in words: every rule as its own text with the values put in.
 pub mod explain;
 
+// What changed between two rule sets, and which decisions that changes.
+pub mod diff;
+
 // Ways in and out: files, streams, formats.
 pub mod io;
 

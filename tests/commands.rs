@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-const COMMANDS: [&str; 6] = ["score", "check", "test", "explain", "generate", "demo"];
+const COMMANDS: [&str; 7] = ["score", "check", "test", "explain", "diff", "generate", "demo"];
 
 const RULES: &str = r#"
 [ruleset]

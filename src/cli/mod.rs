@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod diff;
 mod explain;
 mod generate;
 mod problems;
@@ -41,6 +42,7 @@ enum Command {
     Score(score::Args),
     Check(check::Args),
     Test(test::Args),
+    Diff(diff::Args),
     Explain(explain::Args),
     Generate(generate::Args),
     Demo(demo::Args),
@@ -60,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
