@@ -56,6 +56,8 @@ pub struct Expectation {
     pub customer: Option<String>,
     /// Values of features: money in minor units, durations in microseconds or as text such as `2h`.
     pub features: Vec<(String, Value)>,
+    /// Values of tables, as those of features; `"null"` is unknown.
+    pub tables: Vec<(String, Value)>,
     /// The code of a refusal.
     pub refused: Option<String>,
 }
@@ -155,6 +157,14 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
                         return Err(wrong(place, format!("there is no feature `{name}`")));
                     }
                     expect.features.push((name.clone(), value.clone()));
+                }
+            }
+            "tables" => {
+                for (name, value) in self::table(value, place)? {
+                    if !rules.tables.iter().any(|table| table.name == *name) {
+                        return Err(wrong(place, format!("there is no table `{name}`")));
+                    }
+                    expect.tables.push((name.clone(), value.clone()));
                 }
             }
             _ => return Err(wrong(place, format!("`{key}` can't be expected"))),

@@ -6,7 +6,7 @@ use super::file::{Case, Expectation};
 use crate::decision::{Decision, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::explain::advice;
-use crate::rules::RuleSet;
+use crate::rules::{Quantity, RuleSet};
 use crate::time::parse_duration;
 
 /// How a case went.
@@ -136,7 +136,38 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
             failures.push(format!("feature `{name}` is {}, expected {wanted}", shown(found)));
         }
     }
+    for (name, wanted) in &expect.tables {
+        let found = table(rules, decision, name);
+        if !is_value(wanted, found.as_ref()) {
+            let shown = match found {
+                None => "null".to_owned(),
+                Some(Quantity::Text(text)) => format!("\"{text}\""),
+                Some(Quantity::Truth(truth)) => truth.to_string(),
+                Some(Quantity::Whole(value, _)) => value.to_string(),
+                Some(Quantity::Decimal(value, _)) => value.to_string(),
+            };
+            failures.push(format!("table `{name}` is {shown}, expected {wanted}"));
+        }
+    }
     failures
+}
+
+fn table(rules: &RuleSet, decision: &Decision, name: &str) -> Option<Quantity> {
+    let at = rules.tables.iter().position(|table| table.name == name)?;
+    let (_, row) = decision.tables.iter().find(|(table, _)| usize::from(*table) == at)?;
+    rules.tables.get(at)?.value(usize::from((*row)?))
+}
+
+/// Whether a table's value is the one that a case wants.
+fn is_value(wanted: &Toml, found: Option<&Quantity>) -> bool {
+    match (wanted, found) {
+        (Toml::String(text), None) => text == "null",
+        (Toml::String(wanted), Some(Quantity::Text(found))) => wanted == found,
+        (Toml::Boolean(wanted), Some(Quantity::Truth(found))) => wanted == found,
+        (Toml::Integer(wanted), Some(Quantity::Whole(found, _))) => wanted == found,
+        (Toml::Float(wanted), Some(Quantity::Decimal(found, _))) => wanted == found,
+        _ => false,
+    }
 }
 
 fn required(rules: &RuleSet, decision: &Decision) -> Vec<Vec<String>> {

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use weir::catalogue::Language;
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Event, TextField};
-use weir::explain::{Explainer, Explanation, Fate, Line, Style, heading, lines, title};
+use weir::explain::{Explainer, Explanation, Fate, Line, Style, heading, lines, table_title, title};
 use weir::io::explanation::{write_advice, write_explanation};
 
 use super::progress::Progress;
@@ -179,6 +179,12 @@ fn show_text(explanation: &Explanation, style: &Style, out: &mut impl Write) -> 
             writeln!(out, "  {reason}")?;
         }
         show_lines(&lines(&rule.condition, style), style, out)?;
+    }
+    for table in &explanation.tables {
+        writeln!(out, "\n{}", table_title(table, style))?;
+        for row in &table.looked_at {
+            show_lines(&lines(row, style), style, out)?;
+        }
     }
     writeln!(out)
 }

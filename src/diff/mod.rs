@@ -30,6 +30,8 @@ pub enum Subject {
     Parameter,
     /// A feature.
     Feature,
+    /// A decision table.
+    Table,
     /// A rule.
     Rule,
 }
@@ -43,6 +45,7 @@ impl Subject {
             Self::Field => "field",
             Self::Parameter => "parameter",
             Self::Feature => "feature",
+            Self::Table => "table",
             Self::Rule => "rule",
         }
     }
@@ -99,6 +102,9 @@ pub struct Change {
     /// The features that this reaches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
+    /// The tables that this reaches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
     /// The rules that this reaches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,

@@ -60,6 +60,14 @@ pub(super) fn changes(old: (&RuleSet, &Description), new: (&RuleSet, &Descriptio
         },
     );
     pair_up(
+        &old.tables,
+        &new.tables,
+        |table| &table.name,
+        |name, old, new| {
+            changes.extend(part(Subject::Table, name, old, new));
+        },
+    );
+    pair_up(
         &old.rules,
         &new.rules,
         |rule| &rule.name,
@@ -71,7 +79,15 @@ pub(super) fn changes(old: (&RuleSet, &Description), new: (&RuleSet, &Descriptio
 }
 
 fn change(subject: Subject, name: &str, event: Event, details: Vec<Detail>) -> Change {
-    Change { subject, name: name.to_owned(), event, details, features: Vec::new(), rules: Vec::new() }
+    Change {
+        subject,
+        name: name.to_owned(),
+        event,
+        details,
+        features: Vec::new(),
+        tables: Vec::new(),
+        rules: Vec::new(),
+    }
 }
 
 /// Hands over each name that either side has, in the order of the old side and then of the new.
@@ -146,6 +162,7 @@ fn param(
     let reached = new.or(old)?;
     Some(Change {
         features: reached.features.clone(),
+        tables: reached.tables.clone(),
         rules: reached.rules.clone(),
         ..change(Subject::Parameter, name, event(old, new), vec![detail])
     })

@@ -93,7 +93,7 @@ fn item(change: &Change) -> (String, Vec<String>) {
 
 /// Conditions are quoted, so that their signs are not taken for Markdown's.
 fn quoted(detail: &Detail, said: &Option<String>) -> Option<String> {
-    let condition = matches!(detail.key.as_str(), "when" | "where");
+    let condition = matches!(detail.key.as_str(), "when" | "where") || detail.key.starts_with("row ");
     said.as_ref().map(|said| if condition { format!("`{said}`") } else { said.clone() })
 }
 
@@ -109,7 +109,8 @@ fn reaches(change: &Change) -> Vec<String> {
             format!("reaches {what}{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
         })
     };
-    named("feature", &change.features).into_iter().chain(named("rule", &change.rules)).collect()
+    let reached = [("feature", &change.features), ("table", &change.tables), ("rule", &change.rules)];
+    reached.into_iter().filter_map(|(what, names)| named(what, names)).collect()
 }
 
 fn about(decisions: &Decisions, style: &Style, report: &mut Report) {

@@ -12,19 +12,23 @@ mod story;
 pub use customer::advice;
 pub use layout::{Line, lines};
 pub use numbers::Style;
-pub use story::{Heading, heading, title};
+pub use story::{Heading, heading, table_title, title};
+
+use std::collections::BTreeSet;
 
 use crate::catalogue::Advice;
 use crate::decision::{Decision, Outcome, Withheld};
 use crate::event::Event;
 use crate::money::Money;
-use crate::rules::{Action, Facts, Finding, Mode, OnUnknown, Outline, Refused, Rule, RuleSet, Tier, outline};
+use crate::rules::{
+    Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Tier, UnknownRow,
+    outline,
+};
 
 /// Explains what a rule set decides.
 #[derive(Debug)]
 pub struct Explainer {
-    rules: RuleSet,
-    outlines: Vec<Outline>,
+    outlined: Outlined,
 }
 
 /// What became of a rule.
@@ -98,6 +102,23 @@ pub struct RuleExplanation {
     pub condition: Finding,
 }
 
+/// What a decision table made of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableExplanation {
+    /// Its name.
+    pub name: String,
+    /// Its value, `None` where it is unknown.
+    pub value: Option<Quantity>,
+    /// The row that gave the value; the one after the last is `else`.
+    pub row: Option<usize>,
+    /// What an unknown row means.
+    pub on_unknown: UnknownRow,
+    /// How many rows it has.
+    pub rows: usize,
+    /// The rows that were looked at, in order.
+    pub looked_at: Vec<Finding>,
+}
+
 /// A decision, explained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
@@ -125,40 +146,45 @@ pub struct Explanation {
     pub advice: &'static Advice,
     /// The rules that fired, or all, in the order of the file.
     pub rules: Vec<RuleExplanation>,
+    /// The tables that these rules read, themselves or through others.
+    pub tables: Vec<TableExplanation>,
 }
 
 impl Explainer {
     /// Of what the rule file with this text decides; `source_name` is what its errors call it.
     pub fn new(source_name: &str, text: &str) -> Result<Self, Refused> {
-        let (rules, outlines) = outline(source_name, text)?;
-        Ok(Self { rules, outlines })
+        Ok(Self { outlined: outline(source_name, text)? })
     }
 
     /// The rule set.
     pub fn rules(&self) -> &RuleSet {
-        &self.rules
+        &self.outlined.rules
     }
 
     /// Explains a decision from the facts that it was made of; of rules that did not fire only where `all`.
     pub fn explain(&self, facts: &Facts<'_>, decision: &Decision, all: bool) -> Explanation {
-        let event = facts.event;
-        let rules =
-            self.rules.rules.iter().zip(&self.outlines).enumerate().filter_map(|(at, (rule, outline))| {
-                let condition = outline.at(facts);
-                let fate = self.fate(at, rule, &condition, event, decision);
-                let by_unknown = fate.fired() && condition.truth().is_none();
-                (all || fate.fired()).then(|| RuleExplanation {
-                    id: rule.id.clone(),
-                    by_unknown,
-                    then: rule.then,
-                    score: rule.score,
-                    tier: rule.tier,
-                    mode: rule.mode,
-                    reason: rule.reason.clone(),
-                    fate,
-                    condition,
-                })
+        let (event, set) = (facts.event, self.rules());
+        let mut rules = Vec::new();
+        let mut read = BTreeSet::new();
+        for (at, (rule, outline)) in set.rules.iter().zip(&self.outlined.conditions).enumerate() {
+            let condition = outline.at(facts);
+            let fate = self.fate(at, rule, &condition, event, decision);
+            if !all && !fate.fired() {
+                continue;
+            }
+            read.extend(rule.tables.iter().map(|&table| usize::from(table)));
+            rules.push(RuleExplanation {
+                id: rule.id.clone(),
+                by_unknown: fate.fired() && condition.truth().is_none(),
+                then: rule.then,
+                score: rule.score,
+                tier: rule.tier,
+                mode: rule.mode,
+                reason: rule.reason.clone(),
+                fate,
+                condition,
             });
+        }
         Explanation {
             id: event.id().to_owned(),
             time_us: event.time_us(),
@@ -166,18 +192,34 @@ impl Explainer {
             outcome: decision.outcome,
             alert: decision.alert,
             score: decision.score,
-            step_up_at: self.rules.policy.step_up_at,
-            block_at: self.rules.policy.block_at,
-            requirement: decision
-                .requirement
-                .any_of()
-                .iter()
-                .map(|&set| self.rules.methods_of(set))
-                .collect(),
+            step_up_at: set.policy.step_up_at,
+            block_at: set.policy.block_at,
+            requirement: decision.requirement.any_of().iter().map(|&any_of| set.methods_of(any_of)).collect(),
             withheld: decision.withheld,
-            advice: advice(&self.rules, decision),
-            rules: rules.collect(),
+            advice: advice(set, decision),
+            tables: read.into_iter().filter_map(|table| self.table(table, facts)).collect(),
+            rules,
         }
+    }
+
+    fn table(&self, at: usize, facts: &Facts<'_>) -> Option<TableExplanation> {
+        let (table, outlines) = (self.rules().tables.get(at)?, self.outlined.tables.get(at)?);
+        let row = table.row(facts).map(usize::from);
+        let looked_at: Vec<Finding> = outlines.iter().map(|outline| outline.at(facts)).collect();
+        // Nothing behind the first row that holds is looked at; nor behind one that leaves all unknown.
+        let last = looked_at.iter().position(|finding| match finding.truth() {
+            Some(holds) => holds,
+            None => table.on_unknown == UnknownRow::Unknown,
+        });
+        let seen = last.map_or(looked_at.len(), |last| last + 1);
+        Some(TableExplanation {
+            name: table.name.clone(),
+            value: row.and_then(|row| table.value(row)),
+            row,
+            on_unknown: table.on_unknown,
+            rows: table.rows.len(),
+            looked_at: looked_at.into_iter().take(seen).collect(),
+        })
     }
 
     fn fate(&self, at: usize, rule: &Rule, condition: &Finding, event: &Event, decision: &Decision) -> Fate {
@@ -189,7 +231,7 @@ impl Explainer {
             return Fate::Shadow;
         }
         if among(&decision.overridden) {
-            let acted = decision.fired.iter().filter_map(|&rule| self.rules.rules.get(usize::from(rule)));
+            let acted = decision.fired.iter().filter_map(|&rule| self.rules().rules.get(usize::from(rule)));
             let by = acted.filter(|rule| among(&rule.overrides)).map(|rule| rule.id.clone()).collect();
             return Fate::Overridden { by };
         }

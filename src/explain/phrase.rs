@@ -32,7 +32,7 @@ impl Style {
             self.pick(english[at], vietnamese[at])
         };
         Some(match &finding.form {
-            Form::Field | Form::Feature(_) | Form::Parameter | Form::Literal => return None,
+            Form::Field | Form::Feature(_) | Form::Table(_) | Form::Parameter | Form::Literal => return None,
             Form::All | Form::Any | Form::Not => return None,
             Form::Is(truth) => {
                 let is = not(["is", "is not"], ["là", "không là"]);
@@ -105,7 +105,9 @@ impl Style {
         for leaf in own.chain(direct) {
             let name = format!("`{}`", leaf.text.trim_matches(['(', ')', ' ']));
             let note = match (&leaf.form, &leaf.value) {
-                (Form::Feature(_), None) => Some(self.pick("has no value", "chưa có giá trị")),
+                (Form::Feature(_) | Form::Table(_), None) => {
+                    Some(self.pick("has no value", "chưa có giá trị"))
+                }
                 (Form::Field, None) => Some(self.pick("is absent", "không có")),
                 _ => None,
             };

@@ -1,8 +1,8 @@
 //! What was decided, and what became of each rule, in sentences.
 
-use super::{Explanation, Fate, RuleExplanation, Style};
+use super::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::decision::Outcome;
-use crate::rules::{Action, Mode, Tier};
+use crate::rules::{Action, Mode, Tier, UnknownRow};
 
 /// The head of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +122,27 @@ pub fn title(rule: &RuleExplanation, style: &Style) -> String {
         title += &format!("; {because}");
     }
     title
+}
+
+/// A table's name, its value and the row that gave it.
+pub fn table_title(table: &TableExplanation, style: &Style) -> String {
+    let value =
+        table.value.as_ref().map_or_else(|| style.truth(None).to_owned(), |value| style.quantity(value));
+    let row = match table.row {
+        Some(row) if row == table.rows => {
+            style.pick("no row holds: else", "không dòng nào đúng: else").to_owned()
+        }
+        Some(row) => format!("{} {}", style.pick("row", "dòng"), style.whole(row as i64 + 1)),
+        None => style.pick("a row is unknown", "có dòng chưa rõ").to_owned(),
+    };
+    let unknown = table.looked_at.iter().any(|finding| finding.truth().is_none());
+    let meaning = match table.on_unknown {
+        UnknownRow::Strictest if unknown => {
+            style.pick("; the strictest of those still possible", "; lấy mức nghiêm ngặt nhất còn có thể")
+        }
+        _ => "",
+    };
+    format!("{} {} = {value} — {row}{meaning}", style.pick("table", "bảng"), table.name)
 }
 
 fn fate(rule: &RuleExplanation, style: &Style) -> String {

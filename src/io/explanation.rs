@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::catalogue::Advice;
-use crate::explain::{Explanation, Fate, RuleExplanation, Style};
+use crate::explain::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
 
 #[derive(Serialize)]
@@ -32,6 +32,18 @@ struct Document<'a> {
     withheld: Option<Withheld>,
     customer: Customer<'a>,
     rules: Vec<RuleDocument<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<TableDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct TableDocument<'a> {
+    name: &'a str,
+    value: serde_json::Value,
+    shown: String,
+    /// From 1; the one after the last is `else`.
+    row: Option<usize>,
+    looked_at: Vec<Part<'a>>,
 }
 
 #[derive(Serialize)]
@@ -101,6 +113,7 @@ pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut imp
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
         customer: customer(None, explanation.advice, style),
         rules: explanation.rules.iter().map(|rule| of_rule(rule, style)).collect(),
+        tables: explanation.tables.iter().map(|table| of_table(table, style)).collect(),
     };
     line(&document, out)
 }
@@ -148,14 +161,34 @@ fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style) -> RuleDocument<'a> {
     }
 }
 
+fn of_table<'a>(table: &'a TableExplanation, style: &Style) -> TableDocument<'a> {
+    TableDocument {
+        name: &table.name,
+        value: table.value.as_ref().map_or(serde_json::Value::Null, |value| typed(value).1),
+        shown: table
+            .value
+            .as_ref()
+            .map_or_else(|| style.truth(None).to_owned(), |value| style.quantity(value)),
+        row: table.row.map(|row| row + 1),
+        looked_at: table.looked_at.iter().map(|finding| part(finding, style)).collect(),
+    }
+}
+
+/// The word for a value's type, and the value.
+fn typed(quantity: &Quantity) -> (&'static str, serde_json::Value) {
+    match quantity {
+        Quantity::Truth(truth) => ("boolean", (*truth).into()),
+        Quantity::Text(text) => ("text", text.as_str().into()),
+        Quantity::Whole(value, unit) => (unit_name(*unit, "integer"), (*value).into()),
+        Quantity::Decimal(value, unit) => (unit_name(*unit, "decimal"), (*value).into()),
+    }
+}
+
 fn part<'a>(finding: &'a Finding, style: &Style) -> Part<'a> {
     let (ty, value) = match &finding.value {
         None if finding.truth => ("boolean", serde_json::Value::Null),
         None => ("null", serde_json::Value::Null),
-        Some(Quantity::Truth(truth)) => ("boolean", (*truth).into()),
-        Some(Quantity::Text(text)) => ("text", text.as_str().into()),
-        Some(Quantity::Whole(value, unit)) => (unit_name(*unit, "integer"), (*value).into()),
-        Some(Quantity::Decimal(value, unit)) => (unit_name(*unit, "decimal"), (*value).into()),
+        Some(value) => typed(value),
     };
     let feature = matches!(finding.form, Form::Feature(_));
     Part {
@@ -188,6 +221,7 @@ fn form_name(form: &Form) -> &'static str {
     match form {
         Form::Field => "field",
         Form::Feature(_) => "feature",
+        Form::Table(_) => "table",
         Form::Parameter => "parameter",
         Form::Literal => "literal",
         Form::All => "and",

@@ -12,8 +12,14 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
+//! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
+//!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
+//!
+//!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
+//!   `rollout` (millionths and field), `overrides` for each id, `breaker` (millionths, µs, decisions);
+//! - `control` where there is a control group: millionths, field, minor units.
 //!
 //! Conditions are written as their tokens with one blank between them, unquoted words in lower case, without
 //! comments. What is left out of a file and has a default is written as that default. So comments, layout, defaults
@@ -25,9 +31,13 @@ use sha2::{Digest, Sha256};
 
 use super::names::ParamValue;
 use super::params::Param;
-use super::ruleset::{Action, Aggregate, Counts, Feature, KeyField, NumberField, OnUnknown, RuleSet, Window};
+use super::ruleset::{
+    Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
+    Share, Tier, Window,
+};
+use super::table::{UnknownRow, Values};
 use super::types::Unit;
-use super::{features, rule};
+use super::{features, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
 
@@ -38,6 +48,7 @@ pub(super) fn hash(
     set: &RuleSet,
     params: &[Param<'_>],
     features: &[features::Declared<'_>],
+    tables: &[tables::Declared<'_>],
     rules: &[rule::Declared<'_>],
 ) -> [u8; 32] {
     let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
@@ -64,14 +75,32 @@ pub(super) fn hash(
         let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
         form.feature(&declared.feature, condition);
     }
+    for declared in tables {
+        form.table(declared);
+    }
     for declared in rules {
         form.rule(declared);
+        form.conduct(&declared.rule, rules);
+    }
+    if let Some(control) = set.control {
+        let share = form.share(control.share);
+        form.put("control", format_args!("{share} {}", control.amount_minor_max));
     }
     form.hasher.finalize().into()
 }
 
 fn maybe(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn value(values: &Values, at: usize) -> String {
+    match values {
+        Values::Text(values) => values.get(at).map(ToString::to_string),
+        Values::Whole(values) => values.get(at).map(ToString::to_string),
+        Values::Decimal(values) => values.get(at).map(|value| format!("{:016x}", value.to_bits())),
+        Values::Boolean(values) => values.get(at).map(ToString::to_string),
+    }
+    .unwrap_or_default()
 }
 
 struct Form<'a> {
@@ -168,6 +197,58 @@ impl Form<'_> {
         };
         self.put("counts", counts);
         self.put("current", feature.current);
+    }
+
+    fn table(&mut self, declared: &tables::Declared<'_>) {
+        let table = &declared.table;
+        self.put("table", &table.name);
+        self.put("type", table.ty.name());
+        for (at, condition) in declared.conditions.iter().enumerate() {
+            self.put("when", &condition.canonical);
+            self.put("is", value(&table.values, at));
+        }
+        if table.values.len() > table.rows.len() {
+            self.put("else", value(&table.values, table.rows.len()));
+        }
+        let on_unknown = match table.on_unknown {
+            UnknownRow::Next => "next",
+            UnknownRow::Unknown => "unknown",
+            UnknownRow::Strictest => "strictest",
+        };
+        self.put("on_unknown", on_unknown);
+        for rank in &table.strictness {
+            self.put("strictness", rank);
+        }
+    }
+
+    fn share(&self, share: Share) -> String {
+        format!("{} {}", share.ppm, self.key_name(share.by))
+    }
+
+    fn conduct(&mut self, rule: &Rule, rules: &[rule::Declared<'_>]) {
+        match rule.tier {
+            Tier::Normal => {}
+            Tier::Override => self.put("tier", "override"),
+            Tier::Mandatory => self.put("tier", "mandatory"),
+        }
+        match rule.mode {
+            Mode::Live => {}
+            Mode::Shadow => self.put("mode", "shadow"),
+            Mode::Off => self.put("mode", "off"),
+        }
+        for (tag, time_us) in [("valid_from", rule.valid_from_us), ("valid_until", rule.valid_until_us)] {
+            time_us.into_iter().for_each(|time_us| self.put(tag, time_us));
+        }
+        if let Some(rollout) = rule.rollout {
+            let share = self.share(rollout);
+            self.put("rollout", share);
+        }
+        for declared in rule.overrides.iter().filter_map(|at| rules.get(usize::from(*at))) {
+            self.put("overrides", &declared.rule.id);
+        }
+        if let Some(Breaker { ppm_max, over_us, decisions_min }) = rule.breaker {
+            self.put("breaker", format_args!("{ppm_max} {over_us} {decisions_min}"));
+        }
     }
 
     fn rule(&mut self, declared: &rule::Declared<'_>) {

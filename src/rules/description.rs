@@ -13,9 +13,11 @@ use super::rule;
 use super::ruleset::{Action, Aggregate, Counts, Kinds, Mode, OnUnknown, RuleSet, Share, Tier, Window};
 use super::sql::Compiled;
 use super::sql::outline::Quantity;
+use super::table::{UnknownRow, Values};
+use super::tables;
 use super::types::Unit;
 use crate::event::{Kind, Schema};
-use crate::time::{format_duration, format_time};
+use crate::time::format_duration;
 
 /// All that a rule file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +32,8 @@ pub struct Description {
     pub params: Vec<ParamDescription>,
     /// The features, by name.
     pub features: Vec<PartDescription>,
+    /// The decision tables, by name.
+    pub tables: Vec<PartDescription>,
     /// The rules, in the order of the file.
     pub rules: Vec<PartDescription>,
 }
@@ -58,20 +62,22 @@ pub struct ParamDescription {
     pub name: String,
     /// Its value.
     pub value: Quantity,
-    /// The features that name it.
+    /// The features that it reaches: those that name it, and those that read a table that it reaches.
     pub features: Vec<String>,
-    /// The rules that name it, or read a feature that does.
+    /// The tables that name it, or read one that does.
+    pub tables: Vec<String>,
+    /// The rules that name it, or read a feature or a table that it reaches.
     pub rules: Vec<String>,
 }
 
-/// A feature or a rule.
+/// A feature, a table or a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartDescription {
     /// Its name or id.
     pub name: String,
     /// What is said of it; what is left out has its default.
     pub aspects: Vec<Aspect>,
-    /// Of a feature, the rules that read it.
+    /// Of a feature or a table, the rules that read it.
     pub rules: Vec<String>,
 }
 
@@ -129,6 +135,12 @@ impl Description {
                 .enumerate()
                 .map(|(at, feature)| describe_feature(at, feature, set, parts))
                 .collect(),
+            tables: parts
+                .tables
+                .iter()
+                .enumerate()
+                .map(|(at, table)| describe_table(at, table, parts))
+                .collect(),
             rules: parts.rules.iter().map(|rule| describe_rule(rule, set)).collect(),
         }
     }
@@ -152,13 +164,23 @@ fn names(compiled: &Compiled<'_>, param: &str) -> bool {
 }
 
 fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDescription {
+    let named: BTreeSet<u16> = (0..)
+        .zip(&parts.tables)
+        .filter(|(_, table)| table.conditions.iter().any(|compiled| names(compiled, name)))
+        .map(|(at, _)| at)
+        .collect();
+    let reads = |tables: &[u16]| tables.iter().any(|table| named.contains(table));
+    let tables =
+        (0..).zip(&parts.tables).filter(|(at, declared)| named.contains(at) || reads(&declared.table.tables));
     let in_feature = |feature: &features::Declared<'_>| {
-        feature.over == Some(name) || feature.condition.as_ref().is_some_and(|compiled| names(compiled, name))
+        let in_where = feature.condition.as_ref().is_some_and(|compiled| names(compiled, name));
+        feature.over == Some(name) || in_where || reads(&feature.feature.tables)
     };
     let reached: BTreeSet<u16> =
         (0..).zip(&parts.features).filter(|(_, feature)| in_feature(feature)).map(|(at, _)| at).collect();
     let in_rule = |rule: &&rule::Declared<'_>| {
-        names(&rule.condition, name) || rule.rule.reads.iter().any(|feature| reached.contains(feature))
+        let through = rule.rule.reads.iter().any(|feature| reached.contains(feature));
+        names(&rule.condition, name) || through || reads(&rule.rule.tables)
     };
     let feature_name =
         |at: &u16| parts.features.get(usize::from(*at)).map(|feature| feature.feature.name.clone());
@@ -171,7 +193,42 @@ fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDes
             ParamValue::Text(value) => Quantity::Text(value.clone()),
         },
         features: reached.iter().filter_map(feature_name).collect(),
+        tables: tables.map(|(_, declared)| declared.table.name.clone()).collect(),
         rules: parts.rules.iter().filter(in_rule).map(|rule| rule.rule.id.clone()).collect(),
+    }
+}
+
+fn describe_table(at: usize, declared: &tables::Declared<'_>, parts: &Parts<'_>) -> PartDescription {
+    let table = &declared.table;
+    let mut aspects = vec![Aspect::new("type", table.ty.name())];
+    for (row, compiled) in declared.conditions.iter().enumerate() {
+        let when = Aspect::condition("", compiled);
+        let is = |when: &str| format!("{} where {when}", table.values.written(row));
+        let (text, canonical) = (is(&when.text), is(&when.canonical));
+        aspects.push(Aspect { key: format!("row {}", row + 1), text, canonical });
+    }
+    if table.values.len() > table.rows.len() {
+        aspects.push(Aspect::new("else", table.values.written(table.rows.len())));
+    }
+    let on_unknown = match table.on_unknown {
+        UnknownRow::Next => "next",
+        UnknownRow::Unknown => "unknown",
+        UnknownRow::Strictest => "strictest",
+    };
+    aspects.push(Aspect::new("on_unknown", on_unknown));
+    if !table.strictness.is_empty() {
+        let mut order: Vec<(u16, String)> =
+            (0..).zip(&table.strictness).map(|(at, rank)| (*rank, table.values.written(at))).collect();
+        order.sort();
+        order.dedup();
+        let order: Vec<String> = order.into_iter().map(|(_, value)| value).collect();
+        aspects.push(Aspect::new("order", order.join(", ")));
+    }
+    let reads = |rule: &&rule::Declared<'_>| rule.rule.tables.iter().any(|read| usize::from(*read) == at);
+    PartDescription {
+        name: table.name.clone(),
+        aspects,
+        rules: parts.rules.iter().filter(reads).map(|rule| rule.rule.id.clone()).collect(),
     }
 }
 
@@ -251,8 +308,9 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
     let id = |at: &u16| set.rules.get(usize::from(*at)).map(|rule| rule.id.clone());
     let overridden: Vec<String> = rule.overrides.iter().filter_map(id).collect();
     say("overrides", (!overridden.is_empty()).then(|| overridden.join(", ")));
-    say("valid_from", rule.valid_from_us.map(format_time));
-    say("valid_until", rule.valid_until_us.map(format_time));
+    let local = |time_us: i64| set.calendar.write(time_us, "%Y-%m-%d %H:%M:%S %:z");
+    say("valid_from", rule.valid_from_us.map(local));
+    say("valid_until", rule.valid_until_us.map(local));
     say("rollout", rule.rollout.map(|rollout| share(rollout, &set.schema)));
     say(
         "breaker",
@@ -275,6 +333,19 @@ fn share(share: Share, schema: &Schema) -> String {
 
 fn percent(ppm: u32) -> String {
     format!("{} %", f64::from(ppm) / 10_000.0)
+}
+
+impl Values {
+    /// One of them as a rule file writes it; money in minor units.
+    fn written(&self, at: usize) -> String {
+        match self {
+            Self::Text(values) => values.get(at).map(|text| format!("'{text}'")),
+            Self::Whole(values) => values.get(at).map(ToString::to_string),
+            Self::Decimal(values) => values.get(at).map(ToString::to_string),
+            Self::Boolean(values) => values.get(at).map(ToString::to_string),
+        }
+        .unwrap_or_default()
+    }
 }
 
 impl Action {

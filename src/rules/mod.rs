@@ -23,6 +23,8 @@ mod names;
 mod params;
 /// What is wrong with a rule file.
 pub mod problem;
+/// What reads what through what.
+mod reach;
 /// `[[rule]]`.
 mod rule;
 /// What a rule file compiles to.
@@ -31,6 +33,12 @@ pub mod ruleset;
 mod sections;
 /// Conditions: from SQL to expressions.
 mod sql;
+/// Decision tables.
+pub mod table;
+/// `[tables]`.
+mod tables;
+/// `tier`, `mode`, dates, `rollout`, `overrides`, `breaker` and `[control]`.
+mod tier;
 /// The types that conditions are checked with.
 mod types;
 
@@ -46,19 +54,20 @@ pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
     Policy, Rule, RuleSet, Share, Tier, Window,
 };
-
 pub use sql::outline::{Finding, Form, Outline, Quantity};
+pub use table::{Row, Table, UnknownRow, Values};
 pub use types::Unit;
 
 use crate::event::Schema;
 use crate::time::{DAY_US, format_duration};
-use document::Table;
+use document::Table as Section;
 use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 7] = ["ruleset", "fields", "params", "features", "policy", "auth", "rule"];
-const LATER: [&str; 2] = ["lists", "tables"];
+const SECTIONS: [&str; 9] =
+    ["ruleset", "fields", "params", "features", "tables", "policy", "auth", "control", "rule"];
+const LATER: [&str; 1] = ["lists"];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -86,13 +95,26 @@ pub fn compile(source_name: &str, text: &str) -> Checked {
     Checked { rule_set, problems, refused }
 }
 
-/// Compiles a rule file, and keeps an outline of each rule's condition.
-pub fn outline(source_name: &str, text: &str) -> Result<(RuleSet, Vec<Outline>), Refused> {
-    read_whole(source_name, text, |set, parts| {
-        let currency = Some(set.currency);
-        let outlines =
-            parts.rules.iter().map(|rule| Outline::of(&rule.condition, &parts.params, currency)).collect();
-        (set, outlines)
+/// A rule set with the outlines of its conditions.
+#[derive(Debug)]
+pub struct Outlined {
+    /// The rule set.
+    pub rules: RuleSet,
+    /// The condition of each rule.
+    pub conditions: Vec<Outline>,
+    /// The conditions of each table's rows.
+    pub tables: Vec<Vec<Outline>>,
+}
+
+/// Compiles a rule file, and keeps an outline of each condition that decides.
+pub fn outline(source_name: &str, text: &str) -> Result<Outlined, Refused> {
+    read_whole(source_name, text, |rules, parts| {
+        let outline =
+            |compiled: &sql::Compiled<'_>| Outline::of(compiled, &parts.params, Some(rules.currency));
+        let conditions = parts.rules.iter().map(|rule| outline(&rule.condition)).collect();
+        let rows = |table: &tables::Declared<'_>| table.conditions.iter().map(outline).collect();
+        let tables = parts.tables.iter().map(rows).collect();
+        Outlined { rules, conditions, tables }
     })
 }
 
@@ -146,6 +168,7 @@ fn horizon(
 struct Parts<'d> {
     params: Vec<params::Param<'d>>,
     features: Vec<features::Declared<'d>>,
+    tables: Vec<tables::Declared<'d>>,
     rules: Vec<rule::Declared<'d>>,
 }
 
@@ -173,7 +196,7 @@ fn read<T>(
         }
         return None;
     }
-    let root = Table::root(text, &document);
+    let root = Section::root(text, &document);
     root.check_keys(problems, &SECTIONS, &LATER);
     let head = sections::head(&root, problems);
     let mut scope = Scope::default();
@@ -181,25 +204,28 @@ fn read<T>(
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, &mut scope, problems);
     let mut used = sql::Used::new();
+    let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
+    let tables = tables::read(named, &scope, &mut used, problems);
     let mut requirements = Requirements::read(&root, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
+    let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
+    let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);
     let mut reader = rule::Reader {
         scope: &scope,
+        calendar,
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
         problems,
     };
-    let rules = reader.rules(&root);
+    let mut rules = reader.rules(&root);
     if problems.any_error() {
         return None;
     }
-    for position in rules.iter().flat_map(|declared| &declared.rule.reads) {
-        if let Some(declared) = features.get_mut(usize::from(*position)) {
-            declared.feature.used = true;
-        }
-    }
+    let tables_used = reach::link(&mut features, &tables, &mut rules);
+    let tables_named = tables.iter().map(|declared| &declared.name).zip(tables_used);
+    features::check_used(tables_named, "table", problems);
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     requirements.check_used(problems);
@@ -214,13 +240,14 @@ fn read<T>(
         horizon_us,
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
+        tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),
         policy,
-        control: None,
+        control,
         methods: requirements.methods,
     };
-    set.hash = canonical::hash(&set, &params, &features, &rules);
+    set.hash = canonical::hash(&set, &params, &features, &tables, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();
-    Some(then(set, &Parts { params, features, rules }, problems))
+    Some(then(set, &Parts { params, features, tables, rules }, problems))
 }

@@ -26,7 +26,16 @@ fn diff(folder: &Path, format: &str) -> (String, Option<i32>) {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(!said.is_empty(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr));
-    (said, output.status.code())
+    (without_hashes(&said), output.status.code())
+}
+
+/// The hash of a rule set is not this test's business.
+fn without_hashes(said: &str) -> String {
+    let word = |part: &str| {
+        let hash = part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit());
+        if hash { "HASH".to_owned() } else { part.to_owned() }
+    };
+    said.split('"').map(word).collect::<Vec<_>>().join("\"")
 }
 
 #[test]

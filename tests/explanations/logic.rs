@@ -25,8 +25,6 @@ fn order(a: &Finding, b: &Finding) -> Option<Ordering> {
     match (a.value.as_ref()?, b.value.as_ref()?) {
         (Quantity::Whole(a, u), Quantity::Whole(b, v)) if u == v => Some(a.cmp(b)),
         (Quantity::Decimal(a, u), Quantity::Decimal(b, v)) if u == v => a.partial_cmp(b),
-        (Quantity::Whole(a, u), Quantity::Decimal(b, v)) if u == v => (*a as f64).partial_cmp(b),
-        (Quantity::Decimal(a, u), Quantity::Whole(b, v)) if u == v => a.partial_cmp(&(*b as f64)),
         (Quantity::Text(a), Quantity::Text(b)) => Some(a.cmp(b)),
         (Quantity::Truth(a), Quantity::Truth(b)) => Some(a.cmp(b)),
         (a, b) => panic!("{a:?} and {b:?} are compared"),

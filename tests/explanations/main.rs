@@ -5,6 +5,7 @@
 mod customer;
 #[path = "../rules_reference/expr.rs"]
 mod expr;
+mod fates;
 #[path = "../rules_reference/generate.rs"]
 mod generate;
 mod logic;
@@ -55,7 +56,7 @@ fn every_rule_of_the_retail_pack_is_explained_as_it_was_decided() {
     let explainer = Explainer::new("retail.toml", &text).unwrap();
     let rules = explainer.rules();
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
-    let settings = Settings { events: 40_000, accounts: 1_000, seed: 5, ..Settings::default() };
+    let settings = Settings { events: 20_000, accounts: 500, seed: 5, ..Settings::default() };
     let mut generator = Generator::new(settings).unwrap();
     let (mut decided, mut fired, mut unknown) = (0, 0, 0);
     while let Some(event) = generator.next() {
@@ -80,5 +81,5 @@ fn every_rule_of_the_retail_pack_is_explained_as_it_was_decided() {
         let score: i64 = explanation.rules.iter().filter(|r| r.fate == Fate::Acted).map(|r| r.score).sum();
         assert_eq!(score, explanation.score);
     }
-    assert!(decided > 10_000 && fired > 1_000 && unknown > 100, "{decided} {fired} {unknown}");
+    assert!(decided > 5_000 && fired > 500 && unknown > 100, "{decided} {fired} {unknown}");
 }

@@ -34,6 +34,8 @@ pub enum Form {
     Field,
     /// A feature, by position.
     Feature(usize),
+    /// A decision table, by position.
+    Table(usize),
     /// A parameter.
     Parameter,
     /// A value that stands in the text.
@@ -168,7 +170,7 @@ impl Finding {
 
     /// Whether it is a name or a literal.
     pub fn is_leaf(&self) -> bool {
-        matches!(self.form, Form::Field | Form::Feature(_) | Form::Parameter | Form::Literal)
+        matches!(self.form, Form::Field | Form::Feature(_) | Form::Table(_) | Form::Parameter | Form::Literal)
     }
 }
 
@@ -228,8 +230,9 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn part(&mut self, tree: &Tree, role: Role) -> Outline {
-        let role = role.for_tree(tree);
         let value = self.evaluator(tree, role);
+        // As what it is taken where it stands may be less exact than as what it is computed.
+        let role = role.for_tree(tree);
         let text = self.text.get(tree.span.clone()).unwrap_or_default().to_owned();
         if let Node::Not(inner) = &tree.node
             && self.is_one_form(tree, inner)
@@ -302,6 +305,7 @@ impl Builder<'_> {
             | Node::Literal(_) => Form::Literal,
             Node::BuiltIn(_) | Node::Extra(..) => Form::Field,
             Node::Feature(position) => Form::Feature(*position),
+            Node::Table(position, _) => Form::Table(*position),
             Node::Not(_) => Form::Not,
             Node::All(_) => Form::All,
             Node::Any(_) => Form::Any,
