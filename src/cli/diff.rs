@@ -107,7 +107,8 @@ fn decide(args: &Args, input: &Path, old: RuleSet, new: RuleSet) -> anyhow::Resu
         }
         false => Some(source.open(new.schema.clone())?),
     };
-    let mut diff = DecisionDiff::new(old, new, args.most);
+    let (old_lists, new_lists) = (rule_file::lists(&args.old, &old)?, rule_file::lists(&args.new, &new)?);
+    let mut diff = DecisionDiff::new((old, old_lists), (new, new_lists), args.most);
     let mut progress = Progress::new("deciding twice", None);
     // Both readers give every line, good or bad, so that they stay side by side.
     while let Some(next) = reader.next_event() {

@@ -83,7 +83,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         Tongue::Vi => Language::Vietnamese,
     };
     let style = Style::new(language, &rules);
+    let lists = rule_file::lists(&args.rules, &rules)?;
     let mut engine = Engine::new(rules, Limits::default(), Recording::All);
+    engine.load_lists(lists);
     let mut progress = Progress::new("looking", None);
     let policy = args.source.on_bad_line.policy();
     let mut asked: BTreeMap<&str, Found> = args.id.iter().map(|id| (id.as_str(), Found::Nothing)).collect();

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::explain::Explainer;
+use weir::io::load_lists;
+use weir::lists::Lists;
 use weir::rules::{Checked, RuleSet, Severity, compile};
 
 use super::problems;
@@ -39,6 +41,11 @@ pub(super) fn explainer(path: &Path) -> anyhow::Result<Explainer> {
 /// The text of a rule file.
 pub(super) fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("can't read the rule file {}", path.display()))
+}
+
+/// The lists of a rule set, from their files beside the rule file.
+pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
+    Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.

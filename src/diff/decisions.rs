@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::decision::Decision;
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::event::Event;
+use crate::lists::Lists;
 use crate::rules::{Rule, RuleSet};
 
 /// Decides every event twice and keeps what differs.
@@ -94,8 +95,9 @@ impl Decisions {
 }
 
 impl DecisionDiff {
-    /// Of two rule sets; at most so many changed decisions are kept.
-    pub fn new(old: RuleSet, new: RuleSet, most: usize) -> Self {
+    /// Of two rule sets with their lists; at most so many changed decisions are kept.
+    pub fn new(old: (RuleSet, Lists), new: (RuleSet, Lists), most: usize) -> Self {
+        let ((old, old_lists), (new, new_lists)) = (old, new);
         let position = |rule: &Rule| old.rules.iter().position(|held| held.id == rule.id);
         let was: Vec<Option<u16>> =
             new.rules.iter().map(|rule| position(rule).and_then(|at| u16::try_from(at).ok())).collect();
@@ -105,8 +107,19 @@ impl DecisionDiff {
             held.is_some_and(|held| asks(&old, held) != asks(&new, rule))
         };
         let asks_otherwise = new.rules.iter().zip(&was).map(otherwise).collect();
-        let engine = |rules| Engine::new(rules, Limits::default(), Recording::Fired);
-        Self { old: engine(old), new: engine(new), was, asks_otherwise, most, found: Decisions::default() }
+        let engine = |rules, lists| {
+            let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
+            engine.load_lists(lists);
+            engine
+        };
+        Self {
+            old: engine(old, old_lists),
+            new: engine(new, new_lists),
+            was,
+            asks_otherwise,
+            most,
+            found: Decisions::default(),
+        }
     }
 
     /// Takes one event in, once as each rule set reads it: their extra fields may differ.

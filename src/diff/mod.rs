@@ -30,6 +30,8 @@ pub enum Subject {
     Parameter,
     /// A feature.
     Feature,
+    /// A list.
+    List,
     /// A decision table.
     Table,
     /// A rule.
@@ -45,6 +47,7 @@ impl Subject {
             Self::Field => "field",
             Self::Parameter => "parameter",
             Self::Feature => "feature",
+            Self::List => "list",
             Self::Table => "table",
             Self::Rule => "rule",
         }

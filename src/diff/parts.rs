@@ -60,6 +60,14 @@ pub(super) fn changes(old: (&RuleSet, &Description), new: (&RuleSet, &Descriptio
         },
     );
     pair_up(
+        &old.lists,
+        &new.lists,
+        |list| &list.name,
+        |name, old, new| {
+            changes.extend(part(Subject::List, name, old, new));
+        },
+    );
+    pair_up(
         &old.tables,
         &new.tables,
         |table| &table.name,

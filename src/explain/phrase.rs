@@ -53,6 +53,17 @@ impl Style {
             }
             Form::Like(pattern) => format!("{} {}", part(0), self.pattern(pattern)),
             Form::Word => format!("{} {} {}", part(0), self.pick("among", "có trong"), part(1)),
+            Form::Listed(list) => {
+                let listed = not(["in", "not in"], ["thuộc danh sách", "không thuộc danh sách"]);
+                format!("{} {listed} {list}", part(0))
+            }
+            Form::ListLevel(list) => {
+                format!(
+                    "{} {} {list}",
+                    self.pick("level of", "mức của"),
+                    [part(0), self.pick("on", "trong")].join(" ")
+                )
+            }
             Form::Negate => format!("-({})", part(0)),
             Form::Function(name) => format!("{name}({})", parts.join(", ")),
             Form::Case { operand, branches, otherwise } => {

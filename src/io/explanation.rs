@@ -234,6 +234,8 @@ fn form_name(form: &Form) -> &'static str {
         Form::In => "in",
         Form::Like(_) => "like",
         Form::Word => "any",
+        Form::Listed(_) => "in_list",
+        Form::ListLevel(_) => "level",
         Form::Negate => "minus",
         Form::Function(name) => name,
         Form::Case { .. } => "case",

@@ -10,9 +10,12 @@ use super::Parts;
 use super::features;
 use super::names::ParamValue;
 use super::rule;
-use super::ruleset::{Action, Aggregate, Counts, Kinds, Mode, OnUnknown, RuleSet, Share, Tier, Window};
+use super::ruleset::{
+    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, RuleSet, Share, Tier, Window,
+};
 use super::sql::Compiled;
 use super::sql::outline::Quantity;
+use super::sql::tree::Node;
 use super::table::{UnknownRow, Values};
 use super::tables;
 use super::types::Unit;
@@ -32,6 +35,8 @@ pub struct Description {
     pub params: Vec<ParamDescription>,
     /// The features, by name.
     pub features: Vec<PartDescription>,
+    /// The lists, by name.
+    pub lists: Vec<PartDescription>,
     /// The decision tables, by name.
     pub tables: Vec<PartDescription>,
     /// The rules, in the order of the file.
@@ -70,14 +75,14 @@ pub struct ParamDescription {
     pub rules: Vec<String>,
 }
 
-/// A feature, a table or a rule.
+/// A feature, a list, a table or a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartDescription {
     /// Its name or id.
     pub name: String,
     /// What is said of it; what is left out has its default.
     pub aspects: Vec<Aspect>,
-    /// Of a feature or a table, the rules that read it.
+    /// Of a feature, a list or a table, the rules that read it.
     pub rules: Vec<String>,
 }
 
@@ -134,6 +139,12 @@ impl Description {
                 .iter()
                 .enumerate()
                 .map(|(at, feature)| describe_feature(at, feature, set, parts))
+                .collect(),
+            lists: set
+                .lists
+                .iter()
+                .enumerate()
+                .map(|(at, list)| describe_list(at, list, set, parts))
                 .collect(),
             tables: parts
                 .tables
@@ -195,6 +206,33 @@ fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDes
         features: reached.iter().filter_map(feature_name).collect(),
         tables: tables.map(|(_, declared)| declared.table.name.clone()).collect(),
         rules: parts.rules.iter().filter(in_rule).map(|rule| rule.rule.id.clone()).collect(),
+    }
+}
+
+fn describe_list(at: usize, list: &ListDeclaration, set: &RuleSet, parts: &Parts<'_>) -> PartDescription {
+    let asks = |compiled: &Compiled<'_>| {
+        let mut found = false;
+        compiled.tree.walk(&mut |tree| {
+            found |= matches!(tree.node, Node::Listed(_, list) | Node::ListLevel(_, list) if list == at);
+        });
+        found
+    };
+    let tables = (0..).zip(&parts.tables).filter(|(_, table)| table.conditions.iter().any(asks));
+    let tables: BTreeSet<u16> = tables.map(|(at, _)| at).collect();
+    let features =
+        (0..).zip(&parts.features).filter(|(_, feature)| feature.condition.as_ref().is_some_and(asks));
+    let features: BTreeSet<u16> = features.map(|(at, _)| at).collect();
+    let reads = |rule: &&rule::Declared<'_>| {
+        let through = rule.rule.tables.iter().any(|table| tables.contains(table))
+            || rule.rule.reads.iter().any(|feature| features.contains(feature));
+        asks(&rule.condition) || through
+    };
+    let mut aspects = vec![Aspect::new("key", list.key.name(&set.schema))];
+    aspects.extend(list.file.as_ref().map(|file| Aspect::new("file", file)));
+    PartDescription {
+        name: list.name.clone(),
+        aspects,
+        rules: parts.rules.iter().filter(reads).map(|rule| rule.rule.id.clone()).collect(),
     }
 }
 

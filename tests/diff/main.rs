@@ -49,7 +49,8 @@ fn what_changed_is_said_as_it_was_written_down() {
             [("text", "expected.txt"), ("markdown", "expected.md"), ("json", "expected.json")]
         {
             let path = folder.join(name);
-            if !path.exists() && !(bless && format == "text") {
+            // Every folder has a text; Markdown and JSON only where there is a file for them.
+            if format != "text" && !path.exists() {
                 continue;
             }
             let (said, code) = diff(folder, format);
@@ -57,7 +58,7 @@ fn what_changed_is_said_as_it_was_written_down() {
             assert_eq!(code, Some(i32::from(!same)), "{}: {said}", folder.display());
             if bless {
                 std::fs::write(&path, &said).unwrap();
-            } else if said != std::fs::read_to_string(&path).unwrap() {
+            } else if std::fs::read_to_string(&path).ok().as_ref() != Some(&said) {
                 wrong.push(format!("{}:\n{said}", path.display()));
             }
         }

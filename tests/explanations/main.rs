@@ -42,6 +42,7 @@ proptest! {
             let explanation = explainer.explain(&facts, &weir::decision::Decision::default(), true);
             let finding = &explanation.rules[0].condition;
             prop_assert_eq!(finding.truth(), rule.when.holds(&facts), "{} with {:?}", &condition, &fields);
+            prop_assert_eq!(finding.truth(), expr.truth(&fields), "{} with {:?}", &condition, &fields);
             logic::check(finding).map_err(|why| TestCaseError::fail(format!("{condition} with {fields:?}: {why}")))?;
             for language in Language::ALL {
                 prop_assert!(!lines(finding, &Style::new(language, explainer.rules())).is_empty());

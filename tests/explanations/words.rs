@@ -17,6 +17,8 @@ currency = "VND"
 [params]
 big = { value = 10_000_000, unit = "VND" }
 start = "T%"
+[lists]
+watched = { key = "account" }
 [features]
 count_1h = { count = "*", by = "account", over = "1h" }
 usual = { mean = "amount", by = "account", over = "30d" }
@@ -109,6 +111,17 @@ fn every_form_reads_in_english_and_vietnamese() {
              đúng|├─ time - timestamp '2025-12-30T00:00:00Z' > interval '1 day' → 2 ngày > 1 ngày\n\
              |│  └─ time - timestamp '2025-12-30T00:00:00Z' → 01/01/2026 07:00:00 +07:00 - 30/12/2025 07:00:00 +07:00 = 2 ngày\n\
              đúng|└─ payee is null → null không có giá trị (`payee` không có)",
+        ),
+        (
+            "account not in watched and level(account, watched) is null",
+            "true|all of\n\
+             true|├─ account not in watched → 'T1' not in watched\n\
+             true|└─ level(account, watched) is null → null is null\n\
+             |   └─ level(account, watched) → level of 'T1' on watched = null",
+            "đúng|tất cả\n\
+             đúng|├─ account not in watched → 'T1' không thuộc danh sách watched\n\
+             đúng|└─ level(account, watched) is null → null không có giá trị\n\
+             |   └─ level(account, watched) → mức của 'T1' trong watched = null",
         ),
         (
             "extract(hour from time) % 0 = 1",

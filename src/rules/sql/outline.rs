@@ -60,6 +60,10 @@ pub enum Form {
     Like(String),
     /// `= any(...)`: the first part among the words of the second.
     Word,
+    /// Whether the part is on the list of this name.
+    Listed(String),
+    /// The level of the part on the list of this name.
+    ListLevel(String),
     /// Unary minus.
     Negate,
     /// Two parts and the sign between them.
@@ -272,7 +276,7 @@ impl Builder<'_> {
             Node::Not(_) | Node::All(_) | Node::Any(_) | Node::Is(..) => all(Role::Truth),
             Node::IsNull(operand) => all(Role::of(operand.ty)),
             Node::Compare(.., ty) | Node::Between(_, ty) | Node::In(.., ty) => all(Role::of(*ty)),
-            Node::Like(..) | Node::Word(..) => all(Role::Text),
+            Node::Like(..) | Node::Word(..) | Node::Listed(..) | Node::ListLevel(..) => all(Role::Text),
             Node::Arithmetic(operator, sides, units) => {
                 let (left, right) = operand_units(*operator, *units, role.unit());
                 vec![(&sides.0, role.with(left)), (&sides.1, role.with(right))]
@@ -316,6 +320,8 @@ impl Builder<'_> {
             Node::In(..) => Form::In,
             Node::Like(text, _) => Form::Like(self.pattern(tree, text)),
             Node::Word(..) => Form::Word,
+            Node::Listed(key, _) => Form::Listed(self.list(tree, key)),
+            Node::ListLevel(key, _) => Form::ListLevel(self.list(tree, key)),
             Node::Negate(_) => Form::Negate,
             Node::Absolute(_) => Form::Function("abs"),
             Node::Arithmetic(operator, ..) => Form::Arithmetic(operator.sign()),
@@ -329,6 +335,13 @@ impl Builder<'_> {
                 otherwise: otherwise.is_some(),
             },
         }
+    }
+
+    /// The name of a list, which stands last.
+    fn list(&self, tree: &Tree, key: &Tree) -> String {
+        let behind = self.text.get(key.span.end..tree.span.end).unwrap_or_default();
+        let behind = behind.trim_end_matches([')', ' ', '\n', '\t', '\r']);
+        behind.rsplit([' ', ',', '\n', '\t', '\r']).next().unwrap_or_default().to_owned()
     }
 
     /// What stands behind the text of a `like`, with the value of a parameter in its place.
