@@ -2,6 +2,8 @@
 
 mod check;
 mod demo;
+mod diff;
+mod explain;
 mod generate;
 mod problems;
 mod progress;
@@ -41,6 +43,8 @@ enum Command {
     Score(score::Args),
     Check(check::Args),
     Test(test::Args),
+    Diff(diff::Args),
+    Explain(explain::Args),
     Generate(generate::Args),
     Sql(sql::Args),
     Demo(demo::Args),
@@ -59,6 +63,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use weir::explain::Explainer;
 use weir::io::load_lists;
 use weir::lists::Lists;
 use weir::rules::{Checked, RuleSet, Severity, compile};
@@ -12,8 +13,7 @@ use super::problems;
 
 /// Reads and checks a rule file, and shows what is wrong with it on standard error.
 pub(super) fn check(path: &Path) -> anyhow::Result<Checked> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("can't read the rule file {}", path.display()))?;
+    let text = read(path)?;
     let name = path.display().to_string();
     let checked = compile(&name, &text);
     if !checked.problems.is_empty() {
@@ -31,6 +31,16 @@ pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
     };
     Ok(rules)
+}
+
+/// What explains the decisions of a rule file that was checked.
+pub(super) fn explainer(path: &Path) -> anyhow::Result<Explainer> {
+    Ok(Explainer::new(&path.display().to_string(), &read(path)?)?)
+}
+
+/// The text of a rule file.
+pub(super) fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("can't read the rule file {}", path.display()))
 }
 
 /// The lists of a rule set, from their files beside the rule file.

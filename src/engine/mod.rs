@@ -222,6 +222,14 @@ impl Engine {
         &self.readings
     }
 
+    /// What the transaction decided last was decided from; whole where all features are recorded.
+    pub fn facts<'a>(&'a self, event: &'a Event) -> Facts<'a> {
+        let mut calendar = self.rules.calendar.clone();
+        let own = Facts::of(event, calendar.hour_and_weekday(event.time_us()));
+        let now_us = self.state.now_us();
+        Facts { features: &self.readings, tables: self.decider.rows(), lists: &self.lists, now_us, ..own }
+    }
+
     /// The rules whose breaker keeps them from acting, as positions, as of the transaction decided last.
     pub fn tripped(&self) -> impl Iterator<Item = u16> {
         self.decider.tripped()

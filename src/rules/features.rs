@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use toml::de::DeValue;
+
 use super::document::{Item, Table, Text, one_of, one_or_more, text};
 use super::limits::{FEATURES_MAX, KEY_FIELDS_MAX, WINDOW_US_MAX};
 use super::names::{Meaning, ParamValue, Scope, did_you_mean, listed};
@@ -31,6 +33,8 @@ pub(super) struct Declared<'d> {
     pub(super) feature: Feature,
     /// What its `where` compiled to.
     pub(super) condition: Option<sql::Compiled<'d>>,
+    /// Its `over` as the file has it: a window, or the name of a parameter.
+    pub(super) over: Option<&'d str>,
 }
 
 /// Reads the section and declares what it names. Features stand in the order of their names.
@@ -64,10 +68,17 @@ pub(super) fn read<'d>(
             let exact = Type::of(feature.ty);
             let inexact = matches!(feature.aggregate, Aggregate::Mean(_) | Aggregate::Deviation(_));
             scope.set_feature_type(name.text, if inexact { exact.inexact() } else { exact });
-            features.push(Declared { name, feature, condition });
+            features.push(Declared { name, feature, condition, over: over(item) });
         }
     }
     features
+}
+
+fn over<'d>(item: Item<'d>) -> Option<&'d str> {
+    match item.get_ref() {
+        DeValue::Table(table) => table.get("over")?.get_ref().as_str(),
+        _ => None,
+    }
 }
 
 struct Reader<'a, 'd> {

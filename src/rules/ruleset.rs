@@ -83,6 +83,30 @@ pub enum KeyField {
     Extra(usize),
 }
 
+impl NumberField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Amount => "amount",
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
+}
+
+impl KeyField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Text(field) => field.name(),
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
+}
+
+fn extra_name(schema: &Schema, position: usize) -> &str {
+    schema.fields().get(position).map_or("", |(name, _)| name)
+}
+
 /// The part of the past that a feature covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Window {

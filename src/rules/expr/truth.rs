@@ -81,6 +81,18 @@ impl Comparison {
         }
     }
 
+    /// How SQL writes it.
+    pub(in crate::rules) const fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::Unequal => "<>",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+
     #[inline]
     fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
