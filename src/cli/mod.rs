@@ -1,7 +1,9 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
 mod check;
+mod check_json;
 mod demo;
+mod feature_table;
 mod generate;
 mod problems;
 mod progress;

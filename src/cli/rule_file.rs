@@ -8,24 +8,47 @@ use weir::rules::{Checked, RuleSet, Severity, compile};
 
 use super::problems;
 
-/// Reads and checks a rule file, and shows what is wrong with it on standard error.
-pub(super) fn check(path: &Path) -> anyhow::Result<Checked> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("can't read the rule file {}", path.display()))?;
-    let name = path.display().to_string();
-    let checked = compile(&name, &text);
-    if !checked.problems.is_empty() {
-        let color = std::io::stderr().is_terminal();
-        write!(anstream::stderr(), "{}", problems::render(&checked.problems, &name, &text, color))?;
+/// A rule file that was read and checked.
+pub(super) struct RuleFile {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) checked: Checked,
+}
+
+impl RuleFile {
+    /// Reads and checks a rule file.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("can't read the rule file {}", path.display()))?;
+        let name = path.display().to_string();
+        let checked = compile(&name, &text);
+        Ok(Self { name, text, checked })
     }
-    Ok(checked)
+
+    /// How many problems there are of a severity.
+    pub(super) fn count(&self, severity: Severity) -> usize {
+        self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
+    }
+
+    /// Shows what is wrong with it on standard error, and on request what it leaves open.
+    pub(super) fn show(&self, with_notes: bool) -> anyhow::Result<()> {
+        let color = std::io::stderr().is_terminal();
+        let (problems, name, text) = (&self.checked.problems, &self.name, &self.text);
+        let mut err = anstream::stderr().lock();
+        write!(err, "{}", problems::render(problems, name, text, color))?;
+        if with_notes {
+            write!(err, "{}", problems::notes(problems, name, text, color))?;
+        }
+        Ok(())
+    }
 }
 
 /// A rule set that can be used, or an error that says it can't.
 pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
-    let checked = check(path)?;
-    let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let Some(rules) = checked.rule_set else {
+    let file = RuleFile::read(path)?;
+    file.show(false)?;
+    let errors = file.count(Severity::Error);
+    let Some(rules) = file.checked.rule_set else {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
     };
     Ok(rules)

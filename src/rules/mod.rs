@@ -27,12 +27,16 @@ mod rule;
 pub mod ruleset;
 /// `[ruleset]`, `[fields]`, `[auth]`, `[policy]`.
 mod sections;
+/// What can be found out about conditions by reasoning.
+mod sense;
 /// Conditions: from SQL to expressions.
 mod sql;
 /// `tier`, `mode`, dates, `rollout`, `overrides`, `breaker` and `[control]`.
 mod tier;
 /// The types that conditions are checked with.
 mod types;
+/// Which kinds of event have which fields.
+mod vocabulary;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,10 +44,10 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 pub use expr::{Condition, Facts};
-pub use problem::{Problem, Refused, Severity};
+pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
-    Policy, Rule, RuleSet, Share, Tier, Window,
+    Policy, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
 
 use crate::event::Schema;
@@ -115,7 +119,10 @@ struct Parts<'d> {
 }
 
 fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
-    read(text, problems, |rule_set, _, _| rule_set)
+    read(text, problems, |rule_set, parts, problems| {
+        sense::tell(&rule_set, parts, problems);
+        rule_set
+    })
 }
 
 /// Reads a rule file, and hands over what it says where it has no error.
@@ -154,6 +161,7 @@ fn read<T>(
     let mut reader = rule::Reader {
         scope: &scope,
         calendar,
+        languages: head.as_ref().and_then(|head| head.languages.as_deref()),
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
@@ -171,7 +179,7 @@ fn read<T>(
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     requirements.check_used(problems);
-    let Head { name, time_zone, calendar, currency, remember } = head?;
+    let Head { name, time_zone, calendar, currency, remember, .. } = head?;
     let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
     let mut set = RuleSet {
         name: name?,

@@ -111,6 +111,9 @@ impl Kinds {
     /// Transactions and observed money: what a feature is fed from unless it says otherwise.
     pub const PAYMENTS: Self = Self(1 << Kind::Transaction as u16 | 1 << Kind::Observed as u16);
 
+    /// Transactions alone: what rules are asked of.
+    pub const TRANSACTIONS: Self = Self(1 << Kind::Transaction as u16);
+
     /// The set with `kind` in it.
     #[must_use]
     pub const fn with(self, kind: Kind) -> Self {
@@ -154,6 +157,35 @@ pub struct Feature {
     pub ty: ExtraType,
     /// Whether a rule reads it.
     pub used: bool,
+}
+
+/// What a feature's value depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stratum {
+    /// On events alone: it can be computed apart from decisions.
+    EventFed,
+    /// On what was decided before: only the engine can compute it.
+    DecisionFed,
+}
+
+impl Stratum {
+    /// The word for it in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EventFed => "event-fed",
+            Self::DecisionFed => "decision-fed",
+        }
+    }
+}
+
+impl Feature {
+    /// What its value depends on. Only transactions are decided: what other events bring counts as it comes.
+    pub fn stratum(&self) -> Stratum {
+        match self.counts {
+            Counts::Allowed if self.from.contains(Kind::Transaction) => Stratum::DecisionFed,
+            Counts::Allowed | Counts::Asked => Stratum::EventFed,
+        }
+    }
 }
 
 /// What a rule asks for outright.
