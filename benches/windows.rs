@@ -40,6 +40,7 @@ fn rules() -> RuleSet {
         counts: Counts::Asked,
         current: true,
         ty: ExtraType::Integer,
+        tables: Vec::new(),
         used: true,
     };
     let features = DAYS.into_iter().flat_map(|days| {
@@ -58,6 +59,7 @@ fn rules() -> RuleSet {
         horizon_us: 7 * DAY_US,
         schema: Default::default(),
         features: features.collect(),
+        tables: Vec::new(),
         rules: Vec::new(),
         policy: Policy::default(),
         control: None,

@@ -120,6 +120,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
             counts,
             current: current && !matches!(aggregate, Aggregate::IsNew | Aggregate::Since),
             ty: ExtraType::Integer,
+            tables: Vec::new(),
             used: true,
         },
     )

@@ -4,6 +4,7 @@
 //! event is answered once: a repeat gets the first answer again. Does no IO, reads no clock, draws no random number.
 
 mod answers;
+mod breaker;
 mod decide;
 mod features;
 mod gather;
@@ -11,6 +12,7 @@ mod limits;
 mod payments;
 mod plan;
 mod recent;
+mod share;
 
 pub use limits::Limits;
 
@@ -22,6 +24,7 @@ use crate::rules::{Facts, Kinds, RuleSet};
 use crate::state::{Contribution, Memory, Standing, State};
 use crate::time::format_duration;
 use answers::{Answers, Place};
+use decide::Decider;
 use gather::Gathered;
 use payments::{Payment, Report, Reports};
 use plan::Plan;
@@ -152,7 +155,7 @@ pub struct Engine {
     /// Per lookup, the features that are read.
     read: Vec<Vec<usize>>,
     readings: Vec<Reading>,
-    wanted: Vec<u64>,
+    decider: Decider,
     decision: Decision,
 }
 
@@ -173,7 +176,7 @@ impl Engine {
             gathered: Gathered::new(&plan),
             read: plan.wanted(|at| recording == Recording::All || rules.features[at].used),
             readings: vec![Reading::default(); rules.features.len()],
-            wanted: Vec::new(),
+            decider: Decider::new(&rules),
             decision: Decision::default(),
             plan,
             rules,
@@ -190,6 +193,11 @@ impl Engine {
     /// Every feature at the transaction decided last; meaningful for those that a rule reads, or when all are recorded.
     pub fn readings(&self) -> &[Reading] {
         &self.readings
+    }
+
+    /// The rules whose breaker keeps them from acting, as positions, as of the transaction decided last.
+    pub fn tripped(&self) -> impl Iterator<Item = u16> {
+        self.decider.tripped()
     }
 
     /// Bytes held.
@@ -268,7 +276,10 @@ impl Engine {
         features::read_all(plan, read, state, gathered, event.time_us(), readings);
         let all = self.recording == Recording::All;
         let facts = Facts { features: &self.readings, ..facts };
-        decide::decide(&self.rules, &facts, all, &mut self.wanted, &mut self.decision);
+        let now_us = self.state.now_us();
+        self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
+        let facts = Facts { tables: self.decider.rows(), ..facts };
+        self.gathered.take_decided(&self.plan, &facts);
         let standing = match self.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,

@@ -22,6 +22,8 @@ pub(crate) struct Contribution {
     pub(crate) from: Kinds,
     counts: Counts,
     pub(crate) condition: Option<Condition>,
+    /// Whether the condition reads tables, and so is looked at after deciding.
+    pub(crate) carries: bool,
     /// The column that must have a value.
     pub(crate) needs: Option<usize>,
 }
@@ -54,6 +56,8 @@ pub(crate) struct KindPlan {
     pub(crate) masks: Vec<u64>,
     /// The contributions that do, as positions.
     pub(crate) conditional: Vec<usize>,
+    /// Those that do once the event is decided, as positions.
+    pub(crate) carrying: Vec<usize>,
     /// The key fields that they, or a reading, need.
     pub(crate) key_fields: Vec<usize>,
 }
@@ -190,6 +194,7 @@ impl Plan {
             from: feature.from,
             counts: feature.counts,
             condition: feature.condition.clone(),
+            carries: !feature.tables.is_empty(),
             needs,
         });
         (family, bit)
@@ -201,7 +206,13 @@ impl Plan {
             if !contribution.from.contains(kind) {
                 continue;
             }
-            if contribution.condition.is_none() && contribution.needs.is_none() {
+            if contribution.carries {
+                // Only a transaction is decided, so only it has what tables say.
+                if kind != Kind::Transaction {
+                    continue;
+                }
+                plan.carrying.push(at);
+            } else if contribution.condition.is_none() && contribution.needs.is_none() {
                 plan.masks[contribution.family] |= 1 << contribution.bit;
             } else {
                 plan.conditional.push(at);

@@ -12,6 +12,8 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
+//! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
+//!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
 //!
@@ -33,8 +35,9 @@ use super::ruleset::{
     Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
     Share, Tier, Window,
 };
+use super::table::{UnknownRow, Values};
 use super::types::Unit;
-use super::{features, rule};
+use super::{features, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
 
@@ -45,6 +48,7 @@ pub(super) fn hash(
     set: &RuleSet,
     params: &[Param<'_>],
     features: &[features::Declared<'_>],
+    tables: &[tables::Declared<'_>],
     rules: &[rule::Declared<'_>],
 ) -> [u8; 32] {
     let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
@@ -71,6 +75,9 @@ pub(super) fn hash(
         let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
         form.feature(&declared.feature, condition);
     }
+    for declared in tables {
+        form.table(declared);
+    }
     for declared in rules {
         form.rule(declared);
         form.conduct(&declared.rule, rules);
@@ -84,6 +91,16 @@ pub(super) fn hash(
 
 fn maybe(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn value(values: &Values, at: usize) -> String {
+    match values {
+        Values::Text(values) => values.get(at).map(ToString::to_string),
+        Values::Whole(values) => values.get(at).map(ToString::to_string),
+        Values::Decimal(values) => values.get(at).map(|value| format!("{:016x}", value.to_bits())),
+        Values::Boolean(values) => values.get(at).map(ToString::to_string),
+    }
+    .unwrap_or_default()
 }
 
 struct Form<'a> {
@@ -180,6 +197,28 @@ impl Form<'_> {
         };
         self.put("counts", counts);
         self.put("current", feature.current);
+    }
+
+    fn table(&mut self, declared: &tables::Declared<'_>) {
+        let table = &declared.table;
+        self.put("table", &table.name);
+        self.put("type", table.ty.name());
+        for (at, condition) in declared.conditions.iter().enumerate() {
+            self.put("when", &condition.canonical);
+            self.put("is", value(&table.values, at));
+        }
+        if table.values.len() > table.rows.len() {
+            self.put("else", value(&table.values, table.rows.len()));
+        }
+        let on_unknown = match table.on_unknown {
+            UnknownRow::Next => "next",
+            UnknownRow::Unknown => "unknown",
+            UnknownRow::Strictest => "strictest",
+        };
+        self.put("on_unknown", on_unknown);
+        for rank in &table.strictness {
+            self.put("strictness", rank);
+        }
     }
 
     fn share(&self, share: Share) -> String {
