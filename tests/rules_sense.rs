@@ -77,7 +77,26 @@ fn truths_of(condition: &str, p: i64) -> Vec<Option<bool>> {
 }
 
 fn atom() -> BoxedStrategy<String> {
-    let number = || select(vec!["x", "y", "d", "p", "q", "0", "1", "2", "2.5", "x + 1", "y - x", "coalesce(x, y)", "-y", "abs(x)", "x * 2", "x % 2"]);
+    let number = || {
+        select(vec![
+            "x",
+            "y",
+            "d",
+            "p",
+            "q",
+            "0",
+            "1",
+            "2",
+            "2.5",
+            "x + 1",
+            "y - x",
+            "coalesce(x, y)",
+            "-y",
+            "abs(x)",
+            "x * 2",
+            "x % 2",
+        ])
+    };
     let compare = || select(vec!["=", "<>", "<", "<=", ">", ">="]);
     prop_oneof![
         6 => (select(vec!["x", "y", "d"]), compare(), number()).prop_map(|(l, op, r)| format!("{l} {op} {r}")),
@@ -96,7 +115,8 @@ fn condition() -> BoxedStrategy<String> {
     atom()
         .prop_recursive(2, 8, 3, |inner| {
             let joined = |word: &'static str, inner: BoxedStrategy<String>| {
-                proptest::collection::vec(inner, 2..4).prop_map(move |parts| format!("({})", parts.join(word)))
+                proptest::collection::vec(inner, 2..4)
+                    .prop_map(move |parts| format!("({})", parts.join(word)))
             };
             prop_oneof![
                 4 => joined(" and ", inner.clone().boxed()),

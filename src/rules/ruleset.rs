@@ -188,6 +188,7 @@ impl Feature {
     /// What its value depends on. Only transactions are decided: what other events bring counts as it comes.
     pub fn stratum(&self) -> Stratum {
         match self.counts {
+            _ if !self.tables.is_empty() => Stratum::DecisionFed,
             Counts::Allowed if self.from.contains(Kind::Transaction) => Stratum::DecisionFed,
             Counts::Allowed | Counts::Asked => Stratum::EventFed,
         }

@@ -27,6 +27,8 @@ pub(super) enum Subject<'a> {
     Rule(&'a str, bool),
     /// A feature, by its `where`.
     Feature(&'a str),
+    /// A row of a table, counted from 1.
+    Row(&'a str, usize),
 }
 
 /// Tells what is wrong with one condition.
@@ -64,6 +66,7 @@ impl<'t> Judge<'_, 't> {
             let message = match self.subject {
                 Subject::Rule(id, _) => format!("rule `{id}` fires on every payment"),
                 Subject::Feature(name) => format!("the `where` of feature `{name}` leaves nothing out"),
+                Subject::Row(table, at) => format!("row {at} of table `{table}` always holds"),
             };
             let problem = Problem::warning(self.at(tree), message, "always true");
             return self.problems.push(problem.maybe_help(self.range_of(tree)));
@@ -124,6 +127,9 @@ impl<'t> Judge<'_, 't> {
             Subject::Rule(id, _) => format!("rule `{id}` never fires: its condition is never true"),
             Subject::Feature(name) => {
                 format!("no event contributes to feature `{name}`: its `where` is never true")
+            }
+            Subject::Row(table, at) => {
+                format!("row {at} of table `{table}` never holds: its condition is never true")
             }
         };
         let tuning = match self.reasoner.tuning {
@@ -297,7 +303,7 @@ impl<'t> Judge<'_, 't> {
     }
 
     fn silent(&self) -> bool {
-        !matches!(self.subject, Subject::Rule(_, true))
+        !matches!(self.subject, Subject::Rule(_, true) | Subject::Row(..))
     }
 
     /// Whether a part is true wherever the others are.

@@ -11,6 +11,8 @@ mod constant;
 mod reason;
 /// What is taken to hold.
 mod region;
+/// Rows of tables that are never reached.
+mod rows;
 /// Ranges in words.
 mod show;
 /// Rules of stronger tiers.
@@ -31,7 +33,7 @@ use world::{Tuning, World};
 
 /// Tells what can be found out about the conditions of a rule file.
 pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
-    let world = World::new(set.currency, &set.schema, &parts.params, &parts.features);
+    let world = World::new(set.currency, &set.schema, &parts.params, &parts.features, &parts.tables);
     let about = |kinds| Reasoner { world: &world, kinds, tuning: Tuning::Bounds, overflows: true };
     for declared in &parts.features {
         let Some(condition) = &declared.condition else { continue };
@@ -41,6 +43,14 @@ pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
         Judge { reasoner: about(feature.from), subject, condition, problems }.judge();
     }
     let payments = about(Kinds::TRANSACTIONS);
+    for declared in &parts.tables {
+        for (at, condition) in declared.conditions.iter().enumerate() {
+            vocabulary::check(condition, Kinds::TRANSACTIONS, problems);
+            let subject = Subject::Row(declared.name.text, at + 1);
+            Judge { reasoner: payments, subject, condition, problems }.judge();
+        }
+        rows::tell(&payments, declared, problems);
+    }
     for declared in &parts.rules {
         let rule = &declared.rule;
         vocabulary::check(&declared.condition, Kinds::TRANSACTIONS, problems);

@@ -74,6 +74,7 @@ impl<'t> Reasoner<'_, 't> {
             Node::BuiltIn(field) => Some(Term::BuiltIn(field)),
             Node::Extra(position, _) => Some(Term::Extra(position)),
             Node::Feature(position) => Some(Term::Feature(position)),
+            Node::Table(position, _) => Some(Term::Table(position)),
             _ => None,
         }
     }

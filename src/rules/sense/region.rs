@@ -13,6 +13,8 @@ pub(super) enum Term {
     Extra(usize),
     /// A feature by position.
     Feature(usize),
+    /// A table by position.
+    Table(usize),
     /// A parameter by position.
     Param(usize),
 }

@@ -41,7 +41,7 @@ fn open<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t rule::Declared<'_>) -> Ve
                     sources.insert(term);
                 }
             }
-            Term::BuiltIn(_) | Term::Extra(_) => {
+            Term::BuiltIn(_) | Term::Extra(_) | Term::Table(_) => {
                 sources.insert(term);
             }
             Term::Param(_) => {}

@@ -2,18 +2,18 @@
 //!
 //! Promises to leave out no value that the engine can bring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::region::Term;
 use super::values::{Domain, Values};
 use crate::event::ExtraType;
 use crate::event::{Form, Kind, Schema, TextField};
 use crate::money::{self, AMOUNT_MINOR_MAX, Currency};
-use crate::rules::features;
 use crate::rules::names::{BuiltIn, ParamValue};
 use crate::rules::params::Param;
 use crate::rules::ruleset::{Aggregate, Kinds, NumberField, Window};
 use crate::rules::types::Unit;
+use crate::rules::{features, table, tables};
 use crate::time::{TIME_US_MAX, TIME_US_MIN};
 
 /// What a parameter is taken to be.
@@ -31,6 +31,7 @@ pub(super) struct World<'t> {
     pub(super) currency: Currency,
     schema: &'t Schema,
     features: &'t [features::Declared<'t>],
+    tables: &'t [tables::Declared<'t>],
     params: &'t [Param<'t>],
     by_name: BTreeMap<&'t str, usize>,
 }
@@ -41,9 +42,10 @@ impl<'t> World<'t> {
         schema: &'t Schema,
         params: &'t [Param<'t>],
         features: &'t [features::Declared<'t>],
+        tables: &'t [tables::Declared<'t>],
     ) -> Self {
         let by_name = params.iter().enumerate().map(|(at, param)| (param.name.text, at)).collect();
-        Self { currency, schema, features, params, by_name }
+        Self { currency, schema, features, tables, params, by_name }
     }
 
     /// The position of a parameter.
@@ -67,6 +69,7 @@ impl<'t> World<'t> {
             Term::BuiltIn(field) => field.name(),
             Term::Extra(position) => self.schema.fields().get(position).map_or("", |(name, _)| name),
             Term::Feature(position) => self.feature(position).map_or("", |declared| declared.name.text),
+            Term::Table(position) => self.tables.get(position).map_or("", |declared| declared.name.text),
             Term::Param(position) => self.param_at(position).map_or("", |param| param.name.text),
         }
     }
@@ -85,6 +88,12 @@ impl<'t> World<'t> {
                 Domain::nullable(ty.map_or(Values::Any, extra))
             }
             Term::Feature(position) => self.feature(position).map_or(Domain::nullable(Values::Any), computed),
+            Term::Table(position) => match self.tables.get(position) {
+                // Other events are not decided, so that no table has a value for them.
+                Some(declared) if kinds == Kinds::TRANSACTIONS => given(&declared.table),
+                Some(declared) => Domain { null: true, ..given(&declared.table) },
+                None => Domain::nullable(Values::Any),
+            },
             Term::Param(position) => {
                 Domain::known(self.param_at(position).map_or(Values::Any, |param| set(param, tuning)))
             }
@@ -158,6 +167,26 @@ fn computed<'t>(declared: &features::Declared<'_>) -> Domain<'t> {
         },
     };
     Domain::nullable(values)
+}
+
+/// What a table may give; it is null where no row holds, or where an unknown row means so.
+fn given(table: &table::Table) -> Domain<'_> {
+    let always = table.on_unknown != table::UnknownRow::Unknown && table.values.len() > table.rows.len();
+    let values = match &table.values {
+        table::Values::Text(texts) => {
+            Values::words(texts.iter().map(|text| &**text).collect::<BTreeSet<_>>().into_iter().collect())
+        }
+        table::Values::Whole(values) => match (values.iter().min(), values.iter().max()) {
+            (Some(low), Some(high)) => Values::Whole(*low, *high),
+            _ => Values::None,
+        },
+        table::Values::Decimal(values) => {
+            let low = values.iter().copied().fold(f64::MAX, f64::min);
+            Values::decimal(low, values.iter().copied().fold(f64::MIN, f64::max))
+        }
+        table::Values::Boolean(values) => Values::truth(values.contains(&true), values.contains(&false)),
+    };
+    Domain { null: !always, values }
 }
 
 fn set<'t>(param: &'t Param<'_>, tuning: Tuning) -> Values<'t> {
