@@ -8,6 +8,7 @@ mod generate;
 mod problems;
 mod progress;
 mod rule_file;
+mod schema;
 mod score;
 mod stream;
 mod tally;
@@ -41,6 +42,7 @@ struct Cli {
 enum Command {
     Score(score::Args),
     Check(check::Args),
+    Schema(schema::Args),
     Test(test::Args),
     Generate(generate::Args),
     Demo(demo::Args),
@@ -58,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(args) => score::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Schema(schema::Args {}) => schema::run(),
         Command::Test(args) => test::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -103,13 +103,15 @@ error: unknown name `đ`
  --> t.toml:6:9
   |
 6 | when = \"đ = 1 and amuont > 5\"
-  |         ^ not a field, parameter or feature
+  |         ^ not a field, parameter, feature or table
+  |
+  = help: if it is text, write it in single quotes: 'đ'
 
 error: unknown name `amuont`
  --> t.toml:6:19
   |
 6 | when = \"đ = 1 and amuont > 5\"
-  |                   ^^^^^^ not a field, parameter or feature
+  |                   ^^^^^^ not a field, parameter, feature or table
   |
   = help: did you mean `amount`?
 

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::document::{Table, Text, expected, text};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
-use super::names::{Scope, check_word, did_you_mean, listed, near};
+use super::names::{Scope, check_word, listed};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
 use super::sections::{Requirements, is_language, no_language};
@@ -275,9 +275,9 @@ impl<'d> Reader<'_, 'd> {
             }
             for (language, _) in rule.reason.iter().filter(|(held, _)| !languages.contains(&held.as_str())) {
                 let message = format!("`languages` does not declare `{language}`");
-                let near = did_you_mean(near(language, languages.iter().copied()));
-                self.problems
-                    .push(Problem::warning(span.clone(), message, "nobody expects it").maybe_help(near));
+                let declared = format!("`languages` names {}", listed(languages, "and"));
+                let problem = Problem::warning(span.clone(), message, "nobody expects it");
+                self.problems.push(problem.help(declared));
             }
         }
     }

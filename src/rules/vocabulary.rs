@@ -1,6 +1,6 @@
 //! Fields that events of some kinds never have: what is read of them there is never there.
 
-use super::names::BuiltIn;
+use super::names::{BuiltIn, listed};
 use super::problem::{Problem, Problems};
 use super::ruleset::Kinds;
 use super::sql::Compiled;
@@ -16,20 +16,30 @@ pub(super) fn check(condition: &Compiled<'_>, kinds: Kinds, problems: &mut Probl
             && let Some(message) = lacking(field, kinds)
         {
             told.push(field);
-            problems.push(Problem::warning(condition.text.locate(tree.span.clone()), message, "never there"));
+            let span = condition.text.locate(tree.span.clone());
+            problems.push(Problem::warning(span, message, "never there").help(where_it_is(field)));
         }
     });
 }
 
-/// What to tell of a field that no event of these kinds has.
-pub(super) fn lacking(field: BuiltIn, kinds: Kinds) -> Option<String> {
-    let has = |kind: &Kind| match field {
+fn has(kind: Kind, field: BuiltIn) -> bool {
+    match field {
         BuiltIn::Amount | BuiltIn::Currency => kind.has_amount(),
         BuiltIn::Text(text) => kind.has(text),
         _ => true,
-    };
+    }
+}
+
+/// Which events have a field.
+fn where_it_is(field: BuiltIn) -> String {
+    let kinds: Vec<&str> = Kind::ALL.into_iter().filter(|kind| has(*kind, field)).map(Kind::name).collect();
+    format!("`{}` comes with events of the kind {}", field.name(), listed(&kinds, "or"))
+}
+
+/// What to tell of a field that no event of these kinds has.
+pub(super) fn lacking(field: BuiltIn, kinds: Kinds) -> Option<String> {
     let mut of_kinds = Kind::ALL.into_iter().filter(|kind| kinds.contains(*kind));
-    if of_kinds.clone().any(|kind| has(&kind)) {
+    if of_kinds.clone().any(|kind| has(kind, field)) {
         return None;
     }
     let kind = of_kinds.next()?.name();

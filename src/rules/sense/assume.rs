@@ -45,10 +45,13 @@ impl<'t> Reasoner<'_, 't> {
     }
 
     fn assume_in(&self, tree: &'t Tree, truth: Option<bool>, region: &Region<'t>) -> Regions<'t> {
+        let here = || vec![region.clone()];
+        if !self.world.step() {
+            return here();
+        }
         if !self.truths(tree, region).may(truth) {
             return Regions::new();
         }
-        let here = || vec![region.clone()];
         let one = |region: Option<Region<'t>>| region.into_iter().collect();
         if let Some(term) = self.term(tree) {
             return one(self.assume_term(term, truth, region));

@@ -46,14 +46,16 @@ enum Culprit<'t> {
 }
 
 impl<'t> Judge<'_, 't> {
-    /// Judges the condition; one that is a constant was told before.
-    pub(super) fn judge(&mut self) {
+    /// Judges the condition, and gives whether it is ever true; one that is a constant was told before.
+    pub(super) fn judge(&mut self) -> bool {
         let tree = &self.condition.tree;
         if self.condition.condition.as_constant().is_some() {
-            return;
+            return true;
         }
+        self.reasoner.world.begin();
         if self.never(tree) {
-            return self.tell_never(tree);
+            self.tell_never(tree);
+            return false;
         }
         if self.tuned(tree) {
             let bounds = std::mem::replace(&mut self.reasoner.tuning, Tuning::Present);
@@ -69,9 +71,11 @@ impl<'t> Judge<'_, 't> {
                 Subject::Row(table, at) => format!("row {at} of table `{table}` always holds"),
             };
             let problem = Problem::warning(self.at(tree), message, "always true");
-            return self.problems.push(problem.maybe_help(self.range_of(tree)));
+            self.problems.push(problem.maybe_help(self.range_of(tree)));
+            return true;
         }
         self.parts(tree, vec![Region::default()]);
+        true
     }
 
     fn at(&self, tree: &Tree) -> Range<usize> {

@@ -54,11 +54,9 @@ pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
     for declared in &parts.rules {
         let rule = &declared.rule;
         vocabulary::check(&declared.condition, Kinds::TRANSACTIONS, problems);
-        if !problems.is_full(Severity::Warning) {
-            let subject = Subject::Rule(&rule.id, rule.on_unknown == OnUnknown::Fires);
-            Judge { reasoner: payments, subject, condition: &declared.condition, problems }.judge();
-        }
-        if !problems.is_full(Severity::Note) {
+        let subject = Subject::Rule(&rule.id, rule.on_unknown == OnUnknown::Fires);
+        let ever = Judge { reasoner: payments, subject, condition: &declared.condition, problems }.judge();
+        if ever && !problems.is_full(Severity::Note) {
             unknown::tell(&Reasoner { overflows: false, ..payments }, declared, problems);
         }
     }

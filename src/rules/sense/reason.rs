@@ -86,6 +86,9 @@ impl<'t> Reasoner<'_, 't> {
 
     /// What an expression may be, taken as a value of this type.
     pub(super) fn value(&self, tree: &'t Tree, ty: Type, region: &Region<'t>) -> Domain<'t> {
+        if !self.world.step() {
+            return Domain::nullable(Values::Any);
+        }
         match ty {
             Type::Boolean => {
                 let truths = self.truths(tree, region);
@@ -257,9 +260,6 @@ impl<'t> Reasoner<'_, 't> {
 
     /// What picks one of several values; `top` is what anything else may be.
     fn choice(&self, tree: &'t Tree, region: &Region<'t>, top: Values<'t>, of: Of<'_, 't>) -> Domain<'t> {
-        let joined = |parts: &mut dyn Iterator<Item = Domain<'t>>| {
-            parts.fold(Domain::known(Values::None), Domain::join)
-        };
         match &tree.node {
             Node::Null => Domain::nullable(Values::None),
             Node::Coalesce(parts) => {
@@ -275,8 +275,11 @@ impl<'t> Reasoner<'_, 't> {
                 all
             }
             Node::Least(parts) | Node::Greatest(parts) => {
-                let known = parts.iter().any(|part| !of(part).null);
-                let all = joined(&mut parts.iter().map(of));
+                let mut known = false;
+                let all = parts.iter().map(of).fold(Domain::known(Values::None), |all, part| {
+                    known |= !part.null;
+                    all.join(part)
+                });
                 Domain { null: !known, ..all }
             }
             Node::Nullif(parts) => Domain { null: true, ..of(&parts.0) },
@@ -303,6 +306,9 @@ impl<'t> Reasoner<'_, 't> {
 
     /// Which truth values a condition may have.
     pub(super) fn truths(&self, tree: &'t Tree, region: &Region<'t>) -> Truths {
+        if !self.world.step() {
+            return Truths::ALL;
+        }
         if let Some(term) = self.term(tree) {
             return self.held(term, region).into();
         }

@@ -11,6 +11,7 @@ const ROWS_MAX: usize = 100;
 
 /// Tells the rows that give the table's value for no payment.
 pub(super) fn tell<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t Declared<'t>, problems: &mut Problems) {
+    reasoner.world.begin();
     let strictest = declared.table.on_unknown == UnknownRow::Strictest;
     let mut open = vec![Region::default()];
     for (at, condition) in declared.conditions.iter().enumerate().take(ROWS_MAX) {

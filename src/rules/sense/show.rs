@@ -23,6 +23,7 @@ fn grouped(digits: &str) -> String {
 fn whole(value: i64, unit: Unit, currency: Currency) -> String {
     match unit {
         Unit::Plain => grouped(&value.to_string()),
+        Unit::Duration if value == 0 => "0s".to_owned(),
         Unit::Duration => format_duration(value),
         Unit::Time => format_time(value),
         Unit::Money => {

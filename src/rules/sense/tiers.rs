@@ -55,6 +55,7 @@ pub(super) fn tell<'t>(
             if pairs > PAIRS_MAX {
                 return;
             }
+            reasoner.world.begin();
             let regions = regions.get_or_insert_with(|| fires_in(reasoner, weaker.declared));
             // A condition that never holds was told as that.
             if !regions.is_empty() && holds_in(reasoner, strong.declared, regions) {

@@ -16,8 +16,9 @@ pub(super) fn tell(reasoner: &Reasoner<'_, '_>, declared: &rule::Declared<'_>, p
     if !declared.leaves_unknown_open {
         return;
     }
+    reasoner.world.begin();
     let names = open(reasoner, declared);
-    if names.is_empty() {
+    if names.is_empty() || !reasoner.world.finished() {
         return;
     }
     let id = &declared.rule.id;

@@ -2,6 +2,7 @@
 //!
 //! Promises to leave out no value that the engine can bring.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::region::Term;
@@ -34,7 +35,12 @@ pub(super) struct World<'t> {
     tables: &'t [tables::Declared<'t>],
     params: &'t [Param<'t>],
     by_name: BTreeMap<&'t str, usize>,
+    /// Steps left for the condition that is reasoned about.
+    left: Cell<u32>,
 }
+
+/// Most steps of reasoning about one condition; past them everything is held possible, and nothing more is told.
+const STEPS_MAX: u32 = 20_000;
 
 impl<'t> World<'t> {
     pub(super) fn new(
@@ -45,7 +51,24 @@ impl<'t> World<'t> {
         tables: &'t [tables::Declared<'t>],
     ) -> Self {
         let by_name = params.iter().enumerate().map(|(at, param)| (param.name.text, at)).collect();
-        Self { currency, schema, features, tables, params, by_name }
+        Self { currency, schema, features, tables, params, by_name, left: Cell::new(STEPS_MAX) }
+    }
+
+    /// Begins to reason about another condition.
+    pub(super) fn begin(&self) {
+        self.left.set(STEPS_MAX);
+    }
+
+    /// Takes a step; `false` where none is left.
+    pub(super) fn step(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// Whether steps are left, so that what is possible was looked at to the end.
+    pub(super) fn finished(&self) -> bool {
+        self.left.get() > 0
     }
 
     /// The position of a parameter.
