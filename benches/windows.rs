@@ -61,6 +61,7 @@ fn rules() -> RuleSet {
         features: features.collect(),
         tables: Vec::new(),
         rules: Vec::new(),
+        lists: Vec::new(),
         policy: Policy::default(),
         control: None,
         methods: Vec::new(),

@@ -5,8 +5,8 @@ use weir::decision::Outcome;
 use weir::event::{ExtraType, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{
-    Action, Aggregate, Checked, Counts, Feature, KeyField, Kinds, NumberField, OnUnknown, RuleSet, Severity, Window,
-    compile,
+    Action, Aggregate, Checked, Counts, Feature, KeyField, Kinds, NumberField, OnUnknown, RuleSet, Severity,
+    Window, compile,
 };
 use weir::time::{DAY_US, SECOND_US};
 

@@ -186,6 +186,8 @@ proptest! {
     #[test]
     fn what_is_told_to_be_unknown_can_be_and_nothing_is_left_out(condition in condition()) {
         let text = file(&[(&condition, "then = \"block\"")]);
+        // Of a rule that never fires nothing more is told.
+        prop_assume!(!told(&text, Severity::Warning).iter().any(|problem| problem.message.contains("never fires")));
         let notes = told(&text, Severity::Note);
         let noted = notes.first().map_or("", |note| note.message.as_str());
         let all = truths_of(&condition, 2);

@@ -15,6 +15,7 @@ Exits with 1 if a file has an error, or with --deny-warnings a warning. Notes ne
 With --format json one document goes to standard output, and nothing else:
   files[].file                 as it was given
   files[].errors, .warnings, .notes   how many
+  files[].lists                what is wrong with the files of its lists (an error), or null
   files[].problems[]           in the order of the file:
     severity                   error, warning or note
     message, label, help       what is wrong; what to write at the place; what to do, or null
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         writeln!(out, "{}", check_json::document(&files)?)?;
     } else {
         for file in &files {
-            file.show(true)?;
+            file.show()?;
             writeln!(out, "{}", summary(file))?;
         }
         for file in &files {

@@ -20,6 +20,7 @@ struct File<'a> {
     errors: usize,
     warnings: usize,
     notes: usize,
+    lists: Option<&'a str>,
     problems: Vec<Told<'a>>,
     rule_set: Option<Summary<'a>>,
 }
@@ -68,6 +69,7 @@ fn file(file: &RuleFile) -> File<'_> {
         errors: file.count(Severity::Error),
         warnings: file.count(Severity::Warning),
         notes: file.count(Severity::Note),
+        lists: file.lists_error.as_deref(),
         problems: file.checked.problems.iter().map(|problem| told(problem, &file.text)).collect(),
         rule_set: file.checked.rule_set.as_ref().map(summary),
     }

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use weir::io::load_lists;
+use weir::lists::Lists;
 use weir::rules::{Checked, RuleSet, Severity, compile};
 
 use super::problems;
@@ -13,45 +15,66 @@ pub(super) struct RuleFile {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) checked: Checked,
+    /// What is wrong with the files of its lists.
+    pub(super) lists_error: Option<String>,
 }
 
 impl RuleFile {
     /// Reads and checks a rule file.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("can't read the rule file {}", path.display()))?;
-        let name = path.display().to_string();
-        let checked = compile(&name, &text);
-        Ok(Self { name, text, checked })
+        let (name, text, checked) = read(path)?;
+        let lists_error = checked.rule_set.as_ref().and_then(|rules| lists(path, rules).err());
+        Ok(Self { name, text, checked, lists_error: lists_error.map(|error| error.to_string()) })
     }
 
-    /// How many problems there are of a severity.
+    /// How many problems there are of a severity, in it and in the files of its lists.
     pub(super) fn count(&self, severity: Severity) -> usize {
-        self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
+        let in_lists = usize::from(severity == Severity::Error && self.lists_error.is_some());
+        in_lists + self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
     }
 
-    /// Shows what is wrong with it on standard error, and on request what it leaves open.
-    pub(super) fn show(&self, with_notes: bool) -> anyhow::Result<()> {
-        let color = std::io::stderr().is_terminal();
-        let (problems, name, text) = (&self.checked.problems, &self.name, &self.text);
-        let mut err = anstream::stderr().lock();
-        write!(err, "{}", problems::render(problems, name, text, color))?;
-        if with_notes {
-            write!(err, "{}", problems::notes(problems, name, text, color))?;
-        }
+    /// Shows all of it on standard error.
+    pub(super) fn show(&self) -> anyhow::Result<()> {
+        show_problems(&self.name, &self.text, &self.checked)?;
+        let notes = problems::notes(&self.checked.problems, &self.name, &self.text, is_colored());
+        let lists = self.lists_error.iter().map(|error| format!("error: {error}\n")).collect::<String>();
+        write!(anstream::stderr(), "{notes}{lists}")?;
         Ok(())
     }
 }
 
+fn is_colored() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Shows errors and warnings on standard error.
+fn show_problems(name: &str, text: &str, checked: &Checked) -> anyhow::Result<()> {
+    write!(anstream::stderr(), "{}", problems::render(&checked.problems, name, text, is_colored()))?;
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<(String, String, Checked)> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("can't read the rule file {}", path.display()))?;
+    let name = path.display().to_string();
+    let checked = compile(&name, &text);
+    Ok((name, text, checked))
+}
+
 /// A rule set that can be used, or an error that says it can't.
 pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
-    let file = RuleFile::read(path)?;
-    file.show(false)?;
-    let errors = file.count(Severity::Error);
-    let Some(rules) = file.checked.rule_set else {
+    let (name, text, checked) = read(path)?;
+    show_problems(&name, &text, &checked)?;
+    let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let Some(rules) = checked.rule_set else {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
     };
     Ok(rules)
+}
+
+/// The lists of a rule set, from their files beside the rule file.
+pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
+    Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.

@@ -172,9 +172,9 @@ fn feature() -> Value {
 fn list() -> Value {
     section(
         "A list of keys.",
-        &["file", "key"],
+        &["key"],
         json!({
-            "file": text("Where its entries are: CSV, or one a line."),
+            "file": text("Where its first entries are, beside the rule file: .csv with a header, or .txt with one a line; without it events alone feed it."),
             "key": text("The field whose values it holds."),
         }),
     )

@@ -45,6 +45,7 @@ const BUFFER_BYTES: usize = 1 << 16;
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
     let rules = rule_file::load(&args.rules)?;
+    let lists = rule_file::lists(&args.rules, &rules)?;
     let mut reader = args.source.open(rules.schema.clone())?;
     let writer = DecisionWriter::new(&rules, VERSION)?;
     if args.source.is(&args.output) {
@@ -54,6 +55,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut tally = Tally::new(&rules);
     let recording = if args.features { Recording::All } else { Recording::Fired };
     let mut engine = Engine::new(rules, Limits::default(), recording);
+    engine.load_lists(lists);
     let mut progress = Progress::new("scoring", None);
     let mut buffer = Vec::with_capacity(2 * BUFFER_BYTES);
     let policy = args.source.on_bad_line.policy();

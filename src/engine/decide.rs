@@ -7,7 +7,7 @@ use super::breaker::Breakers;
 use super::share;
 use crate::decision::{Decision, Outcome, Withheld};
 use crate::event::Event;
-use crate::rules::{Action, Facts, Mode, OnUnknown, Rule, RuleSet, Tier};
+use crate::rules::{Action, Facts, Index, Mode, OnUnknown, Rule, RuleSet, Scratch, Tier};
 
 /// The salt of the control group's share; no rule can have this id.
 const CONTROL: &str = "[control]";
@@ -15,6 +15,8 @@ const CONTROL: &str = "[control]";
 /// Decides for one rule set; holds what is counted from decision to decision.
 #[derive(Debug)]
 pub(crate) struct Decider {
+    index: Index,
+    scratch: Scratch,
     breakers: Breakers,
     /// The tables in an order in which each comes after those that it reads.
     order: Vec<u16>,
@@ -29,7 +31,10 @@ impl Decider {
         let mut order: Vec<u16> = (0..rules.tables.len() as u16).collect();
         // A table reaches more tables than any that it reads.
         order.sort_by_key(|&at| rules.tables[usize::from(at)].tables.len());
+        let index = Index::new(&rules.rules);
         Self {
+            scratch: index.scratch(),
+            index,
             breakers: Breakers::new(rules),
             order,
             rows: vec![None; rules.tables.len()],
@@ -65,10 +70,11 @@ impl Decider {
             self.rows[at] = rules.tables[at].row(&Facts { tables: &self.rows, ..*facts });
         }
         let facts = &Facts { tables: &self.rows, ..*facts };
-        for (at, rule) in rules.rules.iter().enumerate() {
+        for &at in self.index.candidates(facts, &mut self.scratch) {
+            let rule = &rules.rules[usize::from(at)];
             if fires(rule, facts) {
                 let fired = if rule.mode == Mode::Live { &mut decision.fired } else { &mut decision.shadow };
-                fired.push(at as u16);
+                fired.push(at);
             }
         }
         self.breakers.count(now_us, &decision.fired, &mut decision.tripped);

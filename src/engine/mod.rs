@@ -9,6 +9,7 @@ mod decide;
 mod features;
 mod gather;
 mod limits;
+mod listing;
 mod payments;
 mod plan;
 mod recent;
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
+use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
 use crate::state::{Contribution, Memory, Standing, State};
 use crate::time::format_duration;
@@ -91,6 +93,15 @@ pub enum Refusal {
         /// The bound.
         texts_max: u32,
     },
+    /// The rule set has no list of that name.
+    #[error("the rule set has no such list; name one of its [lists]")]
+    UnknownList,
+    /// The list is full.
+    #[error("its list is full ({list_entries_max} entries); take some off first")]
+    ListFull {
+        /// The bound.
+        list_entries_max: usize,
+    },
 }
 
 impl Refusal {
@@ -104,6 +115,8 @@ impl Refusal {
             Self::NotAPayment => "not_a_payment",
             Self::SideBufferFull { .. } => "side_buffer_full",
             Self::KeysFull { .. } => "keys_full",
+            Self::UnknownList => "unknown_list",
+            Self::ListFull { .. } => "list_full",
         }
     }
 }
@@ -129,6 +142,8 @@ pub struct EngineMemory {
     pub answers: usize,
     /// Payments that were late or corrected, and corrections that wait.
     pub corrections: usize,
+    /// Entries of lists.
+    pub lists: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +162,7 @@ pub struct Engine {
     limits: Limits,
     recording: Recording,
     state: State,
+    lists: Lists,
     seen: Recent<Seen>,
     answers: Answers,
     payments: Recent<Payment>,
@@ -163,12 +179,13 @@ pub struct Engine {
 const SIDE_ENTRIES_AN_EVENT: usize = 6;
 
 impl Engine {
-    /// An engine without a past.
+    /// An engine without a past, with nothing on its lists.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let plan = Plan::new(&rules);
         let horizon_us = rules.horizon_us;
         Self {
             state: State::new(&plan.spec, rules.calendar.clone()),
+            lists: Lists::new(rules.lists.len()),
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
             payments: Recent::new(horizon_us, limits.corrections_max),
@@ -190,6 +207,16 @@ impl Engine {
         &self.rules
     }
 
+    /// What is on the lists, in the order of the rule set's.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// Puts these lists, in the order of the rule set's, in place of those held; between two events.
+    pub fn load_lists(&mut self, lists: Lists) {
+        self.lists = lists;
+    }
+
     /// Every feature at the transaction decided last; meaningful for those that a rule reads, or when all are recorded.
     pub fn readings(&self) -> &[Reading] {
         &self.readings
@@ -207,6 +234,7 @@ impl Engine {
             ids: self.seen.bytes(),
             answers: self.answers.bytes(),
             corrections: self.payments.bytes() + self.waiting.bytes(),
+            lists: self.lists.bytes(),
         }
     }
 
@@ -216,6 +244,7 @@ impl Engine {
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
         }
+        listing::forget(&self.rules, &mut self.lists, event, self.state.now_us());
         if let Some(refusal) = self.refuses(event) {
             return Answer::Refused(refusal);
         }
@@ -231,6 +260,7 @@ impl Engine {
             _ => {
                 self.gather(event);
                 self.file(event, Standing::Allowed, Place::NONE);
+                listing::change(&self.rules, &mut self.lists, event);
                 Answer::Taken
             }
         }
@@ -260,7 +290,10 @@ impl Engine {
         if self.state.side_entries() + SIDE_ENTRIES_AN_EVENT > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        (self.state.texts() >= texts_max).then_some(Refusal::KeysFull { texts_max })
+        if self.state.texts() >= texts_max {
+            return Some(Refusal::KeysFull { texts_max });
+        }
+        listing::refuses(&self.rules, &self.lists, &self.limits, event)
     }
 
     /// Whether an event may add to the side buffer: it is late, or corrects, or a correction has waited for it.
@@ -275,7 +308,7 @@ impl Engine {
         let Self { plan, read, state, gathered, readings, .. } = self;
         features::read_all(plan, read, state, gathered, event.time_us(), readings);
         let all = self.recording == Recording::All;
-        let facts = Facts { features: &self.readings, ..facts };
+        let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
         let now_us = self.state.now_us();
         self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
         let facts = Facts { tables: self.decider.rows(), ..facts };
@@ -292,8 +325,10 @@ impl Engine {
 
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
-        let facts = Facts::of(event, self.rules.calendar.hour_and_weekday(event.time_us()));
-        self.gathered.take(&self.plan, &mut self.state, &facts);
+        let calendar = self.rules.calendar.hour_and_weekday(event.time_us());
+        let facts = Facts { now_us: self.state.now_us(), ..Facts::of(event, calendar) };
+        let with_lists = Facts { lists: &self.lists, ..facts };
+        self.gathered.take(&self.plan, &mut self.state, &with_lists);
         facts
     }
 

@@ -12,6 +12,7 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
+//! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
 //!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
@@ -74,6 +75,11 @@ pub(super) fn hash(
     for declared in features {
         let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
         form.feature(&declared.feature, condition);
+    }
+    for list in &set.lists {
+        form.put("list", &list.name);
+        form.key("key", &[list.key]);
+        form.put("file", maybe(list.file.as_ref()));
     }
     for declared in tables {
         form.table(declared);

@@ -4,13 +4,13 @@
 //! unless the condition names one. Matching takes at most text length times pattern length steps.
 
 /// A pattern of `like` or `ilike`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pattern {
     parts: Box<[Part]>,
     folded: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Part {
     Any,
     One,

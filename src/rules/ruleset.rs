@@ -32,6 +32,8 @@ pub struct RuleSet {
     pub tables: Vec<Table>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Its lists, in the order of their names.
+    pub lists: Vec<ListDeclaration>,
     /// What the sum of scores means.
     pub policy: Policy,
     /// Which payments normal rules don't stop.
@@ -193,6 +195,17 @@ impl Feature {
             Counts::Allowed | Counts::Asked => Stratum::EventFed,
         }
     }
+}
+
+/// A list that conditions ask about. What is on it is no part of the rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListDeclaration {
+    /// Its name.
+    pub name: String,
+    /// The file of its first entries, relative to the rule file; a list without one is fed by events alone.
+    pub file: Option<String>,
+    /// The field that it is about.
+    pub key: KeyField,
 }
 
 /// What a rule asks for outright.

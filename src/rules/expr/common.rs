@@ -3,7 +3,7 @@
 use super::{DecimalExpr, Expression, Facts, TextExpr, TruthExpr, WholeExpr};
 
 /// A choice among values of one type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum Common<E> {
     /// The first that is not null.
     Coalesce(Box<[E]>),
@@ -18,7 +18,7 @@ pub(in crate::rules) enum Common<E> {
 }
 
 /// A `case` of either form.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) struct Case<E> {
     /// Says which branch.
     pub(in crate::rules) chooser: Chooser,
@@ -29,7 +29,7 @@ pub(in crate::rules) struct Case<E> {
 }
 
 /// How a `case` picks its branch: the first condition that holds, or the first value that equals the operand.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum Chooser {
     /// `case when ...`
     Searched(Box<[TruthExpr]>),

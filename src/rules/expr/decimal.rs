@@ -1,5 +1,6 @@
 //! Decimal numbers, as IEEE 754 doubles; what is not finite is null.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::{Common, Expression, Facts, WholeExpr};
@@ -34,7 +35,7 @@ pub(in crate::rules) enum DecimalExpr {
 }
 
 /// An operator on decimal numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::rules) enum DecimalOp {
     /// `+`
     Add,
@@ -44,6 +45,25 @@ pub(in crate::rules) enum DecimalOp {
     Multiply,
     /// `/`
     Divide,
+}
+
+/// Equal expressions have equal hashes; a double has none of its own.
+impl Hash for DecimalExpr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            // Added to 0, so that the two zeros, which are equal, are one.
+            Self::Constant(value) => value.map(|value| (value + 0.0).to_bits()).hash(state),
+            Self::Whole(whole) => whole.hash(state),
+            Self::Latitude | Self::Longitude => {}
+            Self::Extra(position) | Self::Feature(position) | Self::Table(position, _) => {
+                position.hash(state)
+            }
+            Self::Arithmetic(op, sides) => (op, sides).hash(state),
+            Self::Negate(operand) | Self::Absolute(operand) => operand.hash(state),
+            Self::Common(common) => common.hash(state),
+        }
+    }
 }
 
 impl Expression for DecimalExpr {

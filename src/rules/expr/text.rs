@@ -6,7 +6,7 @@ use super::{Common, Expression, Facts};
 use crate::event::{ExtraValue, TextField};
 
 /// A text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum TextExpr {
     /// The same for every event.
     Constant(Option<Box<str>>),

@@ -8,7 +8,7 @@ use crate::event::{ExtraValue, TextField};
 use crate::rules::like::Pattern;
 
 /// A truth value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum TruthExpr {
     /// The same for every event.
     Constant(Option<bool>),
@@ -46,12 +46,14 @@ pub(in crate::rules) enum TruthExpr {
     Like(TextExpr, Box<Pattern>),
     /// Whether a text is one of the words of a list field.
     Word(TextExpr, TextField),
+    /// Whether a text is on the list of this position.
+    Listed(TextExpr, usize),
     /// A choice.
     Common(Common<TruthExpr>),
 }
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::rules) enum Comparison {
     /// `=`
     Equal,
@@ -68,6 +70,17 @@ pub(in crate::rules) enum Comparison {
 }
 
 impl Comparison {
+    /// The same with the sides exchanged.
+    pub(in crate::rules) fn flipped(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            Self::Equal | Self::Unequal => self,
+        }
+    }
+
     #[inline]
     fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
@@ -82,7 +95,7 @@ impl Comparison {
 }
 
 /// A test of values of one type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum Test<E> {
     /// Two of them compared.
     Compare(Comparison, Box<(E, E)>),
@@ -176,6 +189,7 @@ impl TruthExpr {
                 let (word, list) = (word.value(facts)?, facts.event.text(*field)?);
                 Some(list.split(',').any(|listed| listed == word))
             }
+            Self::Listed(key, list) => key.value(facts).map(|key| facts.listed(*list, key).is_some()),
             Self::Common(common) => common.value(facts),
             Self::Feature(_) | Self::WholeTo(..) => self.value(facts),
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Common, Expression, Facts};
+use super::{Common, Expression, Facts, TextExpr};
 use crate::decision::Value;
 use crate::event::ExtraValue;
 
 /// A whole number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum WholeExpr {
     /// The same for every event.
     Constant(Option<i64>),
@@ -35,12 +35,14 @@ pub(in crate::rules) enum WholeExpr {
     Negate(Box<WholeExpr>),
     /// `abs`.
     Absolute(Box<WholeExpr>),
+    /// The level of a text on the list of this position.
+    ListLevel(Box<TextExpr>, usize),
     /// A choice.
     Common(Common<WholeExpr>),
 }
 
 /// An operator on whole numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::rules) enum WholeOp {
     /// `+`
     Add,
@@ -96,6 +98,7 @@ impl WholeExpr {
             Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
+            Self::ListLevel(key, list) => facts.listed(*list, key.value(facts)?)?.level,
             Self::Common(common) => common.value(facts),
             _ => None,
         }

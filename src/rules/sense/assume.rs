@@ -130,6 +130,14 @@ impl<'t> Reasoner<'_, 't> {
                 }
                 None => here(),
             },
+            (Node::Listed(text, _), None) => self.assume_null(std::iter::once(&**text), Type::Text, region),
+            (Node::Listed(text, _), Some(_)) => match self.term(text) {
+                Some(term) => {
+                    let known = Domain { null: false, ..self.held(term, region) };
+                    one(with(region.clone(), term, known))
+                }
+                None => here(),
+            },
             (Node::Word(_, field), Some(_)) => {
                 let term = Term::BuiltIn(BuiltIn::Text(*field));
                 let known = Domain { null: false, ..self.held(term, region) };

@@ -57,7 +57,8 @@ pub(super) struct Reasoner<'w, 't> {
     /// The kinds of event that the condition is about.
     pub(super) kinds: Kinds,
     pub(super) tuning: Tuning,
-    /// Whether arithmetic on known numbers may overflow or divide by zero, which makes null.
+    /// Whether what is computed of known values may be null: arithmetic that overflows or divides by zero, the level
+    /// of what is not on a list.
     pub(super) overflows: bool,
 }
 
@@ -124,6 +125,10 @@ impl<'t> Reasoner<'_, 't> {
         match &tree.node {
             Node::Whole(value) => point(Some(*value)),
             Node::Literal(literal) => point(literal.whole(self.world.places(unit))),
+            Node::ListLevel(text, _) => {
+                let null = self.overflows || self.text(text, region).null;
+                Domain { null, values: Values::Whole(i64::MIN, i64::MAX) }
+            }
             Node::Negate(operand) => self.in_i64(of(operand), |low, high| (-high, -low)),
             Node::Absolute(operand) => self.in_i64(of(operand), |low, high| {
                 let least = if low > 0 { low } else { (-high).max(0) };
@@ -346,6 +351,11 @@ impl<'t> Reasoner<'_, 't> {
                     _ => (true, true),
                 };
                 Truths { holds, fails, unknown: domain.null }
+            }
+            Node::Listed(text, _) => {
+                let text = self.text(text, region);
+                let known = text.values != Values::None;
+                Truths { holds: known, fails: known, unknown: text.null }
             }
             Node::Word(word, field) => {
                 let term = Term::BuiltIn(crate::rules::names::BuiltIn::Text(*field));
