@@ -7,6 +7,8 @@ mod answers;
 mod decide;
 mod features;
 mod gather;
+mod judge;
+mod ledger;
 mod limits;
 mod payments;
 mod plan;
@@ -14,17 +16,19 @@ mod recent;
 
 pub use limits::Limits;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::{Contribution, Memory, Standing, State};
-use crate::time::format_duration;
+use crate::state::{Memory, Standing};
+use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
-use gather::Gathered;
-use payments::{Payment, Report, Reports};
-use plan::Plan;
+use judge::Judge;
+use ledger::Ledger;
+use payments::{Payment, Payments, Report};
 use recent::Recent;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
@@ -128,55 +132,75 @@ pub struct EngineMemory {
     pub corrections: usize,
 }
 
+/// The row of a payment and what it counted as when it was filed, in one word, since every id has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Filed(u64);
+
+impl Filed {
+    /// It is not a payment.
+    const NOTHING: Self = Self(u64::MAX);
+
+    fn new(row: u64, standing: Standing) -> Self {
+        Self(row << 2 | standing as u64)
+    }
+
+    fn get(self) -> Option<(u64, Standing)> {
+        let standing = match self.0 & 3 {
+            0 => Standing::Asked,
+            1 => Standing::Open,
+            2 => Standing::Allowed,
+            _ => return None,
+        };
+        Some((self.0 >> 2, standing))
+    }
+}
+
+/// What is remembered of an event by its id.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     fingerprint: u64,
     time_us: i64,
-    row: Option<u64>,
+    amount_minor: i64,
+    filed: Filed,
     answer: Place,
 }
 
-/// One rule set over one state.
+/// One rule set over what happened so far.
 #[derive(Debug)]
 pub struct Engine {
-    rules: RuleSet,
-    plan: Plan,
+    live: Judge,
     limits: Limits,
     recording: Recording,
-    state: State,
+    calendar: Calendar,
+    now_us: i64,
+    ledgers: Vec<Ledger>,
+    /// The row of the next event that has one; the same in every ledger.
+    row: u64,
     seen: Recent<Seen>,
     answers: Answers,
-    payments: Recent<Payment>,
-    waiting: Recent<Reports>,
-    gathered: Gathered,
-    /// Per lookup, the features that are read.
-    read: Vec<Vec<usize>>,
-    readings: Vec<Reading>,
-    wanted: Vec<u64>,
-    decision: Decision,
+    payments: Payments,
 }
 
-/// Most entries that one event can add to the side buffer.
+/// Most entries that one event can add to the side buffer of one ledger.
 const SIDE_ENTRIES_AN_EVENT: usize = 6;
 
 impl Engine {
     /// An engine without a past.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
-        let plan = Plan::new(&rules);
         let horizon_us = rules.horizon_us;
+        let features: Vec<_> = rules.features.iter().collect();
+        let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let read = |at: usize| recording == Recording::All || rules.features[at].used;
+        let wanted = ledger.wanted(|at| Some(at).filter(|&at| read(at)));
         Self {
-            state: State::new(&plan.spec, rules.calendar.clone()),
+            calendar: rules.calendar.clone(),
+            live: Judge::new(Arc::new(rules), vec![wanted]),
+            now_us: TIME_US_MIN - 1,
+            ledgers: vec![ledger],
+            row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
-            payments: Recent::new(horizon_us, limits.corrections_max),
-            waiting: Recent::new(horizon_us, limits.corrections_max),
-            gathered: Gathered::new(&plan),
-            read: plan.wanted(|at| recording == Recording::All || rules.features[at].used),
-            readings: vec![Reading::default(); rules.features.len()],
-            wanted: Vec::new(),
-            decision: Decision::default(),
-            plan,
-            rules,
+            payments: Payments::new(horizon_us, limits.corrections_max),
             limits,
             recording,
         }
@@ -184,27 +208,27 @@ impl Engine {
 
     /// The rule set that decides.
     pub fn rules(&self) -> &RuleSet {
-        &self.rules
+        &self.live.rules
     }
 
     /// Every feature at the transaction decided last; meaningful for those that a rule reads, or when all are recorded.
     pub fn readings(&self) -> &[Reading] {
-        &self.readings
+        &self.live.readings
     }
 
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {
-            state: self.state.memory(),
+            state: self.ledgers.iter().map(Ledger::memory).fold(Memory::default(), Memory::with),
             ids: self.seen.bytes(),
             answers: self.answers.bytes(),
-            corrections: self.payments.bytes() + self.waiting.bytes(),
+            corrections: self.payments.bytes(),
         }
     }
 
     /// Takes one event in and answers it.
     pub fn step(&mut self, event: &Event) -> Answer<'_> {
-        let now_us = self.state.now_us().max(event.time_us());
+        let now_us = self.now_us.max(event.time_us());
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
         }
@@ -217,7 +241,7 @@ impl Engine {
         {
             return Answer::Refused(refusal);
         }
-        self.state.advance(now_us);
+        self.advance(now_us);
         match event.kind() {
             Kind::Transaction => self.transaction(event),
             _ => {
@@ -232,8 +256,8 @@ impl Engine {
         if seen.fingerprint != event.fingerprint() {
             return Answer::Refused(Refusal::IdReused);
         }
-        if self.answers.read(seen.answer, &mut self.decision) {
-            Answer::Repeated(&self.decision)
+        if self.answers.read(seen.answer, &mut self.live.decision) {
+            Answer::Repeated(&self.live.decision)
         } else {
             Answer::TakenBefore
         }
@@ -245,108 +269,107 @@ impl Engine {
         if ahead_us > future_us_max {
             return Some(Refusal::Future { future_us_max });
         }
-        let expected = self.rules.currency;
+        let expected = self.live.rules.currency;
         if event.amount().is_some_and(|amount| amount.currency != expected) {
             return Some(Refusal::Currency { expected: expected.code() });
         }
-        if self.state.side_entries() + SIDE_ENTRIES_AN_EVENT > side_entries_max && self.may_go_aside(event) {
+        let side_entries: usize =
+            self.ledgers.iter().map(|ledger| ledger.side_entries() + SIDE_ENTRIES_AN_EVENT).sum();
+        if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        (self.state.texts() >= texts_max).then_some(Refusal::KeysFull { texts_max })
+        let texts = self.ledgers.iter().fold(0_u32, |texts, ledger| texts.saturating_add(ledger.texts()));
+        (texts >= texts_max).then_some(Refusal::KeysFull { texts_max })
     }
 
     /// Whether an event may add to the side buffer: it is late, or corrects, or a correction has waited for it.
     fn may_go_aside(&self, event: &Event) -> bool {
-        let now_us = self.state.now_us();
-        let waited = || self.waiting.get(event.identity(), now_us.max(event.time_us())).is_some();
-        event.time_us() < now_us || report(event).is_some() || waited()
+        let waited = || self.payments.waiting(event.identity(), self.now_us.max(event.time_us())).is_some();
+        event.time_us() < self.now_us || report(event).is_some() || waited()
+    }
+
+    fn advance(&mut self, now_us: i64) {
+        self.now_us = now_us;
+        self.ledgers.iter_mut().for_each(|ledger| ledger.advance(now_us));
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
         let facts = self.gather(event);
-        let Self { plan, read, state, gathered, readings, .. } = self;
-        features::read_all(plan, read, state, gathered, event.time_us(), readings);
-        let all = self.recording == Recording::All;
-        let facts = Facts { features: &self.readings, ..facts };
-        decide::decide(&self.rules, &facts, all, &mut self.wanted, &mut self.decision);
-        let standing = match self.decision.outcome {
+        self.live.decide(&self.ledgers, facts, self.recording);
+        let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,
             Outcome::Block => Standing::Asked,
         };
-        let answer = self.answers.keep(&self.decision, self.state.now_us());
+        let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
-        Answer::Decided(&self.decision)
+        Answer::Decided(&self.live.decision)
     }
 
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
-        let facts = Facts::of(event, self.rules.calendar.hour_and_weekday(event.time_us()));
-        self.gathered.take(&self.plan, &mut self.state, &facts);
+        let facts = Facts::of(event, self.calendar.hour_and_weekday(event.time_us()));
+        self.ledgers.iter_mut().for_each(|ledger| ledger.gather(&facts));
         facts
     }
 
     /// Files what was gathered of an event, and remembers the event.
     fn file(&mut self, event: &Event, standing: Standing, answer: Place) {
-        let (identity, time_us, now_us) = (event.identity(), event.time_us(), self.state.now_us());
+        let (identity, time_us, now_us) = (event.identity(), event.time_us(), self.now_us);
         let payment = Kinds::PAYMENTS.contains(event.kind());
-        let row = (payment || self.gathered.feeds()).then(|| {
-            let row = self.state.contribute(Contribution {
-                time_us,
-                standing,
-                masks: &self.gathered.masks,
-                keys: &self.gathered.keys,
-                values: &self.gathered.values,
-            });
-            let waited = payment.then(|| self.waiting.get(identity, now_us).copied()).flatten();
+        let amount_minor = event.amount().map_or(0, |amount| amount.minor);
+        let mut filed = Filed::NOTHING;
+        if payment || self.ledgers.iter().any(Ledger::feeds) {
+            let row = self.row;
+            self.row += 1;
+            if payment {
+                filed = Filed::new(row, standing);
+            }
+            self.ledgers.iter_mut().for_each(|ledger| ledger.file(time_us, standing));
+            let waited = payment.then(|| self.payments.take_waiting(identity, now_us)).flatten();
             let late = time_us < now_us;
             if late || waited.is_some() {
-                let amount_minor = event.amount().map_or(0, |amount| amount.minor);
-                let mut filed = if late {
-                    Payment::late(row, time_us, standing, amount_minor)
-                } else {
-                    Payment::on_time(row, time_us, standing, amount_minor)
-                };
-                if waited.is_some() {
-                    self.waiting.remove(identity);
-                }
-                filed.reports = waited.unwrap_or_default();
-                filed.reconcile(&mut self.state);
+                let of = if late { Payment::late } else { Payment::on_time };
+                let mut corrected = of(row, time_us, standing, amount_minor);
+                corrected.reports = waited.unwrap_or_default();
+                let ledgers = &mut self.ledgers;
+                self.payments.reconcile(&mut corrected, |correction| {
+                    ledgers.iter_mut().for_each(|ledger| ledger.correct(correction));
+                });
                 if payment {
-                    self.payments.insert(identity, now_us, filed);
+                    self.payments.remember(identity, now_us, corrected);
                 }
             }
-            row
-        });
-        let seen = Seen { fingerprint: event.fingerprint(), time_us, row: row.filter(|_| payment), answer };
-        self.seen.insert(identity, now_us, seen);
+        }
+        let fingerprint = event.fingerprint();
+        self.seen.insert(identity, now_us, Seen { fingerprint, time_us, amount_minor, filed, answer });
     }
 
     /// Applies what an event reports of an earlier payment; what comes before its payment waits for it.
     fn report(&mut self, event: &Event, report: Report) -> Result<(), Refusal> {
         let Some(identity) = event.transaction_identity() else { return Ok(()) };
-        let now_us = self.state.now_us().max(event.time_us());
+        let now_us = self.now_us.max(event.time_us());
         let Some(&seen) = self.seen.get(identity, now_us) else {
-            let waited = self.waiting.get(identity, now_us).copied().unwrap_or_default();
-            self.waiting.insert(identity, now_us, waited.with(report));
+            self.payments.wait(identity, now_us, report);
             return Ok(());
         };
-        let row = seen.row.ok_or(Refusal::NotAPayment)?;
-        if now_us - seen.time_us >= self.rules.horizon_us {
+        let (row, standing) = seen.filed.get().ok_or(Refusal::NotAPayment)?;
+        if now_us - seen.time_us >= self.live.rules.horizon_us {
             return Err(Refusal::TooOld);
         }
-        let held = self.payments.get(identity, now_us).copied();
-        let mut payment = match held {
+        let mut payment = match self.payments.corrected(identity, now_us) {
             Some(payment) => payment,
-            None => {
-                let (standing, amount_minor) = self.state.original(row).ok_or(Refusal::TooOld)?;
-                Payment::on_time(row, seen.time_us, standing, amount_minor)
-            }
+            // What was corrected of it is forgotten, so nobody knows what it contributes.
+            None if self.ledgers.iter().any(|ledger| ledger.is_moved(row)) => return Err(Refusal::TooOld),
+            None => Payment::on_time(row, seen.time_us, standing, seen.amount_minor),
         };
         payment.reports = payment.reports.with(report);
-        self.state.advance(now_us);
-        payment.reconcile(&mut self.state);
-        self.payments.insert(identity, now_us, payment);
+        self.advance(now_us);
+        let ledgers = &mut self.ledgers;
+        self.payments.reconcile(&mut payment, |correction| {
+            ledgers.iter_mut().for_each(|ledger| ledger.correct(correction));
+        });
+        self.payments.remember(identity, now_us, payment);
         Ok(())
     }
 }
