@@ -169,6 +169,16 @@ impl Calendar {
         (self.hour, self.weekday)
     }
 
+    /// The instant of a date, which begins at midnight here, of a date with a time, or of one with an offset as well.
+    pub fn instant(&self, text: &str) -> Result<i64, TimeError> {
+        let local = text.parse::<jiff::civil::DateTime>().ok().filter(|_| !has_offset(text));
+        match local.map(|local| local.to_zoned(self.zone.clone())) {
+            Some(Ok(zoned)) => check_time(zoned.timestamp().as_microsecond()),
+            Some(Err(_)) => Err(TimeError::NotATime(text.to_owned())),
+            None => parse_time(text),
+        }
+    }
+
     fn local(&self, time_us: i64) -> Zoned {
         Timestamp::from_microsecond(time_us.clamp(TIME_US_MIN, TIME_US_MAX))
             .unwrap_or(Timestamp::UNIX_EPOCH)
@@ -189,6 +199,11 @@ impl Calendar {
             end_us: next.and_then(start_of).unwrap_or(i64::MAX),
         }
     }
+}
+
+/// Whether an RFC 3339 text says its offset: the time after its date does.
+fn has_offset(text: &str) -> bool {
+    text.get("2026-01-01".len()..).is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
 }
 
 #[cfg(test)]
@@ -216,6 +231,18 @@ mod tests {
         assert_eq!(calendar.month(midnight - 1).end_us, midnight);
         assert_eq!(calendar.hour_and_weekday(midnight), (0, 7));
         assert_eq!(calendar.hour_and_weekday(midnight - 1), (23, 6));
+        Ok(())
+    }
+
+    #[test]
+    fn instants_are_local_unless_they_say_an_offset() -> Result<(), TimeError> {
+        let calendar = Calendar::new("Asia/Ho_Chi_Minh")?;
+        let midnight = parse_time("2026-02-01T00:00:00+07:00")?;
+        for text in ["2026-02-01", "2026-02-01T00:00:00", "2026-01-31T17:00:00Z", "2026-01-31T12:00:00-05:00"]
+        {
+            assert_eq!(calendar.instant(text), Ok(midnight), "{text}");
+        }
+        assert!(calendar.instant("2026-02-30").is_err());
         Ok(())
     }
 

@@ -236,11 +236,7 @@ fn bad_rules() {
         ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 0", "this rule does nothing", "[[rule]]"),
         ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 1000001", "plus and minus 1000000", "1000001"),
         ("id = \"a\"\nwhen = \"amount > 1\"\nscore = 1.5", "expected an integer, found a decimal", "1.5"),
-        (
-            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"allow\"",
-            "`allow` is not supported by this version",
-            "\"allow\"",
-        ),
+        ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"allow\"", "only an override allows", "\"allow\""),
         ("id = \"a\"\nwhen = \"amount > 1\"\nthen = \"blok\"", "did you mean `block`?", "\"blok\""),
         (
             "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nauth = \"strong\"",
@@ -248,14 +244,9 @@ fn bad_rules() {
             "\"strong\"",
         ),
         (
-            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\nmode = \"shadow\"",
-            "`mode` is not supported by this version",
-            "mode",
-        ),
-        (
-            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ntier = \"mandatory\"",
-            "`tier` is not supported",
-            "tier",
+            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ntenants = \"a\"",
+            "`tenants` is not supported by this version",
+            "tenants",
         ),
         ("id = \"a\"\nwen = \"amount > 1\"\nthen = \"block\"", "`when` is missing", "[[rule]]"),
         (

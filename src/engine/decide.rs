@@ -1,73 +1,175 @@
-//! From facts to a decision: rules, then the policy, then the outcome.
+//! From facts to a decision: rules by tier, then the policy, then the outcome.
+//!
+//! The outcome is the stronger of what mandatory rules demand and of what the others, their scores included, ask
+//! for; overrides and the control group weaken the second only.
 
-use crate::decision::{Decision, Outcome};
-use crate::rules::{Action, Facts, OnUnknown, RuleSet};
+use super::breaker::Breakers;
+use super::share;
+use crate::decision::{Decision, Outcome, Withheld};
+use crate::event::Event;
+use crate::rules::{Action, Facts, Mode, OnUnknown, Rule, RuleSet, Tier};
 
-/// Decides; `decision` is cleared first. `record_all` records every feature instead of those that fired rules read.
-pub(crate) fn decide(
-    rules: &RuleSet,
-    facts: &Facts<'_>,
-    record_all: bool,
-    wanted: &mut Vec<u64>,
-    decision: &mut Decision,
-) {
-    decision.clear();
-    for (at, rule) in rules.rules.iter().enumerate() {
-        let fires = rule.when.holds(facts).unwrap_or(rule.on_unknown == OnUnknown::Fires);
-        if !fires {
-            continue;
+/// The salt of the control group's share; no rule can have this id.
+const CONTROL: &str = "[control]";
+
+/// Decides for one rule set; holds what is counted from decision to decision.
+#[derive(Debug)]
+pub(crate) struct Decider {
+    breakers: Breakers,
+    wanted: Vec<u64>,
+}
+
+impl Decider {
+    /// One that has not decided yet.
+    pub(crate) fn new(rules: &RuleSet) -> Self {
+        Self { breakers: Breakers::new(rules), wanted: Vec::new() }
+    }
+
+    /// One that goes on where `before` stopped, for the rules that both rule sets have.
+    pub(crate) fn after(rules: &RuleSet, before: &Self, rules_before: &RuleSet) -> Self {
+        let mut decider = Self::new(rules);
+        decider.breakers.carry(rules, &before.breakers, rules_before);
+        decider
+    }
+
+    /// The rules whose breaker keeps them from acting, as of the decision made last.
+    pub(crate) fn tripped(&self) -> impl Iterator<Item = u16> {
+        self.breakers.tripped()
+    }
+
+    /// Decides at `now_us`; `decision` is cleared first. `record_all` records every feature instead of those that
+    /// the rules that fired read.
+    pub(crate) fn decide(
+        &mut self,
+        rules: &RuleSet,
+        facts: &Facts<'_>,
+        now_us: i64,
+        record_all: bool,
+        decision: &mut Decision,
+    ) {
+        decision.clear();
+        for (at, rule) in rules.rules.iter().enumerate() {
+            if fires(rule, facts) {
+                let fired = if rule.mode == Mode::Live { &mut decision.fired } else { &mut decision.shadow };
+                fired.push(at as u16);
+            }
         }
-        decision.fired.push(at as u16);
+        self.breakers.count(now_us, &decision.fired, &mut decision.tripped);
+        set_aside(rules, decision);
+        conclude(rules, facts.event, decision);
+        self.record(rules, facts, record_all, decision);
+    }
+
+    fn record(&mut self, rules: &RuleSet, facts: &Facts<'_>, all: bool, decision: &mut Decision) {
+        let Decision { fired, shadow, overridden, tripped, features, .. } = decision;
+        let recorded = [fired, shadow, overridden, tripped];
+        if !all && recorded.iter().all(|rules| rules.is_empty()) {
+            return;
+        }
+        let wanted = &mut self.wanted;
+        wanted.clear();
+        wanted.resize(facts.features.len().div_ceil(64), if all { u64::MAX } else { 0 });
+        for &at in recorded.into_iter().flat_map(|rules| rules.iter()) {
+            for &feature in &rules.rules[usize::from(at)].reads {
+                wanted[usize::from(feature) / 64] |= 1 << (feature % 64);
+            }
+        }
+        for (at, reading) in facts.features.iter().enumerate() {
+            if wanted[at / 64] >> (at % 64) & 1 == 1 {
+                features.push((at as u16, *reading));
+            }
+        }
+    }
+}
+
+/// Whether a rule fires, in whatever mode.
+#[inline]
+fn fires(rule: &Rule, facts: &Facts<'_>) -> bool {
+    if rule.mode == Mode::Off {
+        return false;
+    }
+    let time_us = facts.event.time_us();
+    let early = rule.valid_from_us.is_some_and(|from_us| time_us < from_us);
+    if early || rule.valid_until_us.is_some_and(|until_us| time_us >= until_us) {
+        return false;
+    }
+    rule.when.holds(facts).unwrap_or(rule.on_unknown == OnUnknown::Fires)
+        && rule.rollout.is_none_or(|rollout| share::holds(rollout, &rule.id, facts.event))
+}
+
+/// Takes the rules that must not act out of `fired`: those tripped, then those overridden by what is left.
+fn set_aside(rules: &RuleSet, decision: &mut Decision) {
+    let Decision { fired, overridden, tripped, .. } = decision;
+    if !tripped.is_empty() {
+        fired.retain(|at| tripped.binary_search(at).is_err());
+    }
+    for &at in fired.iter() {
+        let overrides = &rules.rules[usize::from(at)].overrides;
+        overridden.extend(overrides.iter().filter(|at| fired.binary_search(at).is_ok()));
+    }
+    if !overridden.is_empty() {
+        overridden.sort_unstable();
+        overridden.dedup();
+        fired.retain(|at| overridden.binary_search(at).is_err());
+    }
+}
+
+/// The outcome, from the rules that act.
+fn conclude(rules: &RuleSet, event: &Event, decision: &mut Decision) {
+    let (mut demanded, mut asked) = (Outcome::Allow, Outcome::Allow);
+    for &at in &decision.fired {
+        let rule = &rules.rules[usize::from(at)];
         decision.score += rule.score;
         match rule.then {
-            Some(Action::Outcome(outcome)) => decision.outcome = decision.outcome.max(outcome),
+            Some(Action::Outcome(outcome)) => {
+                let side = if rule.tier == Tier::Mandatory { &mut demanded } else { &mut asked };
+                *side = outcome.max(*side);
+            }
             Some(Action::Alert) => decision.alert = true,
             None => {}
         }
     }
     let reached = |bound: Option<i64>| bound.is_some_and(|bound| decision.score >= bound);
-    let (step_up, block) = (reached(rules.policy.step_up_at), reached(rules.policy.block_at));
-    if step_up {
-        decision.outcome = decision.outcome.max(Outcome::StepUp);
+    let by_score = reached(rules.policy.step_up_at);
+    if by_score {
+        asked = asked.max(Outcome::StepUp);
     }
-    if block {
-        decision.outcome = Outcome::Block;
+    if reached(rules.policy.block_at) {
+        asked = Outcome::Block;
     }
+    if asked > demanded && in_control(rules, event) {
+        let ppm = rules.control.map_or(0, |control| control.share.ppm);
+        decision.withheld = Some(Withheld { outcome: asked, ppm });
+        asked = Outcome::Allow;
+    }
+    decision.outcome = demanded.max(asked);
     if decision.outcome == Outcome::StepUp {
-        require(rules, step_up, decision);
+        require(rules, by_score, decision);
     }
-    record(rules, facts, record_all, wanted, decision);
 }
 
-/// Joins the requirements of all rules that ask for a step-up, and the policy's where one has none of its own.
+/// Whether the control group lets a payment through that normal rules stop.
+fn in_control(rules: &RuleSet, event: &Event) -> bool {
+    rules.control.is_some_and(|control| {
+        let small = event.amount().is_some_and(|amount| amount.minor <= control.amount_minor_max);
+        small && share::holds(control.share, CONTROL, event)
+    })
+}
+
+/// Joins the requirements of all rules that ask for a step-up, and the policy's where one has none of its own;
+/// where the control group withheld the others', those of the mandatory ones alone.
 fn require(rules: &RuleSet, by_score: bool, decision: &mut Decision) {
-    let mut policy = by_score;
+    let withheld = decision.withheld.is_some();
+    let mut policy = by_score && !withheld;
     for &at in &decision.fired {
         let rule = &rules.rules[usize::from(at)];
-        if rule.then == Some(Action::Outcome(Outcome::StepUp)) {
+        let asks = rule.then == Some(Action::Outcome(Outcome::StepUp));
+        if asks && (rule.tier == Tier::Mandatory || !withheld) {
             policy |= rule.auth.is_empty();
             rule.auth.iter().for_each(|&methods| decision.requirement.join(methods));
         }
     }
     if policy {
         rules.policy.auth.iter().for_each(|&methods| decision.requirement.join(methods));
-    }
-}
-
-fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, decision: &mut Decision) {
-    if decision.fired.is_empty() && !all {
-        return;
-    }
-    wanted.clear();
-    wanted.resize(facts.features.len().div_ceil(64), if all { u64::MAX } else { 0 });
-    for &at in &decision.fired {
-        for &feature in &rules.rules[usize::from(at)].reads {
-            wanted[usize::from(feature) / 64] |= 1 << (feature % 64);
-        }
-    }
-    for (at, reading) in facts.features.iter().enumerate() {
-        if wanted[at / 64] >> (at % 64) & 1 == 1 {
-            decision.features.push((at as u16, *reading));
-        }
     }
 }

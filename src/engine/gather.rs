@@ -34,7 +34,8 @@ pub(crate) fn key(numbers: &[u32], fields: &[usize]) -> Option<Key> {
     Some(key)
 }
 
-fn text(event: &Event, field: KeyField) -> Option<&str> {
+/// The text of a key field.
+pub(crate) fn text(event: &Event, field: KeyField) -> Option<&str> {
     match field {
         KeyField::Text(field) => event.text(field),
         KeyField::Extra(position) => match event.extra(position) {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Recording;
-use super::decide;
+use super::decide::Decider;
 use super::features::Wanted;
 use super::ledger::Ledger;
 use crate::decision::{Decision, Reading};
@@ -19,7 +19,7 @@ pub(crate) struct Judge {
     wanted: Vec<Wanted>,
     /// One per feature of the rule set.
     pub(crate) readings: Vec<Reading>,
-    marks: Vec<u64>,
+    pub(crate) decider: Decider,
     pub(crate) decision: Decision,
 }
 
@@ -27,16 +27,17 @@ impl Judge {
     /// A rule set that reads of each ledger what is wanted.
     pub(crate) fn new(rules: Arc<RuleSet>, wanted: Vec<Wanted>) -> Self {
         let readings = vec![Reading::default(); rules.features.len()];
-        Self { rules, wanted, readings, marks: Vec::new(), decision: Decision::default() }
+        let decider = Decider::new(&rules);
+        Self { rules, wanted, readings, decider, decision: Decision::default() }
     }
 
-    /// Decides on an event that the ledgers have gathered.
-    pub(crate) fn decide(&mut self, ledgers: &[Ledger], facts: Facts<'_>, recording: Recording) {
+    /// Decides at `now_us` on an event that the ledgers have gathered.
+    pub(crate) fn decide(&mut self, ledgers: &[Ledger], facts: Facts<'_>, now_us: i64, recording: Recording) {
         for (ledger, wanted) in ledgers.iter().zip(&self.wanted) {
             ledger.read(wanted, facts.event.time_us(), &mut self.readings);
         }
         let facts = Facts { features: &self.readings, ..facts };
         let all = recording == Recording::All;
-        decide::decide(&self.rules, &facts, all, &mut self.marks, &mut self.decision);
+        self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
     }
 }

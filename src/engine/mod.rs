@@ -4,6 +4,7 @@
 //! event is answered once: a repeat gets the first answer again. Does no IO, reads no clock, draws no random number.
 
 mod answers;
+mod breaker;
 mod decide;
 mod features;
 mod gather;
@@ -13,6 +14,7 @@ mod limits;
 mod payments;
 mod plan;
 mod recent;
+mod share;
 
 pub use limits::Limits;
 
@@ -216,6 +218,11 @@ impl Engine {
         &self.live.readings
     }
 
+    /// The rules whose breaker keeps them from acting, as positions, as of the transaction decided last.
+    pub fn tripped(&self) -> impl Iterator<Item = u16> {
+        self.live.decider.tripped()
+    }
+
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {
@@ -295,7 +302,7 @@ impl Engine {
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
         let facts = self.gather(event);
-        self.live.decide(&self.ledgers, facts, self.recording);
+        self.live.decide(&self.ledgers, facts, self.now_us, self.recording);
         let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,

@@ -15,6 +15,10 @@
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
 //!
+//!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
+//!   `rollout` (millionths and field), `overrides` for each id, `breaker` (millionths, µs, decisions);
+//! - `control` where there is a control group: millionths, field, minor units.
+//!
 //! Conditions are written as their tokens with one blank between them, unquoted words in lower case, without
 //! comments. What is left out of a file and has a default is written as that default. So comments, layout, defaults
 //! and the order of keys in a table make no difference; everything that can change a decision or its record does.
@@ -25,7 +29,10 @@ use sha2::{Digest, Sha256};
 
 use super::names::ParamValue;
 use super::params::Param;
-use super::ruleset::{Action, Aggregate, Counts, Feature, KeyField, NumberField, OnUnknown, RuleSet, Window};
+use super::ruleset::{
+    Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
+    Share, Tier, Window,
+};
 use super::types::Unit;
 use super::{features, rule};
 use crate::event::{Kind, Schema};
@@ -66,6 +73,11 @@ pub(super) fn hash(
     }
     for declared in rules {
         form.rule(declared);
+        form.conduct(&declared.rule, rules);
+    }
+    if let Some(control) = set.control {
+        let share = form.share(control.share);
+        form.put("control", format_args!("{share} {}", control.amount_minor_max));
     }
     form.hasher.finalize().into()
 }
@@ -168,6 +180,36 @@ impl Form<'_> {
         };
         self.put("counts", counts);
         self.put("current", feature.current);
+    }
+
+    fn share(&self, share: Share) -> String {
+        format!("{} {}", share.ppm, self.key_name(share.by))
+    }
+
+    fn conduct(&mut self, rule: &Rule, rules: &[rule::Declared<'_>]) {
+        match rule.tier {
+            Tier::Normal => {}
+            Tier::Override => self.put("tier", "override"),
+            Tier::Mandatory => self.put("tier", "mandatory"),
+        }
+        match rule.mode {
+            Mode::Live => {}
+            Mode::Shadow => self.put("mode", "shadow"),
+            Mode::Off => self.put("mode", "off"),
+        }
+        for (tag, time_us) in [("valid_from", rule.valid_from_us), ("valid_until", rule.valid_until_us)] {
+            time_us.into_iter().for_each(|time_us| self.put(tag, time_us));
+        }
+        if let Some(rollout) = rule.rollout {
+            let share = self.share(rollout);
+            self.put("rollout", share);
+        }
+        for declared in rule.overrides.iter().filter_map(|at| rules.get(usize::from(*at))) {
+            self.put("overrides", &declared.rule.id);
+        }
+        if let Some(Breaker { ppm_max, over_us, decisions_min }) = rule.breaker {
+            self.put("breaker", format_args!("{ppm_max} {over_us} {decisions_min}"));
+        }
     }
 
     fn rule(&mut self, declared: &rule::Declared<'_>) {

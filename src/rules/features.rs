@@ -156,7 +156,8 @@ impl<'d> Reader<'_, 'd> {
             "since" => word(self, "last").map(|()| (Aggregate::Since, ExtraType::Duration)),
             "distinct" => {
                 let field = text(self.file, self.problems, item)?;
-                self.key_field(&field).map(|field| (Aggregate::Distinct(field), ExtraType::Integer))
+                key_field(&field, self.scope, self.problems)
+                    .map(|field| (Aggregate::Distinct(field), ExtraType::Integer))
             }
             _ => self.of_number(key, item),
         }
@@ -169,15 +170,13 @@ impl<'d> Reader<'_, 'd> {
             Some(Meaning::BuiltIn(super::names::BuiltIn::Amount)) => (NumberField::Amount, ExtraType::Money),
             Some(Meaning::Extra(position, ty)) if is_number(ty) => (NumberField::Extra(position), ty),
             meaning => {
-                return self.no_field(
-                    &name,
-                    meaning,
-                    "amount or an extra field with a whole number",
-                    |meaning| {
-                        matches!(meaning, Meaning::BuiltIn(super::names::BuiltIn::Amount))
-                            || matches!(meaning, Meaning::Extra(_, ty) if is_number(*ty))
-                    },
-                );
+                let fits = |meaning: &Meaning| match meaning {
+                    Meaning::BuiltIn(field) => *field == super::names::BuiltIn::Amount,
+                    Meaning::Extra(_, ty) => is_number(*ty),
+                    _ => false,
+                };
+                let expected = "amount or an extra field with a whole number";
+                return no_field(&name, meaning, expected, fits, self.scope, self.problems);
             }
         };
         let inexact = if ty == ExtraType::Integer { ExtraType::Decimal } else { ty };
@@ -195,35 +194,6 @@ impl<'d> Reader<'_, 'd> {
         })
     }
 
-    /// Tells that a name is not a field that can stand here.
-    fn no_field<T>(
-        &mut self,
-        name: &Text<'d>,
-        meaning: Option<Meaning>,
-        expected: &str,
-        fits: impl Fn(&Meaning) -> bool,
-    ) -> Option<T> {
-        let shown = name.value.escape_debug();
-        let help = did_you_mean(self.scope.near(name.value, fits));
-        let problem = match meaning {
-            Some(Meaning::Wrong) => return None,
-            None => Problem::error(name.span.clone(), format!("unknown field `{shown}`"), "not a field"),
-            Some(meaning) => {
-                let label = format!("this is {}", self.describe(&meaning));
-                Problem::error(name.span.clone(), format!("expected {expected}, found `{shown}`"), label)
-            }
-        };
-        self.fail(problem.maybe_help(help))
-    }
-
-    fn describe(&self, meaning: &Meaning) -> String {
-        match meaning {
-            Meaning::BuiltIn(field) => field.ty().describe(self.scope.currency),
-            Meaning::Extra(_, ty) => Type::of(*ty).describe(self.scope.currency),
-            other => other.describe().to_owned(),
-        }
-    }
-
     fn by(&mut self, table: &Table<'d>) -> Option<Vec<KeyField>> {
         let item = table.required(self.problems, "by")?;
         self.key(item)
@@ -239,7 +209,7 @@ impl<'d> Reader<'_, 'd> {
         let mut key = Vec::new();
         for item in items {
             let name = text(self.file, self.problems, item)?;
-            let field = self.key_field(&name)?;
+            let field = key_field(&name, self.scope, self.problems)?;
             if key.contains(&field) {
                 let message = format!("`{}` stands twice in this key", name.value);
                 return self.fail(Problem::error(name.span, message, "the second time"));
@@ -247,22 +217,6 @@ impl<'d> Reader<'_, 'd> {
             key.push(field);
         }
         Some(key)
-    }
-
-    fn key_field(&mut self, name: &Text<'d>) -> Option<KeyField> {
-        let is_key = |meaning: &Meaning| {
-            matches!(
-                meaning,
-                Meaning::BuiltIn(super::names::BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text)
-            )
-        };
-        if let Some(field) = TextField::from_name(name.value) {
-            return Some(KeyField::Text(field));
-        }
-        match self.scope.find(name.value) {
-            Some(Meaning::Extra(position, ExtraType::Text)) => Some(KeyField::Extra(position)),
-            meaning => self.no_field(name, meaning, "a field with text", is_key),
-        }
     }
 
     fn from(&mut self, table: &Table<'d>) -> Option<Kinds> {
@@ -348,6 +302,51 @@ impl<'d> Reader<'_, 'd> {
             "write a duration such as 24h, `day`, `month`, `forever`, or the name of a duration parameter";
         self.fail(problem.help(near.unwrap_or_else(|| help.to_owned())))
     }
+}
+
+/// The text field of a name; told where it is none.
+pub(super) fn key_field(name: &Text<'_>, scope: &Scope, problems: &mut Problems) -> Option<KeyField> {
+    let is_key = |meaning: &Meaning| {
+        matches!(
+            meaning,
+            Meaning::BuiltIn(super::names::BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text)
+        )
+    };
+    if let Some(field) = TextField::from_name(name.value) {
+        return Some(KeyField::Text(field));
+    }
+    match scope.find(name.value) {
+        Some(Meaning::Extra(position, ExtraType::Text)) => Some(KeyField::Extra(position)),
+        meaning => no_field(name, meaning, "a field with text", is_key, scope, problems),
+    }
+}
+
+/// Tells that a name is not a field that can stand here.
+fn no_field<T>(
+    name: &Text<'_>,
+    meaning: Option<Meaning>,
+    expected: &str,
+    fits: impl Fn(&Meaning) -> bool,
+    scope: &Scope,
+    problems: &mut Problems,
+) -> Option<T> {
+    let shown = name.value.escape_debug();
+    let found = match &meaning {
+        Some(Meaning::Wrong) => return None,
+        None => None,
+        Some(Meaning::BuiltIn(field)) => Some(field.ty().describe(scope.currency)),
+        Some(Meaning::Extra(_, ty)) => Some(Type::of(*ty).describe(scope.currency)),
+        Some(other) => Some(other.describe().to_owned()),
+    };
+    let problem = match found {
+        None => Problem::error(name.span.clone(), format!("unknown field `{shown}`"), "not a field"),
+        Some(found) => {
+            let message = format!("expected {expected}, found `{shown}`");
+            Problem::error(name.span.clone(), message, format!("this is {found}"))
+        }
+    };
+    problems.push(problem.maybe_help(did_you_mean(scope.near(name.value, fits))));
+    None
 }
 
 fn is_number(ty: ExtraType) -> bool {

@@ -34,5 +34,9 @@ pub const REMEMBER_US_MIN: i64 = 60 * SECOND_US;
 pub const REMEMBER_US_MAX: i64 = 400 * DAY_US;
 /// For how long ids are remembered at least, unless the file says otherwise; a longer window lengthens it.
 pub const REMEMBER_US_DEFAULT: i64 = 7 * DAY_US;
+/// Shortest window of a breaker.
+pub const BREAKER_US_MIN: i64 = 60 * SECOND_US;
+/// Longest window of a breaker.
+pub const BREAKER_US_MAX: i64 = 31 * DAY_US;
 /// Most errors, and most warnings, that one run reports.
 pub const PROBLEMS_MAX: usize = 100;

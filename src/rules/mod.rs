@@ -29,6 +29,8 @@ pub mod ruleset;
 mod sections;
 /// Conditions: from SQL to expressions.
 mod sql;
+/// `tier`, `mode`, dates, `rollout`, `overrides`, `breaker` and `[control]`.
+mod tier;
 /// The types that conditions are checked with.
 mod types;
 
@@ -51,7 +53,7 @@ use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 7] = ["ruleset", "fields", "params", "features", "policy", "auth", "rule"];
+const SECTIONS: [&str; 8] = ["ruleset", "fields", "params", "features", "policy", "auth", "control", "rule"];
 const LATER: [&str; 2] = ["lists", "tables"];
 
 /// A rule file that was checked.
@@ -147,8 +149,11 @@ fn read<T>(
     let mut features = features::read(&root, &mut scope, &mut used, problems);
     let mut requirements = Requirements::read(&root, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
+    let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
+    let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);
     let mut reader = rule::Reader {
         scope: &scope,
+        calendar,
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
@@ -179,7 +184,7 @@ fn read<T>(
         features: Vec::new(),
         rules: Vec::new(),
         policy,
-        control: None,
+        control,
         methods: requirements.methods,
     };
     set.hash = canonical::hash(&set, &params, &features, &rules);

@@ -9,14 +9,17 @@ use super::document::{Table, Text, expected, text};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word};
 use super::problem::{Problem, Problems};
-use super::ruleset::{Action, Mode, OnUnknown, Policy, Rule, Tier};
+use super::ruleset::{Action, OnUnknown, Policy, Rule};
 use super::sections::Requirements;
 use super::sql::{self, Reach, Used};
+use super::tier;
 use crate::decision::Outcome;
+use crate::time::Calendar;
 
 const KEYS: [&str; 8] = ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer"];
-const LATER: [&str; 8] = ["mode", "tier", "overrides", "until", "from", "rollout", "quality", "tenants"];
-const ACTIONS: [(&str, Action); 3] = [
+const LATER: [&str; 2] = ["quality", "tenants"];
+const ACTIONS: [(&str, Action); 4] = [
+    ("allow", Action::Outcome(Outcome::Allow)),
     ("step_up", Action::Outcome(Outcome::StepUp)),
     ("block", Action::Outcome(Outcome::Block)),
     ("alert", Action::Alert),
@@ -29,6 +32,8 @@ pub(super) struct Declared<'d> {
     pub(super) rule: Rule,
     /// What its `when` compiled to.
     pub(super) condition: sql::Compiled<'d>,
+    /// The ids that it overrides, with their places, until they are found.
+    pub(super) overrides: Vec<(&'d str, Range<usize>)>,
     /// Where its reason is, or itself where it has none.
     reason_span: Range<usize>,
 }
@@ -37,6 +42,7 @@ pub(super) struct Declared<'d> {
 pub(super) struct Reader<'a, 'd> {
     pub(super) scope: &'a Scope,
     pub(super) policy: &'a Policy,
+    pub(super) calendar: Option<&'a Calendar>,
     pub(super) requirements: &'a mut Requirements<'d>,
     pub(super) used: &'a mut Used,
     pub(super) problems: &'a mut Problems,
@@ -63,12 +69,14 @@ impl<'d> Reader<'_, 'd> {
             let Some(table) = Table::of(root.file, self.problems, item, "a rule") else { continue };
             rules.extend(self.rule(&table, &mut ids));
         }
+        tier::link(&mut rules, self.problems);
         self.check_languages(&rules);
         rules
     }
 
     fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared<'d>> {
-        table.check_keys(self.problems, &KEYS, &LATER);
+        let known: Vec<&str> = KEYS.iter().chain(&tier::KEYS).copied().collect();
+        table.check_keys(self.problems, &known, &LATER);
         let id = self.id(table, ids);
         let text = table.required_text(self.problems, "when");
         let compiled = text
@@ -78,12 +86,16 @@ impl<'d> Reader<'_, 'd> {
         let auth = self.auth(table, &then);
         let score = self.score(table);
         let on_unknown = match table.get("on_unknown") {
-            None => Some(OnUnknown::default()),
-            Some(_) => table.word(self.problems, "on_unknown", &ON_UNKNOWN, &[]),
+            None => Some(None),
+            Some(_) => table.word(self.problems, "on_unknown", &ON_UNKNOWN, &[]).map(Some),
         };
+        let mut reader = tier::Reader { scope: self.scope, calendar: self.calendar, problems: self.problems };
+        let conduct = reader.conduct(table);
         let reason = self.reason(table);
         let customer = self.customer(table);
         let (then, score) = (then?, score?);
+        let conduct = conduct?;
+        let on_unknown = tier::check(table, &conduct, then, score, on_unknown?, self.problems)?;
         if then.is_none() && score == 0 {
             let problem =
                 Problem::error(table.span(), "this rule does nothing", "neither `then` nor a `score`");
@@ -101,23 +113,23 @@ impl<'d> Reader<'_, 'd> {
             id: id?.to_owned(),
             when: condition.condition.clone(),
             text: condition.text.value.to_owned(),
-            on_unknown: on_unknown?,
+            on_unknown,
             then,
             auth: auth?,
             score,
             reason: reason?,
             customer: customer?,
             reads: condition.features.iter().copied().collect(),
-            tier: Tier::default(),
-            mode: Mode::default(),
-            valid_from_us: None,
-            valid_until_us: None,
-            rollout: None,
+            tier: conduct.tier,
+            mode: conduct.mode,
+            valid_from_us: conduct.valid_from_us,
+            valid_until_us: conduct.valid_until_us,
+            rollout: conduct.rollout,
             overrides: Vec::new(),
-            breaker: None,
+            breaker: conduct.breaker,
         };
         let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
-        Some(Declared { rule, condition, reason_span })
+        Some(Declared { rule, condition, overrides: conduct.overrides, reason_span })
     }
 
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {
@@ -147,7 +159,7 @@ impl<'d> Reader<'_, 'd> {
         if table.get("then").is_none() {
             return Some(None);
         }
-        table.word(self.problems, "then", &ACTIONS, &["allow"]).map(Some)
+        table.word(self.problems, "then", &ACTIONS, &[]).map(Some)
     }
 
     fn auth(&mut self, table: &Table<'d>, then: &Option<Option<Action>>) -> Option<Vec<u64>> {
