@@ -9,12 +9,14 @@ use crate::state::{Held, Moments, State};
 /// Which features of a plan are read and where their readings go: by lookup, the feature with its position.
 pub(crate) type Wanted = Vec<Vec<(usize, usize)>>;
 
-/// Reads the features wanted of each lookup, at now, for an event at `time_us`.
+/// Reads the features wanted of each lookup, at now, for an event at `time_us`. What came in before the state began
+/// happened at or before `since_us`, so a window that covers that time misses something.
 pub(crate) fn read_all(
     plan: &Plan,
     wanted: &Wanted,
     state: &State,
     gathered: &Gathered,
+    since_us: Option<i64>,
     time_us: i64,
     readings: &mut [Reading],
 ) {
@@ -37,7 +39,13 @@ pub(crate) fn read_all(
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = value(read.aggregate, &held, cell, own, state.now_us());
-            let quality = if held.corrected(cell) { Quality::Corrected } else { Quality::Exact };
+            let quality = if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
+                Quality::Warming
+            } else if held.corrected(cell) {
+                Quality::Corrected
+            } else {
+                Quality::Exact
+            };
             readings[position] = Reading { value, quality };
         }
     }

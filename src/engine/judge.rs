@@ -23,6 +23,11 @@ pub(crate) struct Judge {
     pub(crate) decision: Decision,
 }
 
+/// Which features are read, by position.
+pub(crate) fn reads(rules: &RuleSet, recording: Recording) -> impl Fn(usize) -> bool {
+    move |position| recording == Recording::All || rules.features[position].used
+}
+
 impl Judge {
     /// A rule set that reads of each ledger what is wanted.
     pub(crate) fn new(rules: Arc<RuleSet>, wanted: Vec<Wanted>) -> Self {
@@ -31,9 +36,25 @@ impl Judge {
         Self { rules, wanted, readings, decider, decision: Decision::default() }
     }
 
+    /// Reads of other ledgers from now on.
+    pub(crate) fn set_wanted(&mut self, wanted: Vec<Wanted>) {
+        self.wanted = wanted;
+    }
+
+    /// Goes on counting where another judge stopped, for the rules that both have.
+    pub(crate) fn go_on(&mut self, before: &Self) {
+        self.decider = Decider::after(&self.rules, &before.decider, &before.rules);
+    }
+
     /// Decides at `now_us` on an event that the ledgers have gathered.
-    pub(crate) fn decide(&mut self, ledgers: &[Ledger], facts: Facts<'_>, now_us: i64, recording: Recording) {
-        for (ledger, wanted) in ledgers.iter().zip(&self.wanted) {
+    pub(crate) fn decide<'l>(
+        &mut self,
+        ledgers: impl Iterator<Item = &'l Ledger>,
+        facts: Facts<'_>,
+        now_us: i64,
+        recording: Recording,
+    ) {
+        for (ledger, wanted) in ledgers.zip(&self.wanted) {
             ledger.read(wanted, facts.event.time_us(), &mut self.readings);
         }
         let facts = Facts { features: &self.readings, ..facts };

@@ -15,23 +15,59 @@ use crate::time::Calendar;
 /// The aggregates of some features.
 #[derive(Debug)]
 pub(crate) struct Ledger {
+    /// The hashes of its features, each with its position here, sorted.
+    features: Vec<([u8; 32], usize)>,
     plan: Plan,
     state: State,
     gathered: Gathered,
+    /// Rows before it are not in it.
+    first_row: u64,
+    /// When it began; `None` where it has been there from the first event on.
+    since_us: Option<i64>,
+    horizon_us: i64,
 }
 
 impl Ledger {
-    /// An empty ledger of these features at the beginning of time; a payment in it can be corrected for `horizon_us`.
+    /// An empty ledger of these features from the first event on; a payment in it can be corrected for `horizon_us`.
     pub(crate) fn new(features: &[&Feature], horizon_us: i64, calendar: Calendar) -> Self {
         let plan = Plan::new(features, horizon_us);
-        Self { state: State::new(&plan.spec, calendar), gathered: Gathered::new(&plan), plan }
+        let mut hashes: Vec<_> =
+            features.iter().enumerate().map(|(at, feature)| (feature.hash, at)).collect();
+        hashes.sort_unstable();
+        Self {
+            features: hashes,
+            state: State::new(&plan.spec, calendar),
+            gathered: Gathered::new(&plan),
+            plan,
+            first_row: 0,
+            since_us: None,
+            horizon_us,
+        }
     }
 
-    /// Where the readings of its features go, given a position for each that is to be read.
-    pub(crate) fn wanted(&self, positions: impl Fn(usize) -> Option<usize>) -> Wanted {
+    /// Lets an empty ledger begin after all that came in until now, with this row.
+    pub(crate) fn begin(&mut self, now_us: i64, row: u64) {
+        self.state.begin(now_us, row);
+        self.first_row = row;
+        self.since_us = Some(now_us);
+    }
+
+    /// When it began, in an order in which the first event comes first.
+    pub(crate) fn age(&self) -> Option<i64> {
+        self.since_us
+    }
+
+    /// The position here of the feature with this definition.
+    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<usize> {
+        let at = self.features.partition_point(|(held, _)| held < hash);
+        self.features.get(at).filter(|(held, _)| held == hash).map(|&(_, position)| position)
+    }
+
+    /// Where readings go, given features here, each with the position that its reading goes to.
+    pub(crate) fn wanted(&self, reads: impl IntoIterator<Item = (usize, usize)>) -> Wanted {
         let mut wanted = vec![Vec::new(); self.plan.lookups.len()];
-        for (at, read) in self.plan.reads.iter().enumerate() {
-            wanted[read.lookup].extend(positions(at).map(|position| (at, position)));
+        for (at, position) in reads {
+            wanted[self.plan.reads[at].lookup].push((at, position));
         }
         wanted
     }
@@ -57,7 +93,8 @@ impl Ledger {
     /// Reads the features wanted, at now, for the event gathered, which happened at `time_us`.
     #[inline]
     pub(crate) fn read(&self, wanted: &Wanted, time_us: i64, readings: &mut [Reading]) {
-        features::read_all(&self.plan, wanted, &self.state, &self.gathered, time_us, readings);
+        let Self { plan, state, gathered, since_us, .. } = self;
+        features::read_all(plan, wanted, state, gathered, *since_us, time_us, readings);
     }
 
     /// Files what was gathered as its next row.
@@ -70,6 +107,12 @@ impl Ledger {
     /// Whether a payment's row is in it, and something else than the row holds what it contributes.
     pub(crate) fn is_moved(&self, row: u64) -> bool {
         self.state.is_moved(row)
+    }
+
+    /// Whether a payment that happened at `time_us` is in it and can still be corrected: a longer horizon of a later
+    /// rule set does not lengthen that of a ledger.
+    pub(crate) fn remembers(&self, row: u64, time_us: i64, now_us: i64) -> bool {
+        row >= self.first_row && now_us - time_us < self.horizon_us
     }
 
     /// Changes what a row contributes.

@@ -10,13 +10,18 @@ mod features;
 mod gather;
 mod judge;
 mod ledger;
+mod ledgers;
 mod limits;
 mod payments;
 mod plan;
 mod recent;
+mod reload;
+mod shadow;
 mod share;
 
-pub use limits::Limits;
+pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
+pub use reload::ReloadError;
+pub use shadow::ShadowStopped;
 
 use std::sync::Arc;
 
@@ -30,8 +35,11 @@ use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
 use ledger::Ledger;
+use ledgers::Ledgers;
 use payments::{Payment, Payments, Report};
 use recent::Recent;
+use reload::Reloads;
+use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
 pub const VERSION: &str = "0.1.0";
@@ -94,6 +102,25 @@ pub enum Refusal {
         /// The bound.
         texts_max: u32,
     },
+    /// It asks for a rule set that nobody staged.
+    #[error("no rule set with the hash in its `subject` is staged; stage the rule file first")]
+    UnknownRuleSet,
+    /// The new features of the rule set that it asks for have no room.
+    #[error(
+        "the new features of that rule set need a ledger beside the {ledgers_max} that are kept; take the features of an earlier reload out first"
+    )]
+    LedgersFull {
+        /// The bound.
+        ledgers_max: usize,
+    },
+    /// Too many rule sets made decisions that are still remembered.
+    #[error(
+        "decisions of {rule_sets_max} former rule sets are still remembered; reload again once some are forgotten"
+    )]
+    RuleSetsFull {
+        /// The bound.
+        rule_sets_max: usize,
+    },
 }
 
 impl Refusal {
@@ -107,6 +134,9 @@ impl Refusal {
             Self::NotAPayment => "not_a_payment",
             Self::SideBufferFull { .. } => "side_buffer_full",
             Self::KeysFull { .. } => "keys_full",
+            Self::UnknownRuleSet => "unknown_rule_set",
+            Self::LedgersFull { .. } => "ledgers_full",
+            Self::RuleSetsFull { .. } => "rule_sets_full",
         }
     }
 }
@@ -126,6 +156,8 @@ pub enum Recording {
 pub struct EngineMemory {
     /// The aggregates.
     pub state: Memory,
+    /// The aggregates that only the shadow rule set reads.
+    pub shadow: Memory,
     /// Ids remembered.
     pub ids: usize,
     /// First answers.
@@ -175,16 +207,15 @@ pub struct Engine {
     recording: Recording,
     calendar: Calendar,
     now_us: i64,
-    ledgers: Vec<Ledger>,
+    ledgers: Ledgers,
     /// The row of the next event that has one; the same in every ledger.
     row: u64,
     seen: Recent<Seen>,
     answers: Answers,
     payments: Payments,
+    reloads: Reloads,
+    shadow: Option<Box<Shadow>>,
 }
-
-/// Most entries that one event can add to the side buffer of one ledger.
-const SIDE_ENTRIES_AN_EVENT: usize = 6;
 
 impl Engine {
     /// An engine without a past.
@@ -192,17 +223,19 @@ impl Engine {
         let horizon_us = rules.horizon_us;
         let features: Vec<_> = rules.features.iter().collect();
         let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
-        let read = |at: usize| recording == Recording::All || rules.features[at].used;
-        let wanted = ledger.wanted(|at| Some(at).filter(|&at| read(at)));
+        let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
+        let wanted = ledger.wanted(read.map(|at| (at, at)));
         Self {
             calendar: rules.calendar.clone(),
             live: Judge::new(Arc::new(rules), vec![wanted]),
             now_us: TIME_US_MIN - 1,
-            ledgers: vec![ledger],
+            ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
             row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
             payments: Payments::new(horizon_us, limits.corrections_max),
+            reloads: Reloads::default(),
+            shadow: None,
             limits,
             recording,
         }
@@ -226,7 +259,8 @@ impl Engine {
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {
-            state: self.ledgers.iter().map(Ledger::memory).fold(Memory::default(), Memory::with),
+            state: ledgers::memory(&self.ledgers.live),
+            shadow: ledgers::memory(&self.ledgers.shadow),
             ids: self.seen.bytes(),
             answers: self.answers.bytes(),
             corrections: self.payments.bytes(),
@@ -235,6 +269,9 @@ impl Engine {
 
     /// Takes one event in and answers it.
     pub fn step(&mut self, event: &Event) -> Answer<'_> {
+        if let Some(shadow) = &mut self.shadow {
+            shadow.turn();
+        }
         let now_us = self.now_us.max(event.time_us());
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
@@ -242,8 +279,14 @@ impl Engine {
         if let Some(refusal) = self.refuses(event) {
             return Answer::Refused(refusal);
         }
-        let report = report(event);
-        if let Some(report) = report
+        let reload = match self.reload_asked(event) {
+            Ok(reload) => reload,
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        if self.shadow.is_some() {
+            self.check_shadow(self.may_go_aside(event));
+        }
+        if let Some(report) = report(event)
             && let Err(refusal) = self.report(event, report)
         {
             return Answer::Refused(refusal);
@@ -254,6 +297,9 @@ impl Engine {
             _ => {
                 self.gather(event);
                 self.file(event, Standing::Allowed, Place::NONE);
+                if let Some(staged) = reload {
+                    self.swap(staged);
+                }
                 Answer::Taken
             }
         }
@@ -280,13 +326,11 @@ impl Engine {
         if event.amount().is_some_and(|amount| amount.currency != expected) {
             return Some(Refusal::Currency { expected: expected.code() });
         }
-        let side_entries: usize =
-            self.ledgers.iter().map(|ledger| ledger.side_entries() + SIDE_ENTRIES_AN_EVENT).sum();
+        let side_entries = ledgers::side_entries_after_one_more(&self.ledgers.live);
         if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        let texts = self.ledgers.iter().fold(0_u32, |texts, ledger| texts.saturating_add(ledger.texts()));
-        (texts >= texts_max).then_some(Refusal::KeysFull { texts_max })
+        (ledgers::texts(&self.ledgers.live) >= texts_max).then_some(Refusal::KeysFull { texts_max })
     }
 
     /// Whether an event may add to the side buffer: it is late, or corrects, or a correction has waited for it.
@@ -297,12 +341,16 @@ impl Engine {
 
     fn advance(&mut self, now_us: i64) {
         self.now_us = now_us;
-        self.ledgers.iter_mut().for_each(|ledger| ledger.advance(now_us));
+        self.ledgers.each(|ledger| ledger.advance(now_us));
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
         let facts = self.gather(event);
-        self.live.decide(&self.ledgers, facts, self.now_us, self.recording);
+        self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
+        self.live.decision.rule_set = self.reloads.number;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.decide(self.ledgers.all(), facts, self.now_us, self.recording);
+        }
         let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,
@@ -316,7 +364,7 @@ impl Engine {
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
         let facts = Facts::of(event, self.calendar.hour_and_weekday(event.time_us()));
-        self.ledgers.iter_mut().for_each(|ledger| ledger.gather(&facts));
+        self.ledgers.each(|ledger| ledger.gather(&facts));
         facts
     }
 
@@ -326,13 +374,13 @@ impl Engine {
         let payment = Kinds::PAYMENTS.contains(event.kind());
         let amount_minor = event.amount().map_or(0, |amount| amount.minor);
         let mut filed = Filed::NOTHING;
-        if payment || self.ledgers.iter().any(Ledger::feeds) {
+        if payment || self.ledgers.all().any(Ledger::feeds) {
             let row = self.row;
             self.row += 1;
             if payment {
                 filed = Filed::new(row, standing);
             }
-            self.ledgers.iter_mut().for_each(|ledger| ledger.file(time_us, standing));
+            self.ledgers.each(|ledger| ledger.file(time_us, standing));
             let waited = payment.then(|| self.payments.take_waiting(identity, now_us)).flatten();
             let late = time_us < now_us;
             if late || waited.is_some() {
@@ -341,7 +389,7 @@ impl Engine {
                 corrected.reports = waited.unwrap_or_default();
                 let ledgers = &mut self.ledgers;
                 self.payments.reconcile(&mut corrected, |correction| {
-                    ledgers.iter_mut().for_each(|ledger| ledger.correct(correction));
+                    ledgers.each(|ledger| ledger.correct(correction));
                 });
                 if payment {
                     self.payments.remember(identity, now_us, corrected);
@@ -367,14 +415,25 @@ impl Engine {
         let mut payment = match self.payments.corrected(identity, now_us) {
             Some(payment) => payment,
             // What was corrected of it is forgotten, so nobody knows what it contributes.
-            None if self.ledgers.iter().any(|ledger| ledger.is_moved(row)) => return Err(Refusal::TooOld),
-            None => Payment::on_time(row, seen.time_us, standing, seen.amount_minor),
+            None if self.ledgers.live.iter().any(|ledger| ledger.is_moved(row)) => {
+                return Err(Refusal::TooOld);
+            }
+            None => {
+                if self.ledgers.shadow.iter().any(|ledger| ledger.is_moved(row)) {
+                    self.stop_shadow(ShadowStopped::Forgotten);
+                }
+                Payment::on_time(row, seen.time_us, standing, seen.amount_minor)
+            }
         };
         payment.reports = payment.reports.with(report);
         self.advance(now_us);
         let ledgers = &mut self.ledgers;
         self.payments.reconcile(&mut payment, |correction| {
-            ledgers.iter_mut().for_each(|ledger| ledger.correct(correction));
+            ledgers.each(|ledger| {
+                if ledger.remembers(row, seen.time_us, now_us) {
+                    ledger.correct(correction);
+                }
+            });
         });
         self.payments.remember(identity, now_us, payment);
         Ok(())

@@ -130,6 +130,12 @@ impl Payments {
         Self { corrected: Recent::new(horizon_us, most), waiting: Recent::new(horizon_us, most), arrivals: 0 }
     }
 
+    /// Remembers for another horizon from now on.
+    pub(crate) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
+        self.corrected.set_horizon(now_us, horizon_us);
+        self.waiting.set_horizon(now_us, horizon_us);
+    }
+
     /// What was corrected of a payment, if it was late or corrected.
     pub(crate) fn corrected(&self, identity: u128, now_us: i64) -> Option<Payment> {
         self.corrected.get(identity, now_us).copied()

@@ -23,6 +23,7 @@
 //! comments. What is left out of a file and has a default is written as that default. So comments, layout, defaults
 //! and the order of keys in a table make no difference; everything that can change a decision or its record does.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
@@ -33,6 +34,7 @@ use super::ruleset::{
     Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
     Share, Tier, Window,
 };
+use super::sql::tree::{Node, Tree};
 use super::types::Unit;
 use super::{features, rule};
 use crate::event::{Kind, Schema};
@@ -82,8 +84,29 @@ pub(super) fn hash(
     form.hasher.finalize().into()
 }
 
+/// The SHA-256 of a feature's whole definition but for its name: what it says, and what it names defined in turn.
+pub(super) fn feature_hash(
+    schema: &Schema,
+    params: &[Param<'_>],
+    declared: &features::Declared<'_>,
+) -> [u8; 32] {
+    let mut form = Form { hasher: Sha256::new(), schema };
+    let condition = declared.condition.as_ref();
+    form.put("weir-feature", FORM);
+    form.definition(&declared.feature, condition.map_or("", |condition| condition.canonical.as_str()));
+    form.reached(&declared.feature, condition.map(|condition| &condition.tree), params);
+    form.hasher.finalize().into()
+}
+
 fn maybe(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn extra_key(field: KeyField) -> Option<usize> {
+    match field {
+        KeyField::Extra(position) => Some(position),
+        KeyField::Text(_) => None,
+    }
 }
 
 struct Form<'a> {
@@ -160,6 +183,11 @@ impl Form<'_> {
 
     fn feature(&mut self, feature: &Feature, condition: &str) {
         self.put("feature", &feature.name);
+        self.definition(feature, condition);
+    }
+
+    /// All that a feature says of itself but for its name.
+    fn definition(&mut self, feature: &Feature, condition: &str) {
         let aggregate = self.aggregate(feature.aggregate);
         self.put("aggregate", aggregate);
         self.key("by", &feature.by);
@@ -209,6 +237,41 @@ impl Form<'_> {
         }
         if let Some(Breaker { ppm_max, over_us, decisions_min }) = rule.breaker {
             self.put("breaker", format_args!("{ppm_max} {over_us} {decisions_min}"));
+        }
+    }
+
+    /// The definitions of all that a feature names: whatever else a `where` can reach is put in here.
+    fn reached(&mut self, feature: &Feature, condition: Option<&Tree>, params: &[Param<'_>]) {
+        let keys = feature.by.iter().chain(&feature.at).copied();
+        let mut extras: BTreeSet<usize> = keys.filter_map(extra_key).collect();
+        match feature.aggregate {
+            Aggregate::Sum(field)
+            | Aggregate::Mean(field)
+            | Aggregate::Min(field)
+            | Aggregate::Max(field)
+            | Aggregate::Deviation(field) => {
+                if let NumberField::Extra(position) = field {
+                    extras.insert(position);
+                }
+            }
+            Aggregate::Distinct(field) => extras.extend(extra_key(field)),
+            Aggregate::Count | Aggregate::IsNew | Aggregate::Since => {}
+        }
+        let mut named: BTreeSet<&str> = BTreeSet::new();
+        if let Some(condition) = condition {
+            condition.walk(&mut |tree| {
+                named.extend(tree.param.as_deref());
+                if let Node::Extra(position, _) = tree.node {
+                    extras.insert(position);
+                }
+            });
+        }
+        for (name, ty) in extras.into_iter().filter_map(|position| self.schema.fields().get(position)) {
+            self.put("field", name);
+            self.put("type", ty.name());
+        }
+        for param in params.iter().filter(|param| named.contains(param.name.text)) {
+            self.param(param);
         }
     }
 

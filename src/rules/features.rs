@@ -115,6 +115,7 @@ impl<'d> Reader<'_, 'd> {
         let compiled = condition?;
         let feature = Feature {
             name: name.text.to_owned(),
+            hash: [0; 32],
             aggregate,
             by,
             at,

@@ -187,6 +187,9 @@ fn read<T>(
         control,
         methods: requirements.methods,
     };
+    for declared in &mut features {
+        declared.feature.hash = canonical::feature_hash(&set.schema, &params, declared);
+    }
     set.hash = canonical::hash(&set, &params, &features, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();

@@ -37,6 +37,13 @@ pub struct RuleSet {
     pub methods: Vec<String>,
 }
 
+impl RuleSet {
+    /// Its hash in hexadecimal, as files and control events name it.
+    pub fn hash_text(&self) -> String {
+        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What a feature computes over the events that contribute to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aggregate {
@@ -134,6 +141,8 @@ impl Kinds {
 pub struct Feature {
     /// Its name.
     pub name: String,
+    /// SHA-256 of its whole definition but for its name: features with equal hashes have equal values.
+    pub hash: [u8; 32],
     /// What it computes.
     pub aggregate: Aggregate,
     /// The fields under which contributions are filed; one or more.
