@@ -30,6 +30,7 @@ const PAYMENTS: usize = 585_177;
 
 fn rules() -> RuleSet {
     let feature = |field, aggregate, days| Feature {
+        hash: [0; 32],
         name: String::new(),
         aggregate,
         by: vec![KeyField::Text(field)],
@@ -40,6 +41,7 @@ fn rules() -> RuleSet {
         counts: Counts::Asked,
         current: true,
         ty: ExtraType::Integer,
+        tables: Vec::new(),
         used: true,
     };
     let features = DAYS.into_iter().flat_map(|days| {
@@ -58,6 +60,7 @@ fn rules() -> RuleSet {
         horizon_us: 7 * DAY_US,
         schema: Default::default(),
         features: features.collect(),
+        tables: Vec::new(),
         rules: Vec::new(),
         policy: Policy::default(),
         control: None,

@@ -304,7 +304,11 @@ fn a_condition_does_not_know_a_feature_that_is_warming() {
             let reading = Reading { value: Value::Whole(n as i64 - 1), quality: Quality::Warming };
             let recorded = |name: &str| {
                 let at = after.features.iter().position(|feature| feature.name == name).unwrap();
-                decision.features.iter().find(|(feature, _)| usize::from(*feature) == at).map(|(_, found)| *found)
+                decision
+                    .features
+                    .iter()
+                    .find(|(feature, _)| usize::from(*feature) == at)
+                    .map(|(_, found)| *found)
             };
             assert_eq!(recorded("n"), Some(reading), "what it has is recorded");
         }

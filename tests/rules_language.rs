@@ -104,7 +104,8 @@ fn holds(condition: &str) -> Result<Option<bool>, Refused> {
         .map(|value| Reading { value, ..Reading::default() })
         .collect();
     let mut draft = event(&set);
-    let facts = Facts { event: draft.seal().unwrap(), features: &readings, hour: 23, weekday: 7 };
+    let facts =
+        Facts { event: draft.seal().unwrap(), features: &readings, tables: &[], hour: 23, weekday: 7 };
     Ok(set.rules[0].when.holds(&facts))
 }
 
@@ -393,6 +394,6 @@ fn minor_units_are_those_of_the_currency() {
     draft.begin(Kind::Transaction, 0).unwrap();
     draft.text(TextField::Id, "t").unwrap();
     draft.amount(5_716, Currency::USD).unwrap();
-    let facts = Facts { event: draft.seal().unwrap(), features: &[], hour: 0, weekday: 1 };
+    let facts = Facts { event: draft.seal().unwrap(), features: &[], tables: &[], hour: 0, weekday: 1 };
     assert_eq!(set.rules[0].when.holds(&facts), YES);
 }

@@ -76,7 +76,6 @@ fn bad_sections() {
     let cases = [
         ("[featurs]\n", "did you mean `features`?", "featurs"),
         ("[lists]\n", "`lists` is not supported by this version", "lists"),
-        ("[tables]\n", "`tables` is not supported by this version", "tables"),
         ("[fields]\nbalance = \"mony\"\n", "did you mean `money`?", "\"mony\""),
         ("[fields]\naccount = \"text\"\n", "`account` is a field of every event", "account"),
         ("[fields]\nBalance = \"money\"\n", "`Balance` is not a name", "Balance"),

@@ -233,7 +233,7 @@ fn past_its_budget_a_shadow_stops_and_says_so() {
     let own = ["distinct = 'payee', by = 'account', over = '1h'".to_owned()];
     let shadow = pack("shadow", &[("own", &own)]);
     let mut engine = engine(&live, Limits::default());
-    engine.load_shadow(shadow, ShadowLimits { texts_max: 3, ..ShadowLimits::default() }).unwrap();
+    engine.load_shadow(shadow, ShadowLimits { texts_max: 4, ..ShadowLimits::default() }).unwrap();
     let decided: Vec<bool> = events
         .iter()
         .map(|event| {
@@ -243,8 +243,8 @@ fn past_its_budget_a_shadow_stops_and_says_so() {
         .collect();
     assert_eq!(decided, [true, true, true, false, false, false, false, false]);
     let stopped = engine.shadow_stopped().unwrap();
-    assert_eq!(stopped, ShadowStopped::KeysFull { texts_max: 3 });
-    assert!(stopped.to_string().contains("3 keys"), "{stopped}");
+    assert_eq!(stopped, ShadowStopped::KeysFull { texts_max: 4 });
+    assert!(stopped.to_string().contains("4 keys"), "{stopped}");
     assert_eq!(engine.memory().shadow.dictionary, 0, "what it kept is gone");
 }
 

@@ -118,6 +118,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
             counts,
             current: current && !matches!(aggregate, Aggregate::IsNew | Aggregate::Since),
             ty: ExtraType::Integer,
+            tables: Vec::new(),
             used: true,
         },
     )

@@ -16,13 +16,25 @@ const CONTROL: &str = "[control]";
 #[derive(Debug)]
 pub(crate) struct Decider {
     breakers: Breakers,
+    /// The tables in an order in which each comes after those that it reads.
+    order: Vec<u16>,
+    /// Which row of each table holds.
+    rows: Vec<Option<u16>>,
     wanted: Vec<u64>,
 }
 
 impl Decider {
     /// One that has not decided yet.
     pub(crate) fn new(rules: &RuleSet) -> Self {
-        Self { breakers: Breakers::new(rules), wanted: Vec::new() }
+        let mut order: Vec<u16> = (0..rules.tables.len() as u16).collect();
+        // A table reaches more tables than any that it reads.
+        order.sort_by_key(|&at| rules.tables[usize::from(at)].tables.len());
+        Self {
+            breakers: Breakers::new(rules),
+            order,
+            rows: vec![None; rules.tables.len()],
+            wanted: Vec::new(),
+        }
     }
 
     /// One that goes on where `before` stopped, for the rules that both rule sets have.
@@ -48,6 +60,11 @@ impl Decider {
         decision: &mut Decision,
     ) {
         decision.clear();
+        for &at in &self.order {
+            let at = usize::from(at);
+            self.rows[at] = rules.tables[at].row(&Facts { tables: &self.rows, ..*facts });
+        }
+        let facts = &Facts { tables: &self.rows, ..*facts };
         for (at, rule) in rules.rules.iter().enumerate() {
             if fires(rule, facts) {
                 let fired = if rule.mode == Mode::Live { &mut decision.fired } else { &mut decision.shadow };
@@ -57,28 +74,44 @@ impl Decider {
         self.breakers.count(now_us, &decision.fired, &mut decision.tripped);
         set_aside(rules, decision);
         conclude(rules, facts.event, decision);
-        self.record(rules, facts, record_all, decision);
+        record(rules, facts, record_all, &mut self.wanted, decision);
     }
 
-    fn record(&mut self, rules: &RuleSet, facts: &Facts<'_>, all: bool, decision: &mut Decision) {
-        let Decision { fired, shadow, overridden, tripped, features, .. } = decision;
-        let recorded = [fired, shadow, overridden, tripped];
-        if !all && recorded.iter().all(|rules| rules.is_empty()) {
-            return;
+    /// Which row of each table holds, as of the decision made last.
+    pub(crate) fn rows(&self) -> &[Option<u16>] {
+        &self.rows
+    }
+}
+
+/// Records what the rules that fired read.
+fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, decision: &mut Decision) {
+    let Decision { fired, shadow, overridden, tripped, features, tables, .. } = decision;
+    let recorded = [fired, shadow, overridden, tripped];
+    if !all && recorded.iter().all(|rules| rules.is_empty()) {
+        return;
+    }
+    wanted.clear();
+    wanted.resize(facts.features.len().div_ceil(64), if all { u64::MAX } else { 0 });
+    for &at in recorded.into_iter().flat_map(|rules| rules.iter()) {
+        let rule = &rules.rules[usize::from(at)];
+        tables.extend(rule.tables.iter().map(|&table| (table, None)));
+        for &feature in &rule.reads {
+            wanted[usize::from(feature) / 64] |= 1 << (feature % 64);
         }
-        let wanted = &mut self.wanted;
-        wanted.clear();
-        wanted.resize(facts.features.len().div_ceil(64), if all { u64::MAX } else { 0 });
-        for &at in recorded.into_iter().flat_map(|rules| rules.iter()) {
-            for &feature in &rules.rules[usize::from(at)].reads {
-                wanted[usize::from(feature) / 64] |= 1 << (feature % 64);
-            }
+    }
+    for (at, reading) in facts.features.iter().enumerate() {
+        if wanted[at / 64] >> (at % 64) & 1 == 1 {
+            features.push((at as u16, *reading));
         }
-        for (at, reading) in facts.features.iter().enumerate() {
-            if wanted[at / 64] >> (at % 64) & 1 == 1 {
-                features.push((at as u16, *reading));
-            }
-        }
+    }
+    if all {
+        tables.clear();
+        tables.extend((0..facts.tables.len() as u16).map(|table| (table, None)));
+    }
+    tables.sort_unstable();
+    tables.dedup();
+    for (table, row) in tables {
+        *row = facts.tables[usize::from(*table)];
     }
 }
 

@@ -96,13 +96,30 @@ impl Gathered {
             self.values[at] = value.unwrap_or(0);
         }
         self.masks.copy_from_slice(&kind.masks);
-        for &at in &kind.conditional {
-            let contribution = &plan.contributions[at];
+        self.look_at(plan, &kind.conditional, facts);
+        self.find_keys(plan);
+    }
+
+    /// Gathers besides what the decision carries: what depends on tables.
+    pub(crate) fn take_decided(&mut self, plan: &Plan, facts: &Facts<'_>) {
+        let kind = &plan.kinds[facts.event.kind() as usize];
+        if !kind.carrying.is_empty() {
+            self.look_at(plan, &kind.carrying, facts);
+            self.find_keys(plan);
+        }
+    }
+
+    fn look_at(&mut self, plan: &Plan, contributions: &[usize], facts: &Facts<'_>) {
+        for contribution in contributions.iter().map(|&at| &plan.contributions[at]) {
             let present = contribution.needs.is_none_or(|column| self.present[column]);
             if present && contribution.condition.as_ref().is_none_or(|c| c.holds(facts) == Some(true)) {
                 self.masks[contribution.family] |= 1 << contribution.bit;
             }
         }
+    }
+
+    /// The key of every family that the event feeds; one without a key is not fed.
+    fn find_keys(&mut self, plan: &Plan) {
         for (family, fields) in plan.keys.iter().enumerate() {
             if self.masks[family] != 0 {
                 match key(&self.numbers, fields) {

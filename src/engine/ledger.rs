@@ -8,15 +8,20 @@ use super::features::{self, Wanted};
 use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
-use crate::rules::{Facts, Feature};
+use crate::rules::{Condition, Facts, Feature};
 use crate::state::{Contribution, Correction, Memory, Standing, State};
 use crate::time::Calendar;
+
+/// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
+pub(crate) type Binding = Vec<(usize, Option<Condition>)>;
 
 /// The aggregates of some features.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// The hashes of its features, each with its position here, sorted.
     features: Vec<([u8; 32], usize)>,
+    /// The positions of those whose conditions read what only their rule set knows, sorted.
+    bound: Vec<usize>,
     plan: Plan,
     state: State,
     gathered: Gathered,
@@ -36,6 +41,7 @@ impl Ledger {
         hashes.sort_unstable();
         Self {
             features: hashes,
+            bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
             state: State::new(&plan.spec, calendar),
             gathered: Gathered::new(&plan),
             plan,
@@ -63,6 +69,21 @@ impl Ledger {
         self.features.get(at).filter(|(held, _)| held == hash).map(|&(_, position)| position)
     }
 
+    /// Lets another rule set feed it: where the same table stands elsewhere, its conditions know that from now on. A
+    /// feature that only the former rule set could feed is forgotten.
+    pub(crate) fn bind(&mut self, binding: Binding) {
+        if self.bound.is_empty() {
+            return;
+        }
+        self.plan.unbind();
+        for (at, condition) in &binding {
+            self.plan.bind(*at, condition);
+        }
+        let goes_on = |at: usize| binding.iter().any(|&(held, _)| held == at);
+        self.features.retain(|&(_, at)| self.bound.binary_search(&at).is_err() || goes_on(at));
+        self.bound.retain(|&at| goes_on(at));
+    }
+
     /// Where readings go, given features here, each with the position that its reading goes to.
     pub(crate) fn wanted(&self, reads: impl IntoIterator<Item = (usize, usize)>) -> Wanted {
         let mut wanted = vec![Vec::new(); self.plan.lookups.len()];
@@ -82,6 +103,12 @@ impl Ledger {
     #[inline]
     pub(crate) fn gather(&mut self, facts: &Facts<'_>) {
         self.gathered.take(&self.plan, &mut self.state, facts);
+    }
+
+    /// Gathers besides what the decision carries.
+    #[inline]
+    pub(crate) fn gather_decided(&mut self, facts: &Facts<'_>) {
+        self.gathered.take_decided(&self.plan, facts);
     }
 
     /// Whether what was gathered feeds any of its aggregates.

@@ -3,7 +3,7 @@
 //! All are fed alike; what bounds one kind must never look at the other, so that a shadow changes nothing that is live.
 
 use super::features::Wanted;
-use super::ledger::Ledger;
+use super::ledger::{Binding, Ledger};
 use crate::rules::{Feature, RuleSet};
 use crate::state::Memory;
 use crate::time::Calendar;
@@ -77,6 +77,15 @@ impl Sources {
     /// Whether each ledger keeps any of its features.
     pub(crate) fn keeps(&self) -> impl Iterator<Item = bool> {
         self.kept.iter().map(|kept| !kept.is_empty())
+    }
+
+    /// What a ledger must be told for a rule set to feed it, by ledger; see [`Ledger::bind`].
+    pub(crate) fn bindings(&self, rules: &RuleSet) -> impl Iterator<Item = Binding> {
+        let bound = |&(at, position): &(usize, usize)| {
+            let feature = &rules.features[position];
+            feature.is_bound().then(|| (at, feature.condition.clone()))
+        };
+        self.kept.iter().map(move |kept| kept.iter().filter_map(bound).collect())
     }
 
     /// A ledger for the features that none keeps, if there are any.

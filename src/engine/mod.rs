@@ -348,8 +348,10 @@ impl Engine {
         let facts = self.gather(event);
         self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
         self.live.decision.rule_set = self.reloads.number;
+        let decided = Facts { tables: self.live.decider.rows(), ..facts };
+        self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
-            shadow.decide(self.ledgers.all(), facts, self.now_us, self.recording);
+            shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
         }
         let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,

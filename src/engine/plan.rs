@@ -22,6 +22,8 @@ pub(crate) struct Contribution {
     pub(crate) from: Kinds,
     counts: Counts,
     pub(crate) condition: Option<Condition>,
+    /// Whether the condition reads tables, and so is looked at after deciding.
+    pub(crate) carries: bool,
     /// The column that must have a value.
     pub(crate) needs: Option<usize>,
 }
@@ -54,6 +56,8 @@ pub(crate) struct KindPlan {
     pub(crate) masks: Vec<u64>,
     /// The contributions that do, as positions.
     pub(crate) conditional: Vec<usize>,
+    /// Those that do once the event is decided, as positions.
+    pub(crate) carrying: Vec<usize>,
     /// The key fields that they, or a reading, need.
     pub(crate) key_fields: Vec<usize>,
 }
@@ -99,6 +103,25 @@ impl Plan {
         plan.spec.columns = plan.columns.len();
         plan.kinds = Kind::ALL.iter().map(|&kind| plan.kind(kind)).collect();
         plan
+    }
+
+    /// Lets no condition that reads tables hold: the rule set that it read them of is gone.
+    pub(crate) fn unbind(&mut self) {
+        for contribution in self.contributions.iter_mut().filter(|contribution| contribution.carries) {
+            contribution.condition = Some(Condition::constant(None));
+        }
+    }
+
+    /// Gives a feature's contribution its condition as another rule set has it.
+    pub(crate) fn bind(&mut self, feature: usize, condition: &Option<Condition>) {
+        let read = &self.reads[feature];
+        let family = self.lookups[read.lookup].family;
+        let fed = |contribution: &&mut Contribution| {
+            contribution.family == family && contribution.bit == read.bit && contribution.carries
+        };
+        if let Some(contribution) = self.contributions.iter_mut().find(fed) {
+            contribution.condition.clone_from(condition);
+        }
     }
 
     fn feature(&mut self, feature: &Feature) -> Read {
@@ -184,6 +207,7 @@ impl Plan {
             from: feature.from,
             counts: feature.counts,
             condition: feature.condition.clone(),
+            carries: !feature.tables.is_empty(),
             needs,
         });
         (family, bit)
@@ -195,7 +219,13 @@ impl Plan {
             if !contribution.from.contains(kind) {
                 continue;
             }
-            if contribution.condition.is_none() && contribution.needs.is_none() {
+            if contribution.carries {
+                // Only a transaction is decided, so only it has what tables say.
+                if kind != Kind::Transaction {
+                    continue;
+                }
+                plan.carrying.push(at);
+            } else if contribution.condition.is_none() && contribution.needs.is_none() {
                 plan.masks[contribution.family] |= 1 << contribution.bit;
             } else {
                 plan.conditional.push(at);

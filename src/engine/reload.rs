@@ -11,7 +11,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::judge::{Judge, reads};
-use super::ledger::Ledger;
+use super::ledger::{Binding, Ledger};
 use super::ledgers::Sources;
 use super::limits::{LEDGERS_MAX, RULE_SETS_MAX, STAGED_MAX};
 use super::{Engine, Refusal};
@@ -98,6 +98,8 @@ struct Takeover {
     judge: Judge,
     /// Which of that one's ledgers go on.
     keeps: Vec<bool>,
+    /// What those that go on are told.
+    bindings: Vec<Binding>,
     /// The ledger of the features that are new.
     new: Option<Ledger>,
 }
@@ -188,7 +190,9 @@ impl Engine {
         let wanted = sources.wanted(self.ledgers.live.iter(), &read).into_iter().zip(&keeps);
         let mut wanted: Vec<_> = wanted.filter(|(_, keeps)| **keeps).map(|(wanted, _)| wanted).collect();
         wanted.extend(new.as_ref().map(|ledger| sources.wanted_of_missing(ledger, &read)));
-        Some(Takeover { from: self.reloads.number, judge: Judge::new(Arc::clone(rules), wanted), keeps, new })
+        let bindings = sources.bindings(rules).collect();
+        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), wanted));
+        Some(Takeover { from, judge, keeps, bindings, new })
     }
 
     /// The staged rule set that an event asks for, ready to be taken up.
@@ -217,7 +221,8 @@ impl Engine {
 
     /// Lets a staged rule set that is ready take over, after all that came in until now.
     pub(super) fn swap(&mut self, at: usize) {
-        let Some(Takeover { mut judge, keeps, new, .. }) = self.reloads.staged[at].takeover.take() else {
+        let Some(Takeover { mut judge, keeps, bindings, new, .. }) = self.reloads.staged[at].takeover.take()
+        else {
             return;
         };
         judge.go_on(&self.live);
@@ -227,8 +232,13 @@ impl Engine {
         self.reloads.number += 1;
         let mut dropped = Vec::new();
         let ledgers = std::mem::take(&mut self.ledgers.live);
-        for (ledger, keeps) in ledgers.into_iter().zip(keeps) {
-            if keeps { &mut self.ledgers.live } else { &mut dropped }.push(ledger);
+        for ((mut ledger, keeps), binding) in ledgers.into_iter().zip(keeps).zip(bindings) {
+            if keeps {
+                ledger.bind(binding);
+                self.ledgers.live.push(ledger);
+            } else {
+                dropped.push(ledger);
+            }
         }
         if let Some(mut ledger) = new {
             ledger.begin(self.now_us, self.row);

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::judge::{Judge, reads};
 use super::ledger::Ledger;
-use super::ledgers::{self, Sources};
+use super::ledgers::{self, Ledgers, Sources};
 use super::limits::{LEDGERS_MAX, ShadowLimits};
 use super::reload::{ReloadError, check_fit};
 use super::{Engine, Recording};
@@ -65,16 +65,18 @@ impl Shadow {
     }
 
     /// Decides on an event that the ledgers have gathered, unless it was stopped.
-    pub(super) fn decide<'l>(
+    pub(super) fn decide(
         &mut self,
-        ledgers: impl Iterator<Item = &'l Ledger>,
+        ledgers: &mut Ledgers,
         facts: Facts<'_>,
         now_us: i64,
         recording: Recording,
     ) {
         if self.stopped.is_none() {
-            self.judge.decide(ledgers, facts, now_us, recording);
+            self.judge.decide(ledgers.all(), facts, now_us, recording);
             self.decided = true;
+            let decided = Facts { tables: self.judge.decider.rows(), ..facts };
+            ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         }
     }
 }
@@ -85,14 +87,7 @@ impl Engine {
     pub fn load_shadow(&mut self, rules: RuleSet, limits: ShadowLimits) -> Result<(), ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.drop_shadow();
-        let rules = Arc::new(rules);
-        let sources = Sources::find(&rules, self.ledgers.live.iter());
-        let mut own = sources.ledger_of_missing(&rules, &self.calendar);
-        if let Some(ledger) = &mut own {
-            ledger.begin(self.now_us, self.row);
-        }
-        self.ledgers.shadow.extend(own);
-        let judge = Judge::new(rules, Vec::new());
+        let judge = Judge::new(Arc::new(rules), Vec::new());
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());
         Ok(())
@@ -140,20 +135,28 @@ impl Engine {
         }
     }
 
-    /// Finds the shadow's features anew among the ledgers of the live rule set and its own. What the live rule set
-    /// has `left` and the shadow reads goes on as the shadow's own.
+    /// Finds the shadow's features anew among the ledgers of the live rule set and its own, and begins a ledger for
+    /// those that neither keeps. What the live rule set has `left` and the shadow reads goes on as the shadow's own.
     pub(super) fn lead_shadow_on(&mut self, left: Vec<Ledger>) {
         let Some(shadow) = self.shadow.as_mut().filter(|shadow| shadow.stopped.is_none()) else { return };
+        let rules = &shadow.judge.rules;
         self.ledgers.shadow.extend(left);
-        let sources = Sources::find(&shadow.judge.rules, self.ledgers.all());
-        let read = reads(&shadow.judge.rules, self.recording);
-        let wanted = sources.wanted(self.ledgers.all(), read);
+        let mut sources = Sources::find(rules, self.ledgers.all());
+        if let Some(mut ledger) = sources.ledger_of_missing(rules, &self.calendar) {
+            ledger.begin(self.now_us, self.row);
+            self.ledgers.shadow.push(ledger);
+            sources = Sources::find(rules, self.ledgers.all());
+        }
         let live = self.ledgers.live.len();
         let goes_on: Vec<bool> = sources.keeps().enumerate().map(|(at, keeps)| at < live || keeps).collect();
+        let wanted =
+            sources.wanted(self.ledgers.all(), reads(rules, self.recording)).into_iter().zip(&goes_on);
+        let wanted = wanted.filter(|(_, goes_on)| **goes_on).map(|(wanted, _)| wanted).collect();
+        let bindings = sources.bindings(rules).skip(live);
+        self.ledgers.shadow.iter_mut().zip(bindings).for_each(|(ledger, binding)| ledger.bind(binding));
         let mut own = goes_on.iter().skip(live);
         self.ledgers.shadow.retain(|_| own.next() == Some(&true));
-        let wanted = wanted.into_iter().zip(&goes_on).filter(|(_, goes_on)| **goes_on);
-        shadow.judge.set_wanted(wanted.map(|(wanted, _)| wanted).collect());
+        shadow.judge.set_wanted(wanted);
         if self.ledgers.shadow.len() > LEDGERS_MAX {
             self.stop_shadow(ShadowStopped::LedgersFull { ledgers_max: LEDGERS_MAX });
         }

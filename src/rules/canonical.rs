@@ -12,6 +12,8 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
+//! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
+//!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
 //!
@@ -23,7 +25,9 @@
 //! comments. What is left out of a file and has a default is written as that default. So comments, layout, defaults
 //! and the order of keys in a table make no difference; everything that can change a decision or its record does.
 
-use std::collections::BTreeSet;
+/// The hash of a feature's whole definition.
+mod definition;
+
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
@@ -34,11 +38,13 @@ use super::ruleset::{
     Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
     Share, Tier, Window,
 };
-use super::sql::tree::{Node, Tree};
+use super::table::{UnknownRow, Values};
 use super::types::Unit;
-use super::{features, rule};
+use super::{features, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
+
+pub(super) use definition::definitions;
 
 const FORM: u32 = 1;
 
@@ -47,6 +53,7 @@ pub(super) fn hash(
     set: &RuleSet,
     params: &[Param<'_>],
     features: &[features::Declared<'_>],
+    tables: &[tables::Declared<'_>],
     rules: &[rule::Declared<'_>],
 ) -> [u8; 32] {
     let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
@@ -73,6 +80,9 @@ pub(super) fn hash(
         let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
         form.feature(&declared.feature, condition);
     }
+    for declared in tables {
+        form.table(declared);
+    }
     for declared in rules {
         form.rule(declared);
         form.conduct(&declared.rule, rules);
@@ -84,29 +94,18 @@ pub(super) fn hash(
     form.hasher.finalize().into()
 }
 
-/// The SHA-256 of a feature's whole definition but for its name: what it says, and what it names defined in turn.
-pub(super) fn feature_hash(
-    schema: &Schema,
-    params: &[Param<'_>],
-    declared: &features::Declared<'_>,
-) -> [u8; 32] {
-    let mut form = Form { hasher: Sha256::new(), schema };
-    let condition = declared.condition.as_ref();
-    form.put("weir-feature", FORM);
-    form.definition(&declared.feature, condition.map_or("", |condition| condition.canonical.as_str()));
-    form.reached(&declared.feature, condition.map(|condition| &condition.tree), params);
-    form.hasher.finalize().into()
-}
-
 fn maybe(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn extra_key(field: KeyField) -> Option<usize> {
-    match field {
-        KeyField::Extra(position) => Some(position),
-        KeyField::Text(_) => None,
+fn value(values: &Values, at: usize) -> String {
+    match values {
+        Values::Text(values) => values.get(at).map(ToString::to_string),
+        Values::Whole(values) => values.get(at).map(ToString::to_string),
+        Values::Decimal(values) => values.get(at).map(|value| format!("{:016x}", value.to_bits())),
+        Values::Boolean(values) => values.get(at).map(ToString::to_string),
     }
+    .unwrap_or_default()
 }
 
 struct Form<'a> {
@@ -210,6 +209,28 @@ impl Form<'_> {
         self.put("current", feature.current);
     }
 
+    fn table(&mut self, declared: &tables::Declared<'_>) {
+        let table = &declared.table;
+        self.put("table", &table.name);
+        self.put("type", table.ty.name());
+        for (at, condition) in declared.conditions.iter().enumerate() {
+            self.put("when", &condition.canonical);
+            self.put("is", value(&table.values, at));
+        }
+        if table.values.len() > table.rows.len() {
+            self.put("else", value(&table.values, table.rows.len()));
+        }
+        let on_unknown = match table.on_unknown {
+            UnknownRow::Next => "next",
+            UnknownRow::Unknown => "unknown",
+            UnknownRow::Strictest => "strictest",
+        };
+        self.put("on_unknown", on_unknown);
+        for rank in &table.strictness {
+            self.put("strictness", rank);
+        }
+    }
+
     fn share(&self, share: Share) -> String {
         format!("{} {}", share.ppm, self.key_name(share.by))
     }
@@ -237,41 +258,6 @@ impl Form<'_> {
         }
         if let Some(Breaker { ppm_max, over_us, decisions_min }) = rule.breaker {
             self.put("breaker", format_args!("{ppm_max} {over_us} {decisions_min}"));
-        }
-    }
-
-    /// The definitions of all that a feature names: whatever else a `where` can reach is put in here.
-    fn reached(&mut self, feature: &Feature, condition: Option<&Tree>, params: &[Param<'_>]) {
-        let keys = feature.by.iter().chain(&feature.at).copied();
-        let mut extras: BTreeSet<usize> = keys.filter_map(extra_key).collect();
-        match feature.aggregate {
-            Aggregate::Sum(field)
-            | Aggregate::Mean(field)
-            | Aggregate::Min(field)
-            | Aggregate::Max(field)
-            | Aggregate::Deviation(field) => {
-                if let NumberField::Extra(position) = field {
-                    extras.insert(position);
-                }
-            }
-            Aggregate::Distinct(field) => extras.extend(extra_key(field)),
-            Aggregate::Count | Aggregate::IsNew | Aggregate::Since => {}
-        }
-        let mut named: BTreeSet<&str> = BTreeSet::new();
-        if let Some(condition) = condition {
-            condition.walk(&mut |tree| {
-                named.extend(tree.param.as_deref());
-                if let Node::Extra(position, _) = tree.node {
-                    extras.insert(position);
-                }
-            });
-        }
-        for (name, ty) in extras.into_iter().filter_map(|position| self.schema.fields().get(position)) {
-            self.put("field", name);
-            self.put("type", ty.name());
-        }
-        for param in params.iter().filter(|param| named.contains(param.name.text)) {
-            self.param(param);
         }
     }
 

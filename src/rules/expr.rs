@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub event: &'a Event,
     /// The features of the rule set, by position; empty where only fields may be read (`where`).
     pub features: &'a [Reading],
+    /// Which row of each table holds, by position (see [`super::Table::row`]); empty where no table may be read yet.
+    pub tables: &'a [Option<u16>],
     /// Hour of the event in the rule set's time zone, 0 to 23.
     pub hour: i64,
     /// Weekday of the event in the rule set's time zone, 1 (Monday) to 7 (Sunday).
@@ -34,7 +36,12 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// What an event says by itself, at this hour (0 to 23) and weekday (1 to 7) of the rule set's time zone.
     pub fn of(event: &'a Event, (hour, weekday): (i64, i64)) -> Self {
-        Self { event, features: &[], hour, weekday }
+        Self { event, features: &[], tables: &[], hour, weekday }
+    }
+
+    /// The row of a table that holds; `None` where its value is unknown.
+    fn row(&self, table: usize) -> Option<usize> {
+        self.tables.get(table).copied().flatten().map(usize::from)
     }
 }
 

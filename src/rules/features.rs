@@ -106,6 +106,15 @@ impl<'d> Reader<'_, 'd> {
             let message = "`is_new` and `since` never count the event being scored";
             return self.fail(Problem::error(span.clone(), message, "cannot be true here"));
         }
+        let carried = condition.iter().flatten().flat_map(|condition| &condition.tables);
+        let tables: Vec<u16> = carried.copied().collect();
+        if let Some((true, span)) = &current
+            && !tables.is_empty()
+        {
+            let message = "a feature whose `where` reads a table is fed after deciding, so never by the event being scored";
+            return self.fail(Problem::error(span.clone(), message, "cannot be true here"));
+        }
+        let without_current = without_current || !tables.is_empty();
         let (by, at) = (by?, at?);
         if by.len() != at.len() {
             let span = table.get("at").map_or(table.span(), |item| item.span());
@@ -125,6 +134,7 @@ impl<'d> Reader<'_, 'd> {
             counts: counts?.unwrap_or(default_counts(aggregate)),
             current: !without_current && current.is_none_or(|(current, _)| current),
             ty,
+            tables,
             used: false,
         };
         Some((feature, compiled))

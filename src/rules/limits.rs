@@ -34,6 +34,10 @@ pub const REMEMBER_US_MIN: i64 = 60 * SECOND_US;
 pub const REMEMBER_US_MAX: i64 = 400 * DAY_US;
 /// For how long ids are remembered at least, unless the file says otherwise; a longer window lengthens it.
 pub const REMEMBER_US_DEFAULT: i64 = 7 * DAY_US;
+/// Most tables.
+pub const TABLES_MAX: usize = 200;
+/// Most rows of a table.
+pub const ROWS_MAX: usize = 1_000;
 /// Shortest window of a breaker.
 pub const BREAKER_US_MIN: i64 = 60 * SECOND_US;
 /// Longest window of a breaker.

@@ -21,6 +21,8 @@ mod names;
 mod params;
 /// What is wrong with a rule file.
 pub mod problem;
+/// What reads what through what.
+mod reach;
 /// `[[rule]]`.
 mod rule;
 /// What a rule file compiles to.
@@ -29,6 +31,10 @@ pub mod ruleset;
 mod sections;
 /// Conditions: from SQL to expressions.
 mod sql;
+/// Decision tables.
+pub mod table;
+/// `[tables]`.
+mod tables;
 /// `tier`, `mode`, dates, `rollout`, `overrides`, `breaker` and `[control]`.
 mod tier;
 /// The types that conditions are checked with.
@@ -45,16 +51,18 @@ pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
     Policy, Rule, RuleSet, Share, Tier, Window,
 };
+pub use table::{Row, Table, UnknownRow, Values};
 
 use crate::event::Schema;
 use crate::time::{DAY_US, format_duration};
-use document::Table;
+use document::Table as Section;
 use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 8] = ["ruleset", "fields", "params", "features", "policy", "auth", "control", "rule"];
-const LATER: [&str; 2] = ["lists", "tables"];
+const SECTIONS: [&str; 9] =
+    ["ruleset", "fields", "params", "features", "tables", "policy", "auth", "control", "rule"];
+const LATER: [&str; 1] = ["lists"];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -111,6 +119,7 @@ fn horizon(
 struct Parts<'d> {
     params: Vec<params::Param<'d>>,
     features: Vec<features::Declared<'d>>,
+    tables: Vec<tables::Declared<'d>>,
     rules: Vec<rule::Declared<'d>>,
 }
 
@@ -138,7 +147,7 @@ fn read<T>(
         }
         return None;
     }
-    let root = Table::root(text, &document);
+    let root = Section::root(text, &document);
     root.check_keys(problems, &SECTIONS, &LATER);
     let head = sections::head(&root, problems);
     let mut scope = Scope::default();
@@ -146,7 +155,9 @@ fn read<T>(
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, &mut scope, problems);
     let mut used = sql::Used::new();
+    let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
+    let tables = tables::read(named, &scope, &mut used, problems);
     let mut requirements = Requirements::read(&root, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
@@ -159,15 +170,13 @@ fn read<T>(
         used: &mut used,
         problems,
     };
-    let rules = reader.rules(&root);
+    let mut rules = reader.rules(&root);
     if problems.any_error() {
         return None;
     }
-    for position in rules.iter().flat_map(|declared| &declared.rule.reads) {
-        if let Some(declared) = features.get_mut(usize::from(*position)) {
-            declared.feature.used = true;
-        }
-    }
+    let tables_used = reach::link(&mut features, &tables, &mut rules);
+    let tables_named = tables.iter().map(|declared| &declared.name).zip(tables_used);
+    features::check_used(tables_named, "table", problems);
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     requirements.check_used(problems);
@@ -182,16 +191,18 @@ fn read<T>(
         horizon_us,
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
+        tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),
         policy,
         control,
         methods: requirements.methods,
     };
-    for declared in &mut features {
-        declared.feature.hash = canonical::feature_hash(&set.schema, &params, declared);
+    for (at, hash) in canonical::definitions(&set.schema, &params, &features, &tables).into_iter().enumerate()
+    {
+        features[at].feature.hash = hash;
     }
-    set.hash = canonical::hash(&set, &params, &features, &rules);
+    set.hash = canonical::hash(&set, &params, &features, &tables, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();
-    Some(then(set, &Parts { params, features, rules }, problems))
+    Some(then(set, &Parts { params, features, tables, rules }, problems))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::limits::NAME_BYTES_MAX;
+use super::table::Values;
 use super::types::{Type, Unit};
 use crate::event::{ExtraType, Form, Kind, TextField};
 use crate::money::Currency;
@@ -186,6 +187,8 @@ pub(super) enum Meaning {
     Param(ParamValue),
     /// A feature by position; its type once it is checked, else `None`.
     Feature(usize, Option<Type>),
+    /// A decision table by position, with the type of its values and what they are.
+    Table(usize, ExtraType, Values),
     /// Something whose declaration is wrong; it was told there, and is not told again where it is used.
     Wrong,
 }
@@ -198,6 +201,7 @@ impl Meaning {
             Self::Extra(..) => "an extra field",
             Self::Param(_) => "a parameter",
             Self::Feature(..) => "a feature",
+            Self::Table(..) => "a table",
             Self::Wrong => "declared",
         }
     }

@@ -120,6 +120,7 @@ impl<'d> Reader<'_, 'd> {
             reason: reason?,
             customer: customer?,
             reads: condition.features.iter().copied().collect(),
+            tables: condition.tables.iter().copied().collect(),
             tier: conduct.tier,
             mode: conduct.mode,
             valid_from_us: conduct.valid_from_us,

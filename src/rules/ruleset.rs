@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::expr::Condition;
+use super::table::Table;
 use crate::decision::Outcome;
 use crate::event::{ExtraType, Kind, Schema, TextField};
 use crate::money::Currency;
@@ -27,6 +28,8 @@ pub struct RuleSet {
     pub schema: Arc<Schema>,
     /// Its features, in the order of their names, so that their positions do not depend on the layout of the file.
     pub features: Vec<Feature>,
+    /// Its decision tables, in the order of their names.
+    pub tables: Vec<Table>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// What the sum of scores means.
@@ -161,8 +164,18 @@ pub struct Feature {
     pub current: bool,
     /// The type of its value, as rules see it; `Boolean`, `Integer`, `Decimal`, `Money`, `Duration` or `Time`.
     pub ty: ExtraType,
-    /// Whether a rule reads it.
+    /// The tables that its condition reads, itself or through other tables, as positions, ascending: it is then
+    /// fed after deciding, by transactions alone.
+    pub tables: Vec<u16>,
+    /// Whether a rule needs it.
     pub used: bool,
+}
+
+impl Feature {
+    /// Whether its condition reads what only its own rule set knows, such as which row of a table holds.
+    pub fn is_bound(&self) -> bool {
+        !self.tables.is_empty()
+    }
 }
 
 /// What a rule asks for outright.
@@ -258,8 +271,10 @@ pub struct Rule {
     pub reason: Vec<(String, String)>,
     /// A code of the neutral catalogue that tells the customer what to do.
     pub customer: Option<String>,
-    /// The features that its condition reads, as positions, ascending.
+    /// The features that its condition reads, itself or through tables, as positions, ascending.
     pub reads: Vec<u16>,
+    /// The tables that its condition reads, itself or through other tables, as positions, ascending.
+    pub tables: Vec<u16>,
     /// Whose word it is.
     pub tier: Tier,
     /// What it does when it fires.

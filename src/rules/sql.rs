@@ -43,6 +43,8 @@ pub(super) struct Compiled<'d> {
     pub(super) canonical: String,
     /// The features that it reads, by position.
     pub(super) features: BTreeSet<u16>,
+    /// The tables that it reads, by position.
+    pub(super) tables: BTreeSet<u16>,
     /// The same as a typed tree with the place of each part: for whoever reasons about it instead of evaluating it.
     pub(super) tree: Tree,
 }
@@ -88,10 +90,17 @@ fn compile_text<'d>(
     let (source, expr) = parse::parse(text.value).map_err(|problem| found.push(*problem)).ok()?;
     let mut resolver = resolve::Resolver::new(scope, reach, &source, used, found);
     let tree = resolver.condition(&expr)?;
-    let features = resolver.into_features();
+    let (features, tables) = resolver.into_read();
     let truth = emit::Emitter::new(scope.currency, found).condition(&tree);
     let text = text.clone();
-    Some(Compiled { text, condition: Condition::new(truth), canonical: source.canonical(), features, tree })
+    Some(Compiled {
+        text,
+        condition: Condition::new(truth),
+        canonical: source.canonical(),
+        features,
+        tables,
+        tree,
+    })
 }
 
 /// A problem of types: what was found where something else is needed.

@@ -1,5 +1,7 @@
 //! Decimal numbers, as IEEE 754 doubles; what is not finite is null.
 
+use std::sync::Arc;
+
 use super::{Common, Expression, Facts, WholeExpr};
 use crate::decision::Value;
 use crate::event::ExtraValue;
@@ -19,6 +21,8 @@ pub(in crate::rules) enum DecimalExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A table by position, with its values.
+    Table(usize, Arc<[f64]>),
     /// Two numbers and an operator.
     Arithmetic(DecimalOp, Box<(DecimalExpr, DecimalExpr)>),
     /// Unary minus.
@@ -60,6 +64,7 @@ impl Expression for DecimalExpr {
                 Value::Whole(value) => Some(value as f64),
                 Value::Boolean(_) | Value::Null => None,
             },
+            Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Arithmetic(op, sides) => {
                 let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
                 finite(match op {

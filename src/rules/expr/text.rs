@@ -1,5 +1,7 @@
 //! Texts, compared byte by byte.
 
+use std::sync::Arc;
+
 use super::{Common, Expression, Facts};
 use crate::event::{ExtraValue, TextField};
 
@@ -16,6 +18,8 @@ pub(in crate::rules) enum TextExpr {
     Currency,
     /// The word for the event's kind.
     Kind,
+    /// A table by position, with its values.
+    Table(usize, Arc<[Box<str>]>),
     /// A choice.
     Common(Common<TextExpr>),
 }
@@ -34,6 +38,9 @@ impl Expression for TextExpr {
             },
             Self::Currency => facts.event.amount().map(|money| money.currency.code()),
             Self::Kind => Some(facts.event.kind().name()),
+            Self::Table(table, values) => {
+                facts.row(*table).and_then(|row| values.get(row)).map(|text| &**text)
+            }
             Self::Common(common) => common.value(facts),
         }
     }

@@ -1,5 +1,7 @@
 //! Truth values: true, false, and `None` for unknown.
 
+use std::sync::Arc;
+
 use super::{Common, DecimalExpr, Expression, Facts, TextExpr, WholeExpr};
 use crate::decision::Value;
 use crate::event::{ExtraValue, TextField};
@@ -16,6 +18,8 @@ pub(in crate::rules) enum TruthExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A table by position, with its values.
+    Table(usize, Arc<[bool]>),
     /// `not`
     Not(Box<TruthExpr>),
     /// `and` over all of them.
@@ -152,6 +156,7 @@ impl TruthExpr {
                 ExtraValue::Boolean(truth) => Some(truth),
                 _ => None,
             },
+            Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Not(operand) => operand.value(facts).map(|truth| !truth),
             Self::All(parts) => unless(parts, facts, false),
             Self::Any(parts) => unless(parts, facts, true),

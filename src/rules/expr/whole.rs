@@ -1,5 +1,7 @@
 //! Whole numbers: integers, money in minor units, times and durations in microseconds.
 
+use std::sync::Arc;
+
 use super::{Common, Expression, Facts};
 use crate::decision::Value;
 use crate::event::ExtraValue;
@@ -25,6 +27,8 @@ pub(in crate::rules) enum WholeExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A table by position, with its values.
+    Table(usize, Arc<[i64]>),
     /// Two numbers and an operator.
     Arithmetic(WholeOp, Box<(WholeExpr, WholeExpr)>),
     /// Unary minus.
@@ -89,6 +93,7 @@ impl WholeExpr {
                     WholeOp::Remainder => (right != 0).then(|| left.wrapping_rem(right)),
                 }
             }
+            Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
             Self::Common(common) => common.value(facts),

@@ -15,6 +15,7 @@ use crate::rules::expr::{
 };
 use crate::rules::names::BuiltIn;
 use crate::rules::problem::Problem;
+use crate::rules::table::Values;
 use crate::rules::types::{Form, Type, Unit};
 
 /// Most decimals of any currency; for a file that names none, so that no literal is refused for its decimals.
@@ -205,6 +206,7 @@ impl Emit for TruthExpr {
             Node::BuiltIn(BuiltIn::SameOwner) => Self::SameOwner,
             Node::Extra(position, ExtraType::Boolean) => Self::Extra(*position),
             Node::Feature(position) => Self::Feature(*position),
+            Node::Table(position, Values::Boolean(values)) => Self::Table(*position, values.clone()),
             Node::Not(operand) => Self::Not(Box::new(emitter.emit(operand, unit))),
             Node::All(parts) => joined(emitter.all(parts, unit), false),
             Node::Any(parts) => joined(emitter.all(parts, unit), true),
@@ -260,6 +262,7 @@ impl Emit for WholeExpr {
             Node::BuiltIn(BuiltIn::Weekday) => Self::Weekday,
             Node::Extra(position, _) => Self::Extra(*position),
             Node::Feature(position) => Self::Feature(*position),
+            Node::Table(position, Values::Whole(values)) => Self::Table(*position, values.clone()),
             Node::Negate(operand) => Self::Negate(Box::new(emitter.emit(operand, unit))),
             Node::Absolute(operand) => Self::Absolute(Box::new(emitter.emit(operand, unit))),
             Node::Arithmetic(operator, sides, units) => {
@@ -312,6 +315,7 @@ impl Emit for DecimalExpr {
             Node::BuiltIn(BuiltIn::Longitude) => Self::Longitude,
             Node::Extra(position, _) => Self::Extra(*position),
             Node::Feature(position) => Self::Feature(*position),
+            Node::Table(position, Values::Decimal(values)) => Self::Table(*position, values.clone()),
             Node::Negate(operand) => Self::Negate(Box::new(emitter.emit(operand, unit))),
             Node::Absolute(operand) => Self::Absolute(Box::new(emitter.emit(operand, unit))),
             Node::Arithmetic(operator, sides, units) => {
@@ -349,6 +353,7 @@ impl Emit for TextExpr {
             Node::BuiltIn(BuiltIn::Text(field)) => Self::Field(*field),
             Node::BuiltIn(BuiltIn::Currency) => Self::Currency,
             Node::BuiltIn(BuiltIn::Kind) => Self::Kind,
+            Node::Table(position, Values::Text(values)) => Self::Table(*position, values.clone()),
             Node::Extra(position, _) => Self::Extra(*position),
             _ => emitter.shared(tree, unit),
         }

@@ -22,6 +22,7 @@ pub(super) struct Resolver<'a> {
     used: &'a mut Used,
     found: &'a mut Vec<Problem>,
     features: BTreeSet<u16>,
+    tables: BTreeSet<u16>,
 }
 
 /// Up to this length an expression of a foreign form is underlined itself: finding its place takes a recursion.
@@ -35,12 +36,12 @@ impl<'a> Resolver<'a> {
         used: &'a mut Used,
         found: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { scope, source, reach, used, found, features: BTreeSet::new() }
+        Self { scope, source, reach, used, found, features: BTreeSet::new(), tables: BTreeSet::new() }
     }
 
-    /// The features that were read.
-    pub(super) fn into_features(self) -> BTreeSet<u16> {
-        self.features
+    /// The features and the tables that were read.
+    pub(super) fn into_read(self) -> (BTreeSet<u16>, BTreeSet<u16>) {
+        (self.features, self.tables)
     }
 
     /// Tells a problem.
@@ -211,6 +212,10 @@ impl<'a> Resolver<'a> {
                 self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
                 (Node::Feature(position), ty?)
             }
+            Meaning::Table(position, ty, values) => {
+                self.tables.insert(u16::try_from(position).unwrap_or(u16::MAX));
+                (Node::Table(position, values), Type::of(ty))
+            }
             Meaning::Wrong => return None,
         };
         Some(Tree::new(node, ty, span))
@@ -227,7 +232,7 @@ impl<'a> Resolver<'a> {
         let problem = Problem::error(
             span,
             format!("unknown name `{}`", ident.value),
-            "not a field, parameter or feature",
+            "not a field, parameter, feature or table",
         );
         self.fail(problem.maybe_help(did_you_mean(near).or(quoted)))
     }

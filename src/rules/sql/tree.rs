@@ -7,6 +7,7 @@ use crate::event::{ExtraType, TextField};
 use crate::rules::expr::Comparison;
 use crate::rules::like::Pattern;
 use crate::rules::names::BuiltIn;
+use crate::rules::table::Values;
 use crate::rules::types::{Type, Unit};
 
 /// An expression with its type and its place in the condition.
@@ -43,6 +44,8 @@ pub(in crate::rules) enum Node {
     BuiltIn(BuiltIn),
     Extra(usize, ExtraType),
     Feature(usize),
+    /// A table by position, with its values.
+    Table(usize, Values),
     Not(Box<Tree>),
     All(Vec<Tree>),
     Any(Vec<Tree>),
@@ -115,7 +118,8 @@ impl Node {
             | Self::Literal(_)
             | Self::BuiltIn(_)
             | Self::Extra(..)
-            | Self::Feature(_) => Vec::new(),
+            | Self::Feature(_)
+            | Self::Table(..) => Vec::new(),
             Self::Not(part)
             | Self::Is(part, _)
             | Self::IsNull(part)
@@ -142,7 +146,10 @@ impl Node {
 
     /// Whether it is the same for every event: what reads nothing of it, and is made of nothing that does.
     fn is_constant(&self) -> bool {
-        let reads = matches!(self, Self::BuiltIn(_) | Self::Extra(..) | Self::Feature(_) | Self::Word(..));
+        let reads = matches!(
+            self,
+            Self::BuiltIn(_) | Self::Extra(..) | Self::Feature(_) | Self::Table(..) | Self::Word(..)
+        );
         !reads && self.children().into_iter().all(|child| child.constant)
     }
 }
