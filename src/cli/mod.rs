@@ -10,6 +10,7 @@ mod score;
 mod stream;
 mod tally;
 mod test;
+mod writers;
 
 use std::io::Write;
 use std::process::ExitCode;
