@@ -404,3 +404,118 @@ fn a_former_rule_set_is_kept_for_as_long_as_its_decisions() {
     let swap = control(&after, "d", events[2].time_us(), "rule_set", &after.hash_text());
     assert_eq!(said(engine.step(&swap)), Said::Refused("unknown_rule_set"));
 }
+
+/// A pack whose feature `carried` reads a table, among other tables before and after it.
+fn carrying(name: &str, edge: &str, others: &str) -> RuleSet {
+    let table = format!(
+        "carried = {{ sum = 'amount', by = 'account', over = '6h', where = \"band = 'high'\" }}\n{others}\
+         [tables.band]\nrows = [{{ when = \"amount > {edge} and busy < 5\", is = \"high\" }}]\nelse = \"low\"\non_unknown = \"next\"\n"
+    );
+    compiled(&(text(name, "", &[]) + &table))
+}
+
+const OTHERS: &str =
+    "[tables.aside]\nrows = [{ when = \"channel = 'web'\", is = 1 }]\nelse = 2\non_unknown = \"next\"\n";
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn what_carries_a_table_goes_on_where_the_same_table_stands_elsewhere(
+        steps in steps(),
+        start in prop::sample::select(&STARTS[..]),
+        at in 0..40_usize,
+    ) {
+        let (before, after) = (carrying("before", "2000", ""), carrying("after", "2000", OTHERS));
+        let events = stream(&before, &steps, start);
+        let (mut reloaded, mut never) = (engine(&before), engine(&before));
+        reloaded.stage(after.clone()).unwrap();
+        for (step, event) in events.iter().enumerate() {
+            if step == at {
+                let time_us = newest_us(&events[..at], start);
+                reloaded.step(&control(&before, "c", time_us, "rule_set", &after.hash_text()));
+                never.step(&control(&before, "c", time_us, "rate_version", "1"));
+            }
+            let decided = matches!(reloaded.step(event), Answer::Decided(_));
+            never.step(event);
+            if decided {
+                prop_assert_eq!(reading(&reloaded, "carried"), reading(&never, "carried"));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_carries_another_table_or_lost_its_table_for_a_while_begins_anew() {
+    let packs = [carrying("before", "100", ""), carrying("changed", "101", ""), pack("without", &[])];
+    let events =
+        stream(&packs[0], &(0..6).map(|n| payment(1_000 + n, MINUTE_US)).collect::<Vec<_>>(), STARTS[1]);
+    let mut engine = engine(&packs[0]);
+    packs.iter().for_each(|rules| assert!(engine.stage(rules.clone()).is_ok()));
+    let mut qualities = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        if let Some(next) = [None, Some(1), None, Some(2), Some(0), None][at].map(|next: usize| &packs[next])
+        {
+            let swap =
+                control(next, &format!("c{at}"), events[at - 1].time_us(), "rule_set", &next.hash_text());
+            assert_eq!(engine.step(&swap), Answer::Taken);
+        }
+        assert!(matches!(engine.step(event), Answer::Decided(_)));
+        let has = engine.rules().features.iter().any(|feature| feature.name == "carried");
+        qualities.push(has.then(|| reading(&engine, "carried").quality));
+    }
+    let (exact, warming) = (Some(Quality::Exact), Some(Quality::Warming));
+    assert_eq!(qualities, [exact, warming, warming, None, warming, warming]);
+}
+
+#[test]
+fn a_feature_is_known_by_all_that_it_means_and_by_nothing_else() {
+    let hash = |text: &str, name: &str| {
+        let rules = compiled(text);
+        rules.features.iter().find(|feature| feature.name == name).unwrap().hash
+    };
+    let definition = "sum = 'balance', by = 'account', over = '1h', where = \"amount > edge\"".to_owned();
+    let file = text("pack", "", &[("f", &[definition])]);
+    let same = [
+        file.replace("f0 =", "g0 =").replace("\"pack\"", "\"other\""),
+        file.replace("amount > edge", "  AMOUNT   >edge -- a remark"),
+        file.replace("over = '1h'", "over = '60m', current = true, counts = 'asked', at = 'account'"),
+        file.replace("busy > 6", "busy > 7"),
+        file.replace("[params]", "[params]\nfree = 7"),
+    ];
+    for text in &same {
+        let name = if text.contains("g0 =") { "g0" } else { "f0" };
+        assert_eq!(hash(text, name), hash(&file, "f0"), "{text}");
+    }
+    let other = [
+        file.replace("value = 1_000,", "value = 1_001,"),
+        file.replace("over = '1h'", "over = '61m'"),
+        file.replace("over = '1h'", "over = '1h', counts = 'allowed'"),
+        file.replace("over = '1h'", "over = '1h', current = false"),
+        file.replace("over = '1h'", "over = '1h', from = 'observed'"),
+        file.replace("over = '1h'", "over = '1h', at = 'payee'"),
+        file.replace("'balance', by = 'account'", "'balance', by = 'payee'"),
+        file.replace("sum = 'balance'", "sum = 'amount'"),
+        file.replace("sum = 'balance'", "mean = 'balance'"),
+        file.replace("amount > edge", "amount >= edge"),
+    ];
+    for text in &other {
+        assert_ne!(text, &file);
+        assert_ne!(hash(text, "f0"), hash(&file, "f0"), "{text}");
+    }
+    let carried = |rules: RuleSet| rules.features.iter().find(|f| f.name == "carried").unwrap().hash;
+    let table = carrying("a", "2000", "");
+    assert_eq!(carried(carrying("b", "2000", OTHERS)), carried(table.clone()));
+    assert_ne!(carried(carrying("a", "2001", "")), carried(table), "its table says otherwise");
+    // What the table reads is part of it.
+    let busier = |over: &str| {
+        let table = "t0 = { count = '*', by = 'account', over = '1h', where = \"band\" }\n\
+             [tables.band]\nrows = [{ when = \"busy > 1\", is = true }]\nelse = false\non_unknown = \"next\"\n";
+        hash(
+            &(text("a", "", &[]).replacen("over = \"1h\" }", &format!("over = \"{over}\" }}"), 1) + table),
+            "t0",
+        )
+    };
+    assert_eq!(busier("1h"), busier("60m"));
+    assert_ne!(busier("1h"), busier("2h"), "its table reads another feature");
+}

@@ -119,7 +119,7 @@ const NO_ROW: u32 = u32::MAX;
 fn write(decision: &Decision, to: &mut Vec<u8>) {
     let withheld =
         decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
-    to.push(decision.outcome as u8 | u8::from(decision.alert) * ALERT | withheld);
+    to.push(decision.outcome as u8 | (u8::from(decision.alert) * ALERT) | withheld);
     if let Some(withheld) = decision.withheld {
         to.extend_from_slice(&withheld.ppm.to_le_bytes());
     }
