@@ -42,6 +42,7 @@ fn rules() -> RuleSet {
         current: true,
         ty: ExtraType::Integer,
         tables: Vec::new(),
+        lists: Vec::new(),
         used: true,
     };
     let features = DAYS.into_iter().flat_map(|days| {
@@ -62,6 +63,7 @@ fn rules() -> RuleSet {
         features: features.collect(),
         tables: Vec::new(),
         rules: Vec::new(),
+        lists: Vec::new(),
         policy: Policy::default(),
         control: None,
         methods: Vec::new(),

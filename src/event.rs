@@ -7,6 +7,7 @@ mod draft;
 mod fields;
 
 pub use draft::Draft;
+pub(crate) use draft::check_text;
 pub use fields::{ExtraType, ExtraValue, Form, Kind, Schema, TextField};
 
 use std::hash::{BuildHasher, Hash, Hasher};

@@ -14,6 +14,9 @@ pub mod money;
 // Microseconds and calendars.
 pub mod time;
 
+// Lists of keys that rules ask about, and that events change.
+pub mod lists;
+
 // Rule files: checked and compiled. Knows no state.
 pub mod rules;
 

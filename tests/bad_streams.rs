@@ -380,6 +380,7 @@ const SIDE: Limits = Limits {
     side_entries_max: 20,
     corrections_max: 1 << 20,
     texts_max: 1 << 20,
+    list_entries_max: 1 << 20,
 };
 
 #[test]

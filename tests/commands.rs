@@ -388,3 +388,96 @@ fn a_rule_file_can_be_anywhere() {
     let output = command.arg(Path::new("a folder with spaces/rules.toml")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
+
+const LISTED: &str = r#"
+[ruleset]
+name = "listed"
+time_zone = "Asia/Ho_Chi_Minh"
+currency = "VND"
+
+[lists]
+suspected = { file = "lists/suspected.csv", key = "payee" }
+
+[[rule]]
+id = "suspected"
+when = "level(payee, suspected) >= 5"
+then = "block"
+reason = "suspected"
+"#;
+
+const LISTED_CASES: &str = r#"
+[defaults]
+lists = { suspected = ["of all cases", { key = "p", level = 4 }] }
+
+[[case]]
+name = "the defaults say what is on the list, and not its file"
+rule = "suspected"
+events = [
+    { at = "2026-01-10T08:00:00+07:00", amount = 1, payee = "p", expect = { silent = ["suspected"] } },
+    { kind = "list", list = "suspected", action = "put", entry = "p", level = 5, expires = "2026-01-10T08:00:01+07:00" },
+    { amount = 1, payee = "p", expect = { fired = ["suspected"] } },
+    { after = "1s", amount = 1, payee = "p", expect = { silent = ["suspected"] } },
+    { kind = "list", list = "suspectd", action = "put", entry = "p", expect = { refused = "unknown_list" } },
+]
+
+[[case]]
+name = "a case says it before the defaults"
+rule = "suspected"
+lists = { suspected = [{ key = "p", level = 5, expires = "2026-01-10T08:00:00+07:00", note = "gone" }, { key = "q", level = 9 }] }
+events = [
+    { at = "2026-01-10T08:00:00+07:00", amount = 1, payee = "p", expect = { outcome = "allow" } },
+    { amount = 1, payee = "q", expect = { outcome = "block" } },
+]
+"#;
+
+#[test]
+fn every_command_loads_the_lists_of_a_rule_file() {
+    let folder = Folder::new();
+    let packs = folder.path("packs");
+    std::fs::create_dir_all(packs.join("lists")).unwrap();
+    folder.put("packs/listed.toml", LISTED);
+    folder.put("packs/listed.cases.toml", LISTED_CASES);
+    let stream = "{\"kind\":\"transaction\",\"id\":\"1\",\"time_us\":1,\"amount_minor\":5,\"currency\":\"VND\",\"payee\":\"p\"}\n\
+        {\"kind\":\"list\",\"id\":\"2\",\"time_us\":2,\"list\":\"suspected\",\"entry\":\"p\",\"action\":\"take\"}\n\
+        {\"kind\":\"transaction\",\"id\":\"3\",\"time_us\":3,\"amount_minor\":5,\"currency\":\"VND\",\"payee\":\"p\"}\n";
+    folder.put("events.ndjson", stream);
+    let score = "score --rules packs/listed.toml --input events.ndjson";
+    for (command, code) in [
+        ("check packs/listed.toml", 1),
+        ("test packs/listed.toml", 3),
+        (score, 3),
+        ("demo --events 100 --accounts 50 --rules packs/listed.toml", 3),
+    ] {
+        let done = folder.run(command);
+        assert_eq!(done.code, Some(code), "`{command}` without the file: {done:?}");
+        assert!(done.err.contains("list `suspected`: packs/lists/suspected.csv: can't read it"), "{done:?}");
+    }
+    folder.put("packs/lists/suspected.csv", "payee,level\np,high\n");
+    let done = folder.run("check packs/listed.toml");
+    assert_eq!(done.code, Some(1));
+    assert!(done.err.contains("packs/lists/suspected.csv:2: `level` is `high`"), "{done:?}");
+    assert!(done.out.contains("1 errors, 0 warnings"), "{done:?}");
+    folder.put("packs/lists/suspected.csv", "payee,level\np,5\n");
+    for command in ["check packs/listed.toml", "test packs/listed.toml"] {
+        let done = folder.run(command);
+        assert_eq!(done.code, Some(0), "`{command}`: {done:?}");
+    }
+    let done = folder.run(score);
+    assert_eq!(outcomes(&done.out), pairs(&[("1", "block"), ("3", "allow")]), "{done:?}");
+    for (from, to, told) in [
+        ("suspected = [\"of", "suspectd = [\"of", "[defaults]: the rule file declares no list `suspectd`"),
+        (
+            "{ key = \"q\", level = 9 }",
+            "{ level = 9 }",
+            "list `suspected`: an entry is a text, or a table with `key`",
+        ),
+        ("level = 9", "level = 0.5", "list `suspected`: `level` is a whole number"),
+        ("[{ key = \"p\"", "[3, { key = \"p\"", "list `suspected`: a table is expected"),
+    ] {
+        assert!(LISTED_CASES.contains(from));
+        folder.put("packs/listed.cases.toml", LISTED_CASES.replace(from, to));
+        let done = folder.run("test packs/listed.toml");
+        assert_eq!(done.code, Some(3), "{done:?}");
+        assert!(done.err.contains(told), "`{told}` is not in {done:?}");
+    }
+}

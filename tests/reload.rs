@@ -19,8 +19,9 @@ use hostile::{STARTS, Step, steps, stream};
 use packs::{compiled, control, definitions, pack, text};
 use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Quality, Reading, Value};
-use weir::engine::{Answer, Engine, LEDGERS_MAX, Limits, Recording, ReloadError, STAGED_MAX};
-use weir::event::Event;
+use weir::engine::{Answer, Engine, LEDGERS_MAX, Limits, Recording, ReloadError, STAGED_MAX, ShadowLimits};
+use weir::event::{Draft, Event, Kind, TextField};
+use weir::lists::{List, Listing, Lists};
 use weir::rules::{Feature, RuleSet, Window};
 use weir::time::{Calendar, parse_time};
 
@@ -250,7 +251,7 @@ proptest! {
 
 fn payment(n: usize, ahead_us: i64) -> Step {
     Step {
-        kind: weir::event::Kind::Transaction,
+        kind: Kind::Transaction,
         ahead_us,
         amount: 100 + n as i64,
         account: 0,
@@ -518,4 +519,58 @@ fn a_feature_is_known_by_all_that_it_means_and_by_nothing_else() {
     };
     assert_eq!(busier("1h"), busier("60m"));
     assert_ne!(busier("1h"), busier("2h"), "its table reads another feature");
+}
+
+/// A pack with a list that a feature and a rule ask, after other lists or none.
+fn listing(name: &str, others: &str) -> RuleSet {
+    let rule = "[[rule]]\nid = \"listed\"\nwhen = \"payee in watched\"\nthen = \"alert\"\nreason = \"r\"\n";
+    let lists = format!(
+        "asked = {{ count = '*', by = 'account', over = '6h', where = \"payee in watched\" }}\n\
+         [lists]\n{others}watched = {{ key = \"payee\" }}\n"
+    );
+    compiled(&(text(name, rule, &[]) + &lists))
+}
+
+fn put(rules: &RuleSet, id: &str, time_us: i64, list: &str, entry: &str) -> Event {
+    let mut draft = Draft::new(rules.schema.clone());
+    draft.begin(Kind::List, time_us).unwrap();
+    for (field, text) in
+        [(TextField::Id, id), (TextField::List, list), (TextField::Entry, entry), (TextField::Action, "put")]
+    {
+        draft.text(field, text).unwrap();
+    }
+    draft.seal().unwrap().clone()
+}
+
+#[test]
+fn lists_go_on_where_they_stand_elsewhere_and_so_does_what_asks_them() {
+    let before = listing("before", "");
+    let after = listing("after", "aside = { key = \"device\" }\n");
+    let mut own = List::default();
+    own.put(None, "d", Listing::default());
+    let staged: Lists = [own, List::default()].into_iter().collect();
+    let mut engine = engine(&before);
+    engine.stage_with_lists(after.clone(), staged).unwrap();
+    engine.load_shadow(after.clone(), Lists::default(), ShadowLimits::default()).unwrap();
+    let events = stream(&before, &(0..4).map(|n| payment(n, MINUTE_US)).collect::<Vec<_>>(), STARTS[1]);
+    let asked = |engine: &Engine| reading(engine, "asked");
+    let exact = |n| Reading { value: Value::Whole(n), quality: Quality::Exact };
+    let alerts = |engine: &mut Engine, event: &Event| {
+        let Answer::Decided(decision) = engine.step(event) else { panic!("{event:?}") };
+        let alert = decision.alert;
+        assert_eq!(engine.shadow_decision().unwrap().alert, alert, "the shadow asks the same list");
+        alert
+    };
+    assert!(!alerts(&mut engine, &events[0]));
+    assert_eq!(engine.step(&put(&before, "l", events[0].time_us(), "watched", "a")), Answer::Taken);
+    assert!(alerts(&mut engine, &events[1]));
+    assert_eq!(asked(&engine), exact(1));
+    let swap = control(&after, "c", events[1].time_us(), "rule_set", &after.hash_text());
+    assert_eq!(engine.step(&swap), Answer::Taken);
+    assert!(alerts(&mut engine, &events[2]), "what events put on the list stays on it");
+    assert_eq!(asked(&engine), exact(2));
+    assert_eq!([0, 1].map(|at| engine.lists().get(at).unwrap().len()), [1, 1]);
+    assert!(matches!(engine.step(&put(&after, "m", events[2].time_us(), "aside", "e")), Answer::Taken));
+    assert!(alerts(&mut engine, &events[3]));
+    assert_eq!(asked(&engine), exact(3));
 }

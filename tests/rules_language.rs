@@ -104,8 +104,7 @@ fn holds(condition: &str) -> Result<Option<bool>, Refused> {
         .map(|value| Reading { value, ..Reading::default() })
         .collect();
     let mut draft = event(&set);
-    let facts =
-        Facts { event: draft.seal().unwrap(), features: &readings, tables: &[], hour: 23, weekday: 7 };
+    let facts = Facts { features: &readings, ..Facts::of(draft.seal().unwrap(), (23, 7)) };
     Ok(set.rules[0].when.holds(&facts))
 }
 
@@ -394,6 +393,6 @@ fn minor_units_are_those_of_the_currency() {
     draft.begin(Kind::Transaction, 0).unwrap();
     draft.text(TextField::Id, "t").unwrap();
     draft.amount(5_716, Currency::USD).unwrap();
-    let facts = Facts { event: draft.seal().unwrap(), features: &[], tables: &[], hour: 0, weekday: 1 };
+    let facts = Facts::of(draft.seal().unwrap(), (0, 1));
     assert_eq!(set.rules[0].when.holds(&facts), YES);
 }

@@ -75,7 +75,6 @@ fn bad_files() {
 fn bad_sections() {
     let cases = [
         ("[featurs]\n", "did you mean `features`?", "featurs"),
-        ("[lists]\n", "`lists` is not supported by this version", "lists"),
         ("[fields]\nbalance = \"mony\"\n", "did you mean `money`?", "\"mony\""),
         ("[fields]\naccount = \"text\"\n", "`account` is a field of every event", "account"),
         ("[fields]\nBalance = \"money\"\n", "`Balance` is not a name", "Balance"),
@@ -385,6 +384,85 @@ fn bad_conditions() {
 }
 
 #[test]
+fn bad_lists() {
+    let cases = [
+        ("[lists]\nl = 3\n", "expected a table, found an integer", "3"),
+        ("[lists]\nl = {}\n", "`key` is missing from a list", "{}"),
+        ("[lists]\nl = { key = \"paye\" }\n", "did you mean `payee`?", "\"paye\""),
+        ("[lists]\nl = { key = \"amount\" }\n", "`amount` is not a field with text", "\"amount\""),
+        ("[lists]\nl = { key = \"methods\" }\n", "`methods` is not a field with text", "\"methods\""),
+        ("[lists]\nl = { key = 3 }\n", "expected text, found an integer", "3"),
+        ("[lists]\nl = { key = \"payee\", fiel = \"x.csv\" }\n", "did you mean `file`?", "fiel"),
+        ("[lists]\nl = { key = \"payee\", file = \" \" }\n", "the name of a file cannot be empty", "\" \""),
+        ("[lists]\nL = { key = \"payee\" }\n", "`L` is not a name", "L"),
+        ("[lists]\nin = { key = \"payee\" }\n", "word of SQL", "in"),
+        ("[lists]\npayee = { key = \"payee\" }\n", "field of every event", "payee"),
+        ("[params]\nl = 3\n[lists]\nl = { key = \"payee\" }\n", "`l` is already a parameter", "l"),
+    ];
+    all_as_expected(cases.iter().map(|(section, message, place)| {
+        check(&format!("{HEAD}{section}"), Severity::Error, message, place)
+    }));
+    let many: String = (0..201).map(|i| format!("l{i} = {{ key = \"payee\" }}\n")).collect();
+    let told = told(&format!("{HEAD}[lists]\n{many}"), Severity::Error);
+    assert!(told[0].0.contains("at most 200 lists"), "{told:?}");
+}
+
+#[test]
+fn bad_conditions_on_lists() {
+    let lists = "[lists]\nsuspected = { key = \"payee\" }\nexempt = { key = \"account\" }\n";
+    let file = |condition: &str| {
+        format!(
+            "{HEAD}{FIELDS}{lists}{PARAMS}{FEATURES}[[rule]]\nid = \"a\"\nwhen = \"{condition}\"\nthen = \"block\"\n"
+        )
+    };
+    let cases = [
+        (
+            "payee in suspcted",
+            "unknown list `suspcted` | not in [lists] | did you mean `suspected`?",
+            "suspcted",
+        ),
+        ("payee not in Suspcted", "did you mean `suspected`?", "Suspcted"),
+        ("payee in (suspcted)", "did you mean `suspected`?", "suspcted"),
+        ("payee in elsewhere", "values are written in parentheses: x in ('a', 'b')", "elsewhere"),
+        ("payee in word", "`word` is a parameter, not a list", "word"),
+        ("payee in account", "`account` is a field of every event, not a list", "account"),
+        ("'fido' in methods", "`methods` is a field of every event, not a list", "methods"),
+        (
+            "suspected",
+            "`suspected` is a list | a list, not a value | write `payee in suspected`",
+            "suspected",
+        ),
+        ("payee = suspected", "write `payee in suspected` or `level(payee, suspected)`", "suspected"),
+        ("account = exempt", "write `account in exempt`", "exempt"),
+        ("payee in ((suspected))", "`suspected` is a list", "suspected"),
+        ("payee in (suspected, 'x')", "ask twice: x in suspected or x in (...)", "suspected"),
+        ("payee in ('x', exempt)", "`exempt` is a list, and stands among values", "exempt"),
+        (
+            "amount in suspected",
+            "expected text, found money in VND | this is money in VND | a list holds texts",
+            "amount",
+        ),
+        ("methods in suspected", "expected text, found a list of words", "methods"),
+        ("level(payee, suspcted) > 3", "did you mean `suspected`?", "suspcted"),
+        ("level(payee, 'suspected') > 3", "`level` takes a text and a list", "'suspected'"),
+        ("level(payee) > 3", "`level` takes a text and a list | 1 given", "level"),
+        ("level(amount, suspected) > 3", "expected text, found money in VND", "amount"),
+        ("level(payee, suspected)", "expected a condition, found an integer", "level(payee, suspected)"),
+        ("level(payee, suspected) > amount", "cannot compare an integer with money in VND", "amount"),
+        ("levl(payee, suspected) > 3", "did you mean `level`?", "levl"),
+        ("payee in suspected exempt", "unexpected `exempt` after the condition", "exempt"),
+        ("payee in", "found the end of the condition", "in"),
+        ("payee in suspected(1)", "expected (", "suspected"),
+        ("payee in 'x'", "expected (", "'x'"),
+    ];
+    all_as_expected(
+        cases
+            .iter()
+            .map(|(condition, message, place)| check(&file(condition), Severity::Error, message, place)),
+    );
+}
+
+#[test]
 fn warnings() {
     let cases = [
         ("[params]\nbig = 3\n", "parameter `big` is never used", "big"),
@@ -393,6 +471,7 @@ fn warnings() {
             "feature `x` is never used",
             "x",
         ),
+        ("[lists]\nl = { key = \"payee\" }\n", "list `l` is never used", "l"),
         ("[auth.strong]\nall = [[\"fido\"]]\n", "requirement `strong` is never used", "strong"),
         ("[policy]\nstep_up_at = 90\nblock_at = 50\n", "never asks for a step-up", "90"),
         ("[[rule]]\nid = \"a\"\nwhen = \"1 < 2\"\nthen = \"block\"\n", "always true", "\"1 < 2\""),

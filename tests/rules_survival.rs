@@ -6,7 +6,8 @@ use proptest::sample::select;
 use weir::rules::compile;
 
 const FILE: &str = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[fields]\nx = \"integer\"\ny = \"integer\"\n\
-    d = \"decimal\"\ne = \"decimal\"\nf = \"boolean\"\ng = \"boolean\"\ns = \"text\"\nt = \"text\"\n";
+    d = \"decimal\"\ne = \"decimal\"\nf = \"boolean\"\ng = \"boolean\"\ns = \"text\"\nt = \"text\"\n\
+    [lists]\nl = { key = \"s\" }\n";
 
 fn with_condition(condition: &str) -> String {
     format!("{FILE}[[rule]]\nid = \"a\"\nthen = \"block\"\nwhen = '''{condition}'''\n")
@@ -49,7 +50,10 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 58] = [
+const WORDS: [&str; 61] = [
+    "l",
+    "in l",
+    "level(",
     "amount",
     "x",
     "d",

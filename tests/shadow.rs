@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Reading};
 use weir::engine::{Answer, Engine, Limits, Recording, ReloadError, ShadowLimits, ShadowStopped};
 use weir::event::{Event, Kind};
+use weir::lists::Lists;
 use weir::rules::RuleSet;
 use weir::time::parse_time;
 
@@ -96,7 +97,7 @@ proptest! {
         }
         for (at, event) in events.iter().enumerate() {
             match acts.get(&at) {
-                Some(0 | 1) => prop_assert_eq!(watched.load_shadow(shadow.clone(), budget), Ok(())),
+                Some(0 | 1) => prop_assert_eq!(watched.load_shadow(shadow.clone(), Lists::default(), budget), Ok(())),
                 Some(2) => watched.drop_shadow(),
                 Some(_) => {
                     let next = if watched.rules().hash == live.hash { &other } else { &live };
@@ -134,7 +135,7 @@ proptest! {
             if step == at {
                 let time_us = newest_us(&events[..at], start);
                 watched.step(&control(&live, "c", time_us, "rate_version", "1"));
-                watched.load_shadow(shadow.clone(), ShadowLimits::default()).unwrap();
+                watched.load_shadow(shadow.clone(), Lists::default(), ShadowLimits::default()).unwrap();
                 swapped.step(&control(&live, "c", time_us, "rule_set", &shadow.hash_text()));
             }
             watched.step(event);
@@ -214,7 +215,7 @@ fn a_shadow_says_what_it_would_have_done() {
     let live = pack("live", &[]);
     let events = stream(&live, &(0..4).map(payment).collect::<Vec<_>>(), STARTS[1]);
     let mut engine = engine(&live, Limits::default());
-    engine.load_shadow(strict(), ShadowLimits::default()).unwrap();
+    engine.load_shadow(strict(), Lists::default(), ShadowLimits::default()).unwrap();
     for event in &events {
         assert!(matches!(engine.step(event), Answer::Decided(d) if d.outcome == Outcome::Allow));
         assert_eq!(engine.shadow_decision().unwrap().outcome, Outcome::Block);
@@ -233,7 +234,9 @@ fn past_its_budget_a_shadow_stops_and_says_so() {
     let own = ["distinct = 'payee', by = 'account', over = '1h'".to_owned()];
     let shadow = pack("shadow", &[("own", &own)]);
     let mut engine = engine(&live, Limits::default());
-    engine.load_shadow(shadow, ShadowLimits { texts_max: 4, ..ShadowLimits::default() }).unwrap();
+    engine
+        .load_shadow(shadow, Lists::default(), ShadowLimits { texts_max: 4, ..ShadowLimits::default() })
+        .unwrap();
     let decided: Vec<bool> = events
         .iter()
         .map(|event| {
@@ -253,7 +256,11 @@ fn a_shadow_that_reads_other_events_is_refused() {
     let live = pack("live", &[]);
     let file = text("shadow", "", &[]);
     let mut engine = engine(&live, Limits::default());
-    let refused = engine.load_shadow(compiled(&file.replace("\"VND\"", "\"EUR\"")), ShadowLimits::default());
+    let refused = engine.load_shadow(
+        compiled(&file.replace("\"VND\"", "\"EUR\"")),
+        Lists::default(),
+        ShadowLimits::default(),
+    );
     assert_eq!(refused, Err(ReloadError::Currency { running: "VND", found: "EUR" }));
     assert!(engine.shadow_rules().is_none());
 }

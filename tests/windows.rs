@@ -119,6 +119,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
             current: current && !matches!(aggregate, Aggregate::IsNew | Aggregate::Since),
             ty: ExtraType::Integer,
             tables: Vec::new(),
+            lists: Vec::new(),
             used: true,
         },
     )

@@ -87,7 +87,8 @@ impl<'a> EventMaker<'a> {
         for key in table.keys().chain(self.defaults.keys().filter(|key| !table.contains_key(*key))) {
             let Some(value) = get(key) else { continue };
             match key.as_str() {
-                "kind" | "at" | "after" | "repeat" | "every" | "expect" | "currency" | "longitude" => {}
+                "kind" | "at" | "after" | "repeat" | "every" | "expect" | "currency" | "longitude"
+                | "lists" => {}
                 "amount" => {
                     let code = get("currency").map(|value| text(value, place, "currency")).transpose()?;
                     let currency = code
@@ -101,6 +102,16 @@ impl<'a> EventMaker<'a> {
                     let received_us = parse_time(&text(value, place, key)?)
                         .map_err(|error| wrong(place, error.to_string()))?;
                     self.draft.received_us(received_us).map_err(bad)?;
+                }
+                "expires" => {
+                    let expires_us = parse_time(&text(value, place, key)?)
+                        .map_err(|error| wrong(place, error.to_string()))?;
+                    self.draft.expires_us(expires_us).map_err(bad)?;
+                }
+                "level" => {
+                    let level =
+                        value.as_integer().ok_or_else(|| wrong(place, "`level` is a whole number"))?;
+                    self.draft.level(level);
                 }
                 "same_owner" => {
                     let same =

@@ -4,8 +4,10 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use super::events::EventMaker;
+use super::lists;
 use crate::decision::Outcome;
 use crate::event::Event;
+use crate::lists::List;
 use crate::rules::RuleSet;
 
 /// One case.
@@ -15,6 +17,8 @@ pub struct Case {
     pub name: String,
     /// The rule that it is about.
     pub rule: Option<String>,
+    /// The lists, by position, that hold what the case says instead of what is in their files.
+    pub lists: Vec<(usize, List)>,
     /// Its events in order, each with what is expected of it.
     pub given: Vec<Given>,
 }
@@ -95,11 +99,12 @@ fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Res
     let name =
         case.get("name").and_then(Value::as_str).map_or_else(|| format!("case {}", at + 1), str::to_owned);
     let place = format!("case `{name}`");
-    only(case, &place, &["name", "rule", "events"])?;
+    only(case, &place, &["name", "rule", "lists", "events"])?;
     let rule = case.get("rule").map(|value| text(value, &place, "rule")).transpose()?;
     if let Some(rule) = &rule {
         known_rule(rule, rules, &place)?;
     }
+    let lists = lists::read(case, defaults, rules, &place)?;
     let mut maker = EventMaker::new(rules, defaults);
     let events = case.get("events").ok_or_else(|| wrong(&place, "`events` is missing"))?;
     for (at, value) in array(events, &place)?.iter().enumerate() {
@@ -108,7 +113,7 @@ fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Res
         let expect = event.get("expect").map(|value| expectation(value, &place, rules)).transpose()?;
         maker.add(at + 1, event, expect, &place)?;
     }
-    Ok(Case { name, rule, given: maker.given })
+    Ok(Case { name, rule, lists, given: maker.given })
 }
 
 fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectation, CasesError> {
@@ -164,18 +169,18 @@ fn known_rule(id: &str, rules: &RuleSet, place: &str) -> Result<(), CasesError> 
     if known { Ok(()) } else { Err(wrong(place, format!("there is no rule `{id}`"))) }
 }
 
-fn only(table: &Table, place: &str, keys: &[&str]) -> Result<(), CasesError> {
+pub(super) fn only(table: &Table, place: &str, keys: &[&str]) -> Result<(), CasesError> {
     match table.keys().find(|key| !keys.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => Err(wrong(place, format!("unknown key `{key}`; known are {}", keys.join(", ")))),
     }
 }
 
-fn table<'a>(value: &'a Value, place: &str) -> Result<&'a Table, CasesError> {
+pub(super) fn table<'a>(value: &'a Value, place: &str) -> Result<&'a Table, CasesError> {
     value.as_table().ok_or_else(|| wrong(place, "a table is expected"))
 }
 
-fn array<'a>(value: &'a Value, place: &str) -> Result<&'a [Value], CasesError> {
+pub(super) fn array<'a>(value: &'a Value, place: &str) -> Result<&'a [Value], CasesError> {
     value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(place, "a list is expected"))
 }
 

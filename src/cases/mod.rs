@@ -4,6 +4,7 @@
 
 mod events;
 mod file;
+mod lists;
 mod run;
 
 pub use file::{Case, CasesError, Expectation, Given, parse};

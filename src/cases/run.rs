@@ -5,6 +5,7 @@ use toml::Value as Toml;
 use super::file::{Case, Expectation};
 use crate::decision::{Decision, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
+use crate::lists::Lists;
 use crate::rules::RuleSet;
 use crate::time::parse_duration;
 
@@ -32,9 +33,10 @@ pub struct Coverage {
     pub silent: bool,
 }
 
-/// Runs one case on an engine of its own.
-pub fn run(rules: &RuleSet, case: &Case) -> CaseReport {
+/// Runs one case on an engine of its own, with these lists but for those that the case says itself.
+pub fn run(rules: &RuleSet, lists: &Lists, case: &Case) -> CaseReport {
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
+    engine.load_lists(with_said(lists, case));
     let about = case.rule.as_ref().and_then(|id| rules.rules.iter().position(|rule| rule.id == *id));
     let mut report =
         CaseReport { name: case.name.clone(), failures: Vec::new(), fired: false, silent: false };
@@ -53,6 +55,16 @@ pub fn run(rules: &RuleSet, case: &Case) -> CaseReport {
         report.failures.append(&mut failures);
     }
     report
+}
+
+fn with_said(lists: &Lists, case: &Case) -> Lists {
+    let mut lists = lists.clone();
+    for (at, said) in &case.lists {
+        if let Some(list) = lists.get_mut(*at) {
+            *list = said.clone();
+        }
+    }
+    lists
 }
 
 /// Which rules the cases fire, and which they keep silent.

@@ -23,8 +23,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::Clean;
     for path in &args.rules {
         let checked = rule_file::check(path)?;
+        let lists = checked.rule_set.as_ref().map(|rules| rule_file::lists(path, rules)).transpose();
         let count = |severity| checked.problems.iter().filter(|problem| problem.severity == severity).count();
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        let (mut errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        if let Err(error) = lists {
+            writeln!(anstream::stderr(), "error: {error}")?;
+            errors += 1;
+        }
         if errors > 0 || (args.deny_warnings && warnings > 0) {
             verdict = Verdict::Found;
         }

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use weir::io::load_lists;
+use weir::lists::Lists;
 use weir::rules::{Checked, RuleSet, Severity, compile};
 
 use super::problems;
@@ -29,6 +31,11 @@ pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
     };
     Ok(rules)
+}
+
+/// The lists of a rule set, from their files beside the rule file.
+pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
+    Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.

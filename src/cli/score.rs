@@ -100,7 +100,8 @@ impl Shadow {
         }
         let rules = rule_file::load(path)?;
         let writer = DecisionWriter::new(&rules, VERSION)?;
-        let loaded = engine.load_shadow(rules, ShadowLimits::default());
+        let lists = rule_file::lists(path, &rules)?;
+        let loaded = engine.load_shadow(rules, lists, ShadowLimits::default());
         loaded.with_context(|| format!("{} can't be the shadow", path.display()))?;
         Ok(Some(Self { writer, lines: Lines::create(output, args.line_buffered)?, stopped: false }))
     }
@@ -121,16 +122,20 @@ impl Shadow {
 /// The engine, with every rule set staged that the stream may ask for.
 fn engine(args: &Args) -> anyhow::Result<Engine> {
     let rules = rule_file::load(&args.rules)?;
+    let lists = rule_file::lists(&args.rules, &rules)?;
     let recording = if args.features { Recording::All } else { Recording::Fired };
     let mut engine = Engine::new(rules.clone(), Limits::default(), recording);
+    engine.load_lists(lists.clone());
     for path in &args.reload {
-        let staged = engine.stage(rule_file::load(path)?);
+        let next = rule_file::load(path)?;
+        let lists = rule_file::lists(path, &next)?;
+        let staged = engine.stage_with_lists(next, lists);
         staged
             .with_context(|| format!("{} can't take over from {}", path.display(), args.rules.display()))?;
     }
     if !args.reload.is_empty() {
         // So that the stream may also go back to it.
-        engine.stage(rules)?;
+        engine.stage_with_lists(rules, lists)?;
     }
     Ok(engine)
 }

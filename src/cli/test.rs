@@ -29,11 +29,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let rules = rule_file::load(&args.rules)?;
+    let lists = rule_file::lists(&args.rules, &rules)?;
     let path = args.cases.clone().unwrap_or_else(|| rule_file::cases_beside(&args.rules));
     let text =
         std::fs::read_to_string(&path).with_context(|| format!("can't read the cases {}", path.display()))?;
     let cases = cases::parse(&text, &rules).with_context(|| format!("in the cases {}", path.display()))?;
-    let reports: Vec<cases::CaseReport> = cases.iter().map(|case| cases::run(&rules, case)).collect();
+    let reports: Vec<cases::CaseReport> = cases.iter().map(|case| cases::run(&rules, &lists, case)).collect();
 
     let (green, red, yellow) = (color(AnsiColor::Green), color(AnsiColor::Red), color(AnsiColor::Yellow));
     let mut out = anstream::stdout().lock();

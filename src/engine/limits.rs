@@ -20,6 +20,8 @@ pub struct Limits {
     pub corrections_max: usize,
     /// Keys and texts of keys; beyond, an event that may bring a new one is refused.
     pub texts_max: u32,
+    /// Entries of one list; beyond, the event that would put one on is refused.
+    pub list_entries_max: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             side_entries_max: 1 << 22,
             corrections_max: 1 << 22,
             texts_max: u32::MAX - (1 << 16),
+            list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
     }
 }

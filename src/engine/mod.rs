@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod ledgers;
 mod limits;
+mod listing;
 mod payments;
 mod plan;
 mod recent;
@@ -29,6 +30,7 @@ use thiserror::Error;
 
 use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
+use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
 use crate::state::{Memory, Standing};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
@@ -121,6 +123,15 @@ pub enum Refusal {
         /// The bound.
         rule_sets_max: usize,
     },
+    /// The rule set has no list of that name.
+    #[error("the rule set has no such list; name one of its [lists]")]
+    UnknownList,
+    /// The list is full.
+    #[error("its list is full ({list_entries_max} entries); take some off first")]
+    ListFull {
+        /// The bound.
+        list_entries_max: usize,
+    },
 }
 
 impl Refusal {
@@ -137,6 +148,8 @@ impl Refusal {
             Self::UnknownRuleSet => "unknown_rule_set",
             Self::LedgersFull { .. } => "ledgers_full",
             Self::RuleSetsFull { .. } => "rule_sets_full",
+            Self::UnknownList => "unknown_list",
+            Self::ListFull { .. } => "list_full",
         }
     }
 }
@@ -164,6 +177,8 @@ pub struct EngineMemory {
     pub answers: usize,
     /// Payments that were late or corrected, and corrections that wait.
     pub corrections: usize,
+    /// Entries of lists.
+    pub lists: usize,
 }
 
 /// The row of a payment and what it counted as when it was filed, in one word, since every id has one.
@@ -218,16 +233,17 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine without a past.
+    /// An engine without a past, with nothing on its lists.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
         let features: Vec<_> = rules.features.iter().collect();
         let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let lists = Lists::new(rules.lists.len());
         let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
         let wanted = ledger.wanted(read.map(|at| (at, at)));
         Self {
             calendar: rules.calendar.clone(),
-            live: Judge::new(Arc::new(rules), vec![wanted]),
+            live: Judge::new(Arc::new(rules), lists, vec![wanted]),
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
             row: 0,
@@ -244,6 +260,19 @@ impl Engine {
     /// The rule set that decides.
     pub fn rules(&self) -> &RuleSet {
         &self.live.rules
+    }
+
+    /// What is on the lists, in the order of the rule set's.
+    pub fn lists(&self) -> &Lists {
+        &self.live.lists
+    }
+
+    /// Puts these lists, in the order of the rule set's, in place of those held; between two events.
+    pub fn load_lists(&mut self, lists: Lists) {
+        self.live.lists = lists;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.take_lists(&self.live);
+        }
     }
 
     /// Every feature at the transaction decided last; meaningful for those that a rule reads, or when all are recorded.
@@ -264,6 +293,7 @@ impl Engine {
             ids: self.seen.bytes(),
             answers: self.answers.bytes(),
             corrections: self.payments.bytes(),
+            lists: self.live.lists.bytes(),
         }
     }
 
@@ -276,6 +306,7 @@ impl Engine {
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
         }
+        listing::forget(&self.live.rules, &mut self.live.lists, event, self.now_us);
         if let Some(refusal) = self.refuses(event) {
             return Answer::Refused(refusal);
         }
@@ -297,6 +328,7 @@ impl Engine {
             _ => {
                 self.gather(event);
                 self.file(event, Standing::Allowed, Place::NONE);
+                self.change_lists(event);
                 if let Some(staged) = reload {
                     self.swap(staged);
                 }
@@ -330,7 +362,10 @@ impl Engine {
         if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        (ledgers::texts(&self.ledgers.live) >= texts_max).then_some(Refusal::KeysFull { texts_max })
+        if ledgers::texts(&self.ledgers.live) >= texts_max {
+            return Some(Refusal::KeysFull { texts_max });
+        }
+        listing::refuses(&self.live.rules, &self.live.lists, &self.limits, event)
     }
 
     /// Whether an event may add to the side buffer: it is late, or corrects, or a correction has waited for it.
@@ -348,7 +383,7 @@ impl Engine {
         let facts = self.gather(event);
         self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
         self.live.decision.rule_set = self.reloads.number;
-        let decided = Facts { tables: self.live.decider.rows(), ..facts };
+        let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
             shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
@@ -365,9 +400,23 @@ impl Engine {
 
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
-        let facts = Facts::of(event, self.calendar.hour_and_weekday(event.time_us()));
-        self.ledgers.each(|ledger| ledger.gather(&facts));
+        let calendar = self.calendar.hour_and_weekday(event.time_us());
+        let facts = Facts { now_us: self.now_us, ..Facts::of(event, calendar) };
+        let with_lists = Facts { lists: &self.live.lists, ..facts };
+        self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
+        if let Some(shadow) = &self.shadow {
+            let with_lists = Facts { lists: shadow.lists(), ..facts };
+            self.ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
+        }
         facts
+    }
+
+    /// Does what a `list` event says, on the shadow's own lists too.
+    fn change_lists(&mut self, event: &Event) {
+        listing::change(&self.live.rules, &mut self.live.lists, event);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.change_lists(event, self.now_us);
+        }
     }
 
     /// Files what was gathered of an event, and remembers the event.

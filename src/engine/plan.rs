@@ -24,6 +24,8 @@ pub(crate) struct Contribution {
     pub(crate) condition: Option<Condition>,
     /// Whether the condition reads tables, and so is looked at after deciding.
     pub(crate) carries: bool,
+    /// Whether the condition reads what only its own rule set knows.
+    bound: bool,
     /// The column that must have a value.
     pub(crate) needs: Option<usize>,
 }
@@ -105,9 +107,9 @@ impl Plan {
         plan
     }
 
-    /// Lets no condition that reads tables hold: the rule set that it read them of is gone.
+    /// Lets no condition hold that reads what only its rule set knew: that rule set is gone.
     pub(crate) fn unbind(&mut self) {
-        for contribution in self.contributions.iter_mut().filter(|contribution| contribution.carries) {
+        for contribution in self.contributions.iter_mut().filter(|contribution| contribution.bound) {
             contribution.condition = Some(Condition::constant(None));
         }
     }
@@ -117,7 +119,7 @@ impl Plan {
         let read = &self.reads[feature];
         let family = self.lookups[read.lookup].family;
         let fed = |contribution: &&mut Contribution| {
-            contribution.family == family && contribution.bit == read.bit && contribution.carries
+            contribution.family == family && contribution.bit == read.bit && contribution.bound
         };
         if let Some(contribution) = self.contributions.iter_mut().find(fed) {
             contribution.condition.clone_from(condition);
@@ -208,6 +210,7 @@ impl Plan {
             counts: feature.counts,
             condition: feature.condition.clone(),
             carries: !feature.tables.is_empty(),
+            bound: feature.is_bound(),
             needs,
         });
         (family, bit)

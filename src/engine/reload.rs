@@ -16,6 +16,7 @@ use super::ledgers::Sources;
 use super::limits::{LEDGERS_MAX, RULE_SETS_MAX, STAGED_MAX};
 use super::{Engine, Refusal};
 use crate::event::{Event, ExtraType, Kind, TextField};
+use crate::lists::Lists;
 use crate::rules::RuleSet;
 
 /// Why a rule set cannot be taken up by a running engine.
@@ -107,6 +108,7 @@ struct Takeover {
 #[derive(Debug)]
 struct Staged {
     rules: Arc<RuleSet>,
+    lists: Lists,
     /// As control events name it.
     hash_text: String,
     takeover: Option<Takeover>,
@@ -141,8 +143,14 @@ impl Reloads {
 impl Engine {
     /// Puts a rule set aside, ready to be taken up by a `control` event that names the hash that is given back
     /// (`control = "rule_set"`, `subject` = the hash in hexadecimal). It stays staged when it was taken up. Staging it
-    /// again after another one was taken up makes its swap as cheap as it can be.
+    /// again after another one was taken up makes its swap as cheap as it can be. Its lists go on as they are then where
+    /// the rule set that it takes over from has declared them alike; nothing is on the others.
     pub fn stage(&mut self, rules: RuleSet) -> Result<[u8; 32], ReloadError> {
+        self.stage_with_lists(rules, Lists::default())
+    }
+
+    /// The same with these on the lists that are new, in the order of the rule set's.
+    pub fn stage_with_lists(&mut self, rules: RuleSet, lists: Lists) -> Result<[u8; 32], ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.reloads.forget(self.now_us - self.live.rules.horizon_us);
         let hash = rules.hash;
@@ -151,8 +159,9 @@ impl Engine {
             return Err(ReloadError::StagedFull { staged_max: STAGED_MAX });
         }
         let rules = Arc::new(rules);
-        let takeover = self.takeover(&rules).ok_or(ReloadError::LedgersFull { ledgers_max: LEDGERS_MAX })?;
-        let staged = Staged { hash_text: rules.hash_text(), rules, takeover: Some(takeover) };
+        let takeover =
+            self.takeover(&rules, &lists).ok_or(ReloadError::LedgersFull { ledgers_max: LEDGERS_MAX })?;
+        let staged = Staged { hash_text: rules.hash_text(), rules, lists, takeover: Some(takeover) };
         match held {
             Some(at) => self.reloads.staged[at] = staged,
             None => self.reloads.staged.push(staged),
@@ -178,7 +187,7 @@ impl Engine {
     }
 
     /// What is needed to take over from the live rule set; `None` where there is no room for another ledger.
-    fn takeover(&self, rules: &Arc<RuleSet>) -> Option<Takeover> {
+    fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
         let sources = Sources::find(rules, self.ledgers.live.iter());
         let keeps: Vec<bool> = sources.keeps().collect();
         let new = sources.ledger_of_missing(rules, &self.calendar);
@@ -191,7 +200,7 @@ impl Engine {
         let mut wanted: Vec<_> = wanted.filter(|(_, keeps)| **keeps).map(|(wanted, _)| wanted).collect();
         wanted.extend(new.as_ref().map(|ledger| sources.wanted_of_missing(ledger, &read)));
         let bindings = sources.bindings(rules).collect();
-        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), wanted));
+        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted));
         Some(Takeover { from, judge, keeps, bindings, new })
     }
 
@@ -212,7 +221,7 @@ impl Engine {
         }
         let staged = &self.reloads.staged[at];
         if staged.takeover.as_ref().is_none_or(|takeover| takeover.from != self.reloads.number) {
-            let takeover = self.takeover(&staged.rules);
+            let takeover = self.takeover(&staged.rules, &staged.lists);
             let takeover = takeover.ok_or(Refusal::LedgersFull { ledgers_max: LEDGERS_MAX })?;
             self.reloads.staged[at].takeover = Some(takeover);
         }
@@ -226,6 +235,7 @@ impl Engine {
             return;
         };
         judge.go_on(&self.live);
+        judge.take_lists(&self.live);
         let before = std::mem::replace(&mut self.live, judge);
         let number = self.reloads.number;
         self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });

@@ -12,9 +12,12 @@ use super::judge::{Judge, reads};
 use super::ledger::Ledger;
 use super::ledgers::{self, Ledgers, Sources};
 use super::limits::{LEDGERS_MAX, ShadowLimits};
+use super::listing;
 use super::reload::{ReloadError, check_fit};
 use super::{Engine, Recording};
 use crate::decision::Decision;
+use crate::event::Event;
+use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
 
 /// Why a shadow rule set decides no more. What it kept is gone; the live rule set never noticed it.
@@ -64,6 +67,23 @@ impl Shadow {
         self.decided = false;
     }
 
+    /// What is on its lists.
+    #[inline]
+    pub(super) fn lists(&self) -> &Lists {
+        &self.judge.lists
+    }
+
+    /// Takes over what is on the lists that the live rule set has declared alike.
+    pub(super) fn take_lists(&mut self, live: &Judge) {
+        self.judge.take_lists(live);
+    }
+
+    /// Does what a `list` event that the live rule set took says.
+    pub(super) fn change_lists(&mut self, event: &Event, now_us: i64) {
+        listing::forget(&self.judge.rules, &mut self.judge.lists, event, now_us);
+        listing::change(&self.judge.rules, &mut self.judge.lists, event);
+    }
+
     /// Decides on an event that the ledgers have gathered, unless it was stopped.
     pub(super) fn decide(
         &mut self,
@@ -75,7 +95,7 @@ impl Shadow {
         if self.stopped.is_none() {
             self.judge.decide(ledgers.all(), facts, now_us, recording);
             self.decided = true;
-            let decided = Facts { tables: self.judge.decider.rows(), ..facts };
+            let decided = self.judge.decided(facts);
             ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         }
     }
@@ -83,11 +103,18 @@ impl Shadow {
 
 impl Engine {
     /// Lets a rule set decide in shadow from now on, in place of another one. A feature with the definition of a live
-    /// one shares its value; the others begin now, and are `warming` until their window has passed.
-    pub fn load_shadow(&mut self, rules: RuleSet, limits: ShadowLimits) -> Result<(), ReloadError> {
+    /// one shares its value; the others begin now, and are `warming` until their window has passed. Of these `lists`, in
+    /// the order of its own, those that the live rule set has declared alike are as the live ones are.
+    pub fn load_shadow(
+        &mut self,
+        rules: RuleSet,
+        lists: Lists,
+        limits: ShadowLimits,
+    ) -> Result<(), ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.drop_shadow();
-        let judge = Judge::new(Arc::new(rules), Vec::new());
+        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new());
+        judge.take_lists(&self.live);
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());
         Ok(())

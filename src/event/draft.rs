@@ -174,7 +174,8 @@ fn timed(field: &'static str, time_us: i64) -> Result<i64, EventError> {
     check_time(time_us).map_err(|source| EventError::Time { field, source })
 }
 
-fn check_text(field: &str, form: Form, text: &str) -> Result<(), EventError> {
+/// Checks the text of a field: what no event can have is bad everywhere.
+pub(crate) fn check_text(field: &str, form: Form, text: &str) -> Result<(), EventError> {
     let bad = |found: String, expected: String| {
         Err(EventError::BadText { field: field.to_owned(), found, expected })
     };

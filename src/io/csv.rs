@@ -22,6 +22,8 @@ pub(super) struct Rows {
     /// One more than there are columns, so that a full one means too many fields.
     ends: Vec<usize>,
     columns: usize,
+    /// Whether a line that starts with `#` between rows is none.
+    comments: bool,
     start: u64,
     last: u64,
 }
@@ -35,11 +37,21 @@ enum End {
 impl Rows {
     /// Reads the header, by which all rows are measured.
     pub(super) fn new(input: &mut Input) -> Result<(Self, Vec<String>), ReadError> {
+        Self::of(input, false)
+    }
+
+    /// The same, leaving out lines between rows that start with `#`.
+    pub(super) fn with_comments(input: &mut Input) -> Result<(Self, Vec<String>), ReadError> {
+        Self::of(input, true)
+    }
+
+    fn of(input: &mut Input, comments: bool) -> Result<(Self, Vec<String>), ReadError> {
         let mut rows = Self {
             core: Reader::new(),
             cells: vec![0; ROW_BYTES],
             ends: vec![0; COLUMNS_MAX + 1],
             columns: 0,
+            comments,
             start: 0,
             last: 0,
         };
@@ -154,7 +166,12 @@ impl Rows {
             let input = fill(source)?;
             let blank = input.iter().take_while(|&&byte| matches!(byte, b'\n' | b'\r')).count();
             if blank == 0 {
-                return Ok(());
+                if !self.comments || !input.starts_with(b"#") {
+                    return Ok(());
+                }
+                source.skip_until(b'\n')?;
+                self.core.set_line(self.core.line() + 1);
+                continue;
             }
             let lines = input.iter().take(blank).filter(|&&byte| byte == b'\n').count();
             source.consume(blank);

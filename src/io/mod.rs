@@ -17,6 +17,8 @@ mod file;
 mod layout;
 /// Lines in bounded memory.
 mod lines;
+/// The first entries of lists.
+mod lists;
 /// Which column is which event field, as a mapping file says.
 mod mapping;
 /// Names looked up, and near ones.
@@ -39,6 +41,7 @@ mod writer;
 pub use decision::DecisionWriter;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
+pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
 pub use writer::write_event;

@@ -12,6 +12,7 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
+//! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
 //!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
 //! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
@@ -35,8 +36,8 @@ use sha2::{Digest, Sha256};
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
-    Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
-    Share, Tier, Window,
+    Action, Aggregate, Breaker, Counts, Feature, KeyField, ListDeclaration, Mode, NumberField, OnUnknown,
+    Rule, RuleSet, Share, Tier, Window,
 };
 use super::table::{UnknownRow, Values};
 use super::types::Unit;
@@ -79,6 +80,9 @@ pub(super) fn hash(
     for declared in features {
         let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
         form.feature(&declared.feature, condition);
+    }
+    for list in &set.lists {
+        form.list(list);
     }
     for declared in tables {
         form.table(declared);
@@ -207,6 +211,12 @@ impl Form<'_> {
         };
         self.put("counts", counts);
         self.put("current", feature.current);
+    }
+
+    fn list(&mut self, list: &ListDeclaration) {
+        self.put("list", &list.name);
+        self.key("key", &[list.key]);
+        self.put("file", maybe(list.file.as_ref()));
     }
 
     fn table(&mut self, declared: &tables::Declared<'_>) {

@@ -16,7 +16,8 @@ pub(super) use truth::{Comparison, Test, TruthExpr};
 pub(super) use whole::{WholeExpr, WholeOp};
 
 use crate::decision::Reading;
-use crate::event::Event;
+use crate::event::{Event, TextField};
+use crate::lists::{Listing, Lists};
 
 /// All that an expression may read while one event is decided.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +32,23 @@ pub struct Facts<'a> {
     pub hour: i64,
     /// Weekday of the event in the rule set's time zone, 1 (Monday) to 7 (Sunday).
     pub weekday: i64,
+    /// The lists of the rule set, by position.
+    pub lists: &'a Lists,
+    /// The time at which the lists are asked, microseconds since 1970 UTC.
+    pub now_us: i64,
 }
 
 impl<'a> Facts<'a> {
-    /// What an event says by itself, at this hour (0 to 23) and weekday (1 to 7) of the rule set's time zone.
+    /// What an event says by itself, at this hour (0 to 23) and weekday (1 to 7) of the rule set's time zone: now is
+    /// when it happened, and nothing is on a list.
     pub fn of(event: &'a Event, (hour, weekday): (i64, i64)) -> Self {
-        Self { event, features: &[], tables: &[], hour, weekday }
+        let (tables, lists, now_us) = (&[][..], Lists::NONE, event.time_us());
+        Self { event, features: &[], tables, hour, weekday, lists, now_us }
+    }
+
+    /// What a list says of a key to the event's tenant.
+    fn listed(&self, list: usize, key: &str) -> Option<Listing<'a>> {
+        self.lists.find(list, self.event.text(TextField::Tenant), key, self.now_us)
     }
 
     /// The row of a table that holds; `None` where its value is unknown.

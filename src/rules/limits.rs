@@ -10,6 +10,10 @@ pub const RULES_MAX: usize = 20_000;
 pub const FEATURES_MAX: usize = 2_000;
 /// Most parameters.
 pub const PARAMS_MAX: usize = 1_000;
+/// Most lists.
+pub const LISTS_MAX: usize = 200;
+/// Most bytes of the name of a list's file.
+pub const FILE_NAME_BYTES_MAX: usize = 500;
 /// Most extra fields.
 pub const FIELDS_MAX: usize = 200;
 /// Most bytes of one condition.

@@ -15,6 +15,8 @@ mod features;
 mod like;
 /// The bounds of a rule file.
 pub mod limits;
+/// `[lists]`.
+mod lists;
 /// Names and what they stand for.
 mod names;
 /// `[params]`.
@@ -48,8 +50,8 @@ use toml::de::DeTable;
 pub use expr::{Condition, Facts};
 pub use problem::{Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, Mode, NumberField, OnUnknown,
-    Policy, Rule, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, ListDeclaration, Mode,
+    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Tier, Window,
 };
 pub use table::{Row, Table, UnknownRow, Values};
 
@@ -60,9 +62,8 @@ use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 9] =
-    ["ruleset", "fields", "params", "features", "tables", "policy", "auth", "control", "rule"];
-const LATER: [&str; 1] = ["lists"];
+const SECTIONS: [&str; 10] =
+    ["ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "control", "rule"];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -148,12 +149,13 @@ fn read<T>(
         return None;
     }
     let root = Section::root(text, &document);
-    root.check_keys(problems, &SECTIONS, &LATER);
+    root.check_keys(problems, &SECTIONS, &[]);
     let head = sections::head(&root, problems);
     let mut scope = Scope::default();
     scope.currency = head.as_ref().and_then(|head| head.currency);
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, &mut scope, problems);
+    let lists = lists::read(&root, &mut scope, problems);
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
@@ -179,6 +181,7 @@ fn read<T>(
     features::check_used(tables_named, "table", problems);
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
+    features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
     requirements.check_used(problems);
     let Head { name, time_zone, calendar, currency, remember } = head?;
     let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
@@ -193,12 +196,12 @@ fn read<T>(
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),
+        lists: lists.into_iter().map(|declared| declared.list).collect(),
         policy,
         control,
         methods: requirements.methods,
     };
-    for (at, hash) in canonical::definitions(&set.schema, &params, &features, &tables).into_iter().enumerate()
-    {
+    for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
         features[at].feature.hash = hash;
     }
     set.hash = canonical::hash(&set, &params, &features, &tables, &rules);

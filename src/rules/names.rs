@@ -187,6 +187,8 @@ pub(super) enum Meaning {
     Param(ParamValue),
     /// A feature by position; its type once it is checked, else `None`.
     Feature(usize, Option<Type>),
+    /// A list by position, and the name of the field that it is about.
+    List(usize, String),
     /// A decision table by position, with the type of its values and what they are.
     Table(usize, ExtraType, Values),
     /// Something whose declaration is wrong; it was told there, and is not told again where it is used.
@@ -201,6 +203,7 @@ impl Meaning {
             Self::Extra(..) => "an extra field",
             Self::Param(_) => "a parameter",
             Self::Feature(..) => "a feature",
+            Self::List(..) => "a list",
             Self::Table(..) => "a table",
             Self::Wrong => "declared",
         }

@@ -32,6 +32,8 @@ pub struct RuleSet {
     pub tables: Vec<Table>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Its lists, in the order of their names.
+    pub lists: Vec<ListDeclaration>,
     /// What the sum of scores means.
     pub policy: Policy,
     /// Which payments normal rules don't stop.
@@ -167,15 +169,28 @@ pub struct Feature {
     /// The tables that its condition reads, itself or through other tables, as positions, ascending: it is then
     /// fed after deciding, by transactions alone.
     pub tables: Vec<u16>,
+    /// The lists that its condition asks, as positions, ascending.
+    pub lists: Vec<u16>,
     /// Whether a rule needs it.
     pub used: bool,
 }
 
 impl Feature {
-    /// Whether its condition reads what only its own rule set knows, such as which row of a table holds.
+    /// Whether its condition reads what only its own rule set knows, such as where a list stands or which row of a table holds.
     pub fn is_bound(&self) -> bool {
-        !self.tables.is_empty()
+        !self.tables.is_empty() || !self.lists.is_empty()
     }
+}
+
+/// A list that conditions ask about. What is on it is no part of the rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListDeclaration {
+    /// Its name.
+    pub name: String,
+    /// The file of its first entries, relative to the rule file; a list without one is fed by events alone.
+    pub file: Option<String>,
+    /// The field that it is about.
+    pub key: KeyField,
 }
 
 /// What a rule asks for outright.

@@ -7,6 +7,7 @@
 mod choices;
 mod emit;
 mod functions;
+mod lists;
 pub(super) mod literals;
 mod operators;
 mod parse;
@@ -49,7 +50,7 @@ pub(super) struct Compiled<'d> {
     pub(super) tree: Tree,
 }
 
-/// The names of parameters that some condition reads.
+/// The names of parameters and lists that some condition reads.
 pub(super) type Used = BTreeSet<String>;
 
 /// Compiles a condition; `None` where a problem was found.

@@ -32,7 +32,7 @@ proptest! {
         for fields in all {
             let mut draft = Draft::new(Arc::clone(&set.schema));
             fields.fill(&mut draft);
-            let facts = Facts { event: draft.seal().unwrap(), features: &[], tables: &[], hour: 0, weekday: 1 };
+            let facts = Facts::of(draft.seal().unwrap(), (0, 1));
             prop_assert_eq!(set.rules[0].when.holds(&facts), expr.truth(&fields), "{} with {:?}", condition, fields);
         }
     }

@@ -179,7 +179,7 @@ impl Twin {
                 .map(|feature| Reading { value: self.value(feature, event), ..Reading::default() })
                 .collect();
             past = self.past.pop().unwrap();
-            let facts = Facts { event, features: &readings, tables: &[], hour, weekday };
+            let facts = Facts { features: &readings, ..Facts::of(event, (hour, weekday)) };
             past.outcome = Some(self.outcome(&facts));
             past.values = readings.iter().map(|reading| reading.value).collect();
         }
@@ -270,7 +270,7 @@ impl Twin {
             let window = self.covers(feature.window, self.past[at].event.time_us());
             let past = &self.past[at];
             let (hour, weekday) = self.calendar.hour_and_weekday(past.event.time_us());
-            let facts = Facts { event: &past.event, features: &[], tables: &[], hour, weekday };
+            let facts = Facts::of(&past.event, (hour, weekday));
             let meant = feature.from.contains(past.event.kind())
                 && (at != newest || feature.current)
                 && past.counts(feature.counts)

@@ -14,6 +14,7 @@ use weir::decision::Outcome;
 use weir::engine::{Answer, Engine, EngineMemory, Limits, Recording};
 use weir::event::Event;
 use weir::generate::Generator;
+use weir::lists::Lists;
 use weir::rules::{RuleSet, compile};
 
 use super::generate::Stream;
@@ -42,14 +43,22 @@ pub(super) struct Args {
 const HEAD: Style = Style::new().bold();
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let rules = match &args.rules {
-        Some(path) => rule_file::load(path)?,
-        None => compile("rules/retail.toml", RETAIL).into_result()?,
+    let (rules, lists) = match &args.rules {
+        Some(path) => {
+            let rules = rule_file::load(path)?;
+            let lists = rule_file::lists(path, &rules)?;
+            (rules, lists)
+        }
+        None => {
+            let rules = compile("rules/retail.toml", RETAIL).into_result()?;
+            let lists = Lists::new(rules.lists.len());
+            (rules, lists)
+        }
     };
     let settings = args.stream.settings()?;
     let mut progress = Progress::new("generating and scoring", Some(settings.events));
     let accounts = settings.accounts;
-    let mut run = Run::new(rules)?;
+    let mut run = Run::new(rules, lists)?;
     let mut generator = Generator::new(settings)?;
     let mut block: Vec<Event> = Vec::with_capacity(BLOCK);
     let mut more = true;
@@ -82,10 +91,13 @@ struct Run {
 }
 
 impl Run {
-    fn new(rules: RuleSet) -> anyhow::Result<Self> {
+    fn new(rules: RuleSet, lists: Lists) -> anyhow::Result<Self> {
+        let tally = Tally::new(&rules);
+        let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
+        engine.load_lists(lists);
         Ok(Self {
-            tally: Tally::new(&rules),
-            engine: Engine::new(rules, Limits::default(), Recording::Fired),
+            tally,
+            engine,
             confusion: Confusion::default(),
             latency_ns: Histogram::new(3)?,
             stepping: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! The hash of a feature's whole definition, by which a reload knows it again whatever it is called.
 //!
-//! What a `where` names is put in by its own definition: parameters, tables, the features that those read, and so on.
+//! What a `where` names is put in by its own definition: parameters, lists (not what is on them), tables, the features that those read, and so on.
 //! Two features with equal hashes, fed the same events from the same time on, have equal values.
 
 use std::collections::BTreeSet;
@@ -8,27 +8,26 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::{FORM, Form};
-use crate::event::Schema;
 use crate::rules::params::Param;
-use crate::rules::ruleset::{Aggregate, Feature, KeyField, NumberField};
+use crate::rules::ruleset::{Aggregate, Feature, KeyField, ListDeclaration, NumberField, RuleSet};
 use crate::rules::sql::tree::{Node, Tree};
 use crate::rules::{features, tables};
 
 /// The SHA-256 of the definition of each feature.
 pub(in crate::rules) fn definitions(
-    schema: &Schema,
+    set: &RuleSet,
     params: &[Param<'_>],
     features: &[features::Declared<'_>],
     tables: &[tables::Declared<'_>],
 ) -> Vec<[u8; 32]> {
     let hash = |declared: &features::Declared<'_>| {
-        let mut form = Form { hasher: Sha256::new(), schema };
+        let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
         form.put("weir-feature", FORM);
         form.definition(&declared.feature, canonical(declared));
         let mut reached = Reached::default();
         reached.feature(declared);
         reached.close(features, tables);
-        reached.put(&mut form, params, features, tables);
+        reached.put(&mut form, &set.lists, params, features, tables);
         form.hasher.finalize().into()
     };
     features.iter().map(hash).collect()
@@ -43,6 +42,7 @@ fn canonical<'d>(declared: &'d features::Declared<'_>) -> &'d str {
 struct Reached<'d> {
     extras: BTreeSet<usize>,
     params: BTreeSet<&'d str>,
+    lists: BTreeSet<usize>,
     tables: BTreeSet<usize>,
     features: BTreeSet<usize>,
 }
@@ -61,6 +61,7 @@ impl<'d> Reached<'d> {
             self.params.extend(part.param.as_deref());
             match part.node {
                 Node::Extra(position, _) => self.extras.extend([position]),
+                Node::Listed(_, position) | Node::ListLevel(_, position) => self.lists.extend([position]),
                 Node::Table(position, _) => self.tables.extend([position]),
                 Node::Feature(position) => self.features.extend([position]),
                 _ => {}
@@ -90,6 +91,7 @@ impl<'d> Reached<'d> {
     fn put(
         &self,
         form: &mut Form<'_>,
+        lists: &[ListDeclaration],
         params: &[Param<'_>],
         features: &[features::Declared<'_>],
         tables: &[tables::Declared<'_>],
@@ -102,6 +104,7 @@ impl<'d> Reached<'d> {
             .iter()
             .filter(|param| self.params.contains(param.name.text))
             .for_each(|param| form.param(param));
+        self.lists.iter().filter_map(|at| lists.get(*at)).for_each(|list| form.list(list));
         self.tables.iter().filter_map(|at| tables.get(*at)).for_each(|table| form.table(table));
         for declared in self.features.iter().filter_map(|at| features.get(*at)) {
             form.feature(&declared.feature, canonical(declared));

@@ -46,6 +46,8 @@ pub(in crate::rules) enum TruthExpr {
     Like(TextExpr, Box<Pattern>),
     /// Whether a text is one of the words of a list field.
     Word(TextExpr, TextField),
+    /// Whether a text is on the list of this position.
+    Listed(TextExpr, usize),
     /// A choice.
     Common(Common<TruthExpr>),
 }
@@ -176,6 +178,7 @@ impl TruthExpr {
                 let (word, list) = (word.value(facts)?, facts.event.text(*field)?);
                 Some(list.split(',').any(|listed| listed == word))
             }
+            Self::Listed(key, list) => key.value(facts).map(|key| facts.listed(*list, key).is_some()),
             Self::Common(common) => common.value(facts),
             Self::Feature(_) | Self::WholeTo(..) => self.value(facts),
         }

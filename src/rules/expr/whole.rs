@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Common, Expression, Facts};
+use super::{Common, Expression, Facts, TextExpr};
 use crate::decision::Value;
 use crate::event::ExtraValue;
 
@@ -35,6 +35,8 @@ pub(in crate::rules) enum WholeExpr {
     Negate(Box<WholeExpr>),
     /// `abs`.
     Absolute(Box<WholeExpr>),
+    /// The level of a text on the list of this position.
+    ListLevel(Box<TextExpr>, usize),
     /// A choice.
     Common(Common<WholeExpr>),
 }
@@ -96,6 +98,7 @@ impl WholeExpr {
             Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
+            Self::ListLevel(key, list) => facts.listed(*list, key.value(facts)?)?.level,
             Self::Common(common) => common.value(facts),
             _ => None,
         }

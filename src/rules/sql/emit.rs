@@ -215,6 +215,7 @@ impl Emit for TruthExpr {
             Node::Compare(.., ty) | Node::Between(_, ty) | Node::In(.., ty) => emitter.test(*ty, tree),
             Node::Like(text, pattern) => Self::Like(emitter.emit(text, unit), Box::new(pattern.clone())),
             Node::Word(word, field) => Self::Word(emitter.emit(word, unit), *field),
+            Node::Listed(key, list) => Self::Listed(emitter.emit(key, unit), *list),
             _ => emitter.shared(tree, unit),
         }
     }
@@ -265,6 +266,7 @@ impl Emit for WholeExpr {
             Node::Table(position, Values::Whole(values)) => Self::Table(*position, values.clone()),
             Node::Negate(operand) => Self::Negate(Box::new(emitter.emit(operand, unit))),
             Node::Absolute(operand) => Self::Absolute(Box::new(emitter.emit(operand, unit))),
+            Node::ListLevel(key, list) => Self::ListLevel(Box::new(emitter.emit(key, unit)), *list),
             Node::Arithmetic(operator, sides, units) => {
                 let op = match operator {
                     Operator::Add => WholeOp::Add,

@@ -7,7 +7,7 @@ use super::tree::{Node, Tree};
 use crate::rules::names::{did_you_mean, listed, near};
 use crate::rules::problem::Problem;
 
-const FUNCTIONS: [&str; 5] = ["abs", "coalesce", "greatest", "least", "nullif"];
+const FUNCTIONS: [&str; 6] = ["abs", "coalesce", "greatest", "least", "level", "nullif"];
 
 impl Resolver<'_> {
     pub(super) fn function(&mut self, function: &Function, depth: usize) -> Option<Tree> {
@@ -25,6 +25,9 @@ impl Resolver<'_> {
         let Some(arguments) = plain_arguments(function) else {
             return self.unsupported(at_name, "a function call with more than plain arguments");
         };
+        if name == "level" {
+            return self.list_level(&arguments, at_name, depth);
+        }
         let arguments = self.exprs(arguments.into_iter(), depth)?;
         let end = arguments.last().map_or(at_name.end, |argument| argument.span.end);
         let span = self.source.until(at_name.start..end, &[")"]);

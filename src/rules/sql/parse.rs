@@ -4,7 +4,7 @@ use sqlparser::ast::Expr;
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use super::source::Source;
 use crate::rules::limits::{CONDITION_BYTES_MAX, NESTING_MAX};
@@ -88,6 +88,7 @@ pub(super) fn parse(text: &str) -> Result<(Source<'_>, Expr), Box<Problem>> {
         };
         return Err(Box::new(problem.maybe_help(help)));
     }
+    let tokens = with_lists(tokens);
     let mut parser =
         Parser::new(&Plain).with_recursion_limit(NESTING_MAX + 2).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr();
@@ -97,6 +98,32 @@ pub(super) fn parse(text: &str) -> Result<(Source<'_>, Expr), Box<Problem>> {
         Ok(_) => Err(Box::new(trailing(&source, &next))),
         Err(error) => Err(Box::new(unparsed(&source, &error))),
     }
+}
+
+/// The tokens with parentheses around a name that stands right after `in`: to a list of its own, SQL has no way.
+fn with_lists(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut with = Vec::with_capacity(tokens.len() + 2);
+    let mut after_in = false;
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let (is_in, is_name) = match &token.token {
+            Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::IN => (true, false),
+            Token::Word(_) => (false, true),
+            Token::Whitespace(_) => (after_in, false),
+            _ => (false, false),
+        };
+        let called = rest.peek().is_some_and(|next| next.token == Token::LParen);
+        if after_in && is_name && !called {
+            let Span { start, end } = token.span;
+            with.push(TokenWithSpan { token: Token::LParen, span: Span { start, end: start } });
+            with.push(token);
+            with.push(TokenWithSpan { token: Token::RParen, span: Span { start: end, end } });
+        } else {
+            with.push(token);
+        }
+        after_in = is_in;
+    }
+    with
 }
 
 /// Whether a token can be part of a condition at all.

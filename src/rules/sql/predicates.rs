@@ -38,6 +38,9 @@ impl Resolver<'_> {
         negated: bool,
         depth: usize,
     ) -> Option<Tree> {
+        if let Some(asked) = self.asked_list(list) {
+            return Some(self.listed(value, asked?, depth)?.negated_if(negated));
+        }
         let value = self.expr(value, depth);
         let items = self.exprs(list.iter(), depth);
         let (value, items) = (value?, items?);

@@ -39,6 +39,11 @@ impl<'a> Resolver<'a> {
         Self { scope, source, reach, used, found, features: BTreeSet::new(), tables: BTreeSet::new() }
     }
 
+    /// Remembers that a parameter or a list is read.
+    pub(super) fn uses(&mut self, name: String) {
+        self.used.insert(name);
+    }
+
     /// The features and the tables that were read.
     pub(super) fn into_read(self) -> (BTreeSet<u16>, BTreeSet<u16>) {
         (self.features, self.tables)
@@ -184,10 +189,7 @@ impl<'a> Resolver<'a> {
 
     fn name(&mut self, ident: &Ident) -> Option<Tree> {
         let span = self.source.range(ident.span);
-        let name = match ident.quote_style {
-            None => ident.value.to_ascii_lowercase(),
-            Some(_) => ident.value.clone(),
-        };
+        let name = name_of(ident);
         let Some(meaning) = self.scope.find(&name) else { return self.unknown(ident, &name, span) };
         let (node, ty) = match meaning {
             Meaning::BuiltIn(field) => (Node::BuiltIn(field), field.ty()),
@@ -202,7 +204,7 @@ impl<'a> Resolver<'a> {
                     ParamValue::Text(value) => (Node::Text(value), Type::Text),
                 };
                 let tree = Tree::new(node, ty, span).of_param(&name);
-                self.used.insert(name);
+                self.uses(name);
                 return Some(tree);
             }
             Meaning::Feature(position, ty) => {
@@ -212,6 +214,7 @@ impl<'a> Resolver<'a> {
                 self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
                 (Node::Feature(position), ty?)
             }
+            Meaning::List(_, key) => return self.list_alone(&name, &key, span),
             Meaning::Table(position, ty, values) => {
                 self.tables.insert(u16::try_from(position).unwrap_or(u16::MAX));
                 (Node::Table(position, values), Type::of(ty))
@@ -275,5 +278,13 @@ impl<'a> Resolver<'a> {
             }
         };
         Some(Tree::new(Node::BuiltIn(field), field.ty(), span))
+    }
+}
+
+/// The name that an identifier is looked up by.
+pub(super) fn name_of(ident: &Ident) -> String {
+    match ident.quote_style {
+        None => ident.value.to_ascii_lowercase(),
+        Some(_) => ident.value.clone(),
     }
 }

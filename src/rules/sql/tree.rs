@@ -58,6 +58,10 @@ pub(in crate::rules) enum Node {
     In(Box<Tree>, Vec<Tree>, Type),
     Like(Box<Tree>, Pattern),
     Word(Box<Tree>, TextField),
+    /// Whether a text is on the list of this position.
+    Listed(Box<Tree>, usize),
+    /// The level of a text on the list of this position.
+    ListLevel(Box<Tree>, usize),
     Negate(Box<Tree>),
     Absolute(Box<Tree>),
     /// The units are those of the operands; `None` where they are literals that take the unit of the result.
@@ -125,6 +129,8 @@ impl Node {
             | Self::IsNull(part)
             | Self::Like(part, _)
             | Self::Word(part, _)
+            | Self::Listed(part, _)
+            | Self::ListLevel(part, _)
             | Self::Negate(part)
             | Self::Absolute(part) => vec![part],
             Self::Compare(_, pair, _) | Self::Arithmetic(_, pair, _) | Self::Nullif(pair) => {
@@ -148,7 +154,13 @@ impl Node {
     fn is_constant(&self) -> bool {
         let reads = matches!(
             self,
-            Self::BuiltIn(_) | Self::Extra(..) | Self::Feature(_) | Self::Table(..) | Self::Word(..)
+            Self::BuiltIn(_)
+                | Self::Extra(..)
+                | Self::Feature(_)
+                | Self::Table(..)
+                | Self::Word(..)
+                | Self::Listed(..)
+                | Self::ListLevel(..)
         );
         !reads && self.children().into_iter().all(|child| child.constant)
     }
