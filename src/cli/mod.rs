@@ -13,6 +13,7 @@ mod sql;
 mod stream;
 mod tally;
 mod test;
+mod writers;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -55,5 +55,5 @@ pub(super) fn cases_beside(path: &Path) -> PathBuf {
 
 /// The hash of a rule set as text.
 pub(super) fn hash(rules: &RuleSet) -> String {
-    rules.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    rules.hash_text()
 }

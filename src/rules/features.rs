@@ -1,6 +1,6 @@
 //! `[features]`: named window aggregates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::de::DeValue;
@@ -11,6 +11,7 @@ use super::names::{Meaning, ParamValue, Scope, did_you_mean, listed};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Aggregate, Counts, Feature, KeyField, Kinds, NumberField, Window};
 use super::sections::{Name, declare};
+use super::sql::tree::{Node, Tree};
 use super::sql::{self, Reach, Used};
 use super::types::{Type, Unit};
 use crate::event::{ExtraType, Kind, TextField};
@@ -119,6 +120,7 @@ impl<'d> Reader<'_, 'd> {
         }
         let carried = condition.iter().flatten().flat_map(|condition| &condition.tables);
         let tables: Vec<u16> = carried.copied().collect();
+        let lists = condition.iter().flatten().map(|condition| lists_asked(&condition.tree)).next();
         if let Some((true, span)) = &current
             && !tables.is_empty()
         {
@@ -135,6 +137,7 @@ impl<'d> Reader<'_, 'd> {
         let compiled = condition?;
         let feature = Feature {
             name: name.text.to_owned(),
+            hash: [0; 32],
             aggregate,
             by,
             at,
@@ -145,6 +148,7 @@ impl<'d> Reader<'_, 'd> {
             current: !without_current && current.is_none_or(|(current, _)| current),
             ty,
             tables,
+            lists: lists.unwrap_or_default(),
             used: false,
         };
         Some((feature, compiled))
@@ -368,6 +372,17 @@ fn no_field<T>(
     };
     problems.push(problem.maybe_help(did_you_mean(scope.near(name.value, fits))));
     None
+}
+
+/// The lists that a condition asks itself, as positions.
+fn lists_asked(tree: &Tree) -> Vec<u16> {
+    let mut lists = BTreeSet::new();
+    tree.walk(&mut |part| {
+        if let Node::Listed(_, list) | Node::ListLevel(_, list) = part.node {
+            lists.insert(list as u16);
+        }
+    });
+    lists.into_iter().collect()
 }
 
 fn is_number(ty: ExtraType) -> bool {

@@ -255,6 +255,9 @@ fn read<T>(
         control,
         methods: requirements.methods,
     };
+    for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
+        features[at].feature.hash = hash;
+    }
     set.hash = canonical::hash(&set, &params, &features, &tables, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();

@@ -42,6 +42,13 @@ pub struct RuleSet {
     pub methods: Vec<String>,
 }
 
+impl RuleSet {
+    /// Its hash in hexadecimal, as files and control events name it.
+    pub fn hash_text(&self) -> String {
+        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What a feature computes over the events that contribute to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aggregate {
@@ -163,6 +170,8 @@ impl Kinds {
 pub struct Feature {
     /// Its name.
     pub name: String,
+    /// SHA-256 of its whole definition but for its name: features with equal hashes have equal values.
+    pub hash: [u8; 32],
     /// What it computes.
     pub aggregate: Aggregate,
     /// The fields under which contributions are filed; one or more.
@@ -184,8 +193,17 @@ pub struct Feature {
     /// The tables that its condition reads, itself or through other tables, as positions, ascending: it is then
     /// fed after deciding, by transactions alone.
     pub tables: Vec<u16>,
+    /// The lists that its condition asks, as positions, ascending.
+    pub lists: Vec<u16>,
     /// Whether a rule needs it.
     pub used: bool,
+}
+
+impl Feature {
+    /// Whether its condition reads what only its own rule set knows, such as where a list stands or which row of a table holds.
+    pub fn is_bound(&self) -> bool {
+        !self.tables.is_empty() || !self.lists.is_empty()
+    }
 }
 
 /// A list that conditions ask about. What is on it is no part of the rule set.
