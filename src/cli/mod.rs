@@ -3,6 +3,8 @@
 mod check;
 mod check_json;
 mod demo;
+mod diff;
+mod explain;
 mod feature_table;
 mod generate;
 mod problems;
@@ -10,9 +12,11 @@ mod progress;
 mod rule_file;
 mod schema;
 mod score;
+mod sql;
 mod stream;
 mod tally;
 mod test;
+mod writers;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -44,7 +48,10 @@ enum Command {
     Check(check::Args),
     Schema(schema::Args),
     Test(test::Args),
+    Diff(diff::Args),
+    Explain(explain::Args),
     Generate(generate::Args),
+    Sql(sql::Args),
     Demo(demo::Args),
 }
 
@@ -62,7 +69,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Schema(schema::Args {}) => schema::run(),
         Command::Test(args) => test::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Sql(args) => sql::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

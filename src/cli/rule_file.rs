@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use weir::explain::Explainer;
 use weir::io::load_lists;
 use weir::lists::Lists;
 use weir::rules::{Checked, RuleSet, Severity, compile};
@@ -22,7 +23,7 @@ pub(super) struct RuleFile {
 impl RuleFile {
     /// Reads and checks a rule file.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let (name, text, checked) = read(path)?;
+        let (name, text, checked) = checked(path)?;
         let lists_error = checked.rule_set.as_ref().and_then(|rules| lists(path, rules).err());
         Ok(Self { name, text, checked, lists_error: lists_error.map(|error| error.to_string()) })
     }
@@ -53,9 +54,8 @@ fn show_problems(name: &str, text: &str, checked: &Checked) -> anyhow::Result<()
     Ok(())
 }
 
-fn read(path: &Path) -> anyhow::Result<(String, String, Checked)> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("can't read the rule file {}", path.display()))?;
+fn checked(path: &Path) -> anyhow::Result<(String, String, Checked)> {
+    let text = read(path)?;
     let name = path.display().to_string();
     let checked = compile(&name, &text);
     Ok((name, text, checked))
@@ -63,13 +63,23 @@ fn read(path: &Path) -> anyhow::Result<(String, String, Checked)> {
 
 /// A rule set that can be used, or an error that says it can't.
 pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
-    let (name, text, checked) = read(path)?;
+    let (name, text, checked) = checked(path)?;
     show_problems(&name, &text, &checked)?;
     let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let Some(rules) = checked.rule_set else {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
     };
     Ok(rules)
+}
+
+/// What explains the decisions of a rule file that was checked.
+pub(super) fn explainer(path: &Path) -> anyhow::Result<Explainer> {
+    Ok(Explainer::new(&path.display().to_string(), &read(path)?)?)
+}
+
+/// The text of a rule file.
+pub(super) fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("can't read the rule file {}", path.display()))
 }
 
 /// The lists of a rule set, from their files beside the rule file.
@@ -84,5 +94,5 @@ pub(super) fn cases_beside(path: &Path) -> PathBuf {
 
 /// The hash of a rule set as text.
 pub(super) fn hash(rules: &RuleSet) -> String {
-    rules.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    rules.hash_text()
 }

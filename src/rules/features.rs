@@ -1,7 +1,9 @@
 //! `[features]`: named window aggregates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+use toml::de::DeValue;
 
 use super::document::{Item, Table, Text, one_of, one_or_more, text};
 use super::limits::{FEATURES_MAX, KEY_FIELDS_MAX, WINDOW_US_MAX};
@@ -9,6 +11,7 @@ use super::names::{BuiltIn, Meaning, ParamValue, Scope, did_you_mean, listed};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Aggregate, Counts, Feature, KeyField, Kinds, NumberField, Window};
 use super::sections::{Name, declare};
+use super::sql::tree::{Node, Tree};
 use super::sql::{self, Reach, Used};
 use super::types::{Type, Unit};
 use super::vocabulary;
@@ -32,6 +35,8 @@ pub(super) struct Declared<'d> {
     pub(super) feature: Feature,
     /// What its `where` compiled to.
     pub(super) condition: Option<sql::Compiled<'d>>,
+    /// Its `over` as the file has it: a window, or the name of a parameter.
+    pub(super) over: Option<&'d str>,
 }
 
 /// Reads the section and declares what it names. Features stand in the order of their names.
@@ -65,10 +70,17 @@ pub(super) fn read<'d>(
             let exact = Type::of(feature.ty);
             let inexact = matches!(feature.aggregate, Aggregate::Mean(_) | Aggregate::Deviation(_));
             scope.set_feature_type(name.text, if inexact { exact.inexact() } else { exact });
-            features.push(Declared { name, feature, condition });
+            features.push(Declared { name, feature, condition, over: over(item) });
         }
     }
     features
+}
+
+fn over<'d>(item: Item<'d>) -> Option<&'d str> {
+    match item.get_ref() {
+        DeValue::Table(table) => table.get("over")?.get_ref().as_str(),
+        _ => None,
+    }
 }
 
 /// The fields by which a feature is filed, and those by which it is read.
@@ -112,6 +124,7 @@ impl<'d> Reader<'_, 'd> {
         }
         let carried = condition.iter().flatten().flat_map(|condition| &condition.tables);
         let tables: Vec<u16> = carried.copied().collect();
+        let lists = condition.iter().flatten().map(|condition| lists_asked(&condition.tree)).next();
         if let Some((true, span)) = &current
             && !tables.is_empty()
         {
@@ -137,6 +150,7 @@ impl<'d> Reader<'_, 'd> {
         let compiled = condition?;
         let feature = Feature {
             name: name.text.to_owned(),
+            hash: [0; 32],
             aggregate,
             by,
             at,
@@ -147,6 +161,7 @@ impl<'d> Reader<'_, 'd> {
             current: !without_current && current.is_none_or(|(current, _)| current),
             ty,
             tables,
+            lists: lists.unwrap_or_default(),
             used: false,
         };
         Some((feature, compiled))
@@ -399,6 +414,17 @@ fn no_field<T>(
     };
     problems.push(problem.maybe_help(did_you_mean(scope.near(name.value, fits))));
     None
+}
+
+/// The lists that a condition asks itself, as positions.
+fn lists_asked(tree: &Tree) -> Vec<u16> {
+    let mut lists = BTreeSet::new();
+    tree.walk(&mut |part| {
+        if let Node::Listed(_, list) | Node::ListLevel(_, list) = part.node {
+            lists.insert(list as u16);
+        }
+    });
+    lists.into_iter().collect()
 }
 
 fn is_number(ty: ExtraType) -> bool {

@@ -7,12 +7,13 @@ use toml::de::DeValue;
 
 use super::document::{Table, Text, expected, text};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
-use super::names::{Scope, check_word, listed};
+use super::names::{Scope, check_word, did_you_mean, listed, near};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
 use super::sections::{Requirements, is_language, no_language};
 use super::sql::{self, Reach, Used};
 use super::tier;
+use crate::catalogue;
 use crate::decision::Outcome;
 use crate::time::Calendar;
 
@@ -248,11 +249,28 @@ impl<'d> Reader<'_, 'd> {
         }
         let code = table.text(self.problems, "customer")?;
         match check_word(code.value) {
-            Ok(()) => Some(Some(code.value.to_owned())),
+            Ok(()) => {
+                self.check_code(&code);
+                Some(Some(code.value.to_owned()))
+            }
             Err((message, help)) => self.fail(
                 Problem::error(code.span, message, "a code of the catalogue is a word").maybe_help(help),
             ),
         }
+    }
+
+    /// Tells a code that says nothing to the customer.
+    fn check_code(&mut self, code: &Text<'d>) {
+        if catalogue::find(code.value).is_some() {
+            return;
+        }
+        let codes: Vec<&str> = catalogue::CATALOGUE.iter().map(|advice| advice.code).collect();
+        let help = did_you_mean(near(code.value, codes.iter().copied()))
+            .unwrap_or_else(|| format!("it has {}", listed(&codes, "and")));
+        let message = format!("the customer catalogue has no code `{}`", code.value);
+        let problem =
+            Problem::warning(code.span.clone(), message, "the customer is told what is usual instead");
+        self.problems.push(problem.help(help));
     }
 
     /// An operator should not have to read one reason in English and the next in Vietnamese.

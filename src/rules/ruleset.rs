@@ -42,6 +42,13 @@ pub struct RuleSet {
     pub methods: Vec<String>,
 }
 
+impl RuleSet {
+    /// Its hash in hexadecimal, as files and control events name it.
+    pub fn hash_text(&self) -> String {
+        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What a feature computes over the events that contribute to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aggregate {
@@ -81,6 +88,30 @@ pub enum KeyField {
     Text(TextField),
     /// An extra field of type text, by position in the schema.
     Extra(usize),
+}
+
+impl NumberField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Amount => "amount",
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
+}
+
+impl KeyField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Text(field) => field.name(),
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
+}
+
+fn extra_name(schema: &Schema, position: usize) -> &str {
+    schema.fields().get(position).map_or("", |(name, _)| name)
 }
 
 /// The part of the past that a feature covers.
@@ -142,6 +173,8 @@ impl Kinds {
 pub struct Feature {
     /// Its name.
     pub name: String,
+    /// SHA-256 of its whole definition but for its name: features with equal hashes have equal values.
+    pub hash: [u8; 32],
     /// What it computes.
     pub aggregate: Aggregate,
     /// The fields under which contributions are filed; one or more.
@@ -163,6 +196,8 @@ pub struct Feature {
     /// The tables that its condition reads, itself or through other tables, as positions, ascending: it is then
     /// fed after deciding, by transactions alone.
     pub tables: Vec<u16>,
+    /// The lists that its condition asks, as positions, ascending.
+    pub lists: Vec<u16>,
     /// Whether a rule needs it.
     pub used: bool,
 }
@@ -194,6 +229,11 @@ impl Feature {
             Counts::Allowed if self.from.contains(Kind::Transaction) => Stratum::DecisionFed,
             Counts::Allowed | Counts::Asked => Stratum::EventFed,
         }
+    }
+
+    /// Whether its condition reads what only its own rule set knows, such as where a list stands or which row of a table holds.
+    pub fn is_bound(&self) -> bool {
+        !self.tables.is_empty() || !self.lists.is_empty()
     }
 }
 
