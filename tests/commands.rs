@@ -9,7 +9,8 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-const COMMANDS: [&str; 8] = ["score", "check", "test", "explain", "diff", "generate", "sql", "demo"];
+const COMMANDS: [&str; 9] =
+    ["score", "check", "schema", "test", "explain", "diff", "generate", "sql", "demo"];
 
 const RULES: &str = r#"
 [ruleset]
@@ -145,6 +146,8 @@ fn exit_codes_tell_scripts_what_happened() {
         ("check rules.toml", 0, ""),
         ("check spare.toml", 0, "`total` is never used"),
         ("check --deny-warnings rules.toml", 0, ""),
+        ("check --format yaml rules.toml", 2, "yaml"),
+        ("schema", 0, ""),
         ("check --deny-warnings spare.toml", 1, "`total` is never used"),
         ("check unknown.toml", 1, "cuont"),
         ("check rules.toml unknown.toml", 1, "cuont"),
@@ -208,6 +211,38 @@ fn a_check_names_each_file_and_points_at_the_place() {
     for told in ["unknown.toml:19", "cuont", "count"] {
         assert!(done.err.contains(told), "{told} is not in {}", done.err);
     }
+}
+
+#[test]
+fn a_check_speaks_json_to_programs() {
+    let folder = Folder::new();
+    folder.put("unknown.toml", RULES.replace("count > 2", "cuont > 2"));
+    folder.put("never.toml", RULES.replace("count > 2", "count > 2 and count < 1"));
+    let done = folder.run("check --format json rules.toml unknown.toml never.toml");
+    assert_eq!((done.code, done.err.as_str()), (Some(1), ""), "{done:?}");
+    let document: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    let [rules, unknown, never] = [0, 1, 2].map(|at| &document["files"][at]);
+    assert_eq!(rules["rule_set"]["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(rules["rule_set"]["features"][1]["stratum"], "event-fed");
+    assert_eq!((&rules["errors"], &rules["notes"]), (&serde_json::json!(0), &serde_json::json!(1)));
+    let problem = &unknown["problems"][0];
+    let place = |line: usize, column: usize, byte: usize| serde_json::json!({ "line": line, "column": column, "byte": byte });
+    let byte = RULES.find("count > 2").unwrap();
+    assert_eq!((&problem["severity"], &problem["help"]), (&"error".into(), &"did you mean `count`?".into()));
+    assert_eq!((&problem["start"], &problem["end"]), (&place(19, 9, byte), &place(19, 14, byte + 5)));
+    assert_eq!(unknown["rule_set"], serde_json::Value::Null);
+    assert_eq!(never["problems"][0]["beside"]["start"], place(19, 9, byte));
+}
+
+#[test]
+fn notes_are_lines_that_never_count() {
+    let done = Folder::new().run("check --deny-warnings rules.toml");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let note = "note: rules.toml:19:8: rule `often` stays silent where `account` is null; say `on_unknown`\n";
+    assert_eq!(done.err, note);
+    assert!(done.out.ends_with(
+        "  count  count       account  1h  event-fed\n  total  sum amount  account  1h  event-fed\n"
+    ));
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
 mod check;
+mod check_json;
 mod demo;
 mod diff;
 mod explain;
+mod feature_table;
 mod generate;
 mod problems;
 mod progress;
 mod rule_file;
+mod schema;
 mod score;
 mod sql;
 mod stream;
 mod tally;
 mod test;
+mod writers;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +46,7 @@ struct Cli {
 enum Command {
     Score(score::Args),
     Check(check::Args),
+    Schema(schema::Args),
     Test(test::Args),
     Diff(diff::Args),
     Explain(explain::Args),
@@ -62,6 +67,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(args) => score::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Schema(schema::Args {}) => schema::run(),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Diff(args) => diff::run(&args),

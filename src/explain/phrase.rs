@@ -142,6 +142,10 @@ impl Style {
     fn quality(&self, quality: Quality) -> &str {
         match quality {
             Quality::Exact => self.pick("exact", "chính xác"),
+            Quality::Warming => self.pick(
+                "its window has not passed yet, so it is not known",
+                "cửa sổ chưa trôi qua hết nên chưa biết",
+            ),
             Quality::Corrected => self.pick(
                 "corrected by late or reversed events",
                 "đã hiệu chỉnh do sự kiện đến muộn hoặc bị đảo",

@@ -37,6 +37,8 @@ mod rule;
 pub mod ruleset;
 /// `[ruleset]`, `[fields]`, `[auth]`, `[policy]`.
 mod sections;
+/// What can be found out about conditions by reasoning.
+mod sense;
 /// Conditions: from SQL to expressions.
 mod sql;
 /// Decision tables.
@@ -47,6 +49,8 @@ mod tables;
 mod tier;
 /// The types that conditions are checked with.
 mod types;
+/// Which kinds of event have which fields.
+mod vocabulary;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -56,10 +60,10 @@ use toml::de::DeTable;
 pub use description::Description;
 pub use expr::{Condition, Facts};
 pub use index::{Index, Scratch};
-pub use problem::{Problem, Refused, Severity};
+pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, ListDeclaration, Mode,
-    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Tier, Window,
+    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
@@ -179,7 +183,10 @@ struct Parts<'d> {
 }
 
 fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
-    read(text, problems, |rule_set, _, _| rule_set)
+    read(text, problems, |rule_set, parts, problems| {
+        sense::tell(&rule_set, parts, problems);
+        rule_set
+    })
 }
 
 /// Reads a rule file, and hands over what it says where it has no error.
@@ -221,6 +228,7 @@ fn read<T>(
     let mut reader = rule::Reader {
         scope: &scope,
         calendar,
+        languages: head.as_ref().and_then(|head| head.languages.as_deref()),
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
@@ -237,7 +245,7 @@ fn read<T>(
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
     requirements.check_used(problems);
-    let Head { name, time_zone, calendar, currency, remember } = head?;
+    let Head { name, time_zone, calendar, currency, remember, .. } = head?;
     let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
     let mut set = RuleSet {
         name: name?,
@@ -255,6 +263,9 @@ fn read<T>(
         control,
         methods: requirements.methods,
     };
+    for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
+        features[at].feature.hash = hash;
+    }
     set.hash = canonical::hash(&set, &params, &features, &tables, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();

@@ -158,7 +158,7 @@ impl Expression for TruthExpr {
     #[inline]
     fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<bool> {
         match self {
-            Self::Feature(position) => match facts.features.get(*position)?.value {
+            Self::Feature(position) => match facts.features.get(*position)?.known() {
                 Value::Boolean(truth) => Some(truth),
                 _ => None,
             },
