@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 folder = Path(sys.argv[1])
-columns = json.loads((folder / "columns.json").read_text())
+columns = dict(json.loads((folder / "columns.json").read_text()))
 answer = json.loads((folder / "answer.json").read_text())
 connection = duckdb.connect()
 connection.execute(

@@ -66,11 +66,9 @@ fn run(python: &str, case: &Case) -> Vec<Vec<Cell>> {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let names: Vec<String> = case.columns.iter().map(|(name, _)| name.clone()).collect();
-    let types: serde_json::Map<_, _> =
-        case.columns.iter().map(|(name, ty)| (name.clone(), ty.clone().into())).collect();
     std::fs::write(at("query.sql"), &case.sql).unwrap();
     std::fs::write(at("events.csv"), csv(&case.events, &names)).unwrap();
-    std::fs::write(at("columns.json"), serde_json::to_string(&types).unwrap()).unwrap();
+    std::fs::write(at("columns.json"), serde_json::to_string(&case.columns).unwrap()).unwrap();
     std::fs::write(at("answer.json"), serde_json::to_string(&case.names).unwrap()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/query_duckdb.py");
     let done = Command::new(python).arg(script).arg(folder.path()).output().unwrap();

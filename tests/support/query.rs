@@ -22,7 +22,6 @@ pub enum Cell {
 
 /// A query with what it must answer.
 pub struct Case {
-    pub rules: RuleSet,
     pub sql: String,
     /// The columns of the table of events, with their types.
     pub columns: Vec<(String, String)>,
@@ -114,7 +113,7 @@ pub fn case(file: &str, dialect: Dialect, mut events: EventReader, take: impl Fn
             other => panic!("{} is out of the query's scope: {other:?}", event.id()),
         }
     }
-    Case { rules, sql, columns, events: table, names, expected }
+    Case { sql, columns, events: table, names, expected }
 }
 
 /// A generated stream in the query's scope, with extra fields put in and many events at the same time.
