@@ -1,5 +1,8 @@
 //! The vocabulary of events: kinds, fields, and what a field may hold.
 
+use crate::money::AMOUNT_MINOR_MAX;
+use crate::time::TIME_US_MAX;
+
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -257,6 +260,15 @@ impl ExtraType {
     /// The type of a word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name() == name)
+    }
+
+    /// The greatest magnitude of a whole number of this type that windows take in; past it a value counts as absent,
+    /// so that sums and squares stay within 128 bits.
+    pub const fn magnitude_max(self) -> i64 {
+        match self {
+            Self::Time => TIME_US_MAX,
+            _ => AMOUNT_MINOR_MAX,
+        }
     }
 }
 

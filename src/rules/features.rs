@@ -251,15 +251,15 @@ impl<'d> Reader<'_, 'd> {
         };
         let inexact = if ty == ExtraType::Integer { ExtraType::Decimal } else { ty };
         Some(match key {
-            "sum" if ty == ExtraType::Time => {
-                let problem = Problem::error(name.span, "a sum of times means nothing", "this is a time");
-                return self.fail(problem.help("times have `min`, `max`, `mean` and `deviation`"));
+            "sum" | "deviation" if ty == ExtraType::Time => {
+                let message = format!("a {key} of times is not kept");
+                let problem = Problem::error(name.span, message, "this is a time");
+                return self.fail(problem.help("times have `min`, `max` and `mean`"));
             }
             "sum" => (Aggregate::Sum(field), ty),
             "mean" => (Aggregate::Mean(field), inexact),
             "min" => (Aggregate::Min(field), ty),
             "max" => (Aggregate::Max(field), ty),
-            _ if ty == ExtraType::Time => (Aggregate::Deviation(field), ExtraType::Duration),
             _ => (Aggregate::Deviation(field), inexact),
         })
     }
