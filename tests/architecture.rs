@@ -150,6 +150,8 @@ fn only_the_engine_knows_both_rules_and_state() {
         ("src/rules", &["state", "engine", "io", "cases", "generate"][..]),
         ("src/engine", &["io", "cases", "generate"][..]),
         ("src/io", &["state", "engine", "cases", "generate"][..]),
+        ("src/explain", &["state", "engine", "io", "cases", "generate", "diff"]),
+        ("src/diff", &["state", "io", "cases", "generate"]),
         ("src/generate", &["rules", "state", "engine", "io", "cases", "decision"][..]),
     ] {
         let files = sources(folder);
@@ -171,6 +173,19 @@ fn only_io_and_the_command_line_touch_files() {
         let may = file.starts_with("src/io/") || file.starts_with("src/cli/");
         if !may && code(&path).iter().any(|word| word == "fs") {
             broken.push(format!("{file} names `fs`"));
+        }
+    }
+    none(broken);
+}
+
+#[test]
+fn the_lean_build_knows_no_query_engine() {
+    let mut broken = Vec::new();
+    for path in sources("src") {
+        let file = name(&path);
+        let may = file.starts_with("src/backtest/") || file.starts_with("src/server/");
+        if !may && code(&path).iter().any(|word| ["datafusion", "tokio", "polars"].contains(&word.as_str())) {
+            broken.push(format!("{file} names a query engine or a runtime"));
         }
     }
     none(broken);

@@ -48,6 +48,11 @@ fn the_commands_of_the_data_sets_run() {
     run_all("datasets/README.md");
 }
 
+#[test]
+fn the_commands_of_the_guides_run() {
+    run_all("docs/sql.md");
+}
+
 /// A document that tells no command has none to run.
 fn docs_commands_exist(document: &str) -> bool {
     repository().join(document).exists() && !docs::commands(document).is_empty()
@@ -73,7 +78,8 @@ fn commands_are_found_where_they_stand() {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "datasets", "rules", "benches", "notebooks"].map(|folder| repository().join(folder));
+    let folders =
+        ["", "docs", "datasets", "rules", "benches", "notebooks"].map(|folder| repository().join(folder));
     let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()

@@ -3,6 +3,8 @@
 //! A window is counted in slices, so it covers between 59 and 60 sixtieths of its length; deterministic, in
 //! constant memory and work. A rule acts again as soon as its share over the window is back under the ceiling.
 
+use std::collections::BTreeMap;
+
 use crate::rules::{Breaker, RuleSet};
 
 const SLICES: usize = 60;
@@ -76,12 +78,13 @@ impl Breakers {
 
     /// Takes over what was counted of the rules that `before` has as well, by id, with the same breaker.
     pub(crate) fn carry(&mut self, rules: &RuleSet, before: &Self, rules_before: &RuleSet) {
-        let id = |rules: &RuleSet, rule: u16| rules.rules.get(usize::from(rule)).map(|rule| rule.id.clone());
+        let id =
+            |rules: &'_ RuleSet, rule: u16| rules.rules.get(usize::from(rule)).map(|rule| rule.id.clone());
+        let held: BTreeMap<Option<String>, &Counter> =
+            before.counters.iter().map(|held| (id(rules_before, held.rule), held)).collect();
         for counter in &mut self.counters {
-            let same = |held: &&Counter| {
-                held.breaker == counter.breaker && id(rules_before, held.rule) == id(rules, counter.rule)
-            };
-            if let Some(held) = before.counters.iter().find(same) {
+            let held = held.get(&id(rules, counter.rule)).filter(|held| held.breaker == counter.breaker);
+            if let Some(&held) = held {
                 *counter = Counter { rule: counter.rule, ..held.clone() };
             }
         }

@@ -65,7 +65,29 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    pub(super) const fn required(self) -> (bool, &'static [TextField]) {
+    /// Whether it can be about an amount of money.
+    pub const fn has_amount(self) -> bool {
+        match self {
+            Self::Transaction | Self::Observed | Self::Reversal | Self::Authentication | Self::Execution => {
+                true
+            }
+            Self::Login | Self::Change | Self::Label | Self::List | Self::Clock | Self::Control => false,
+        }
+    }
+
+    /// Whether it can have a text field; some are about one kind of event only.
+    pub const fn has(self, field: TextField) -> bool {
+        match field {
+            TextField::What => matches!(self, Self::Change),
+            TextField::Result => matches!(self, Self::Authentication | Self::Execution | Self::Login),
+            TextField::List | TextField::Entry | TextField::Action => matches!(self, Self::List),
+            TextField::Control | TextField::Subject => matches!(self, Self::Control),
+            _ => true,
+        }
+    }
+
+    /// Whether it needs an amount, and the text fields that it needs beside its id.
+    pub(crate) const fn required(self) -> (bool, &'static [TextField]) {
         match self {
             Self::Transaction | Self::Observed => (true, &[]),
             Self::Authentication | Self::Execution => (false, &[TextField::Transaction, TextField::Result]),

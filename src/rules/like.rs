@@ -41,6 +41,30 @@ impl Pattern {
         Some(Self { parts: parts.into(), folded })
     }
 
+    /// The pattern written with this escape character, and whether that is needed.
+    pub(super) fn written_with(&self, escape: char) -> (String, bool) {
+        let (mut written, mut escaped) = (String::new(), false);
+        for part in &self.parts {
+            match *part {
+                Part::Any => written.push('%'),
+                Part::One => written.push('_'),
+                Part::Exactly(character) => {
+                    if matches!(character, '%' | '_') || character == escape {
+                        written.push(escape);
+                        escaped = true;
+                    }
+                    written.push(character);
+                }
+            }
+        }
+        (written, escaped)
+    }
+
+    /// Whether it matches lower-case texts whatever case they had.
+    pub(super) fn ignores_case(&self) -> bool {
+        self.folded
+    }
+
     /// Whether all of `text` matches.
     pub(super) fn matches(&self, text: &str) -> bool {
         let mut rest = text.chars();

@@ -10,6 +10,7 @@ mod functions;
 mod lists;
 pub(super) mod literals;
 mod operators;
+pub(super) mod outline;
 mod parse;
 mod predicates;
 mod resolve;
@@ -23,6 +24,7 @@ use super::expr::Condition;
 use super::names::Scope;
 use super::problem::{Problem, Problems};
 use super::types::Type;
+pub(super) use emit::operand_units;
 use tree::Tree;
 
 /// What a condition may read.

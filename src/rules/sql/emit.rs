@@ -50,7 +50,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Any expression, evaluated at once where it is the same for every event.
-    fn emit<E: Emit>(&mut self, tree: &Tree, unit: Unit) -> E {
+    pub(super) fn emit<E: Emit>(&mut self, tree: &Tree, unit: Unit) -> E {
         let expr = E::emit(self, tree, unit);
         if !tree.constant {
             return expr;
@@ -296,7 +296,11 @@ impl Emit for WholeExpr {
 }
 
 /// The units of the operands; literals take that of the result, but only one factor of a product does.
-fn operand_units(operator: Operator, units: Option<(Unit, Unit)>, result: Unit) -> (Unit, Unit) {
+pub(in crate::rules) fn operand_units(
+    operator: Operator,
+    units: Option<(Unit, Unit)>,
+    result: Unit,
+) -> (Unit, Unit) {
     units.unwrap_or(match operator {
         Operator::Multiply | Operator::Divide => (result, Unit::Plain),
         Operator::Add | Operator::Subtract | Operator::Remainder => (result, result),
