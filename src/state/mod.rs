@@ -351,12 +351,14 @@ impl State {
         let row = self.log.row(entry.row);
         let value = |column| entry.value(row, column);
         let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
+        let mut feeds = false;
         for (at, family) in self.families.iter_mut().enumerate() {
             let (slot, mask) = row.family(at);
             let mask = entry.scope.of(mask, family.allowed);
             if mask == 0 {
                 continue;
             }
+            feeds = true;
             family.turn_period(slot, self.periods);
             family.note_corrected(slot, time_us);
             let record = family.records.row_mut(slot);
@@ -371,6 +373,10 @@ impl State {
                     cell.apply(record, &mut family.values, sign, time_us, value);
                 }
             }
+        }
+        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer.
+        if !feeds {
+            return;
         }
         for tail in &mut self.tails {
             if time_us > tail.edge_us() {
