@@ -47,7 +47,7 @@ impl Decider {
         self.breakers.carry(rules, &before.breakers, rules_before);
     }
 
-    /// The rules whose breaker keeps them from acting, as of the decision made last.
+    /// The rules whose breaker kept them from acting when they fired last.
     pub(crate) fn tripped(&self) -> impl Iterator<Item = u16> {
         self.breakers.tripped()
     }

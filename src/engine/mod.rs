@@ -287,7 +287,7 @@ impl Engine {
         self.live.decided(own)
     }
 
-    /// The rules whose breaker keeps them from acting, as positions, as of the transaction decided last.
+    /// The rules whose breaker kept them from acting when they fired last, as positions.
     pub fn tripped(&self) -> impl Iterator<Item = u16> {
         self.live.decider.tripped()
     }
