@@ -5,7 +5,10 @@
 
 mod shard;
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use foldhash::quality::FixedState;
 
 use crate::event::identity;
 use shard::{Entry, Shard};
@@ -42,6 +45,8 @@ pub struct List {
     owned: usize,
     /// The shard and the place in it where forgetting goes on.
     next: (usize, usize),
+    /// A hash of all that a file put on.
+    loaded: u64,
 }
 
 fn shard_of(identity: u128) -> usize {
@@ -80,17 +85,49 @@ impl List {
         self.shards.get(shard_of(identity)).is_some_and(|shard| shard.find(identity).is_some())
     }
 
-    /// Puts an entry on, for a tenant or for all, in place of what was said of that key.
+    /// Puts an entry of a file on, for a tenant or for all, in place of what was said of that key.
     pub fn put(&mut self, tenant: Option<&str>, key: &str, listing: Listing<'_>) {
+        let content = (tenant, key, listing.expires_us, listing.level, listing.note);
+        self.loaded = self.loaded.wrapping_add(FixedState::with_seed(7).hash_one(content));
+        self.insert(tenant, key, listing, false);
+    }
+
+    /// Puts on what an event says: it outlives the loading of another file.
+    pub fn put_by_event(&mut self, tenant: Option<&str>, key: &str, listing: Listing<'_>) {
+        self.insert(tenant, key, listing, true);
+    }
+
+    /// Goes on where `before`, declared alike, stopped: with all of it where the same was loaded into both; otherwise
+    /// with what is loaded here, and what events put on there of keys that are not.
+    pub fn go_on(&mut self, before: &Self) {
+        if self.loaded == before.loaded {
+            self.clone_from(before);
+            return;
+        }
+        for shard in &before.shards {
+            for entry in shard.entries().filter(|entry| entry.is_by_event()) {
+                let own = self.shards.get(shard_of(entry.identity()));
+                if own.is_none_or(|own| own.find(entry.identity()).is_none()) {
+                    self.keep(*entry, shard.listing(entry).note);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, tenant: Option<&str>, key: &str, listing: Listing<'_>, by_event: bool) {
+        let entry = Entry::new(identity(tenant, key), tenant.is_some(), by_event, listing);
+        self.keep(entry, listing.note);
+    }
+
+    fn keep(&mut self, entry: Entry, note: Option<&str>) {
         if self.shards.is_empty() {
             self.shards = (0..SHARDS).map(|_| Arc::default()).collect();
         }
-        let identity = identity(tenant, key);
-        let Some(shard) = self.shards.get_mut(shard_of(identity)) else { return };
+        let Some(shard) = self.shards.get_mut(shard_of(entry.identity())) else { return };
         let shard = Arc::make_mut(shard);
-        if !shard.put(Entry::new(identity, tenant.is_some(), listing), listing.note) {
+        if !shard.put(entry, note) {
             self.len += 1;
-            self.owned += usize::from(tenant.is_some());
+            self.owned += usize::from(entry.is_owned());
         }
     }
 
@@ -185,6 +222,26 @@ mod tests {
 
     fn until(expires_us: i64) -> Listing<'static> {
         Listing { expires_us: Some(expires_us), ..Listing::default() }
+    }
+
+    #[test]
+    fn another_file_takes_over_but_for_what_events_put_on() {
+        let file = |keys: &[&str]| {
+            let mut list = List::default();
+            keys.iter().for_each(|key| list.put(None, key, Listing::default()));
+            list
+        };
+        let listed = |list: &List| ["a", "b", "c", "d"].map(|key| list.find(None, key, 0).is_some());
+        let mut held = file(&["a", "b"]);
+        held.put_by_event(None, "c", until(100));
+        held.take(None, "a");
+        let mut same = file(&["a", "b"]);
+        same.go_on(&held);
+        assert_eq!(listed(&same), [false, true, true, false], "the same file: all goes on");
+        let mut other = file(&["a", "d"]);
+        other.go_on(&held);
+        assert_eq!(listed(&other), [true, false, true, true]);
+        assert_eq!((other.len(), other.find(None, "c", 99)), (3, Some(until(100))));
     }
 
     #[test]

@@ -238,7 +238,8 @@ fn a_check_speaks_json_to_programs() {
 fn notes_are_lines_that_never_count() {
     let done = Folder::new().run("check --deny-warnings rules.toml");
     assert_eq!(done.code, Some(0), "{done:?}");
-    let note = "note: rules.toml:19:8: rule `often` stays silent where `account` is null; say `on_unknown`\n";
+    let note =
+        "note: rules.toml:19:8: rule `often` may stay silent because `account` is null; say `on_unknown`\n";
     assert_eq!(done.err, note);
     assert!(done.out.ends_with(
         "  count  count       account  1h  event-fed\n  total  sum amount  account  1h  event-fed\n"
@@ -358,6 +359,22 @@ fn score_reads_standard_input_and_writes_standard_output() {
     {
         assert!(done.err.contains(told), "{told} is not in {}", done.err);
     }
+}
+
+#[test]
+fn a_breaker_that_trips_is_told_once_and_recorded() {
+    let folder = Folder::new();
+    let rule = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[[rule]]\nid = \"all\"\nwhen = \"amount > 0\"\nthen = \"block\"\n\
+        breaker = { percent = 10, over = \"1h\", least = 3 }\n";
+    folder.put("broken.toml", rule);
+    let events: String = (0..6).map(|n| payment(&format!("t{n}"), n, 5)).collect();
+    let done = folder.run_with("score --rules broken.toml", events.as_bytes());
+    let expected: Vec<&str> = [["block"; 3], ["allow"; 3]].concat();
+    let found = outcomes(&done.out);
+    assert_eq!(found.iter().map(|(_, outcome)| outcome.as_str()).collect::<Vec<_>>(), expected, "{done:?}");
+    assert_eq!(done.err.matches("the breaker of rule `all` tripped at payment `t3`").count(), 1, "{done:?}");
+    assert!(done.err.contains("3 with a rule kept from acting by its breaker"), "{done:?}");
+    assert_eq!(done.out.matches("\"tripped\":[").count(), 3, "{done:?}");
 }
 
 #[test]

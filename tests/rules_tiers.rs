@@ -163,3 +163,24 @@ fn defaults_do_not_change_the_hash_and_all_else_does() {
     hashes.dedup();
     assert_eq!(hashes.len(), others.len() + 1);
 }
+
+#[test]
+fn no_table_silences_the_law() {
+    let file = |on_unknown: &str| {
+        format!(
+            "{HEAD}[fields]\nrisk = \"integer\"\n[tables.inner]\nrows = [{{ when = \"risk > 3\", is = true }}]\nelse = false\n{on_unknown}\n\
+             [tables.outer]\nrows = [{{ when = \"inner\", is = \"C\" }}]\nelse = \"A\"\non_unknown = \"strictest\"\norder = [\"A\", \"C\"]\n\
+             [[rule]]\nid = \"law\"\nwhen = \"outer = 'C'\"\nthen = \"block\"\ntier = \"mandatory\"\n"
+        )
+    };
+    let checked = compile("t.toml", &file("on_unknown = \"next\""));
+    let told = checked
+        .problems
+        .iter()
+        .any(|problem| problem.message.contains("reads table `inner`, which passes over"));
+    assert!(told && checked.rule_set.is_none(), "{:?}", checked.problems);
+    for on_unknown in ["on_unknown = \"unknown\"", "on_unknown = \"strictest\"\norder = [false, true]"] {
+        let checked = compile("t.toml", &file(on_unknown));
+        assert!(checked.rule_set.is_some(), "{:?}", checked.problems);
+    }
+}

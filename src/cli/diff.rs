@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::ValueEnum;
 use serde::Serialize;
-use weir::diff::{Change, DecisionDiff, Decisions, changes, markdown, report, text};
+use weir::diff::{Change, DecisionDiff, Decisions, changes, lists_not_compared, markdown, report, text};
 use weir::event::Event;
 use weir::io::ReadError;
 use weir::rules::{Description, RuleSet, describe};
@@ -62,6 +62,9 @@ struct Document<'a> {
     old: String,
     new: String,
     changes: &'a [Change],
+    /// The lists that are declared: the contents of their files are not compared.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    list_contents_not_compared: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     decisions: Option<&'a Decisions>,
 }
@@ -69,20 +72,27 @@ struct Document<'a> {
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let (old, new) = (read(&args.old)?, read(&args.new)?);
     let changes = changes((&old.0, &old.1), (&new.0, &new.1));
+    let lists = lists_not_compared(&old.1, &new.1);
     let hashes = (rule_file::hash(&old.0), rule_file::hash(&new.0));
     let rules = new.0.clone();
     let decisions = match &args.input {
         Some(input) => Some(decide(args, input, old.0, new.0)?),
         None => None,
     };
-    let found = report(&rules, &changes, decisions.as_ref());
+    let found = report(&rules, &changes, &lists, decisions.as_ref());
     let mut out = anstream::stdout().lock();
     match args.format {
         Form::Text => write!(out, "{}", text(&found))?,
         Form::Markdown => write!(out, "{}", markdown(&found))?,
         Form::Json => {
             let (old, new) = hashes;
-            let document = Document { old, new, changes: &changes, decisions: decisions.as_ref() };
+            let document = Document {
+                old,
+                new,
+                changes: &changes,
+                list_contents_not_compared: &lists,
+                decisions: decisions.as_ref(),
+            };
             serde_json::to_writer(&mut out, &document)?;
             writeln!(out)?;
         }

@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style as Paint};
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::catalogue::Language;
-use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::engine::{Answer, Engine, Limits, Recording, Refusal};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Explanation, Fate, Line, Style, heading, lines, table_title, title};
 use weir::io::explanation::{write_advice, write_explanation};
@@ -22,12 +23,15 @@ use super::{Verdict, rule_file};
 /// came from, then every rule that fired, down to each part of its condition.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --id t-1043 --all-rules --language vi\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --for customer\n\nExits with 1 if one of the ids has no decision to explain."
+    after_help = "Examples:\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --id t-1043 --all-rules --language vi\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --for customer\n  weir explain --rules rules/retail.toml --reload next.toml --input payments.ndjson --id t-1042\n\nA decision is explained by the rule set that made it: name every rule file that the stream takes up with --reload.\nExits with 1 if one of the ids has no decision to explain."
 )]
 pub(super) struct Args {
     /// The rule file
     #[arg(long, short, value_name = "FILE")]
     rules: PathBuf,
+    /// A rule file that a control event of the stream may take up by its hash; may be given several times
+    #[arg(long, value_name = "FILE")]
+    reload: Vec<PathBuf>,
     #[command(flatten)]
     source: Source,
     /// The id of a payment; may be given several times
@@ -74,18 +78,46 @@ enum Reader {
     Customer,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+/// The engine, with every rule set staged that the stream may ask for, and what explains each of them.
+fn engine(args: &Args) -> anyhow::Result<(Engine, Vec<Explainer>)> {
     let rules = rule_file::load(&args.rules)?;
-    let explainer = rule_file::explainer(&args.rules)?;
-    let mut reader = args.source.open(rules.schema.clone())?;
+    let lists = rule_file::lists(&args.rules, &rules)?;
+    let mut explainers = vec![rule_file::explainer(&args.rules)?];
+    let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
+    engine.load_lists(lists.clone());
+    for path in &args.reload {
+        let next = rule_file::load(path)?;
+        let lists = rule_file::lists(path, &next)?;
+        explainers.push(rule_file::explainer(path)?);
+        let staged = engine.stage_with_lists(next, lists);
+        staged
+            .with_context(|| format!("{} can't take over from {}", path.display(), args.rules.display()))?;
+    }
+    if !args.reload.is_empty() {
+        // So that the stream may also go back to it.
+        engine.stage_with_lists(rules, lists)?;
+    }
+    Ok((engine, explainers))
+}
+
+/// All that follows would be explained by another rule set than the one that decided.
+fn not_given(event: &Event) -> anyhow::Error {
+    anyhow::anyhow!(
+        "control event `{}` asks for the rule set `{}`, and no rule file given has this hash; name its file with --reload",
+        event.id(),
+        event.text(TextField::Subject).unwrap_or_default()
+    )
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let (mut engine, explainers) = engine(args)?;
+    let mut reader = args.source.open(engine.rules().schema.clone())?;
     let language = match args.language {
         Tongue::En => Language::English,
         Tongue::Vi => Language::Vietnamese,
     };
-    let style = Style::new(language, &rules);
-    let lists = rule_file::lists(&args.rules, &rules)?;
-    let mut engine = Engine::new(rules, Limits::default(), Recording::All);
-    engine.load_lists(lists);
+    // Rule sets that take over from each other share their currency and time zone.
+    let style = Style::new(language, engine.rules());
     let mut progress = Progress::new("looking", None);
     let policy = args.source.on_bad_line.policy();
     let mut asked: BTreeMap<&str, Found> = args.id.iter().map(|id| (id.as_str(), Found::Nothing)).collect();
@@ -102,9 +134,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         progress.event();
         let of_tenant = args.tenant.is_none() || event.text(TextField::Tenant) == args.tenant.as_deref();
         match asked.get_mut(event.id()).filter(|found| of_tenant && !matches!(found, Found::Decision(_))) {
-            Some(found) => *found = find(&mut engine, &explainer, event, args.all_rules),
+            Some(found) => *found = find(&mut engine, &explainers, event, args.all_rules)?,
             None => {
-                engine.step(event);
+                if let Answer::Refused(Refusal::UnknownRuleSet) = engine.step(event) {
+                    return Err(not_given(event));
+                }
             }
         }
     }
@@ -137,21 +171,28 @@ enum Found {
     Decision(Box<Explanation>),
 }
 
-fn find(engine: &mut Engine, explainer: &Explainer, event: &Event, all: bool) -> Found {
+fn find(engine: &mut Engine, explainers: &[Explainer], event: &Event, all: bool) -> anyhow::Result<Found> {
     let decision = match engine.step(event) {
         Answer::Decided(decision) => decision.clone(),
-        Answer::Repeated(_) => return Found::Other("it came again after its decision".to_owned()),
+        Answer::Repeated(_) => return Ok(Found::Other("it came again after its decision".to_owned())),
+        Answer::Refused(Refusal::UnknownRuleSet) => return Err(not_given(event)),
         Answer::Refused(refusal) => {
-            return Found::Other(format!("it was refused ({}): {refusal}", refusal.code()));
+            return Ok(Found::Other(format!("it was refused ({}): {refusal}", refusal.code())));
         }
         Answer::Taken | Answer::TakenBefore => {
-            return Found::Other(format!(
+            return Ok(Found::Other(format!(
                 "it is of kind {}, and only transactions are decided",
                 event.kind().name()
-            ));
+            )));
         }
     };
-    Found::Decision(Box::new(explainer.explain(&engine.facts(event), &decision, all)))
+    let decided_by = |explainer: &&Explainer| {
+        engine.rule_set(decision.rule_set).is_some_and(|rules| rules.hash == explainer.rules().hash)
+    };
+    let Some(explainer) = explainers.iter().find(decided_by) else {
+        bail!("the rule set that decided `{}` is unknown; name its file with --reload", event.id());
+    };
+    Ok(Found::Decision(Box::new(explainer.explain(&engine.facts(event), &decision, all))))
 }
 
 fn show(args: &Args, explanation: &Explanation, style: &Style, out: &mut impl Write) -> anyhow::Result<()> {

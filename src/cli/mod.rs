@@ -1,5 +1,6 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
+mod breakers;
 mod check;
 mod check_json;
 mod demo;

@@ -9,6 +9,7 @@ use weir::engine::{Answer, Engine, Limits, Recording, ShadowLimits, VERSION};
 use weir::event::{Event, Kind};
 use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
 
+use super::breakers::Breakers;
 use super::progress::Progress;
 use super::stream::Source;
 use super::tally::Tally;
@@ -152,6 +153,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut shadow = Shadow::load(args, &mut engine)?;
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
     let mut tally = Tally::new(engine.rules());
+    let mut breakers = Breakers::default();
     let mut progress = Progress::new("scoring", None);
     let policy = args.source.on_bad_line.policy();
     while let Some(next) = reader.next_event() {
@@ -172,6 +174,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         };
         let answer = engine.step(event);
         tally.count(answer);
+        if let Answer::Decided(decision) = answer {
+            breakers.note(decision);
+        }
         match answer {
             Answer::Decided(decision) | Answer::Repeated(decision) => {
                 writers.write(event, decision, &mut lines.buffer)?
@@ -183,6 +188,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             Answer::Taken | Answer::TakenBefore => {}
         }
         lines.settle()?;
+        breakers.tell(event, &engine)?;
         if let Some(shadow) = &mut shadow {
             shadow.event(event, &engine)?;
         }

@@ -14,6 +14,10 @@ pub(super) struct Tally {
     pub(super) repeated: u64,
     pub(super) taken: u64,
     pub(super) taken_before: u64,
+    /// Decisions in which a breaker kept a rule from acting.
+    tripped: u64,
+    /// Decisions in which the control group withheld what normal rules asked for.
+    withheld: u64,
     /// By code.
     pub(super) refused: std::collections::BTreeMap<&'static str, u64>,
     /// By rule of the rule set that the stream began with.
@@ -28,6 +32,8 @@ impl Tally {
             repeated: 0,
             taken: 0,
             taken_before: 0,
+            tripped: 0,
+            withheld: 0,
             refused: Default::default(),
             fired: vec![0; rules.rules.len()],
         }
@@ -46,6 +52,8 @@ impl Tally {
     fn decided(&mut self, decision: &Decision) {
         self.outcomes[decision.outcome as usize] += 1;
         self.alerts += u64::from(decision.alert);
+        self.tripped += u64::from(!decision.tripped.is_empty());
+        self.withheld += u64::from(decision.withheld.is_some());
         if decision.rule_set > 0 {
             return;
         }
@@ -73,6 +81,12 @@ impl Tally {
         )?;
         if self.repeated + self.taken_before > 0 {
             write!(out, "; {} came again", self.repeated + self.taken_before)?;
+        }
+        if self.withheld > 0 {
+            write!(out, "; {} let through by the control group", self.withheld)?;
+        }
+        if self.tripped > 0 {
+            write!(out, "; {} with a rule kept from acting by its breaker", self.tripped)?;
         }
         for (code, count) in &self.refused {
             write!(out, "; {count} refused ({code})")?;

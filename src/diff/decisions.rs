@@ -68,6 +68,15 @@ pub struct ChangedDecision {
     pub altered: Vec<String>,
 }
 
+/// How many events each side refused, by the code of the refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Under the old rule set.
+    pub old: BTreeMap<&'static str, u64>,
+    /// Under the new.
+    pub new: BTreeMap<&'static str, u64>,
+}
+
 /// What two rule sets decide of the same events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Decisions {
@@ -79,6 +88,8 @@ pub struct Decisions {
     pub otherwise: u64,
     /// How many payments only one of the two decided, and the other refused.
     pub one_sided: u64,
+    /// The events that were refused, of whatever kind.
+    pub refused: Refused,
     /// Payments by old outcome, then by new, weakest first.
     pub matrix: [[Cell; 3]; 3],
     /// The rules whose firing shifted, by id.
@@ -90,7 +101,7 @@ pub struct Decisions {
 impl Decisions {
     /// Whether any decision differs in anything.
     pub fn any(&self) -> bool {
-        self.changed + self.otherwise + self.one_sided > 0
+        self.changed + self.otherwise + self.one_sided > 0 || self.refused.old != self.refused.new
     }
 }
 
@@ -124,7 +135,10 @@ impl DecisionDiff {
 
     /// Takes one event in, once as each rule set reads it: their extra fields may differ.
     pub fn step(&mut self, old: &Event, new: &Event) {
-        match (decided(self.old.step(old)), decided(self.new.step(new))) {
+        let refused = &mut self.found.refused;
+        let was = decided(self.old.step(old), &mut refused.old);
+        let is = decided(self.new.step(new), &mut refused.new);
+        match (was, is) {
             (Some(was), Some(is)) => self.compare(old, &was, &is),
             (None, None) => {}
             _ => self.found.one_sided += 1,
@@ -220,9 +234,14 @@ struct Shifts {
     altered: Vec<String>,
 }
 
-fn decided(answer: Answer<'_>) -> Option<Decision> {
+/// The decision, if it is one; a refusal is counted.
+fn decided(answer: Answer<'_>, refused: &mut BTreeMap<&'static str, u64>) -> Option<Decision> {
     match answer {
         Answer::Decided(decision) => Some(decision.clone()),
+        Answer::Refused(refusal) => {
+            *refused.entry(refusal.code()).or_default() += 1;
+            None
+        }
         _ => None,
     }
 }

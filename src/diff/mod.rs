@@ -8,9 +8,9 @@ mod parts;
 mod render;
 mod report;
 
-pub use decisions::{Cell, ChangedDecision, DecisionDiff, Decisions, RuleShift};
+pub use decisions::{Cell, ChangedDecision, DecisionDiff, Decisions, Refused, RuleShift};
 pub use render::{markdown, text};
-pub use report::{Block, Column, Report, report};
+pub use report::{Block, Column, Line, Report, Segment, report};
 
 use serde::Serialize;
 
@@ -116,4 +116,9 @@ pub struct Change {
 /// What changed from one rule set to another, in the order of a rule file.
 pub fn changes(old: (&RuleSet, &Description), new: (&RuleSet, &Description)) -> Vec<Change> {
     parts::changes(old, new)
+}
+
+/// The lists that either rule set declares. Their declarations are compared, the contents of their files are not.
+pub fn lists_not_compared(old: &Description, new: &Description) -> Vec<String> {
+    parts::lists(old, new)
 }

@@ -86,6 +86,13 @@ pub(super) fn changes(old: (&RuleSet, &Description), new: (&RuleSet, &Descriptio
     changes
 }
 
+/// The lists that either side declares, those of the old side first.
+pub(super) fn lists(old: &Description, new: &Description) -> Vec<String> {
+    let mut names = Vec::new();
+    pair_up(&old.lists, &new.lists, |list| &list.name, |name, _, _| names.push(name.to_owned()));
+    names
+}
+
 fn change(subject: Subject, name: &str, event: Event, details: Vec<Detail>) -> Change {
     Change {
         subject,
@@ -139,6 +146,20 @@ fn details(old: &[Aspect], new: &[Aspect]) -> Vec<Detail> {
     details
 }
 
+/// Puts the default where one side leaves it out.
+fn with_default(detail: &mut Detail) {
+    let default = match detail.key.as_str() {
+        "tier" => "normal",
+        "mode" => "live",
+        // A mandatory rule that leaves it out is already described with its own default, fires.
+        "on_unknown" => "silent",
+        _ => return,
+    };
+    for side in [&mut detail.old, &mut detail.new] {
+        side.get_or_insert_with(|| default.to_owned());
+    }
+}
+
 fn part(
     subject: Subject,
     name: &str,
@@ -146,7 +167,10 @@ fn part(
     new: Option<&PartDescription>,
 ) -> Option<Change> {
     let aspects = |part: Option<&PartDescription>| part.map_or(Vec::new(), |part| part.aspects.clone());
-    let details = details(&aspects(old), &aspects(new));
+    let mut details = details(&aspects(old), &aspects(new));
+    if subject == Subject::Rule && old.is_some() && new.is_some() {
+        details.iter_mut().for_each(with_default);
+    }
     let rules = new.or(old).map_or(Vec::new(), |part| part.rules.clone());
     (!details.is_empty()).then(|| Change { rules, ..change(subject, name, event(old, new), details) })
 }

@@ -1,35 +1,36 @@
 //! A report as text for a terminal, or as Markdown for a pull request.
 
 use super::Block;
-use super::report::Column;
+use super::report::{Column, Line, Segment};
 
 /// Plain text, tables in columns.
 pub fn text(report: &[Block]) -> String {
     let mut out = String::new();
     for block in report {
         match block {
-            Block::Title(title) if out.is_empty() => out += &format!("{title}\n"),
-            Block::Title(title) => out += &format!("\n{title}\n"),
-            Block::Words(words) => out += &format!("  {words}\n"),
+            Block::Title(title) if out.is_empty() => out += &format!("{}\n", one_line(title)),
+            Block::Title(title) => out += &format!("\n{}\n", one_line(title)),
+            Block::Words(words) => out += &format!("  {}\n", one_line(words)),
             Block::Items(items) => {
                 for (head, lines) in items {
-                    out += &format!("  {}\n", head.replace('`', ""));
-                    lines.iter().for_each(|line| out += &format!("    {}\n", line.replace('`', "")));
+                    out += &format!("  {}\n", unmarked(head));
+                    lines.iter().for_each(|line| out += &format!("    {}\n", unmarked(line)));
                 }
             }
             Block::Table { caption, head, rows, .. } => {
                 out += &format!("\n{caption}\n");
                 let names: Vec<String> = head.iter().map(|column| column.name.clone()).collect();
-                let all = || std::iter::once(&names).chain(rows);
+                let cells = |row: &Vec<Line>| row.iter().map(unmarked).collect();
+                let all: Vec<Vec<String>> = std::iter::once(names).chain(rows.iter().map(cells)).collect();
                 let width = |column: usize| {
-                    all()
+                    all.iter()
                         .filter_map(|row| row.get(column))
                         .map(|cell| cell.chars().count())
                         .max()
                         .unwrap_or(0)
                 };
                 let widths: Vec<usize> = (0..head.len()).map(width).collect();
-                for row in all() {
+                for row in &all {
                     let mut line = String::from(" ");
                     for ((cell, column), width) in row.iter().zip(head).zip(&widths) {
                         line += &if column.number {
@@ -55,23 +56,24 @@ pub fn markdown(report: &[Block]) -> String {
             Block::Words(words) => out += &format!("{}\n\n", escaped(words)),
             Block::Items(items) => {
                 for (head, lines) in items {
-                    out += &format!("- {}\n", escaped(head));
-                    lines.iter().for_each(|line| out += &format!("  - {}\n", escaped(line)));
+                    out += &format!("- {}\n", marked(head));
+                    lines.iter().for_each(|line| out += &format!("  - {}\n", marked(line)));
                 }
                 out.push('\n');
             }
             Block::Table { caption, folded, head, rows } => {
-                let caption = escaped(caption);
+                // Within <summary> nothing is escaped: a caption is of our own making.
                 out += &if *folded {
                     format!("<details><summary>{caption}</summary>\n\n")
                 } else {
                     format!("**{caption}**\n\n")
                 };
-                let names: Vec<String> = head.iter().map(|column| column.name.clone()).collect();
-                out += &row(&names);
+                out += &row(head.iter().map(|column| escaped(&column.name)));
                 let align = |column: &Column| if column.number { "--:" } else { "---" };
                 out += &format!("| {} |\n", head.iter().map(align).collect::<Vec<_>>().join(" | "));
-                rows.iter().for_each(|cells| out += &row(cells));
+                for cells in rows {
+                    out += &row(cells.iter().map(|cell| marked_in_cell(cell)));
+                }
                 out += if *folded { "\n</details>\n\n" } else { "\n" };
             }
         }
@@ -79,20 +81,80 @@ pub fn markdown(report: &[Block]) -> String {
     format!("{}\n", out.trim_end())
 }
 
-fn row(cells: &[String]) -> String {
-    format!("| {} |\n", cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" | "))
+fn row(cells: impl Iterator<Item = String>) -> String {
+    format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+}
+
+/// A line as plain text.
+fn unmarked(line: &Line) -> String {
+    let text = |segment: &Segment| match segment {
+        Segment::Plain(text) | Segment::Code(text) => one_line(text),
+    };
+    line.iter().map(text).collect()
+}
+
+/// A line as Markdown.
+fn marked(line: &Line) -> String {
+    let text = |segment: &Segment| match segment {
+        Segment::Plain(text) => escaped(text),
+        Segment::Code(text) => fenced(text),
+    };
+    line.iter().map(text).collect()
+}
+
+/// A line in a cell of a table, which ends at a bar even within code.
+fn marked_in_cell(line: &Line) -> String {
+    let text = |segment: &Segment| match segment {
+        Segment::Plain(text) => escaped(text),
+        Segment::Code(text) => fenced(text).replace('|', "\\|"),
+    };
+    line.iter().map(text).collect()
+}
+
+/// Line breaks and other control characters as spaces.
+fn one_line(text: &str) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    text.chars().map(|c| if breaks(c) { ' ' } else { c }).collect()
+}
+
+/// Code between more backticks than it has in a row itself.
+fn fenced(code: &str) -> String {
+    let code = one_line(code);
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let edge = |c: char| matches!(c, '`' | ' ');
+    // Markdown takes one space off either end.
+    let space = if code.is_empty() || code.starts_with(edge) || code.ends_with(edge) { " " } else { "" };
+    format!("{fence}{space}{code}{space}{fence}")
 }
 
 /// What Markdown would take for its own, outside of code.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut code = false;
-    for c in text.chars() {
-        code ^= c == '`';
-        if matches!(c, '|') || !code && matches!(c, '*' | '_' | '<' | '>' | '[' | ']' | '~' | '\\' | '#') {
-            out.push('\\');
+    for c in one_line(text).chars() {
+        match c {
+            // GitHub looks for mentions and issues after the escapes are gone: a space of no width parts them.
+            '@' | '#' => out.extend(['\\', c].into_iter().chain("&#8203;".chars())),
+            '|' | '<' | '>' | '&' | '*' | '_' | '[' | ']' | '`' | '\\' | '~' | '$' => out.extend(['\\', c]),
+            _ => out.push(c),
         }
-        out.push(c);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_does_not_break_out_of_markdown() {
+        let said = "a `tick`\n<img src=x> | @all \\|";
+        let plain = vec![Segment::Plain(said.to_owned())];
+        let code = vec![Segment::Code(said.to_owned())];
+        assert_eq!(marked(&plain), r"a \`tick\` \<img src=x\> \| \@&#8203;all \\\|");
+        assert_eq!(marked(&code), r"``a `tick` <img src=x> | @all \|``");
+        assert_eq!(marked_in_cell(&code), r"``a `tick` <img src=x> \| @all \\|``");
+        assert_eq!(unmarked(&code), r"a `tick` <img src=x> | @all \|");
+        assert_eq!(fenced("`"), "`` ` ``");
+    }
 }

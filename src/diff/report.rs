@@ -1,10 +1,32 @@
 //! A difference as blocks of words, before it is known whether they become text or Markdown.
 
+use std::collections::BTreeMap;
+
 use super::{Cell, Change, ChangedDecision, Decisions, Detail, Event, Subject};
 use crate::catalogue::Language;
 use crate::decision::Outcome;
 use crate::explain::Style;
 use crate::rules::RuleSet;
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Words.
+    Plain(String),
+    /// A name or a condition, as a rule file writes it.
+    Code(String),
+}
+
+/// A line, piece by piece.
+pub type Line = Vec<Segment>;
+
+fn plain(text: impl Into<String>) -> Segment {
+    Segment::Plain(text.into())
+}
+
+fn code(text: impl Into<String>) -> Segment {
+    Segment::Code(text.into())
+}
 
 /// A part of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +36,7 @@ pub enum Block {
     /// A sentence or two.
     Words(String),
     /// Items, each with what is to be said of it.
-    Items(Vec<(String, Vec<String>)>),
+    Items(Vec<(Line, Vec<Line>)>),
     /// A table.
     Table {
         /// What it shows.
@@ -24,7 +46,7 @@ pub enum Block {
         /// The columns.
         head: Vec<Column>,
         /// The rows.
-        rows: Vec<Vec<String>>,
+        rows: Vec<Vec<Line>>,
     },
 }
 
@@ -48,8 +70,14 @@ fn number(name: &str) -> Column {
 /// A report, block by block.
 pub type Report = Vec<Block>;
 
-/// What changed, in words. The decisions are those of events that both rule sets were given.
-pub fn report(rules: &RuleSet, changes: &[Change], decisions: Option<&Decisions>) -> Report {
+/// What changed, in words. The lists are those whose contents were not compared, the decisions those of events that
+/// both rule sets were given.
+pub fn report(
+    rules: &RuleSet,
+    changes: &[Change],
+    lists: &[String],
+    decisions: Option<&Decisions>,
+) -> Report {
     let style = Style::new(Language::English, rules);
     let mut report = vec![Block::Title(match changes.len() {
         0 => format!("{}: the rule sets say the same", rules.name),
@@ -59,58 +87,89 @@ pub fn report(rules: &RuleSet, changes: &[Change], decisions: Option<&Decisions>
     if !changes.is_empty() {
         report.push(Block::Items(changes.iter().map(item).collect()));
     }
+    if !lists.is_empty() {
+        let of = format!("{} {}", if lists.len() == 1 { "list" } else { "lists" }, lists.join(", "));
+        report.push(Block::Words(format!("The contents of list files are not compared ({of}).")));
+    }
     if let Some(decisions) = decisions {
         about(decisions, &style, &mut report);
     }
     report
 }
 
-fn item(change: &Change) -> (String, Vec<String>) {
-    let (subject, name) = (change.subject.name(), &change.name);
+fn item(change: &Change) -> (Line, Vec<Line>) {
+    let head = vec![plain(format!("{} ", change.subject.name())), code(&change.name)];
+    let happened = format!(" {}", change.event.name());
     let single =
         matches!(change.subject, Subject::Setting | Subject::Policy | Subject::Field | Subject::Parameter);
     if let ([detail], true) = (change.details.as_slice(), single) {
-        let head = match change.event {
-            Event::Changed => format!("{subject} `{name}`: {}", moved(detail)),
-            event => {
-                let said = detail.new.as_ref().or(detail.old.as_ref()).map_or("", String::as_str);
-                format!("{subject} `{name}` {}: {said}", event.name())
-            }
+        let said = match change.event {
+            Event::Changed => then(": ", moved(detail)),
+            _ => then(format!("{happened}: "), either(detail)),
         };
-        return (head, reaches(change));
+        return (joined(head, said), reaches(change));
     }
-    let line = |detail: &Detail| match (quoted(detail, &detail.old), quoted(detail, &detail.new)) {
-        (Some(_), Some(_)) => format!("{}: {}", detail.key, moved(detail)),
-        (None, Some(new)) if change.event == Event::Added => format!("{}: {new}", detail.key),
-        (Some(old), None) if change.event == Event::Removed => format!("{}: {old}", detail.key),
-        (None, Some(new)) => format!("{}: {new} (was not there)", detail.key),
-        (Some(old), None) => format!("{}: is no longer there (was {old})", detail.key),
-        (None, None) => detail.key.clone(),
+    let line = |detail: &Detail| {
+        let key = |rest: &str| format!("{}: {rest}", detail.key);
+        match (&detail.old, &detail.new, change.event) {
+            (Some(_), Some(_), _) => then(key(""), moved(detail)),
+            (None, Some(_), Event::Added) | (Some(_), None, Event::Removed) => then(key(""), either(detail)),
+            (None, Some(_), _) => joined(then(key(""), either(detail)), vec![plain(" (was not there)")]),
+            (Some(_), None, _) => {
+                joined(then(key("is no longer there (was "), either(detail)), vec![plain(")")])
+            }
+            (None, None, _) => vec![plain(&detail.key)],
+        }
     };
     let lines = change.details.iter().map(line).chain(reaches(change)).collect();
-    (format!("{subject} `{name}` {}", change.event.name()), lines)
+    (joined(head, vec![plain(happened)]), lines)
 }
 
-/// Conditions are quoted, so that their signs are not taken for Markdown's.
-fn quoted(detail: &Detail, said: &Option<String>) -> Option<String> {
+fn then(first: impl Into<String>, rest: Line) -> Line {
+    joined(vec![plain(first)], rest)
+}
+
+fn joined(mut line: Line, more: Line) -> Line {
+    line.extend(more);
+    line
+}
+
+/// What one side of a detail says; a condition is code.
+fn side(detail: &Detail, said: Option<&String>) -> Line {
     let condition = matches!(detail.key.as_str(), "when" | "where") || detail.key.starts_with("row ");
-    said.as_ref().map(|said| if condition { format!("`{said}`") } else { said.clone() })
+    said.map(|said| if condition { code(said) } else { plain(said) }).into_iter().collect()
 }
 
-fn moved(detail: &Detail) -> String {
-    let side = |side: &Option<String>| quoted(detail, side).unwrap_or_default();
-    let by = detail.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
-    format!("{} → {}{by}", side(&detail.old), side(&detail.new))
+/// What the only side that says something says.
+fn either(detail: &Detail) -> Line {
+    side(detail, detail.new.as_ref().or(detail.old.as_ref()))
 }
 
-fn reaches(change: &Change) -> Vec<String> {
+fn moved(detail: &Detail) -> Line {
+    let mut line = joined(side(detail, detail.old.as_ref()), then(" → ", side(detail, detail.new.as_ref())));
+    line.extend(detail.by.as_ref().map(|by| plain(format!(" ({by})"))));
+    line
+}
+
+fn reaches(change: &Change) -> Vec<Line> {
     let named = |what: &str, names: &[String]| {
         (!names.is_empty()).then(|| {
-            format!("reaches {what}{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+            let plural = if names.len() == 1 { "" } else { "s" };
+            vec![plain(format!("reaches {what}{plural} {}", names.join(", ")))]
         })
     };
     let reached = [("feature", &change.features), ("table", &change.tables), ("rule", &change.rules)];
     reached.into_iter().filter_map(|(what, names)| named(what, names)).collect()
+}
+
+/// `3 events (2 future, 1 id_reused)`.
+fn by_code(refused: &BTreeMap<&'static str, u64>, style: &Style) -> String {
+    let whole = |value: u64| style.whole(i64::try_from(value).unwrap_or(i64::MAX));
+    let codes: Vec<String> =
+        refused.iter().map(|(code, count)| format!("{} {code}", whole(*count))).collect();
+    let all: u64 = refused.values().sum();
+    let events = if all == 1 { "event" } else { "events" };
+    format!("{} {events} ({})", whole(all), codes.join(", "))
 }
 
 fn about(decisions: &Decisions, style: &Style, report: &mut Report) {
@@ -130,15 +189,26 @@ fn about(decisions: &Decisions, style: &Style, report: &mut Report) {
         );
     }
     report.push(Block::Words(format!("{said}.")));
+    for (side, refused) in [("old", &decisions.refused.old), ("new", &decisions.refused.new)] {
+        if !refused.is_empty() {
+            report
+                .push(Block::Words(format!("Refused by the {side} rule set: {}.", by_code(refused, style))));
+        }
+    }
     if !decisions.any() {
         return;
     }
-    let cell = |cell: &Cell| match cell.count {
-        0 => "–".to_owned(),
-        count => format!("{} / {}", whole(count), style.money(i64::try_from(cell.minor).unwrap_or(i64::MAX))),
+    let cell = |cell: &Cell| {
+        let money = || style.money(i64::try_from(cell.minor).unwrap_or(i64::MAX));
+        vec![match cell.count {
+            0 => plain("–"),
+            count => plain(format!("{} / {}", whole(count), money())),
+        }]
     };
     let row = |(outcome, cells): (Outcome, &[Cell; 3])| {
-        std::iter::once(format!("was {}", outcome.name())).chain(cells.iter().map(cell)).collect()
+        std::iter::once(vec![plain(format!("was {}", outcome.name()))])
+            .chain(cells.iter().map(cell))
+            .collect()
     };
     report.push(Block::Table {
         caption: "Outcomes, payments and money".to_owned(),
@@ -154,7 +224,8 @@ fn about(decisions: &Decisions, style: &Style, report: &mut Report) {
         let row = |(id, shift): (&String, &super::RuleShift)| {
             let counts = [shift.old, shift.new].map(whole);
             let shifts = [format!("+{}", whole(shift.gained)), format!("-{}", whole(shift.lost))];
-            std::iter::once(id.clone()).chain(counts).chain(shifts).collect()
+            let numbers = counts.into_iter().chain(shifts).map(|number| vec![plain(number)]);
+            std::iter::once(vec![code(id)]).chain(numbers).collect()
         };
         report.push(Block::Table {
             caption: "Rules that fire otherwise".to_owned(),
@@ -184,26 +255,28 @@ fn about(decisions: &Decisions, style: &Style, report: &mut Report) {
     }
 }
 
-fn changed_row(changed: &ChangedDecision, style: &Style) -> Vec<String> {
+fn changed_row(changed: &ChangedDecision, style: &Style) -> Vec<Line> {
     let outcome = if changed.old == changed.new {
         changed.old.to_owned()
     } else {
         format!("{} → {}", changed.old, changed.new)
     };
     let outcomes = std::iter::once(&outcome).chain(&changed.beside).cloned().collect::<Vec<_>>().join("; ");
-    let signed =
-        |sign: &'static str, ids: &[String]| ids.iter().map(|id| format!("{sign}{id}")).collect::<Vec<_>>();
-    let mut because = signed("+", &changed.gained);
-    because.extend(signed("-", &changed.lost));
-    because.extend(signed("~", &changed.altered));
+    let mut because = Line::new();
+    for (sign, ids) in [("+", &changed.gained), ("-", &changed.lost), ("~", &changed.altered)] {
+        for id in ids {
+            let space = if because.is_empty() { "" } else { " " };
+            because.extend([plain(format!("{space}{sign}")), code(id)]);
+        }
+    }
     if because.is_empty() {
-        because.push("the policy".to_owned());
+        because.push(plain("the policy"));
     }
     vec![
-        changed.id.clone(),
-        style.time(changed.time_us),
-        outcomes,
-        style.money(changed.amount_minor),
-        because.join(" "),
+        vec![code(&changed.id)],
+        vec![plain(style.time(changed.time_us))],
+        vec![plain(outcomes)],
+        vec![plain(style.money(changed.amount_minor))],
+        because,
     ]
 }

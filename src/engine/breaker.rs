@@ -97,12 +97,13 @@ impl Breakers {
         breakers
     }
 
-    /// Takes over what was counted of the rules that `before` has as well, by id, with the same breaker; the others'
-    /// shares are taken of the decisions from now on.
+    /// Takes over what was counted of the rules that `before` has as well: the same id, condition and breaker. A rule
+    /// that was mended begins anew; its share is taken of the decisions from now on.
     pub(crate) fn carry(&mut self, rules: &RuleSet, before: &Self, rules_before: &RuleSet) {
-        let id =
-            |rule: &Counter, of: &RuleSet| of.rules.get(usize::from(rule.rule)).map(|rule| rule.id.clone());
-        let held: BTreeMap<Option<String>, &Counter> =
+        let id = |counter: &Counter, of: &RuleSet| {
+            of.rules.get(usize::from(counter.rule)).map(|rule| (rule.id.clone(), rule.text.clone()))
+        };
+        let held: BTreeMap<Option<(String, String)>, &Counter> =
             before.counters.iter().map(|held| (id(held, rules_before), held)).collect();
         let own = self.windows.len();
         self.windows.extend(before.windows.iter().cloned());

@@ -45,13 +45,13 @@ impl Judge {
         self.wanted = wanted;
     }
 
-    /// Takes over what is on the lists that another judge has declared alike.
+    /// Takes over what is on the lists that another judge has declared alike; see [`crate::lists::List::go_on`].
     pub(crate) fn take_lists(&mut self, from: &Self) {
         for (at, declared) in self.rules.lists.iter().enumerate() {
             let held = from.rules.lists.iter().position(|held| held == declared);
             let held = held.and_then(|held| from.lists.get(held));
             if let (Some(list), Some(held)) = (self.lists.get_mut(at), held) {
-                list.clone_from(held);
+                list.go_on(held);
             }
         }
     }

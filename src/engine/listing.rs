@@ -47,7 +47,7 @@ pub(crate) fn change(rules: &RuleSet, lists: &mut Lists, event: &Event) {
     let Some(list) = list_of(rules, lists, event) else { return };
     if puts(event) {
         let (expires_us, level, note) = (event.expires_us(), event.level(), event.text(TextField::Note));
-        list.put(tenant, entry, Listing { expires_us, level, note });
+        list.put_by_event(tenant, entry, Listing { expires_us, level, note });
     } else {
         list.take(tenant, entry);
     }

@@ -44,7 +44,7 @@ use reload::Reloads;
 use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
-pub const VERSION: &str = "0.1.0";
+pub const VERSION: &str = "0.2.0";
 
 /// What the engine says to one event.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -146,10 +146,16 @@ impl Engine {
     /// again after another one was taken up makes its swap as cheap as it can be. Its lists go on as they are then where
     /// the rule set that it takes over from has declared them alike; nothing is on the others.
     pub fn stage(&mut self, rules: RuleSet) -> Result<[u8; 32], ReloadError> {
-        self.stage_with_lists(rules, Lists::default())
+        let held = |declared| {
+            let at = self.live.rules.lists.iter().position(|held| held == declared)?;
+            self.live.lists.get(at).cloned()
+        };
+        let lists = rules.lists.iter().map(|declared| held(declared).unwrap_or_default()).collect();
+        self.stage_with_lists(rules, lists)
     }
 
-    /// The same with these on the lists that are new, in the order of the rule set's.
+    /// The same with these lists, loaded from their files, in the order of the rule set's. Where the same was loaded
+    /// before, a list goes on as it is then; otherwise with what is loaded now and what `list` events put on it since.
     pub fn stage_with_lists(&mut self, rules: RuleSet, lists: Lists) -> Result<[u8; 32], ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.reloads.forget(self.now_us - self.live.rules.horizon_us);

@@ -128,6 +128,8 @@ pub struct Explanation {
     pub time_us: i64,
     /// Its amount.
     pub amount: Option<Money>,
+    /// The hash of the rule set that decided, in hexadecimal.
+    pub rule_set: String,
     /// What was decided.
     pub outcome: Outcome,
     /// Whether a person should look.
@@ -189,6 +191,7 @@ impl Explainer {
             id: event.id().to_owned(),
             time_us: event.time_us(),
             amount: event.amount(),
+            rule_set: set.hash_text(),
             outcome: decision.outcome,
             alert: decision.alert,
             score: decision.score,

@@ -1,8 +1,9 @@
 //! What was decided, and what became of each rule, in sentences.
 
 use super::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
-use crate::decision::Outcome;
-use crate::rules::{Action, Mode, Tier, UnknownRow};
+use crate::catalogue::Language;
+use crate::decision::{Outcome, Withheld};
+use crate::rules::{Action, Mode, Quantity, Tier, Unit, UnknownRow};
 
 /// The head of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,18 +57,36 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         details.push(format!("{}: {}", style.pick("required", "yêu cầu"), sets.join(and)));
     }
     details.push(score(explanation, style));
-    if let Some(withheld) = explanation.withheld {
-        let would = style.outcome(withheld.outcome);
-        let percent = f64::from(withheld.ppm) / 10_000.0;
-        let percent = style.quantity(&crate::rules::Quantity::Decimal(percent, crate::rules::Unit::Plain));
-        details.push(match style.language().code() {
-            "vi" => format!("nhóm đối chứng ({percent} %) cho qua, lẽ ra là: {would}"),
-            _ => format!("let through by the control group ({percent} %); it would have been: {would}"),
-        });
+    if let Some(held) = explanation.withheld {
+        details.push(withheld(held, explanation.outcome, style));
     }
     let (told, text) = (style.pick("customer", "khách hàng"), explanation.advice.text(style.language()));
     details.push(format!("{told}: {} — {text}", explanation.advice.code));
+    details.push(format!("{}: {}", style.pick("rule set", "bộ quy tắc"), explanation.rule_set));
     Heading { payment, outcome, details }
+}
+
+/// What the control group withheld, and what is left: nothing, or what mandatory rules ask for.
+fn withheld(withheld: Withheld, left: Outcome, style: &Style) -> String {
+    let percent = Quantity::Decimal(f64::from(withheld.ppm) / 10_000.0, Unit::Plain);
+    let (asked, percent) = (style.outcome(withheld.outcome), style.quantity(&percent));
+    let stands = style.outcome(left);
+    match (style.language(), left) {
+        (Language::English, Outcome::Allow) => {
+            format!("let through by the control group ({percent} %); it would have been: {asked}")
+        }
+        (Language::Vietnamese, Outcome::Allow) => {
+            format!("nhóm đối chứng ({percent} %) cho qua, lẽ ra là: {asked}")
+        }
+        (Language::English, _) => format!(
+            "the {asked} that normal rules asked for was withheld by the control group ({percent} %); \
+             what stands by law: {stands}"
+        ),
+        (Language::Vietnamese, _) => format!(
+            "quy tắc thường yêu cầu {asked}, nhưng nhóm đối chứng ({percent} %) không áp dụng; \
+             theo luật vẫn phải: {stands}"
+        ),
+    }
 }
 
 /// The score, which rules it comes from, and what it leads to.

@@ -19,6 +19,7 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
     language: &'static str,
+    rule_set: &'a str,
     outcome: &'static str,
     alert: bool,
     score: i64,
@@ -104,6 +105,7 @@ pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut imp
         amount_minor: explanation.amount.map(|amount| amount.minor),
         currency: explanation.amount.map(|amount| amount.currency.code()),
         language: style.language().code(),
+        rule_set: &explanation.rule_set,
         outcome: explanation.outcome.name(),
         alert: explanation.alert,
         score: explanation.score,

@@ -13,6 +13,8 @@ pub(super) struct Entry {
     note: u32,
     has_level: bool,
     owned: bool,
+    /// Put on by an event, not by a file.
+    by_event: bool,
 }
 
 /// The note of an entry without one.
@@ -20,7 +22,7 @@ const NO_NOTE: u32 = u32::MAX;
 
 impl Entry {
     /// An entry that a shard has still to give a note.
-    pub(super) fn new(identity: u128, owned: bool, listing: Listing<'_>) -> Self {
+    pub(super) fn new(identity: u128, owned: bool, by_event: bool, listing: Listing<'_>) -> Self {
         Self {
             identity: split(identity),
             expires_us: listing.expires_us.unwrap_or(i64::MAX),
@@ -28,6 +30,7 @@ impl Entry {
             note: NO_NOTE,
             has_level: listing.level.is_some(),
             owned,
+            by_event,
         }
     }
 
@@ -39,6 +42,11 @@ impl Entry {
     /// Whether it is a tenant's own.
     pub(super) fn is_owned(&self) -> bool {
         self.owned
+    }
+
+    /// Whether an event put it on.
+    pub(super) fn is_by_event(&self) -> bool {
+        self.by_event
     }
 
     /// The identity of its key.
@@ -126,6 +134,11 @@ impl Shard {
         let (entry, _) = found.remove();
         self.notes.forget(entry.note);
         true
+    }
+
+    /// All entries.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
     }
 
     /// How many places there are, taken or not.

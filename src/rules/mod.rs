@@ -239,6 +239,10 @@ fn read<T>(
         return None;
     }
     let tables_used = reach::link(&mut features, &tables, &mut rules);
+    tier::check_tables(&rules, &tables, problems);
+    if problems.any_error() {
+        return None;
+    }
     let tables_named = tables.iter().map(|declared| &declared.name).zip(tables_used);
     features::check_used(tables_named, "table", problems);
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);

@@ -14,6 +14,8 @@ use super::names::{Scope, did_you_mean, near};
 use super::problem::{Problem, Problems};
 use super::rule::Declared;
 use super::ruleset::{Action, Breaker, ControlGroup, Mode, OnUnknown, Share, Tier};
+use super::table::UnknownRow;
+use super::tables;
 use crate::decision::Outcome;
 use crate::money::{Decimals, parse_major};
 use crate::time::{Calendar, format_duration, parse_duration};
@@ -271,6 +273,22 @@ pub(super) fn check(
     }
     let default = if conduct.tier == Tier::Mandatory { OnUnknown::Fires } else { OnUnknown::Silent };
     fine.then(|| on_unknown.unwrap_or(default))
+}
+
+/// Tells the tables by which an unknown condition could silence a mandatory rule.
+pub(super) fn check_tables(rules: &[Declared<'_>], tables: &[tables::Declared<'_>], problems: &mut Problems) {
+    for declared in rules.iter().filter(|declared| declared.rule.tier == Tier::Mandatory) {
+        let read = declared.rule.tables.iter().filter_map(|at| tables.get(usize::from(*at)));
+        for table in read.filter(|table| table.table.on_unknown == UnknownRow::Next) {
+            let (id, name) = (&declared.rule.id, table.name.text);
+            let message = format!(
+                "mandatory rule `{id}` reads table `{name}`, which passes over a row that is unknown"
+            );
+            let span = declared.condition.text.span.clone();
+            let problem = Problem::error(span, message, "could be silenced so");
+            problems.push(problem.help("give the table on_unknown = \"strictest\" or \"unknown\""));
+        }
+    }
 }
 
 /// Finds the rules that overrides name, once all are read.

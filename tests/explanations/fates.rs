@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use weir::catalogue::Language;
+use weir::decision::{Outcome, Withheld};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Kind, TextField};
 use weir::explain::{Explainer, Explanation, Fate, Style, heading, table_title, title};
@@ -132,8 +133,9 @@ fn the_head_says_what_the_score_is_made_of_and_the_table_which_row_gave_its_valu
     assert_eq!(
         heading.details,
         [
-            "score 60 = points +60; step up from 50: reached",
-            "customer: confirm_payment — Please confirm this payment to continue."
+            "score 60 = points +60; step up from 50: reached".to_owned(),
+            "customer: confirm_payment — Please confirm this payment to continue.".to_owned(),
+            format!("rule set: {}", explainer.rules().hash_text()),
         ]
     );
     let [grade] = explanation.tables.as_slice() else { panic!("{:?}", explanation.tables) };
@@ -142,4 +144,31 @@ fn the_head_says_what_the_score_is_made_of_and_the_table_which_row_gave_its_valu
         "table grade = 'C' — no row holds: else; the strictest of those still possible"
     );
     assert_eq!(grade.looked_at.len(), 2);
+}
+
+#[test]
+fn the_head_says_what_the_control_group_withheld_and_what_stands_by_law() {
+    let (explainer, mut explanation) = explain();
+    explanation.withheld = Some(Withheld { outcome: Outcome::Block, ppm: 5_000 });
+    let mut told = |outcome| {
+        explanation.outcome = outcome;
+        Language::ALL.map(|language| {
+            let style = Style::new(language, explainer.rules());
+            heading(&explanation, &style).details.swap_remove(1)
+        })
+    };
+    assert_eq!(
+        told(Outcome::StepUp),
+        [
+            "the block that normal rules asked for was withheld by the control group (0.5 %); what stands by law: step up",
+            "quy tắc thường yêu cầu chặn, nhưng nhóm đối chứng (0,5 %) không áp dụng; theo luật vẫn phải: xác thực thêm",
+        ]
+    );
+    assert_eq!(
+        told(Outcome::Allow),
+        [
+            "let through by the control group (0.5 %); it would have been: block",
+            "nhóm đối chứng (0,5 %) cho qua, lẽ ra là: chặn",
+        ]
+    );
 }

@@ -25,16 +25,21 @@ pub(super) fn write(suites: &[Suite], deny_uncovered: bool) -> io::Result<String
 fn write_suite(writer: &mut Writer<Vec<u8>>, suite: &Suite, deny_uncovered: bool) -> io::Result<()> {
     let uncovered = suite.uncovered.len();
     let (denied, skipped) = if deny_uncovered { (uncovered, 0) } else { (0, uncovered) };
+    let errors = usize::from(suite.error.is_some());
     let counts = [
-        ("tests", suite.reports.len() + uncovered),
+        ("tests", suite.reports.len() + uncovered + errors),
         ("failures", suite.failed() + denied),
-        ("errors", 0),
+        ("errors", errors),
         ("skipped", skipped),
     ]
     .map(|(name, count)| (name, count.to_string()));
     let element = writer.create_element("testsuite").with_attribute(("name", clean(&suite.name).as_str()));
     let element = element.with_attributes(counts.iter().map(|(name, count)| (*name, count.as_str())));
     element.write_inner_content(|writer| {
+        if let Some(why) = &suite.error {
+            let first = why.lines().next().unwrap_or_default();
+            write_case(writer, &suite.name, "all cases", Some(("error", first.to_owned(), why.clone())))?;
+        }
         for report in &suite.reports {
             write_case(
                 writer,
@@ -93,11 +98,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_suite_that_could_not_be_run_is_an_error() {
+        let error = Some("it has no <cases>\nat line 1".to_owned());
+        let suites = [Suite { name: "a.toml".to_owned(), reports: Vec::new(), uncovered: Vec::new(), error }];
+        let written = write(&suites, false).unwrap();
+        let counts = "tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\"";
+        let said = "<error message=\"it has no &lt;cases&gt;\">it has no &lt;cases&gt;\nat line 1</error>";
+        assert!(written.contains(counts) && written.contains(said), "{written}");
+    }
+
+    #[test]
     fn whatever_a_case_is_called_the_document_is_xml() {
         let suites = [Suite {
             name: "a & b.toml".to_owned(),
             reports: Vec::new(),
             uncovered: vec![Uncovered { rule: "<\"đ\"\u{1}>".to_owned(), missing: "fires it" }],
+            error: None,
         }];
         let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"weir test\">\n  \
             <testsuite name=\"a &amp; b.toml\" tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\">\n    \

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use weir::cases::{self, CaseReport, Coverage};
 
-use super::{Verdict, rule_file};
+use super::{Verdict, rule_file, told};
 
 /// Run the cases beside rule files
 ///
@@ -18,7 +18,7 @@ use super::{Verdict, rule_file};
 /// answered to them.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir test rules/retail.toml\n  weir test rules/*.toml --deny-uncovered --format junit > report.xml\n\nFiles of cases (*.cases.toml) among the rule files are left out, so that rules/*.toml can be named.\nExits with 1 if a case does not hold, or with --deny-uncovered if a rule lacks a case."
+    after_help = "Examples:\n  weir test rules/retail.toml\n  weir test rules/*.toml --deny-uncovered --format junit > report.xml\n\nFiles of cases (*.cases.toml) among the rule files are left out, so that rules/*.toml can be named.\nExits with 1 if a case does not hold, or with --deny-uncovered if a rule lacks a case; with 3 if the\ncases of a rule file could not be run, after those of the others."
 )]
 pub(super) struct Args {
     /// Rule files
@@ -53,6 +53,8 @@ struct Suite {
     reports: Vec<CaseReport>,
     /// The rules that lack a case.
     uncovered: Vec<Uncovered>,
+    /// Why its cases could not be run.
+    error: Option<String>,
 }
 
 /// A rule that lacks a case.
@@ -63,6 +65,20 @@ struct Uncovered {
 }
 
 impl Suite {
+    fn not_run(path: &Path, error: &anyhow::Error) -> Self {
+        Self {
+            name: path.display().to_string(),
+            reports: Vec::new(),
+            uncovered: Vec::new(),
+            error: Some(told(error)),
+        }
+    }
+
+    /// That its cases could not be run, and why.
+    fn complaint(&self) -> Option<String> {
+        self.error.as_ref().map(|why| format!("the cases of {} could not be run: {why}", self.name))
+    }
+
     fn failed(&self) -> usize {
         self.reports.iter().filter(|report| !report.failures.is_empty()).count()
     }
@@ -74,8 +90,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     if args.cases.is_some() && paths.len() != 1 {
         anyhow::bail!("--cases names the cases of one rule file; {} are given", paths.len());
     }
-    let suites: Vec<Suite> =
-        paths.into_iter().map(|path| suite(path, args.cases.as_deref())).collect::<Result<_, _>>()?;
+    let suites: Vec<Suite> = paths
+        .into_iter()
+        .map(|path| suite(path, args.cases.as_deref()).unwrap_or_else(|error| Suite::not_run(path, &error)))
+        .collect();
     let mut out = anstream::stdout().lock();
     match args.format {
         Form::Junit => out.write_all(junit::write(&suites, args.deny_uncovered)?.as_bytes())?,
@@ -87,6 +105,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
                 show(suite, args.verbose, &mut out)?;
             }
         }
+    }
+    let not_run: Vec<String> = suites.iter().filter_map(Suite::complaint).collect();
+    if !not_run.is_empty() {
+        anyhow::bail!("{}", not_run.join("\n"));
     }
     let found = suites.iter().any(|s| s.failed() > 0 || args.deny_uncovered && !s.uncovered.is_empty());
     Ok(if found { Verdict::Found } else { Verdict::Clean })
@@ -101,7 +123,7 @@ fn suite(path: &Path, cases: Option<&Path>) -> anyhow::Result<Suite> {
     let lists = rule_file::lists(path, &rules)?;
     let reports: Vec<CaseReport> = cases.iter().map(|case| cases::run(&rules, &lists, case)).collect();
     let uncovered = cases::coverage(&rules, &cases, &reports).into_iter().filter_map(uncovered).collect();
-    Ok(Suite { name: path.display().to_string(), reports, uncovered })
+    Ok(Suite { name: path.display().to_string(), reports, uncovered, error: None })
 }
 
 fn uncovered(covered: Coverage) -> Option<Uncovered> {
@@ -116,6 +138,9 @@ fn uncovered(covered: Coverage) -> Option<Uncovered> {
 
 fn show(suite: &Suite, verbose: bool, out: &mut impl Write) -> std::io::Result<()> {
     let (green, red, yellow) = (color(AnsiColor::Green), color(AnsiColor::Red), color(AnsiColor::Yellow));
+    if let Some(why) = &suite.error {
+        return writeln!(out, "{red}error{red:#}  {why}");
+    }
     for report in &suite.reports {
         if report.failures.is_empty() {
             if verbose {

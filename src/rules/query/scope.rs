@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::rules::Parts;
 use crate::rules::names::listed;
-use crate::rules::ruleset::{Counts, Mode, RuleSet};
+use crate::rules::ruleset::{Counts, Mode, RuleSet, Stratum};
 use crate::rules::table::UnknownRow;
 
 /// A feature or rule that a query cannot say, and why.
@@ -109,7 +109,8 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
         found.extend(taken(name).map(|reason| OutOfScope { subject: Subject::Field(name.clone()), reason }));
     }
     for feature in parts.features.iter().map(|declared| &declared.feature) {
-        let allowed = (feature.counts == Counts::Allowed).then_some(Reason::CountsAllowed);
+        let allowed = feature.counts == Counts::Allowed && feature.stratum() == Stratum::DecisionFed;
+        let allowed = allowed.then_some(Reason::CountsAllowed);
         let decided = (!feature.tables.is_empty()).then_some(Reason::ReadsTable);
         if let Some(reason) = allowed.or(decided).or_else(|| taken(&feature.name)) {
             found.push(OutOfScope { subject: Subject::Feature(feature.name.clone()), reason });

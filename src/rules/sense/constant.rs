@@ -198,7 +198,7 @@ impl<'t> Judge<'_, 't> {
             if crossed {
                 let (value, low, high) = (self.text(&parts.0), self.text(&parts.1), self.text(&parts.2));
                 let help = if self.reasoner.term(&parts.0) == Some(Term::BuiltIn(BuiltIn::Hour)) {
-                    format!("write `{value} >= {low} or {value} < {high}`")
+                    format!("write `{value} >= {low} or {value} <= {high}`")
                 } else {
                     format!("write the smaller one first: `{value} between {high} and {low}`")
                 };

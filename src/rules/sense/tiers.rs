@@ -100,7 +100,7 @@ fn consequence(strong: &Rule, weak: &Rule, policy: &Policy, rules: &[Declared<'_
             })
         }
         (Tier::Mandatory, Tier::Normal) => already_done(strong, weak, policy).then(|| {
-            format!("rule `{id}` changes nothing: mandatory rule `{by}` does as much wherever it fires")
+            format!("rule `{id}` changes no outcome: mandatory rule `{by}` does as much wherever it fires")
         }),
         (Tier::Override, Tier::Normal) => {
             let named = strong.overrides.iter().filter_map(|at| rules.get(usize::from(*at)));
@@ -115,6 +115,10 @@ fn consequence(strong: &Rule, weak: &Rule, policy: &Policy, rules: &[Declared<'_
 
 /// Whether all that the weaker rule asks for has been asked for by the stronger one.
 fn already_done(strong: &Rule, weak: &Rule, policy: &Policy) -> bool {
+    // What the customer is told is part of what it does.
+    if weak.customer.is_some() && weak.customer != strong.customer {
+        return false;
+    }
     match strong.then {
         // No score, and no requirement, can change a block.
         Some(Action::Outcome(Outcome::Block)) => weak.then != Some(Action::Alert),

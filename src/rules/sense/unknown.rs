@@ -23,7 +23,7 @@ pub(super) fn tell(reasoner: &Reasoner<'_, '_>, declared: &rule::Declared<'_>, p
     }
     let id = &declared.rule.id;
     let names = listed(&names, "or");
-    let message = format!("rule `{id}` stays silent where {names} is null; say `on_unknown`");
+    let message = format!("rule `{id}` may stay silent because {names} is null; say `on_unknown`");
     problems.push(Problem::note(declared.condition.text.span.clone(), message, "unknown there"));
 }
 

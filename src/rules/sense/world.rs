@@ -15,7 +15,7 @@ use crate::rules::params::Param;
 use crate::rules::ruleset::{Aggregate, Kinds, NumberField, Window};
 use crate::rules::types::Unit;
 use crate::rules::{features, table, tables};
-use crate::time::{TIME_US_MAX, TIME_US_MIN};
+use crate::time::{TIME_US_MAX, TIME_US_MIN, parse_duration};
 
 /// What a parameter is taken to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,8 +185,15 @@ fn computed<'t>(declared: &features::Declared<'_>) -> Domain<'t> {
         Aggregate::Mean(_) => Values::Decimal(f64::MIN, f64::MAX),
         Aggregate::Deviation(_) => Values::Decimal(0.0, f64::MAX),
         Aggregate::Since => match feature.window {
-            Window::Sliding { length_us } => Values::Whole(0, length_us),
-            Window::Day | Window::Month | Window::Forever => Values::Whole(0, i64::MAX),
+            // A window that is a parameter is tuned with it.
+            Window::Sliding { length_us }
+                if declared.over.is_some_and(|over| parse_duration(over).is_ok()) =>
+            {
+                Values::Whole(0, length_us)
+            }
+            Window::Sliding { .. } | Window::Day | Window::Month | Window::Forever => {
+                Values::Whole(0, i64::MAX)
+            }
         },
     };
     Domain::nullable(values)

@@ -160,6 +160,9 @@ fn trailing(source: &Source<'_>, next: &TokenWithSpan) -> Problem {
     );
     match &next.token {
         Token::Word(_) => problem.help("join two conditions with `and` or `or`"),
+        Token::Number(..) | Token::Comma | Token::Period => {
+            problem.help("digits are grouped with `_`: 10_000_000; decimals follow one point: 0.5")
+        }
         _ => problem,
     }
 }
