@@ -72,7 +72,7 @@ pub fn markdown(report: &[Block]) -> String {
                 let align = |column: &Column| if column.number { "--:" } else { "---" };
                 out += &format!("| {} |\n", head.iter().map(align).collect::<Vec<_>>().join(" | "));
                 for cells in rows {
-                    out += &row(cells.iter().map(|cell| marked_in_cell(cell)));
+                    out += &row(cells.iter().map(marked_in_cell));
                 }
                 out += if *folded { "\n</details>\n\n" } else { "\n" };
             }
