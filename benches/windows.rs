@@ -30,6 +30,7 @@ const PAYMENTS: usize = 585_177;
 
 fn rules() -> RuleSet {
     let feature = |field, aggregate, days| Feature {
+        hash: [0; 32],
         name: String::new(),
         aggregate,
         by: vec![KeyField::Text(field)],
@@ -41,6 +42,7 @@ fn rules() -> RuleSet {
         current: true,
         ty: ExtraType::Integer,
         tables: Vec::new(),
+        lists: Vec::new(),
         used: true,
     };
     let features = DAYS.into_iter().flat_map(|days| {

@@ -44,6 +44,8 @@ pub enum Quality {
     Exact,
     /// Exact, and late, reversed or otherwise corrected events are part of it.
     Corrected,
+    /// The feature began later than its window: what it covers of the time before is missing. Unknown to conditions.
+    Warming,
 }
 
 impl Quality {
@@ -52,6 +54,7 @@ impl Quality {
         match self {
             Self::Exact => "exact",
             Self::Corrected => "corrected",
+            Self::Warming => "warming",
         }
     }
 }
@@ -77,6 +80,14 @@ pub struct Reading {
     pub value: Value,
     /// Its quality.
     pub quality: Quality,
+}
+
+impl Reading {
+    /// The value that a condition may go by: null where its quality leaves it unknown.
+    #[inline]
+    pub fn known(self) -> Value {
+        if self.quality == Quality::Warming { Value::Null } else { self.value }
+    }
 }
 
 /// Which authentication methods must be met: all of (any of ...). A set bit is a method of the rule set.
@@ -164,6 +175,7 @@ impl Decision {
         }
         self.withheld = None;
         self.tables.clear();
+        self.rule_set = 0;
         self.features.clear();
     }
 }

@@ -8,6 +8,9 @@ pub mod event;
 // What goes out: decisions.
 pub mod decision;
 
+// What a customer is told.
+pub mod catalogue;
+
 // Exact money.
 pub mod money;
 
@@ -25,6 +28,12 @@ pub mod state;
 
 // `step`: an event in, a decision out. Puts rules and state together; no IO, no clock, no randomness.
 pub mod engine;
+
+// A decision in words: every rule as its own text with the values put in.
+pub mod explain;
+
+// What changed between two rule sets, and which decisions that changes.
+pub mod diff;
 
 // Ways in and out: files, streams, formats.
 pub mod io;

@@ -169,6 +169,11 @@ impl Calendar {
         (self.hour, self.weekday)
     }
 
+    /// A time as its zone writes it, by a pattern of `strftime`.
+    pub fn write(&self, time_us: i64, pattern: &str) -> String {
+        self.local(time_us).strftime(pattern).to_string()
+    }
+
     /// The instant of a date, which begins at midnight here, of a date with a time, or of one with an offset as well.
     pub fn instant(&self, text: &str) -> Result<i64, TimeError> {
         let local = text.parse::<jiff::civil::DateTime>().ok().filter(|_| !has_offset(text));

@@ -25,7 +25,7 @@ const PERIOD: usize = 1_080;
 const WARM_UP: usize = 35 * 24 * 360;
 const COUNTED: usize = 100_000;
 
-/// The starter pack with every aggregate over every kind of window besides.
+/// The starter pack with every aggregate over every kind of window and many rules besides.
 fn rules() -> RuleSet {
     let mut text = std::fs::read_to_string("rules/retail.toml").unwrap();
     let mut more = String::new();
@@ -59,6 +59,16 @@ fn rules() -> RuleSet {
     ] {
         assert!(text.contains(from), "the pack has no {from:?} any more");
         text = text.replacen(from, &to, if from.starts_with("over") { usize::MAX } else { 1 });
+    }
+    // Enough rules for an index: some filed under their payee, some sieved by their ranges.
+    for at in 0..60 {
+        let when = match at % 2 {
+            0 => format!("payee = 'account-{}' and amount > {}", at % 30, at * 100_000),
+            _ => format!("sum_hours between {} and {} and count_week > {at}", at * 100_000, at * 300_000),
+        };
+        text += &format!(
+            "\n[[rule]]\nid = \"more-{at}\"\nwhen = \"{when}\"\nthen = \"alert\"\nreason = \"more\"\n"
+        );
     }
     compile("retail and more", &text).into_result().unwrap()
 }

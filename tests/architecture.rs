@@ -150,6 +150,8 @@ fn only_the_engine_knows_both_rules_and_state() {
         ("src/rules", &["state", "engine", "io", "cases", "generate"][..]),
         ("src/engine", &["io", "cases", "generate"][..]),
         ("src/io", &["state", "engine", "cases", "generate"][..]),
+        ("src/explain", &["state", "engine", "io", "cases", "generate", "diff"]),
+        ("src/diff", &["state", "io", "cases", "generate"]),
         ("src/generate", &["rules", "state", "engine", "io", "cases", "decision"][..]),
     ] {
         let files = sources(folder);

@@ -9,7 +9,8 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-const COMMANDS: [&str; 6] = ["score", "check", "test", "generate", "sql", "demo"];
+const COMMANDS: [&str; 9] =
+    ["score", "check", "schema", "test", "explain", "diff", "generate", "sql", "demo"];
 
 const RULES: &str = r#"
 [ruleset]
@@ -145,6 +146,8 @@ fn exit_codes_tell_scripts_what_happened() {
         ("check rules.toml", 0, ""),
         ("check spare.toml", 0, "`total` is never used"),
         ("check --deny-warnings rules.toml", 0, ""),
+        ("check --format yaml rules.toml", 2, "yaml"),
+        ("schema", 0, ""),
         ("check --deny-warnings spare.toml", 1, "`total` is never used"),
         ("check unknown.toml", 1, "cuont"),
         ("check rules.toml unknown.toml", 1, "cuont"),
@@ -156,6 +159,11 @@ fn exit_codes_tell_scripts_what_happened() {
         ("score", 2, "--rules"),
         ("score --rules rules.toml --on-bad-line maybe", 2, "maybe"),
         ("check", 2, "FILE"),
+        ("diff rules.toml rules.toml", 0, ""),
+        ("diff rules.toml spare.toml", 1, ""),
+        ("diff rules.toml unknown.toml", 3, "cuont"),
+        ("explain --rules rules.toml", 2, "--id"),
+        ("explain --rules rules.toml --id t1", 1, "no event has this id"),
         ("generate --events many", 2, "many"),
         ("check missing.toml", 3, "missing.toml"),
         ("test missing.toml", 3, "missing.toml"),
@@ -202,6 +210,122 @@ fn a_check_names_each_file_and_points_at_the_place() {
     assert!(lines[1].starts_with("unknown.toml: 1 errors"), "{done:?}");
     for told in ["unknown.toml:19", "cuont", "count"] {
         assert!(done.err.contains(told), "{told} is not in {}", done.err);
+    }
+}
+
+#[test]
+fn a_check_speaks_json_to_programs() {
+    let folder = Folder::new();
+    folder.put("unknown.toml", RULES.replace("count > 2", "cuont > 2"));
+    folder.put("never.toml", RULES.replace("count > 2", "count > 2 and count < 1"));
+    let done = folder.run("check --format json rules.toml unknown.toml never.toml");
+    assert_eq!((done.code, done.err.as_str()), (Some(1), ""), "{done:?}");
+    let document: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    let [rules, unknown, never] = [0, 1, 2].map(|at| &document["files"][at]);
+    assert_eq!(rules["rule_set"]["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(rules["rule_set"]["features"][1]["stratum"], "event-fed");
+    assert_eq!((&rules["errors"], &rules["notes"]), (&serde_json::json!(0), &serde_json::json!(1)));
+    let problem = &unknown["problems"][0];
+    let place = |line: usize, column: usize, byte: usize| serde_json::json!({ "line": line, "column": column, "byte": byte });
+    let byte = RULES.find("count > 2").unwrap();
+    assert_eq!((&problem["severity"], &problem["help"]), (&"error".into(), &"did you mean `count`?".into()));
+    assert_eq!((&problem["start"], &problem["end"]), (&place(19, 9, byte), &place(19, 14, byte + 5)));
+    assert_eq!(unknown["rule_set"], serde_json::Value::Null);
+    assert_eq!(never["problems"][0]["beside"]["start"], place(19, 9, byte));
+}
+
+#[test]
+fn notes_are_lines_that_never_count() {
+    let done = Folder::new().run("check --deny-warnings rules.toml");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let note = "note: rules.toml:19:8: rule `often` stays silent where `account` is null; say `on_unknown`\n";
+    assert_eq!(done.err, note);
+    assert!(done.out.ends_with(
+        "  count  count       account  1h  event-fed\n  total  sum amount  account  1h  event-fed\n"
+    ));
+}
+
+#[test]
+fn a_decision_is_explained_and_what_has_none_is_said() {
+    let folder = Folder::new();
+    let login = "{\"kind\":\"login\",\"id\":\"l1\",\"time_us\":3,\"result\":\"failed\"}\n";
+    let dollars = payment("d1", 4, 5).replace("VND", "USD");
+    let stream = [payment("t1", 1, 5), payment("t2", 2, 5_000_000), login.to_owned(), dollars].concat();
+    folder.put("events.ndjson", &stream);
+    let explain = |options: &str| folder.run(&format!("explain -r rules.toml -i events.ndjson {options}"));
+    let done = explain("--id t2 --id t1");
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    for told in [
+        "payment `t2` of 5,000,000 VND, 1970-01-01 08:00:00.000002 +08:00: block",
+        "large: block — fired",
+        "  true     amount > 1_000_000 → 5,000,000 VND > 1,000,000 VND",
+        "payment `t1` of 5 VND",
+    ] {
+        assert!(done.out.contains(told), "{told} is not in {}", done.out);
+    }
+    assert!(!done.out.contains("often"), "{}", done.out);
+    let done = explain("--id t1 --all-rules --language vi");
+    assert!(done.out.contains("  sai      ├─ count > 2 → 1 > 2"), "{}", done.out);
+    let done = explain("--id t2 --for customer");
+    assert_eq!(done.out, "This payment is not possible at the moment. Your money has not been moved.\n");
+    let done = explain("--id t2 --format json --all-rules");
+    let said: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(said["rules"][0]["condition"]["parts"][0]["value"], serde_json::json!(5_000_000));
+    assert_eq!(said["rules"][1]["fate"], serde_json::json!("silent"));
+    for (id, why) in [("no", "no event has this id"), ("l1", "of kind login"), ("d1", "refused (currency)")] {
+        let done = explain(&format!("--id t1 --id {id}"));
+        assert_eq!(done.code, Some(1), "{done:?}");
+        assert!(done.err.contains(why) && done.out.contains("`t1`"), "{done:?}");
+    }
+}
+
+#[test]
+fn cases_of_several_files_are_written_for_a_build_server() {
+    let folder = Folder::new();
+    folder.put("rules.cases.toml", CASE);
+    folder.put("other.toml", RULES);
+    folder.put("other.cases.toml", CASE.replace("\"block\"", "\"allow\""));
+    let done = folder.run("test rules.toml rules.cases.toml other.toml --format junit");
+    assert_eq!(done.code, Some(1), "{done:?}");
+    for told in [
+        "<testsuite name=\"rules.toml\" tests=\"3\" failures=\"0\" errors=\"0\" skipped=\"2\">",
+        "<testsuite name=\"other.toml\" tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"2\">",
+        "<failure message=\"event 1: the outcome is block, expected allow\">",
+        "<skipped message=\"no case keeps it silent\"/>",
+    ] {
+        assert!(done.out.contains(told), "{told} is not in {}", done.out);
+    }
+    assert_eq!(folder.run("test rules.toml").code, Some(0));
+    assert_eq!(folder.run("test rules.toml --deny-uncovered").code, Some(1));
+    assert_eq!(folder.run("test rules.toml other.toml --cases rules.cases.toml").code, Some(3));
+}
+
+#[test]
+fn a_case_says_only_what_matters() {
+    let folder = Folder::new();
+    let table = "[tables.grade]\nrows = [{ when = \"amount > 5_000\", is = \"B\" }]\nelse = \"A\"\non_unknown = \"next\"\n";
+    let rule = "[[rule]]\nid = \"graded\"\nmode = \"shadow\"\nwhen = \"grade = 'B' and extract(hour from time) = 9\"\nthen = \"alert\"\n";
+    folder.put("rules.toml", [RULES, table, rule].concat());
+    let case = |expect: &str| {
+        format!("[[case]]\nname = \"c\"\nevents = [{{}}, {{ amount = 7_000, expect = {{ {expect} }} }}]\n")
+    };
+    let holds = "shadow = [\"graded\"], tables = { grade = \"B\" }, customer = \"payment_done\"";
+    folder.put("rules.cases.toml", case(holds));
+    let done = folder.run("test rules.toml");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    folder.put(
+        "rules.cases.toml",
+        case("shadow = [\"large\"], overridden = [\"large\"], tables = { grade = \"A\" }, customer = \"try_later\""),
+    );
+    let done = folder.run("test rules.toml");
+    assert_eq!(done.code, Some(1), "{done:?}");
+    for told in [
+        "rule `large` did not fire in shadow; those are: graded",
+        "rule `large` did not fire and get overridden",
+        "table `grade` is \"B\", expected \"A\"",
+        "what the customer is told is payment_done, expected try_later",
+    ] {
+        assert!(done.out.contains(told), "{told} is not in {}", done.out);
     }
 }
 

@@ -188,7 +188,7 @@ fn bad_features() {
         ),
         (
             "x = { sum = \"opened_at\", by = \"account\", over = \"1h\" }".to_owned(),
-            "a sum of times means nothing",
+            "a sum of times is not kept",
             "\"opened_at\"",
         ),
         ("x = { is_new = false, by = \"account\" }".to_owned(), "`is_new` can only be true", "false"),

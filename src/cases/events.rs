@@ -6,12 +6,14 @@ use toml::{Table, Value};
 
 use super::file::{CasesError, Expectation, Given, text, texts, wrong};
 use crate::event::{Draft, EventError, ExtraType, ExtraValue, Form, Kind, TextField};
-use crate::money::{Decimals, currency, parse_major};
-use crate::rules::RuleSet;
-use crate::time::{parse_duration, parse_time};
+use crate::money::{Decimals, currency, decimals, parse_major};
+use crate::rules::{Kinds, RuleSet};
+use crate::time::{DAY_US, SECOND_US, parse_duration, parse_time};
 
 /// Most events that `repeat` may stand for.
 const REPEAT_MAX: i64 = 100_000;
+/// Noon of Monday, 5 January 2026, UTC.
+const MONDAY_US: i64 = 20_458 * DAY_US + DAY_US / 2;
 
 /// Makes the events of one case, in order.
 pub(super) struct EventMaker<'a> {
@@ -42,13 +44,16 @@ impl<'a> EventMaker<'a> {
                 parse_duration(&text(value, place, key)?).map_err(|error| wrong(place, error.to_string()))?;
             Ok(Some(us))
         };
-        let first_us = match (table.get("at"), duration("after")?, self.time_us) {
+        // Where a case begins is said once for all of them, or not at all.
+        let begin = self.defaults.get("at").filter(|_| self.time_us.is_none());
+        let after = duration("after")?;
+        let first_us = match (table.get("at").or(begin.filter(|_| after.is_none())), after, self.time_us) {
             (Some(_), Some(_), _) => return Err(wrong(place, "`at` and `after` exclude each other")),
             (Some(at), None, _) => {
                 parse_time(&text(at, place, "at")?).map_err(|error| wrong(place, error.to_string()))?
             }
             (None, after, Some(before_us)) => before_us + after.unwrap_or(0),
-            (None, _, None) => return Err(wrong(place, "the first event needs `at`")),
+            (None, after, None) => self.begin_us() + after.unwrap_or(0),
         };
         let repeat = match table.get("repeat") {
             None => 1,
@@ -70,6 +75,11 @@ impl<'a> EventMaker<'a> {
         Ok(())
     }
 
+    /// Nine in the morning of a Monday, in the rule set's time zone: when a case begins that does not say when.
+    fn begin_us(&self) -> i64 {
+        self.rules.calendar.clone().day(MONDAY_US).start_us + 9 * 3_600 * SECOND_US
+    }
+
     fn fill(&mut self, time_us: i64, id: &str, table: &Table, place: &str) -> Result<(), CasesError> {
         let get = |key: &str| table.get(key).or_else(|| self.defaults.get(key));
         let bad = |error: EventError| wrong(place, error.to_string());
@@ -83,6 +93,10 @@ impl<'a> EventMaker<'a> {
         self.draft.begin(kind, time_us).map_err(bad)?;
         if get("id").is_none() {
             self.draft.text(TextField::Id, id).map_err(bad)?;
+        }
+        if Kinds::PAYMENTS.contains(kind) && get("amount").is_none() {
+            let one = 10i64.pow(decimals(self.rules.currency));
+            self.draft.amount(one, self.rules.currency).map_err(bad)?;
         }
         for key in table.keys().chain(self.defaults.keys().filter(|key| !table.contains_key(*key))) {
             let Some(value) = get(key) else { continue };

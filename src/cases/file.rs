@@ -5,6 +5,7 @@ use toml::{Table, Value};
 
 use super::events::EventMaker;
 use super::lists;
+use crate::catalogue;
 use crate::decision::Outcome;
 use crate::event::Event;
 use crate::lists::List;
@@ -51,8 +52,16 @@ pub struct Expectation {
     pub silent: Vec<String>,
     /// Exactly the rules that fired.
     pub only: Option<Vec<String>>,
+    /// Rules in shadow that must have fired there.
+    pub shadow: Vec<String>,
+    /// Rules that must have fired and been overridden.
+    pub overridden: Vec<String>,
+    /// The code of what the customer is told.
+    pub customer: Option<String>,
     /// Values of features: money in minor units, durations in microseconds or as text such as `2h`.
     pub features: Vec<(String, Value)>,
+    /// Values of tables, as those of features; `"null"` is unknown.
+    pub tables: Vec<(String, Value)>,
     /// The code of a refusal.
     pub refused: Option<String>,
 }
@@ -143,6 +152,9 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
             "fired" => expect.fired = rule_ids(value, place, key, rules)?,
             "silent" => expect.silent = rule_ids(value, place, key, rules)?,
             "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
+            "shadow" => expect.shadow = rule_ids(value, place, key, rules)?,
+            "overridden" => expect.overridden = rule_ids(value, place, key, rules)?,
+            "customer" => expect.customer = Some(customer(value, place, key)?),
             "refused" => expect.refused = Some(text(value, place, key)?),
             "features" => {
                 for (name, value) in self::table(value, place)? {
@@ -152,10 +164,33 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
                     expect.features.push((name.clone(), value.clone()));
                 }
             }
+            "tables" => {
+                for (name, value) in self::table(value, place)? {
+                    if !rules.tables.iter().any(|table| table.name == *name) {
+                        return Err(wrong(place, format!("there is no table `{name}`")));
+                    }
+                    expect.tables.push((name.clone(), value.clone()));
+                }
+            }
             _ => return Err(wrong(place, format!("`{key}` can't be expected"))),
         }
     }
     Ok(expect)
+}
+
+/// A code of the catalogue.
+fn customer(value: &Value, place: &str, key: &str) -> Result<String, CasesError> {
+    let code = text(value, place, key)?;
+    match catalogue::find(&code) {
+        Some(_) => Ok(code),
+        None => {
+            let known: Vec<&str> = catalogue::CATALOGUE.iter().map(|advice| advice.code).collect();
+            Err(wrong(
+                place,
+                format!("the customer catalogue has no code `{code}`; it has {}", known.join(", ")),
+            ))
+        }
+    }
 }
 
 fn rule_ids(value: &Value, place: &str, key: &str, rules: &RuleSet) -> Result<Vec<String>, CasesError> {

@@ -5,8 +5,9 @@ use toml::Value as Toml;
 use super::file::{Case, Expectation};
 use crate::decision::{Decision, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
+use crate::explain::advice;
 use crate::lists::Lists;
-use crate::rules::RuleSet;
+use crate::rules::{Quantity, RuleSet};
 use crate::time::parse_duration;
 
 /// How a case went.
@@ -44,7 +45,9 @@ pub fn run(rules: &RuleSet, lists: &Lists, case: &Case) -> CaseReport {
         let answer = engine.step(&given.event);
         let Some(expect) = &given.expect else { continue };
         if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (about, answer) {
-            let fired = decision.fired.contains(&(rule as u16));
+            // A rule that is kept from acting is covered all the same.
+            let held = [&decision.fired, &decision.shadow, &decision.overridden, &decision.tripped];
+            let fired = held.into_iter().any(|rules| rules.contains(&(rule as u16)));
             report.fired |= fired;
             report.silent |= !fired;
         }
@@ -110,9 +113,16 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
     if let Some(auth) = &expect.auth {
         differ("the requirement", requirement(auth.clone()), requirement(required(rules, decision)));
     }
-    let mut fired: Vec<&str> =
-        decision.fired.iter().map(|&rule| rules.rules[usize::from(rule)].id.as_str()).collect();
-    fired.sort_unstable();
+    let ids = |positions: &[u16]| -> Vec<&str> {
+        let mut ids: Vec<&str> =
+            positions.iter().map(|&rule| rules.rules[usize::from(rule)].id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    if let Some(code) = &expect.customer {
+        differ("what the customer is told", code.clone(), advice(rules, decision).code.to_owned());
+    }
+    let fired = ids(&decision.fired);
     if let Some(only) = &expect.only {
         let mut only: Vec<&str> = only.iter().map(String::as_str).collect();
         only.sort_unstable();
@@ -124,13 +134,52 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
     for id in expect.silent.iter().filter(|id| fired.contains(&id.as_str())) {
         failures.push(format!("rule `{id}` fired, and was to be silent"));
     }
+    for (wanted, held, how) in [
+        (&expect.shadow, ids(&decision.shadow), "in shadow"),
+        (&expect.overridden, ids(&decision.overridden), "and get overridden"),
+    ] {
+        for id in wanted.iter().filter(|id| !held.contains(&id.as_str())) {
+            failures.push(format!("rule `{id}` did not fire {how}; those are: {}", held.join(", ")));
+        }
+    }
     for (name, wanted) in &expect.features {
         let found = feature(rules, decision, name);
         if !equal(wanted, found) {
             failures.push(format!("feature `{name}` is {}, expected {wanted}", shown(found)));
         }
     }
+    for (name, wanted) in &expect.tables {
+        let found = table(rules, decision, name);
+        if !is_value(wanted, found.as_ref()) {
+            let shown = match found {
+                None => "null".to_owned(),
+                Some(Quantity::Text(text)) => format!("\"{text}\""),
+                Some(Quantity::Truth(truth)) => truth.to_string(),
+                Some(Quantity::Whole(value, _)) => value.to_string(),
+                Some(Quantity::Decimal(value, _)) => value.to_string(),
+            };
+            failures.push(format!("table `{name}` is {shown}, expected {wanted}"));
+        }
+    }
     failures
+}
+
+fn table(rules: &RuleSet, decision: &Decision, name: &str) -> Option<Quantity> {
+    let at = rules.tables.iter().position(|table| table.name == name)?;
+    let (_, row) = decision.tables.iter().find(|(table, _)| usize::from(*table) == at)?;
+    rules.tables.get(at)?.value(usize::from((*row)?))
+}
+
+/// Whether a table's value is the one that a case wants.
+fn is_value(wanted: &Toml, found: Option<&Quantity>) -> bool {
+    match (wanted, found) {
+        (Toml::String(text), None) => text == "null",
+        (Toml::String(wanted), Some(Quantity::Text(found))) => wanted == found,
+        (Toml::Boolean(wanted), Some(Quantity::Truth(found))) => wanted == found,
+        (Toml::Integer(wanted), Some(Quantity::Whole(found, _))) => wanted == found,
+        (Toml::Float(wanted), Some(Quantity::Decimal(found, _))) => wanted == found,
+        _ => false,
+    }
 }
 
 fn required(rules: &RuleSet, decision: &Decision) -> Vec<Vec<String>> {

@@ -1,16 +1,22 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
 mod check;
+mod check_json;
 mod demo;
+mod diff;
+mod explain;
+mod feature_table;
 mod generate;
 mod problems;
 mod progress;
 mod rule_file;
+mod schema;
 mod score;
 mod sql;
 mod stream;
 mod tally;
 mod test;
+mod writers;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,7 +46,10 @@ struct Cli {
 enum Command {
     Score(score::Args),
     Check(check::Args),
+    Schema(schema::Args),
     Test(test::Args),
+    Diff(diff::Args),
+    Explain(explain::Args),
     Generate(generate::Args),
     Sql(sql::Args),
     Demo(demo::Args),
@@ -58,7 +67,10 @@ pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(args) => score::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Schema(schema::Args {}) => schema::run(),
         Command::Test(args) => test::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -4,33 +4,82 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use weir::explain::Explainer;
 use weir::io::load_lists;
 use weir::lists::Lists;
 use weir::rules::{Checked, RuleSet, Severity, compile};
 
 use super::problems;
 
-/// Reads and checks a rule file, and shows what is wrong with it on standard error.
-pub(super) fn check(path: &Path) -> anyhow::Result<Checked> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("can't read the rule file {}", path.display()))?;
+/// A rule file that was read and checked.
+pub(super) struct RuleFile {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) checked: Checked,
+    /// What is wrong with the files of its lists.
+    pub(super) lists_error: Option<String>,
+}
+
+impl RuleFile {
+    /// Reads and checks a rule file.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let (name, text, checked) = checked(path)?;
+        let lists_error = checked.rule_set.as_ref().and_then(|rules| lists(path, rules).err());
+        Ok(Self { name, text, checked, lists_error: lists_error.map(|error| error.to_string()) })
+    }
+
+    /// How many problems there are of a severity, in it and in the files of its lists.
+    pub(super) fn count(&self, severity: Severity) -> usize {
+        let in_lists = usize::from(severity == Severity::Error && self.lists_error.is_some());
+        in_lists + self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
+    }
+
+    /// Shows all of it on standard error.
+    pub(super) fn show(&self) -> anyhow::Result<()> {
+        show_problems(&self.name, &self.text, &self.checked)?;
+        let notes = problems::notes(&self.checked.problems, &self.name, &self.text, is_colored());
+        let lists = self.lists_error.iter().map(|error| format!("error: {error}\n")).collect::<String>();
+        write!(anstream::stderr(), "{notes}{lists}")?;
+        Ok(())
+    }
+}
+
+fn is_colored() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Shows errors and warnings on standard error.
+fn show_problems(name: &str, text: &str, checked: &Checked) -> anyhow::Result<()> {
+    write!(anstream::stderr(), "{}", problems::render(&checked.problems, name, text, is_colored()))?;
+    Ok(())
+}
+
+fn checked(path: &Path) -> anyhow::Result<(String, String, Checked)> {
+    let text = read(path)?;
     let name = path.display().to_string();
     let checked = compile(&name, &text);
-    if !checked.problems.is_empty() {
-        let color = std::io::stderr().is_terminal();
-        write!(anstream::stderr(), "{}", problems::render(&checked.problems, &name, &text, color))?;
-    }
-    Ok(checked)
+    Ok((name, text, checked))
 }
 
 /// A rule set that can be used, or an error that says it can't.
 pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
-    let checked = check(path)?;
+    let (name, text, checked) = checked(path)?;
+    show_problems(&name, &text, &checked)?;
     let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let Some(rules) = checked.rule_set else {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
     };
     Ok(rules)
+}
+
+/// What explains the decisions of a rule file that was checked.
+pub(super) fn explainer(path: &Path) -> anyhow::Result<Explainer> {
+    Ok(Explainer::new(&path.display().to_string(), &read(path)?)?)
+}
+
+/// The text of a rule file.
+pub(super) fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("can't read the rule file {}", path.display()))
 }
 
 /// The lists of a rule set, from their files beside the rule file.
@@ -45,5 +94,5 @@ pub(super) fn cases_beside(path: &Path) -> PathBuf {
 
 /// The hash of a rule set as text.
 pub(super) fn hash(rules: &RuleSet) -> String {
-    rules.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    rules.hash_text()
 }

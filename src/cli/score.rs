@@ -1,16 +1,18 @@
 //! `weir score`: a stream in, decisions out.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use weir::engine::{Answer, Engine, Limits, Recording, VERSION};
-use weir::io::{DecisionWriter, create, decision::write_refusal};
+use weir::engine::{Answer, Engine, Limits, Recording, ShadowLimits, VERSION};
+use weir::event::{Event, Kind};
+use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
 
 use super::progress::Progress;
 use super::stream::Source;
 use super::tally::Tally;
+use super::writers::Writers;
 use super::{Verdict, rule_file};
 
 /// Score a stream of events with a rule file
@@ -19,12 +21,21 @@ use super::{Verdict, rule_file};
 /// event that is refused a line that says why. A summary goes to standard error.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz"
+    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time\":\"2026-11-22T10:00:00Z\",\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
 )]
 pub(super) struct Args {
     /// The rule file
     #[arg(long, short, value_name = "FILE")]
     rules: PathBuf,
+    /// A rule file that a control event of the stream may take up by its hash; may be given several times
+    #[arg(long, value_name = "FILE")]
+    reload: Vec<PathBuf>,
+    /// A rule file that decides beside, and changes nothing; its features begin with the stream
+    #[arg(long, value_name = "FILE", requires = "shadow_output")]
+    shadow: Option<PathBuf>,
+    /// Where the shadow's decisions go: one line per transaction decided, in the form of the others
+    #[arg(long, value_name = "FILE", requires = "shadow")]
+    shadow_output: Option<PathBuf>,
     #[command(flatten)]
     source: Source,
     /// Where decisions go: a file (packed if it ends in .gz), or `-` for standard output
@@ -41,23 +52,107 @@ pub(super) struct Args {
 /// Bytes of decisions gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 16;
 
+/// Where lines go, some of them at a time.
+struct Lines {
+    out: Output,
+    buffer: Vec<u8>,
+    at_once: bool,
+}
+
+impl Lines {
+    fn create(path: &Path, at_once: bool) -> anyhow::Result<Self> {
+        Ok(Self { out: create(path)?, buffer: Vec::with_capacity(2 * BUFFER_BYTES), at_once })
+    }
+
+    /// Writes what was gathered, if it is enough or nothing may wait.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        if self.at_once || self.buffer.len() >= BUFFER_BYTES {
+            self.out.write_all(&self.buffer).context(CANT)?;
+            self.buffer.clear();
+        }
+        if self.at_once {
+            self.out.flush().context(CANT)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        self.out.write_all(&self.buffer).context(CANT)?;
+        self.out.finish().context(CANT)
+    }
+}
+
+const CANT: &str = "can't write decisions";
+
+/// A rule set that decides beside, and where that goes.
+struct Shadow {
+    writer: DecisionWriter,
+    lines: Lines,
+    stopped: bool,
+}
+
+impl Shadow {
+    /// Loads the shadow, if one is asked for.
+    fn load(args: &Args, engine: &mut Engine) -> anyhow::Result<Option<Self>> {
+        let (Some(path), Some(output)) = (&args.shadow, &args.shadow_output) else { return Ok(None) };
+        if args.source.is(output) || output == &args.output {
+            bail!("{} is in use: the shadow's decisions need a file of their own", output.display());
+        }
+        let rules = rule_file::load(path)?;
+        let writer = DecisionWriter::new(&rules, VERSION)?;
+        let lists = rule_file::lists(path, &rules)?;
+        let loaded = engine.load_shadow(rules, lists, ShadowLimits::default());
+        loaded.with_context(|| format!("{} can't be the shadow", path.display()))?;
+        Ok(Some(Self { writer, lines: Lines::create(output, args.line_buffered)?, stopped: false }))
+    }
+
+    /// Writes what the shadow decided, if it did.
+    fn event(&mut self, event: &Event, engine: &Engine) -> anyhow::Result<()> {
+        if let Some(decision) = engine.shadow_decision() {
+            self.writer.write(event, decision, &mut self.lines.buffer)?;
+        }
+        if let Some(stopped) = engine.shadow_stopped().filter(|_| !self.stopped) {
+            self.stopped = true;
+            writeln!(anstream::stderr(), "warning: {stopped} (at event `{}`)", event.id())?;
+        }
+        self.lines.settle()
+    }
+}
+
+/// The engine, with every rule set staged that the stream may ask for.
+fn engine(args: &Args) -> anyhow::Result<Engine> {
+    let rules = rule_file::load(&args.rules)?;
+    let lists = rule_file::lists(&args.rules, &rules)?;
+    let recording = if args.features { Recording::All } else { Recording::Fired };
+    let mut engine = Engine::new(rules.clone(), Limits::default(), recording);
+    engine.load_lists(lists.clone());
+    for path in &args.reload {
+        let next = rule_file::load(path)?;
+        let lists = rule_file::lists(path, &next)?;
+        let staged = engine.stage_with_lists(next, lists);
+        staged
+            .with_context(|| format!("{} can't take over from {}", path.display(), args.rules.display()))?;
+    }
+    if !args.reload.is_empty() {
+        // So that the stream may also go back to it.
+        engine.stage_with_lists(rules, lists)?;
+    }
+    Ok(engine)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let rules = rule_file::load(&args.rules)?;
-    let lists = rule_file::lists(&args.rules, &rules)?;
-    let mut reader = args.source.open(rules.schema.clone())?;
-    let writer = DecisionWriter::new(&rules, VERSION)?;
+    let mut engine = engine(args)?;
+    let mut reader = args.source.open(engine.rules().schema.clone())?;
+    let mut writers = Writers::new(&engine)?;
     if args.source.is(&args.output) {
         bail!("{} is the input: decisions can't be written over the events", args.output.display());
     }
-    let mut out = create(&args.output)?;
-    let mut tally = Tally::new(&rules);
-    let recording = if args.features { Recording::All } else { Recording::Fired };
-    let mut engine = Engine::new(rules, Limits::default(), recording);
-    engine.load_lists(lists);
+    let mut shadow = Shadow::load(args, &mut engine)?;
+    let mut lines = Lines::create(&args.output, args.line_buffered)?;
+    let mut tally = Tally::new(engine.rules());
     let mut progress = Progress::new("scoring", None);
-    let mut buffer = Vec::with_capacity(2 * BUFFER_BYTES);
     let policy = args.source.on_bad_line.policy();
     while let Some(next) = reader.next_event() {
         let event = match next {
@@ -68,8 +163,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             }
             Err(error) => {
                 // What was decided before the bad line is decided: it goes out.
-                out.write_all(&buffer)?;
-                out.finish()?;
+                lines.finish()?;
+                shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
                 progress.finish();
                 tally.summary(&mut anstream::stderr().lock())?;
                 return Err(error.into());
@@ -79,24 +174,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         tally.count(answer);
         match answer {
             Answer::Decided(decision) | Answer::Repeated(decision) => {
-                writer.write(event, decision, &mut buffer)?
+                writers.write(event, decision, &mut lines.buffer)?
             }
             Answer::Refused(refusal) => {
-                write_refusal(event, refusal.code(), &refusal.to_string(), &mut buffer)?;
+                write_refusal(event, refusal.code(), &refusal.to_string(), &mut lines.buffer)?;
             }
+            Answer::Taken if event.kind() == Kind::Control => writers.follow(&engine)?,
             Answer::Taken | Answer::TakenBefore => {}
         }
-        if args.line_buffered || buffer.len() >= BUFFER_BYTES {
-            out.write_all(&buffer).context("can't write decisions")?;
-            buffer.clear();
-        }
-        if args.line_buffered {
-            out.flush().context("can't write decisions")?;
+        lines.settle()?;
+        if let Some(shadow) = &mut shadow {
+            shadow.event(event, &engine)?;
         }
         progress.event();
     }
-    out.write_all(&buffer).context("can't write decisions")?;
-    out.finish().context("can't write decisions")?;
+    lines.finish()?;
+    shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
     progress.finish();
     let (seconds, counts) = (start.elapsed().as_secs_f64(), reader.counts());
     let mut report = anstream::stderr().lock();

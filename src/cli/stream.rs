@@ -41,6 +41,11 @@ impl BadLine {
 }
 
 impl Source {
+    /// This file, with a mapping where it is CSV.
+    pub(super) fn new(input: PathBuf, mapping: Option<PathBuf>, on_bad_line: BadLine) -> Self {
+        Self { input, mapping, on_bad_line }
+    }
+
     /// Whether it is this file.
     pub(super) fn is(&self, path: &Path) -> bool {
         let real = |path: &Path| std::fs::canonicalize(path).ok();

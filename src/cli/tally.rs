@@ -16,7 +16,7 @@ pub(super) struct Tally {
     pub(super) taken_before: u64,
     /// By code.
     pub(super) refused: std::collections::BTreeMap<&'static str, u64>,
-    /// By rule.
+    /// By rule of the rule set that the stream began with.
     pub(super) fired: Vec<u64>,
 }
 
@@ -46,6 +46,9 @@ impl Tally {
     fn decided(&mut self, decision: &Decision) {
         self.outcomes[decision.outcome as usize] += 1;
         self.alerts += u64::from(decision.alert);
+        if decision.rule_set > 0 {
+            return;
+        }
         for &rule in &decision.fired {
             self.fired[usize::from(rule)] += 1;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::decision::{Decision, Outcome, Quality, Reading, Value};
+use crate::decision::{Decision, Outcome, Quality, Reading, Value, Withheld};
 
 const PAGE_BYTES: usize = 1 << 16;
 
@@ -13,8 +13,22 @@ pub(crate) struct Place(u64);
 impl Place {
     /// There was no decision.
     pub(crate) const NONE: Self = Self(u64::MAX);
-    /// Allowed, and nothing fired or was recorded.
-    const PLAIN: Self = Self(u64::MAX - 1);
+    /// Below it by a rule set's number: that one allowed, and nothing fired or was recorded.
+    const PLAIN: u64 = u64::MAX - 1;
+
+    fn plain(decision: &Decision) -> Option<Self> {
+        let Decision { outcome, alert, score, requirement, fired, shadow, overridden, tripped, .. } =
+            decision;
+        let Decision { withheld, tables, rule_set, features, .. } = decision;
+        let quiet = *outcome == Outcome::Allow && !alert && *score == 0 && requirement.any_of().is_empty();
+        let silent = [fired, shadow, overridden, tripped].iter().all(|rules| rules.is_empty());
+        let bare = withheld.is_none() && tables.is_empty() && features.is_empty();
+        (quiet && silent && bare).then_some(Self(Self::PLAIN - u64::from(*rule_set)))
+    }
+
+    fn plain_rule_set(self) -> Option<u32> {
+        u32::try_from(Self::PLAIN.wrapping_sub(self.0)).ok()
+    }
 }
 
 #[derive(Debug)]
@@ -40,11 +54,15 @@ impl Answers {
         Self { pages: VecDeque::new(), spare: Vec::new(), end: 0, horizon_us, scratch: Vec::new() }
     }
 
+    /// Keeps for another horizon from now on.
+    pub(crate) fn set_horizon(&mut self, horizon_us: i64) {
+        self.horizon_us = horizon_us;
+    }
+
     /// Keeps a decision.
     pub(crate) fn keep(&mut self, decision: &Decision, now_us: i64) -> Place {
-        let plain = decision.outcome == Outcome::Allow && !decision.alert && decision.score == 0;
-        if plain && decision.fired.is_empty() && decision.features.is_empty() {
-            return Place::PLAIN;
+        if let Some(place) = Place::plain(decision) {
+            return place;
         }
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
@@ -66,7 +84,8 @@ impl Answers {
     /// Reads a decision back; false if there was none or it is no longer kept.
     pub(crate) fn read(&self, place: Place, decision: &mut Decision) -> bool {
         decision.clear();
-        if place == Place::PLAIN {
+        if let Some(rule_set) = place.plain_rule_set() {
+            decision.rule_set = rule_set;
             return true;
         }
         let after = self.pages.partition_point(|page| page.start <= place.0);
@@ -90,19 +109,39 @@ impl Answers {
     }
 }
 
+/// First byte: the outcome, then these flags, then what was withheld.
+const ALERT: u8 = 1 << 2;
+const WITHHELD: u8 = 1 << 3;
+const WITHHELD_SHIFT: u8 = 4;
+/// The row of a table whose value is unknown.
+const NO_ROW: u32 = u32::MAX;
+
 fn write(decision: &Decision, to: &mut Vec<u8>) {
-    to.push(decision.outcome as u8 | u8::from(decision.alert) << 2);
-    to.extend_from_slice(&decision.score.to_le_bytes());
-    let any_of = decision.requirement.any_of();
-    for len in [any_of.len(), decision.fired.len(), decision.features.len()] {
-        to.extend_from_slice(&(len as u32).to_le_bytes());
+    let withheld =
+        decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
+    to.push(decision.outcome as u8 | (u8::from(decision.alert) * ALERT) | withheld);
+    if let Some(withheld) = decision.withheld {
+        to.extend_from_slice(&withheld.ppm.to_le_bytes());
     }
+    to.extend_from_slice(&decision.score.to_le_bytes());
+    write_whole(decision.rule_set, to);
+    let any_of = decision.requirement.any_of();
+    write_whole(any_of.len() as u32, to);
     for methods in any_of {
         to.extend_from_slice(&methods.to_le_bytes());
     }
-    for rule in &decision.fired {
-        to.extend_from_slice(&rule.to_le_bytes());
+    for rules in [&decision.fired, &decision.shadow, &decision.overridden, &decision.tripped] {
+        write_whole(rules.len() as u32, to);
+        for rule in rules {
+            to.extend_from_slice(&rule.to_le_bytes());
+        }
     }
+    write_whole(decision.tables.len() as u32, to);
+    for (table, row) in &decision.tables {
+        to.extend_from_slice(&table.to_le_bytes());
+        write_whole(row.map_or(NO_ROW, u32::from), to);
+    }
+    write_whole(decision.features.len() as u32, to);
     for (feature, reading) in &decision.features {
         to.extend_from_slice(&feature.to_le_bytes());
         let (tag, bits) = match reading.value {
@@ -111,9 +150,18 @@ fn write(decision: &Decision, to: &mut Vec<u8>) {
             Value::Whole(value) => (2, value as u64),
             Value::Decimal(value) => (3, value.to_bits()),
         };
-        to.push(tag | u8::from(reading.quality == Quality::Corrected) << 2);
+        to.push(tag | (reading.quality as u8) << 2);
         to.extend_from_slice(&bits.to_le_bytes());
     }
+}
+
+/// Seven bits a byte, so that a small number, as most are, takes one.
+fn write_whole(mut value: u32, to: &mut Vec<u8>) {
+    while value >= 0x80 {
+        to.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    to.push(value as u8);
 }
 
 struct Bytes<'a>(&'a [u8]);
@@ -125,25 +173,52 @@ impl Bytes<'_> {
         Some(*head)
     }
 
-    fn len(&mut self) -> Option<usize> {
-        self.take().map(|bytes| u32::from_le_bytes(bytes) as usize)
+    fn whole(&mut self) -> Option<u32> {
+        let mut value = 0;
+        for shift in (0..u32::BITS).step_by(7) {
+            let [byte] = self.take()?;
+            value |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        Some(value)
     }
+
+    fn position(&mut self) -> Option<u16> {
+        self.take().map(u16::from_le_bytes)
+    }
+}
+
+fn outcome(bits: u8) -> Outcome {
+    Outcome::ALL[usize::from(bits & 3).min(2)]
 }
 
 fn read(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
     let [head] = from.take()?;
-    decision.outcome = Outcome::ALL[usize::from(head & 3).min(2)];
-    decision.alert = head & 4 != 0;
+    decision.outcome = outcome(head);
+    decision.alert = head & ALERT != 0;
+    if head & WITHHELD != 0 {
+        let ppm = u32::from_le_bytes(from.take()?);
+        decision.withheld = Some(Withheld { outcome: outcome(head >> WITHHELD_SHIFT), ppm });
+    }
     decision.score = i64::from_le_bytes(from.take()?);
-    let (sets, fired, features) = (from.len()?, from.len()?, from.len()?);
-    for _ in 0..sets {
+    decision.rule_set = from.whole()?;
+    for _ in 0..from.whole()? {
         decision.requirement.join(u64::from_le_bytes(from.take()?));
     }
-    for _ in 0..fired {
-        decision.fired.push(u16::from_le_bytes(from.take()?));
+    let Decision { fired, shadow, overridden, tripped, .. } = decision;
+    for rules in [fired, shadow, overridden, tripped] {
+        for _ in 0..from.whole()? {
+            rules.push(from.position()?);
+        }
     }
-    for _ in 0..features {
-        let feature = u16::from_le_bytes(from.take()?);
+    for _ in 0..from.whole()? {
+        let (table, row) = (from.position()?, from.whole()?);
+        decision.tables.push((table, u16::try_from(row).ok()));
+    }
+    for _ in 0..from.whole()? {
+        let feature = from.position()?;
         let [tag] = from.take()?;
         let bits = u64::from_le_bytes(from.take()?);
         let value = match tag & 3 {
@@ -152,7 +227,11 @@ fn read(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
             2 => Value::Whole(bits as i64),
             _ => Value::Decimal(f64::from_bits(bits)),
         };
-        let quality = if tag & 4 == 0 { Quality::Exact } else { Quality::Corrected };
+        let quality = match tag >> 2 {
+            0 => Quality::Exact,
+            1 => Quality::Corrected,
+            _ => Quality::Warming,
+        };
         decision.features.push((feature, Reading { value, quality }));
     }
     Some(())
@@ -167,8 +246,16 @@ mod tests {
             Decision { outcome: Outcome::StepUp, alert: n % 2 == 0, score: -n, ..Decision::default() };
         decision.requirement.join(0b101);
         decision.fired.extend([1, 7, n as u16]);
+        decision.shadow.extend((0..n as u16 % 200).step_by(3));
+        decision.overridden.extend([n as u16]);
+        decision.tripped.extend([0, u16::MAX]);
+        let outcomes = [None, Some(Outcome::Block), Some(Outcome::StepUp)];
+        decision.withheld = outcomes[n as usize % 3].map(|outcome| Withheld { outcome, ppm: n as u32 });
+        decision.tables.extend([(0, None), (1, Some(n as u16)), (u16::MAX, Some(u16::MAX))]);
+        decision.rule_set = n as u32 * 70_000;
         for value in [Value::Null, Value::Boolean(true), Value::Whole(-n), Value::Decimal(0.1)] {
-            decision.features.push((n as u16, Reading { value, quality: Quality::Corrected }));
+            let quality = [Quality::Exact, Quality::Corrected, Quality::Warming][n as usize % 3];
+            decision.features.push((n as u16, Reading { value, quality }));
         }
         decision
     }
@@ -184,10 +271,20 @@ mod tests {
             assert!(answers.read(places[old as usize], &mut read));
             assert_eq!(read, decision(old));
         }
-        assert!(answers.bytes() < 8 * PAGE_BYTES, "{} bytes", answers.bytes());
+        assert!(answers.bytes() < 10 * PAGE_BYTES, "{} bytes", answers.bytes());
         assert!(!answers.read(Place::NONE, &mut read));
         let plain = answers.keep(&Decision::default(), 0);
         assert!(answers.read(plain, &mut read));
         assert_eq!(read, Decision::default());
+        for rule_set in [1, u32::MAX] {
+            let other = Decision { rule_set, ..Decision::default() };
+            let plain = answers.keep(&other, 0);
+            assert!(answers.read(plain, &mut read));
+            assert_eq!(read, other);
+        }
+        let noted = Decision { shadow: vec![1], rule_set: 2, ..Decision::default() };
+        let place = answers.keep(&noted, 60_000);
+        assert!(answers.read(place, &mut read));
+        assert_eq!(read, noted);
     }
 }

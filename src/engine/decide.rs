@@ -42,14 +42,12 @@ impl Decider {
         }
     }
 
-    /// One that goes on where `before` stopped, for the rules that both rule sets have.
-    pub(crate) fn after(rules: &RuleSet, before: &Self, rules_before: &RuleSet) -> Self {
-        let mut decider = Self::new(rules);
-        decider.breakers.carry(rules, &before.breakers, rules_before);
-        decider
+    /// Goes on counting where `before` stopped, for the rules that both rule sets have.
+    pub(crate) fn carry(&mut self, rules: &RuleSet, before: &Self, rules_before: &RuleSet) {
+        self.breakers.carry(rules, &before.breakers, rules_before);
     }
 
-    /// The rules whose breaker keeps them from acting, as of the decision made last.
+    /// The rules whose breaker kept them from acting when they fired last.
     pub(crate) fn tripped(&self) -> impl Iterator<Item = u16> {
         self.breakers.tripped()
     }

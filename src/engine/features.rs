@@ -6,12 +6,17 @@ use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
 use crate::state::{Held, Moments, State};
 
-/// Reads the features wanted of each lookup, at now, for an event at `time_us`.
+/// Which features of a plan are read and where their readings go: by lookup, the feature with its position.
+pub(crate) type Wanted = Vec<Vec<(usize, usize)>>;
+
+/// Reads the features wanted of each lookup, at now, for an event at `time_us`. What came in before the state began
+/// happened at or before `since_us`, so a window that covers that time misses something.
 pub(crate) fn read_all(
     plan: &Plan,
-    wanted: &[Vec<usize>],
+    wanted: &Wanted,
     state: &State,
     gathered: &Gathered,
+    since_us: Option<i64>,
     time_us: i64,
     readings: &mut [Reading],
 ) {
@@ -20,7 +25,7 @@ pub(crate) fn read_all(
             continue;
         }
         let Some(key) = key(&gathered.numbers, &lookup.at) else {
-            wanted.iter().for_each(|&at| readings[at] = Reading::default());
+            wanted.iter().for_each(|&(_, position)| readings[position] = Reading::default());
             continue;
         };
         let held = state.held(lookup.family, &key);
@@ -28,14 +33,20 @@ pub(crate) fn read_all(
         // The event is part of what it reads where it files its own contribution under the key that it reads.
         let own = if mask != 0 && gathered.keys[lookup.family] == key { mask } else { 0 };
         let late = time_us < state.now_us();
-        for &at in wanted {
+        for &(at, position) in wanted {
             let read = &plan.reads[at];
             let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = value(read.aggregate, &held, cell, own, state.now_us());
-            let quality = if held.corrected(cell) { Quality::Corrected } else { Quality::Exact };
-            readings[at] = Reading { value, quality };
+            let quality = if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
+                Quality::Warming
+            } else if held.corrected(cell) {
+                Quality::Corrected
+            } else {
+                Quality::Exact
+            };
+            readings[position] = Reading { value, quality };
         }
     }
 }

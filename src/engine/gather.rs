@@ -2,7 +2,6 @@
 
 use super::plan::{Column, Plan};
 use crate::event::{Event, ExtraValue, TextField};
-use crate::money::AMOUNT_MINOR_MAX;
 use crate::rules::{Facts, KeyField, NumberField};
 use crate::state::{Key, NO_TEXT, State};
 
@@ -49,8 +48,10 @@ fn number(event: &Event, field: NumberField) -> Option<i64> {
     match field {
         NumberField::Amount => event.amount().map(|amount| amount.minor),
         NumberField::Extra(position) => match event.extra(position) {
-            // Past an amount's range a value counts as absent: sums stay within what their cells hold.
-            Some(ExtraValue::Whole(value)) if value.unsigned_abs() <= AMOUNT_MINOR_MAX as u64 => Some(value),
+            Some(ExtraValue::Whole(value)) => {
+                let (_, ty) = event.schema().fields().get(position)?;
+                (value.unsigned_abs() <= ty.magnitude_max().unsigned_abs()).then_some(value)
+            }
             _ => None,
         },
     }

@@ -1,5 +1,12 @@
 //! Every bound of the engine, in one place, with what happens at it.
 
+/// Ledgers of the live rule set; a reload that would need more is refused, and so is a shadow's share of them.
+pub const LEDGERS_MAX: usize = 8;
+/// Rule sets staged at the same time; another one is refused.
+pub const STAGED_MAX: usize = 16;
+/// Former rule sets that remembered decisions are of; a reload beyond is refused until such decisions are forgotten.
+pub const RULE_SETS_MAX: usize = 64;
+
 /// The bounds. Two engines decide alike only with the same bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -27,5 +34,20 @@ impl Default for Limits {
             texts_max: u32::MAX - (1 << 16),
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
+    }
+}
+
+/// The budget of a shadow rule set for the features that it shares with no live one; past it the shadow stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShadowLimits {
+    /// Keys and texts of keys.
+    pub texts_max: u32,
+    /// Late and corrected contributions held.
+    pub side_entries_max: usize,
+}
+
+impl Default for ShadowLimits {
+    fn default() -> Self {
+        Self { texts_max: 1 << 24, side_entries_max: 1 << 20 }
     }
 }

@@ -8,14 +8,23 @@ mod breaker;
 mod decide;
 mod features;
 mod gather;
+mod judge;
+mod ledger;
+mod ledgers;
 mod limits;
 mod listing;
 mod payments;
 mod plan;
 mod recent;
+mod reload;
+mod shadow;
 mod share;
 
-pub use limits::Limits;
+pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
+pub use reload::ReloadError;
+pub use shadow::ShadowStopped;
+
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -23,14 +32,16 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::{Contribution, Memory, Standing, State};
-use crate::time::format_duration;
+use crate::state::{Memory, Standing};
+use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
-use decide::Decider;
-use gather::Gathered;
-use payments::{Payment, Report, Reports};
-use plan::Plan;
+use judge::Judge;
+use ledger::Ledger;
+use ledgers::Ledgers;
+use payments::{Payment, Payments, Report};
 use recent::Recent;
+use reload::Reloads;
+use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
 pub const VERSION: &str = "0.1.0";
@@ -93,6 +104,25 @@ pub enum Refusal {
         /// The bound.
         texts_max: u32,
     },
+    /// It asks for a rule set that nobody staged.
+    #[error("no rule set with the hash in its `subject` is staged; stage the rule file first")]
+    UnknownRuleSet,
+    /// The new features of the rule set that it asks for have no room.
+    #[error(
+        "the new features of that rule set need a ledger beside the {ledgers_max} that are kept; take the features of an earlier reload out first"
+    )]
+    LedgersFull {
+        /// The bound.
+        ledgers_max: usize,
+    },
+    /// Too many rule sets made decisions that are still remembered.
+    #[error(
+        "decisions of {rule_sets_max} former rule sets are still remembered; reload again once some are forgotten"
+    )]
+    RuleSetsFull {
+        /// The bound.
+        rule_sets_max: usize,
+    },
     /// The rule set has no list of that name.
     #[error("the rule set has no such list; name one of its [lists]")]
     UnknownList,
@@ -115,6 +145,9 @@ impl Refusal {
             Self::NotAPayment => "not_a_payment",
             Self::SideBufferFull { .. } => "side_buffer_full",
             Self::KeysFull { .. } => "keys_full",
+            Self::UnknownRuleSet => "unknown_rule_set",
+            Self::LedgersFull { .. } => "ledgers_full",
+            Self::RuleSetsFull { .. } => "rule_sets_full",
             Self::UnknownList => "unknown_list",
             Self::ListFull { .. } => "list_full",
         }
@@ -136,6 +169,8 @@ pub enum Recording {
 pub struct EngineMemory {
     /// The aggregates.
     pub state: Memory,
+    /// The aggregates that only the shadow rule set reads.
+    pub shadow: Memory,
     /// Ids remembered.
     pub ids: usize,
     /// First answers.
@@ -146,57 +181,77 @@ pub struct EngineMemory {
     pub lists: usize,
 }
 
+/// The row of a payment and what it counted as when it was filed, in one word, since every id has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Filed(u64);
+
+impl Filed {
+    /// It is not a payment.
+    const NOTHING: Self = Self(u64::MAX);
+
+    fn new(row: u64, standing: Standing) -> Self {
+        Self(row << 2 | standing as u64)
+    }
+
+    fn get(self) -> Option<(u64, Standing)> {
+        let standing = match self.0 & 3 {
+            0 => Standing::Asked,
+            1 => Standing::Open,
+            2 => Standing::Allowed,
+            _ => return None,
+        };
+        Some((self.0 >> 2, standing))
+    }
+}
+
+/// What is remembered of an event by its id.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     fingerprint: u64,
     time_us: i64,
-    row: Option<u64>,
+    amount_minor: i64,
+    filed: Filed,
     answer: Place,
 }
 
-/// One rule set over one state.
+/// One rule set over what happened so far.
 #[derive(Debug)]
 pub struct Engine {
-    rules: RuleSet,
-    plan: Plan,
+    live: Judge,
     limits: Limits,
     recording: Recording,
-    state: State,
-    lists: Lists,
+    calendar: Calendar,
+    now_us: i64,
+    ledgers: Ledgers,
+    /// The row of the next event that has one; the same in every ledger.
+    row: u64,
     seen: Recent<Seen>,
     answers: Answers,
-    payments: Recent<Payment>,
-    waiting: Recent<Reports>,
-    gathered: Gathered,
-    /// Per lookup, the features that are read.
-    read: Vec<Vec<usize>>,
-    readings: Vec<Reading>,
-    decider: Decider,
-    decision: Decision,
+    payments: Payments,
+    reloads: Reloads,
+    shadow: Option<Box<Shadow>>,
 }
-
-/// Most entries that one event can add to the side buffer.
-const SIDE_ENTRIES_AN_EVENT: usize = 6;
 
 impl Engine {
     /// An engine without a past, with nothing on its lists.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
-        let plan = Plan::new(&rules);
         let horizon_us = rules.horizon_us;
+        let features: Vec<_> = rules.features.iter().collect();
+        let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let lists = Lists::new(rules.lists.len());
+        let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
+        let wanted = ledger.wanted(read.map(|at| (at, at)));
         Self {
-            state: State::new(&plan.spec, rules.calendar.clone()),
-            lists: Lists::new(rules.lists.len()),
+            calendar: rules.calendar.clone(),
+            live: Judge::new(Arc::new(rules), lists, vec![wanted]),
+            now_us: TIME_US_MIN - 1,
+            ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
+            row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
-            payments: Recent::new(horizon_us, limits.corrections_max),
-            waiting: Recent::new(horizon_us, limits.corrections_max),
-            gathered: Gathered::new(&plan),
-            read: plan.wanted(|at| recording == Recording::All || rules.features[at].used),
-            readings: vec![Reading::default(); rules.features.len()],
-            decider: Decider::new(&rules),
-            decision: Decision::default(),
-            plan,
-            rules,
+            payments: Payments::new(horizon_us, limits.corrections_max),
+            reloads: Reloads::default(),
+            shadow: None,
             limits,
             recording,
         }
@@ -204,63 +259,86 @@ impl Engine {
 
     /// The rule set that decides.
     pub fn rules(&self) -> &RuleSet {
-        &self.rules
+        &self.live.rules
     }
 
     /// What is on the lists, in the order of the rule set's.
     pub fn lists(&self) -> &Lists {
-        &self.lists
+        &self.live.lists
     }
 
     /// Puts these lists, in the order of the rule set's, in place of those held; between two events.
     pub fn load_lists(&mut self, lists: Lists) {
-        self.lists = lists;
+        self.live.lists = lists;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.take_lists(&self.live);
+        }
     }
 
     /// Every feature at the transaction decided last; meaningful for those that a rule reads, or when all are recorded.
     pub fn readings(&self) -> &[Reading] {
-        &self.readings
+        &self.live.readings
     }
 
-    /// The rules whose breaker keeps them from acting, as positions, as of the transaction decided last.
+    /// What the transaction decided last was decided from; whole where all features are recorded.
+    pub fn facts<'a>(&'a self, event: &'a Event) -> Facts<'a> {
+        let hour_and_weekday = self.calendar.clone().hour_and_weekday(event.time_us());
+        let own = Facts { now_us: self.now_us, ..Facts::of(event, hour_and_weekday) };
+        self.live.decided(own)
+    }
+
+    /// The rules whose breaker kept them from acting when they fired last, as positions.
     pub fn tripped(&self) -> impl Iterator<Item = u16> {
-        self.decider.tripped()
+        self.live.decider.tripped()
     }
 
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {
-            state: self.state.memory(),
+            state: ledgers::memory(&self.ledgers.live),
+            shadow: ledgers::memory(&self.ledgers.shadow),
             ids: self.seen.bytes(),
             answers: self.answers.bytes(),
-            corrections: self.payments.bytes() + self.waiting.bytes(),
-            lists: self.lists.bytes(),
+            corrections: self.payments.bytes(),
+            lists: self.live.lists.bytes(),
         }
     }
 
     /// Takes one event in and answers it.
     pub fn step(&mut self, event: &Event) -> Answer<'_> {
-        let now_us = self.state.now_us().max(event.time_us());
+        if let Some(shadow) = &mut self.shadow {
+            shadow.turn();
+        }
+        let now_us = self.now_us.max(event.time_us());
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
         }
-        listing::forget(&self.rules, &mut self.lists, event, self.state.now_us());
+        listing::forget(&self.live.rules, &mut self.live.lists, event, self.now_us);
         if let Some(refusal) = self.refuses(event) {
             return Answer::Refused(refusal);
         }
-        let report = report(event);
-        if let Some(report) = report
+        let reload = match self.reload_asked(event) {
+            Ok(reload) => reload,
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        if self.shadow.is_some() {
+            self.check_shadow(self.may_go_aside(event));
+        }
+        if let Some(report) = report(event)
             && let Err(refusal) = self.report(event, report)
         {
             return Answer::Refused(refusal);
         }
-        self.state.advance(now_us);
+        self.advance(now_us);
         match event.kind() {
             Kind::Transaction => self.transaction(event),
             _ => {
                 self.gather(event);
                 self.file(event, Standing::Allowed, Place::NONE);
-                listing::change(&self.rules, &mut self.lists, event);
+                self.change_lists(event);
+                if let Some(staged) = reload {
+                    self.swap(staged);
+                }
                 Answer::Taken
             }
         }
@@ -270,8 +348,8 @@ impl Engine {
         if seen.fingerprint != event.fingerprint() {
             return Answer::Refused(Refusal::IdReused);
         }
-        if self.answers.read(seen.answer, &mut self.decision) {
-            Answer::Repeated(&self.decision)
+        if self.answers.read(seen.answer, &mut self.live.decision) {
+            Answer::Repeated(&self.live.decision)
         } else {
             Answer::TakenBefore
         }
@@ -283,116 +361,139 @@ impl Engine {
         if ahead_us > future_us_max {
             return Some(Refusal::Future { future_us_max });
         }
-        let expected = self.rules.currency;
+        let expected = self.live.rules.currency;
         if event.amount().is_some_and(|amount| amount.currency != expected) {
             return Some(Refusal::Currency { expected: expected.code() });
         }
-        if self.state.side_entries() + SIDE_ENTRIES_AN_EVENT > side_entries_max && self.may_go_aside(event) {
+        let side_entries = ledgers::side_entries_after_one_more(&self.ledgers.live);
+        if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        if self.state.texts() >= texts_max {
+        if ledgers::texts(&self.ledgers.live) >= texts_max {
             return Some(Refusal::KeysFull { texts_max });
         }
-        listing::refuses(&self.rules, &self.lists, &self.limits, event)
+        listing::refuses(&self.live.rules, &self.live.lists, &self.limits, event)
     }
 
     /// Whether an event may add to the side buffer: it is late, or corrects, or a correction has waited for it.
     fn may_go_aside(&self, event: &Event) -> bool {
-        let now_us = self.state.now_us();
-        let waited = || self.waiting.get(event.identity(), now_us.max(event.time_us())).is_some();
-        event.time_us() < now_us || report(event).is_some() || waited()
+        let waited = || self.payments.waiting(event.identity(), self.now_us.max(event.time_us())).is_some();
+        event.time_us() < self.now_us || report(event).is_some() || waited()
+    }
+
+    fn advance(&mut self, now_us: i64) {
+        self.now_us = now_us;
+        self.ledgers.each(|ledger| ledger.advance(now_us));
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
         let facts = self.gather(event);
-        let Self { plan, read, state, gathered, readings, .. } = self;
-        features::read_all(plan, read, state, gathered, event.time_us(), readings);
-        let all = self.recording == Recording::All;
-        let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
-        let now_us = self.state.now_us();
-        self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
-        let facts = Facts { tables: self.decider.rows(), ..facts };
-        self.gathered.take_decided(&self.plan, &facts);
-        let standing = match self.decision.outcome {
+        self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
+        self.live.decision.rule_set = self.reloads.number;
+        let decided = self.live.decided(facts);
+        self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
+        if let Some(shadow) = &mut self.shadow {
+            shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
+        }
+        let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,
             Outcome::Block => Standing::Asked,
         };
-        let answer = self.answers.keep(&self.decision, self.state.now_us());
+        let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
-        Answer::Decided(&self.decision)
+        Answer::Decided(&self.live.decision)
     }
 
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
-        let calendar = self.rules.calendar.hour_and_weekday(event.time_us());
-        let facts = Facts { now_us: self.state.now_us(), ..Facts::of(event, calendar) };
-        let with_lists = Facts { lists: &self.lists, ..facts };
-        self.gathered.take(&self.plan, &mut self.state, &with_lists);
+        let calendar = self.calendar.hour_and_weekday(event.time_us());
+        let facts = Facts { now_us: self.now_us, ..Facts::of(event, calendar) };
+        let with_lists = Facts { lists: &self.live.lists, ..facts };
+        self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
+        if let Some(shadow) = &self.shadow {
+            let with_lists = Facts { lists: shadow.lists(), ..facts };
+            self.ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
+        }
         facts
+    }
+
+    /// Does what a `list` event says, on the shadow's own lists too.
+    fn change_lists(&mut self, event: &Event) {
+        listing::change(&self.live.rules, &mut self.live.lists, event);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.change_lists(event, self.now_us);
+        }
     }
 
     /// Files what was gathered of an event, and remembers the event.
     fn file(&mut self, event: &Event, standing: Standing, answer: Place) {
-        let (identity, time_us, now_us) = (event.identity(), event.time_us(), self.state.now_us());
+        let (identity, time_us, now_us) = (event.identity(), event.time_us(), self.now_us);
         let payment = Kinds::PAYMENTS.contains(event.kind());
-        let row = (payment || self.gathered.feeds()).then(|| {
-            let row = self.state.contribute(Contribution {
-                time_us,
-                standing,
-                masks: &self.gathered.masks,
-                keys: &self.gathered.keys,
-                values: &self.gathered.values,
-            });
-            let waited = payment.then(|| self.waiting.get(identity, now_us).copied()).flatten();
+        let amount_minor = event.amount().map_or(0, |amount| amount.minor);
+        let mut filed = Filed::NOTHING;
+        if payment || self.ledgers.all().any(Ledger::feeds) {
+            let row = self.row;
+            self.row += 1;
+            if payment {
+                filed = Filed::new(row, standing);
+            }
+            self.ledgers.each(|ledger| ledger.file(time_us, standing));
+            let waited = payment.then(|| self.payments.take_waiting(identity, now_us)).flatten();
             let late = time_us < now_us;
             if late || waited.is_some() {
-                let amount_minor = event.amount().map_or(0, |amount| amount.minor);
-                let mut filed = if late {
-                    Payment::late(row, time_us, standing, amount_minor)
-                } else {
-                    Payment::on_time(row, time_us, standing, amount_minor)
-                };
-                if waited.is_some() {
-                    self.waiting.remove(identity);
-                }
-                filed.reports = waited.unwrap_or_default();
-                filed.reconcile(&mut self.state);
+                let of = if late { Payment::late } else { Payment::on_time };
+                let mut corrected = of(row, time_us, standing, amount_minor);
+                corrected.reports = waited.unwrap_or_default();
+                let ledgers = &mut self.ledgers;
+                self.payments.reconcile(&mut corrected, |correction| {
+                    ledgers.each(|ledger| ledger.correct(correction));
+                });
                 if payment {
-                    self.payments.insert(identity, now_us, filed);
+                    self.payments.remember(identity, now_us, corrected);
                 }
             }
-            row
-        });
-        let seen = Seen { fingerprint: event.fingerprint(), time_us, row: row.filter(|_| payment), answer };
-        self.seen.insert(identity, now_us, seen);
+        }
+        let fingerprint = event.fingerprint();
+        self.seen.insert(identity, now_us, Seen { fingerprint, time_us, amount_minor, filed, answer });
     }
 
     /// Applies what an event reports of an earlier payment; what comes before its payment waits for it.
     fn report(&mut self, event: &Event, report: Report) -> Result<(), Refusal> {
         let Some(identity) = event.transaction_identity() else { return Ok(()) };
-        let now_us = self.state.now_us().max(event.time_us());
+        let now_us = self.now_us.max(event.time_us());
         let Some(&seen) = self.seen.get(identity, now_us) else {
-            let waited = self.waiting.get(identity, now_us).copied().unwrap_or_default();
-            self.waiting.insert(identity, now_us, waited.with(report));
+            self.payments.wait(identity, now_us, report);
             return Ok(());
         };
-        let row = seen.row.ok_or(Refusal::NotAPayment)?;
-        if now_us - seen.time_us >= self.rules.horizon_us {
+        let (row, standing) = seen.filed.get().ok_or(Refusal::NotAPayment)?;
+        if now_us - seen.time_us >= self.live.rules.horizon_us {
             return Err(Refusal::TooOld);
         }
-        let held = self.payments.get(identity, now_us).copied();
-        let mut payment = match held {
+        let mut payment = match self.payments.corrected(identity, now_us) {
             Some(payment) => payment,
+            // What was corrected of it is forgotten, so nobody knows what it contributes.
+            None if self.ledgers.live.iter().any(|ledger| ledger.is_moved(row)) => {
+                return Err(Refusal::TooOld);
+            }
             None => {
-                let (standing, amount_minor) = self.state.original(row).ok_or(Refusal::TooOld)?;
-                Payment::on_time(row, seen.time_us, standing, amount_minor)
+                if self.ledgers.shadow.iter().any(|ledger| ledger.is_moved(row)) {
+                    self.stop_shadow(ShadowStopped::Forgotten);
+                }
+                Payment::on_time(row, seen.time_us, standing, seen.amount_minor)
             }
         };
         payment.reports = payment.reports.with(report);
-        self.state.advance(now_us);
-        payment.reconcile(&mut self.state);
-        self.payments.insert(identity, now_us, payment);
+        self.advance(now_us);
+        let ledgers = &mut self.ledgers;
+        self.payments.reconcile(&mut payment, |correction| {
+            ledgers.each(|ledger| {
+                if ledger.remembers(row, seen.time_us, now_us) {
+                    ledger.correct(correction);
+                }
+            });
+        });
+        self.payments.remember(identity, now_us, payment);
         Ok(())
     }
 }

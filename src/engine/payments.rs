@@ -1,9 +1,11 @@
 //! What payments count as, after authentications, executions and reversals said their part.
 //!
 //! Each payment has two contributions, as asked and as allowed. What is reported of it says what each should hold;
-//! [`Payment::reconcile`] takes back what differs and files what should be there, at the payment's own time.
+//! [`Payments::reconcile`] takes back what differs and puts what should be there, at the payment's own time. Must
+//! never know which aggregates a payment feeds: every ledger is told the same corrections.
 
-use crate::state::{Holding, Scope, Standing, State};
+use super::recent::Recent;
+use crate::state::{Change, Correction, Holding, Scope, Standing};
 
 /// What was reported of a payment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +60,8 @@ impl Reports {
 /// A payment that was late or corrected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Payment {
-    pub(crate) row: u64,
-    pub(crate) time_us: i64,
+    row: u64,
+    time_us: i64,
     pub(crate) reports: Reports,
     amount_minor: i64,
     standing: Standing,
@@ -81,7 +83,7 @@ impl Payment {
     }
 
     /// Makes what it contributes equal to what it should.
-    pub(crate) fn reconcile(&mut self, state: &mut State) {
+    fn reconcile(&mut self, arrivals: &mut u64, mut correct: impl FnMut(&Correction)) {
         let Reports { authenticated, failed, reversed_minor, reversed_fully } = self.reports;
         let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
         let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
@@ -92,6 +94,12 @@ impl Payment {
             Standing::Allowed => !failed,
         };
         let (row, time_us) = (self.row, self.time_us);
+        let mut change = |scope, change| {
+            let correction = Correction { row, time_us, scope, arrival: *arrivals, change };
+            *arrivals += 1;
+            correct(&correction);
+            correction
+        };
         for (scope, held, wanted) in [
             (Scope::Asked, &mut self.asked, asked),
             (Scope::Allowed, &mut self.allowed, asked.filter(|_| allowed)),
@@ -100,9 +108,71 @@ impl Payment {
                 continue;
             }
             if let Some(holding) = *held {
-                state.take_back(row, time_us, scope, holding);
+                change(scope, Change::TakeBack(holding));
             }
-            *held = wanted.map(|amount| state.put(row, time_us, scope, amount));
+            *held = wanted.map(|amount| change(scope, Change::Put(amount)).holding(amount));
         }
+    }
+}
+
+/// What is known of payments that were late or corrected, and of reports that came before their payment.
+#[derive(Debug)]
+pub(crate) struct Payments {
+    corrected: Recent<Payment>,
+    waiting: Recent<Reports>,
+    /// Corrections made so far.
+    arrivals: u64,
+}
+
+impl Payments {
+    /// Knows nothing yet; remembers for a horizon of time, and at most so many of each.
+    pub(crate) fn new(horizon_us: i64, most: usize) -> Self {
+        Self { corrected: Recent::new(horizon_us, most), waiting: Recent::new(horizon_us, most), arrivals: 0 }
+    }
+
+    /// Remembers for another horizon from now on.
+    pub(crate) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
+        self.corrected.set_horizon(now_us, horizon_us);
+        self.waiting.set_horizon(now_us, horizon_us);
+    }
+
+    /// What was corrected of a payment, if it was late or corrected.
+    pub(crate) fn corrected(&self, identity: u128, now_us: i64) -> Option<Payment> {
+        self.corrected.get(identity, now_us).copied()
+    }
+
+    /// What was reported of a payment before it came.
+    pub(crate) fn waiting(&self, identity: u128, now_us: i64) -> Option<Reports> {
+        self.waiting.get(identity, now_us).copied()
+    }
+
+    /// Keeps a report until its payment comes.
+    pub(crate) fn wait(&mut self, identity: u128, now_us: i64, report: Report) {
+        let waited = self.waiting(identity, now_us).unwrap_or_default();
+        self.waiting.insert(identity, now_us, waited.with(report));
+    }
+
+    /// Gives what was reported of a payment before it came, and forgets it.
+    pub(crate) fn take_waiting(&mut self, identity: u128, now_us: i64) -> Option<Reports> {
+        let waited = self.waiting(identity, now_us);
+        if waited.is_some() {
+            self.waiting.remove(identity);
+        }
+        waited
+    }
+
+    /// Makes what a payment contributes equal to what it should.
+    pub(crate) fn reconcile(&mut self, payment: &mut Payment, correct: impl FnMut(&Correction)) {
+        payment.reconcile(&mut self.arrivals, correct);
+    }
+
+    /// Remembers what a payment contributes.
+    pub(crate) fn remember(&mut self, identity: u128, now_us: i64, payment: Payment) {
+        self.corrected.insert(identity, now_us, payment);
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.corrected.bytes() + self.waiting.bytes()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::event::Kind;
 use crate::rules::limits::KEY_FIELDS_MAX;
-use crate::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, RuleSet, Window};
+use crate::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, Window};
 use crate::state::{CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 /// What a value column holds.
@@ -24,6 +24,8 @@ pub(crate) struct Contribution {
     pub(crate) condition: Option<Condition>,
     /// Whether the condition reads tables, and so is looked at after deciding.
     pub(crate) carries: bool,
+    /// Whether the condition reads what only its own rule set knows.
+    bound: bool,
     /// The column that must have a value.
     pub(crate) needs: Option<usize>,
 }
@@ -62,7 +64,7 @@ pub(crate) struct KindPlan {
     pub(crate) key_fields: Vec<usize>,
 }
 
-/// The plan of a rule set.
+/// The plan of a ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) spec: Spec,
@@ -85,19 +87,19 @@ const BITS: u32 = u64::BITS;
 const _: () = assert!(KEY_FIELDS_MAX <= KEY_TEXTS_MAX, "a key that the rules allow must fit the state");
 
 impl Plan {
-    /// Plans a rule set.
-    pub(crate) fn new(rules: &RuleSet) -> Self {
+    /// Plans what these features need; what they are fed can be corrected for `horizon_us`.
+    pub(crate) fn new(features: &[&Feature], horizon_us: i64) -> Self {
         let mut plan = Self { columns: vec![Column::Number(NumberField::Amount)], ..Self::default() };
-        plan.spec.horizon_us = rules.horizon_us;
+        plan.spec.horizon_us = horizon_us;
         // Cells that hold more come first, so that a plain count is read from a sum's cell where it can.
-        let mut order: Vec<usize> = (0..rules.features.len()).collect();
-        order.sort_by_key(|&at| match rules.features[at].aggregate {
+        let mut order: Vec<usize> = (0..features.len()).collect();
+        order.sort_by_key(|&at| match features[at].aggregate {
             Aggregate::Deviation(_) => 0,
             Aggregate::Sum(_) | Aggregate::Mean(_) => 1,
             _ => 2,
         });
         let mut reads: Vec<(usize, Read)> =
-            order.into_iter().map(|at| (at, plan.feature(&rules.features[at]))).collect();
+            order.into_iter().map(|at| (at, plan.feature(features[at]))).collect();
         reads.sort_by_key(|&(at, _)| at);
         plan.reads = reads.into_iter().map(|(_, read)| read).collect();
         plan.spec.columns = plan.columns.len();
@@ -105,10 +107,23 @@ impl Plan {
         plan
     }
 
-    /// The features to read, by lookup.
-    pub(crate) fn wanted(&self, wanted: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
-        let of = |lookup: usize| (0..self.reads.len()).filter(move |&at| self.reads[at].lookup == lookup);
-        (0..self.lookups.len()).map(|lookup| of(lookup).filter(|&at| wanted(at)).collect()).collect()
+    /// Lets no condition hold that reads what only its rule set knew: that rule set is gone.
+    pub(crate) fn unbind(&mut self) {
+        for contribution in self.contributions.iter_mut().filter(|contribution| contribution.bound) {
+            contribution.condition = Some(Condition::constant(None));
+        }
+    }
+
+    /// Gives a feature's contribution its condition as another rule set has it.
+    pub(crate) fn bind(&mut self, feature: usize, condition: &Option<Condition>) {
+        let read = &self.reads[feature];
+        let family = self.lookups[read.lookup].family;
+        let fed = |contribution: &&mut Contribution| {
+            contribution.family == family && contribution.bit == read.bit && contribution.bound
+        };
+        if let Some(contribution) = self.contributions.iter_mut().find(fed) {
+            contribution.condition.clone_from(condition);
+        }
     }
 
     fn feature(&mut self, feature: &Feature) -> Read {
@@ -195,6 +210,7 @@ impl Plan {
             counts: feature.counts,
             condition: feature.condition.clone(),
             carries: !feature.tables.is_empty(),
+            bound: feature.is_bound(),
             needs,
         });
         (family, bit)

@@ -27,6 +27,8 @@ struct Shard<V> {
 pub(crate) struct Recent<V> {
     shards: Vec<Shard<V>>,
     horizon_us: i64,
+    /// What arrived at or before this is forgotten, though a longer horizon came later.
+    forgotten_us: i64,
     shard_max: usize,
 }
 
@@ -40,7 +42,7 @@ impl<V: Copy> Recent<V> {
         let shard = || Shard { young: HashTable::new(), old: HashTable::new(), since_us: i64::MIN };
         // Two generations hold at most `most` together.
         let shard_max = (most / SHARDS / 2).max(1);
-        Self { shards: (0..SHARDS).map(|_| shard()).collect(), horizon_us, shard_max }
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), horizon_us, forgotten_us: i64::MIN, shard_max }
     }
 
     /// What is remembered of an identity.
@@ -50,7 +52,13 @@ impl<V: Copy> Recent<V> {
         let shard = &self.shards[identity[1] as usize % SHARDS];
         let same = |item: &Item<V>| item.identity == identity;
         let item = shard.young.find(identity[0], same).or_else(|| shard.old.find(identity[0], same))?;
-        (item.arrived_us > now_us - self.horizon_us).then_some(&item.value)
+        (item.arrived_us > self.forgotten_us.max(now_us - self.horizon_us)).then_some(&item.value)
+    }
+
+    /// Remembers for another horizon from now on; what is forgotten by now stays so.
+    pub(crate) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
+        self.forgotten_us = self.forgotten_us.max(now_us - self.horizon_us);
+        self.horizon_us = horizon_us;
     }
 
     /// Remembers `value`, in place of what was remembered.
@@ -113,6 +121,20 @@ mod tests {
         recent.insert(id, 2_000, 'c');
         recent.remove(id);
         assert_eq!(recent.get(id, 2_000), None);
+    }
+
+    #[test]
+    fn another_horizon_brings_nothing_back() {
+        let mut recent = Recent::new(100, 1 << 20);
+        let (old, new) = (identity(None, "old"), identity(None, "new"));
+        recent.insert(old, 1_000, 'a');
+        recent.insert(new, 1_001, 'b');
+        recent.set_horizon(1_100, 1_000);
+        assert_eq!(recent.get(old, 1_100), None);
+        assert_eq!(recent.get(new, 2_000), Some(&'b'));
+        assert_eq!(recent.get(new, 2_001), None);
+        recent.set_horizon(1_100, 50);
+        assert_eq!(recent.get(new, 1_100), None);
     }
 
     #[test]

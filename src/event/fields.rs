@@ -1,5 +1,8 @@
 //! The vocabulary of events: kinds, fields, and what a field may hold.
 
+use crate::money::AMOUNT_MINOR_MAX;
+use crate::time::TIME_US_MAX;
+
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -65,7 +68,29 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    pub(super) const fn required(self) -> (bool, &'static [TextField]) {
+    /// Whether it can be about an amount of money.
+    pub const fn has_amount(self) -> bool {
+        match self {
+            Self::Transaction | Self::Observed | Self::Reversal | Self::Authentication | Self::Execution => {
+                true
+            }
+            Self::Login | Self::Change | Self::Label | Self::List | Self::Clock | Self::Control => false,
+        }
+    }
+
+    /// Whether it can have a text field; some are about one kind of event only.
+    pub const fn has(self, field: TextField) -> bool {
+        match field {
+            TextField::What => matches!(self, Self::Change),
+            TextField::Result => matches!(self, Self::Authentication | Self::Execution | Self::Login),
+            TextField::List | TextField::Entry | TextField::Action => matches!(self, Self::List),
+            TextField::Control | TextField::Subject => matches!(self, Self::Control),
+            _ => true,
+        }
+    }
+
+    /// Whether it needs an amount, and the text fields that it needs beside its id.
+    pub(crate) const fn required(self) -> (bool, &'static [TextField]) {
         match self {
             Self::Transaction | Self::Observed => (true, &[]),
             Self::Authentication | Self::Execution => (false, &[TextField::Transaction, TextField::Result]),
@@ -235,6 +260,15 @@ impl ExtraType {
     /// The type of a word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name() == name)
+    }
+
+    /// The greatest magnitude of a whole number of this type that windows take in; past it a value counts as absent,
+    /// so that sums and squares stay within 128 bits.
+    pub const fn magnitude_max(self) -> i64 {
+        match self {
+            Self::Time => TIME_US_MAX,
+            _ => AMOUNT_MINOR_MAX,
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! Decisions and refusals, one JSON line each: canonical, so that equal decisions are equal bytes.
 //!
-//! What a rule set says about its rules is put into JSON once; a line is then mostly copied together.
+//! What a rule set says about its rules is put into JSON once; a line is then mostly copied together. What only some
+//! decisions have (rules in shadow, overridden or kept from acting, what the control group let through, tables) is left
+//! out of the others.
 
 use std::io::{self, Write};
 
 use super::writer::{boolean, decimal, text, whole};
-use crate::decision::{Decision, Value};
+use crate::decision::{Decision, Value, Withheld};
 use crate::event::{Event, TextField};
-use crate::rules::{Action, Rule, RuleSet};
+use crate::rules::{Action, Rule, RuleSet, Table, Values};
 
 /// Writes what a rule set decided.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct DecisionWriter {
     rules: Vec<Vec<u8>>,
     /// Each feature as it stands in `features`, up to its value.
     features: Vec<Vec<u8>>,
+    /// Each table as it stands in `tables`: once for each row and `else`, and last where its value is unknown.
+    tables: Vec<Vec<Vec<u8>>>,
     /// Each method, in quotes.
     methods: Vec<Vec<u8>>,
     /// The end of every line: rule set and engine.
@@ -81,7 +85,8 @@ impl DecisionWriter {
     pub fn new(rules: &RuleSet, engine: &str) -> io::Result<Self> {
         let texts = rules.rules.iter().map(RuleText::of);
         let features = rules.features.iter().map(|feature| feature.name.as_str());
-        Self::of(texts, features, &rules.methods, &rules.hash, engine)
+        let writer = Self::of(texts, features, &rules.methods, &rules.hash, engine)?;
+        Ok(Self { tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?, ..writer })
     }
 
     fn of<'a>(
@@ -108,6 +113,7 @@ impl DecisionWriter {
                     })
                 })
                 .collect::<Result<_, _>>()?,
+            tables: Vec::new(),
             methods: methods.iter().map(|name| json(|out| text(out, name))).collect::<Result<_, _>>()?,
             end,
         })
@@ -129,8 +135,32 @@ impl DecisionWriter {
             out.write_all(b"]")?;
         }
         out.write_all(b",\"rules\":[")?;
-        list(out, decision.fired.iter(), |out, &rule| out.write_all(part(&self.rules, rule)?))?;
-        out.write_all(b"],\"features\":{")?;
+        self.rules(&decision.fired, out)?;
+        out.write_all(b"]")?;
+        for (key, rules) in [
+            ("shadow", &decision.shadow),
+            ("overridden", &decision.overridden),
+            ("tripped", &decision.tripped),
+        ] {
+            if !rules.is_empty() {
+                write!(out, ",\"{key}\":[")?;
+                self.rules(rules, out)?;
+                out.write_all(b"]")?;
+            }
+        }
+        if let Some(Withheld { outcome, ppm }) = decision.withheld {
+            write!(out, ",\"withheld\":{{\"outcome\":\"{}\",\"ppm\":{ppm}}}", outcome.name())?;
+        }
+        if !decision.tables.is_empty() {
+            out.write_all(b",\"tables\":{")?;
+            list(out, decision.tables.iter(), |out, &(table, row)| {
+                let rows = self.tables.get(usize::from(table)).ok_or_else(strange)?;
+                let unknown = rows.len().saturating_sub(1);
+                out.write_all(rows.get(row.map_or(unknown, usize::from)).ok_or_else(strange)?)
+            })?;
+            out.write_all(b"}")?;
+        }
+        out.write_all(b",\"features\":{")?;
         list(out, decision.features.iter(), |out, (feature, reading)| {
             out.write_all(part(&self.features, *feature)?)?;
             match reading.value {
@@ -144,6 +174,10 @@ impl DecisionWriter {
             out.write_all(b"\"}")
         })?;
         out.write_all(&self.end)
+    }
+
+    fn rules(&self, rules: &[u16], out: &mut impl Write) -> io::Result<()> {
+        list(out, rules.iter(), |out, &rule| out.write_all(part(&self.rules, rule)?))
     }
 
     fn methods(&self, set: u64, out: &mut impl Write) -> io::Result<()> {
@@ -196,8 +230,36 @@ fn list<W: Write, T>(
     Ok(())
 }
 
+/// What a table says by each of its rows, by `else` if it has one, and where its value is unknown.
+fn table(table: &Table) -> io::Result<Vec<Vec<u8>>> {
+    let of = |row: Option<usize>| {
+        json(|out| {
+            text(out, &table.name)?;
+            out.write_all(b":{\"row\":")?;
+            match row {
+                None => out.write_all(b"null")?,
+                Some(row) if row == table.rows.len() => out.write_all(b"\"else\"")?,
+                Some(row) => whole(out, row as i64 + 1)?,
+            }
+            out.write_all(b",\"value\":")?;
+            match (row, &table.values) {
+                (None, _) => out.write_all(b"null")?,
+                (Some(row), Values::Text(values)) => text(out, &values[row])?,
+                (Some(row), Values::Whole(values)) => whole(out, values[row])?,
+                (Some(row), Values::Decimal(values)) => decimal(out, values[row])?,
+                (Some(row), Values::Boolean(values)) => boolean(out, values[row])?,
+            }
+            out.write_all(b"}")
+        })
+    };
+    (0..table.values.len()).map(Some).chain([None]).map(of).collect()
+}
+
+fn strange() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the decision is of another rule set")
+}
+
 fn part(parts: &[Vec<u8>], position: u16) -> io::Result<&[u8]> {
-    let strange = || io::Error::new(io::ErrorKind::InvalidInput, "the decision is of another rule set");
     parts.get(usize::from(position)).map(Vec::as_slice).ok_or_else(strange)
 }
 
@@ -207,7 +269,8 @@ mod tests {
 
     use super::*;
     use crate::decision::{Outcome, Quality, Reading};
-    use crate::event::{Draft, Kind};
+    use crate::event::{Draft, ExtraType, Kind};
+    use crate::rules::{Condition, Row, UnknownRow};
 
     fn writer() -> DecisionWriter {
         let reason =
@@ -265,6 +328,45 @@ mod tests {
         ];
         let event = event(Some("a"));
         assert_eq!(line(|out| writer().write(&event, &decision, out)), expected.concat());
+    }
+
+    #[test]
+    fn what_only_some_decisions_have_stands_between_rules_and_features() {
+        let named = |name: &str, values: Values, rows: usize| Table {
+            name: name.to_owned(),
+            rows: vec![Row { when: Condition::constant(None), text: String::new() }; rows],
+            values,
+            ty: ExtraType::Text,
+            on_unknown: UnknownRow::Next,
+            strictness: Vec::new(),
+            reads: Vec::new(),
+            tables: Vec::new(),
+        };
+        let tables = [
+            named("kind", Values::Text(["a\"".into(), "b".into()].into()), 1),
+            named("limit", Values::Whole([5, 7].into()), 2),
+            named("share", Values::Decimal([0.5].into()), 1),
+            named("held", Values::Boolean([true].into()), 1),
+        ];
+        let tables = tables.iter().map(table).collect::<io::Result<_>>().unwrap();
+        let writer = DecisionWriter { tables, ..writer() };
+        let mut decision = Decision { fired: vec![1], shadow: vec![0], ..Decision::default() };
+        decision.overridden = vec![1];
+        decision.tripped = vec![1];
+        decision.withheld = Some(Withheld { outcome: Outcome::Block, ppm: 10_000 });
+        decision.tables = vec![(0, Some(1)), (1, Some(1)), (2, None), (3, Some(0))];
+        let text = line(|out| writer.write(&event(None), &decision, out));
+        let expected = [
+            r#""rules":[{"id":"night"}],"shadow":[{"id":"takeover","#,
+            r#""overridden":[{"id":"night"}],"tripped":[{"id":"night"}],"withheld":{"outcome":"block","ppm":10000},"#,
+            r#""tables":{"kind":{"row":"else","value":"b"},"limit":{"row":2,"value":7},"share":{"row":null,"value":null},"held":{"row":1,"value":true}},"features":{"#,
+        ];
+        for part in expected {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        decision.tables = vec![(0, Some(3))];
+        assert!(writer.write(&event(None), &decision, &mut Vec::new()).is_err());
     }
 
     #[test]

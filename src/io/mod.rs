@@ -11,6 +11,8 @@ mod csv;
 pub mod decision;
 /// What can be wrong with input.
 mod error;
+/// Explanations as JSON.
+pub mod explanation;
 /// Files, standard streams and gzip.
 mod file;
 /// A mapping put onto one file: from rows to events.

@@ -26,6 +26,9 @@
 //! comments. What is left out of a file and has a default is written as that default. So comments, layout, defaults
 //! and the order of keys in a table make no difference; everything that can change a decision or its record does.
 
+/// The hash of a feature's whole definition.
+mod definition;
+
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
@@ -33,14 +36,16 @@ use sha2::{Digest, Sha256};
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
-    Action, Aggregate, Breaker, Counts, Feature, KeyField, Mode, NumberField, OnUnknown, Rule, RuleSet,
-    Share, Tier, Window,
+    Action, Aggregate, Breaker, Counts, Feature, KeyField, ListDeclaration, Mode, NumberField, OnUnknown,
+    Rule, RuleSet, Share, Tier, Window,
 };
 use super::table::{UnknownRow, Values};
 use super::types::Unit;
 use super::{features, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
+
+pub(super) use definition::definitions;
 
 const FORM: u32 = 1;
 
@@ -77,9 +82,7 @@ pub(super) fn hash(
         form.feature(&declared.feature, condition);
     }
     for list in &set.lists {
-        form.put("list", &list.name);
-        form.key("key", &[list.key]);
-        form.put("file", maybe(list.file.as_ref()));
+        form.list(list);
     }
     for declared in tables {
         form.table(declared);
@@ -183,6 +186,11 @@ impl Form<'_> {
 
     fn feature(&mut self, feature: &Feature, condition: &str) {
         self.put("feature", &feature.name);
+        self.definition(feature, condition);
+    }
+
+    /// All that a feature says of itself but for its name.
+    fn definition(&mut self, feature: &Feature, condition: &str) {
         let aggregate = self.aggregate(feature.aggregate);
         self.put("aggregate", aggregate);
         self.key("by", &feature.by);
@@ -203,6 +211,12 @@ impl Form<'_> {
         };
         self.put("counts", counts);
         self.put("current", feature.current);
+    }
+
+    fn list(&mut self, list: &ListDeclaration) {
+        self.put("list", &list.name);
+        self.key("key", &[list.key]);
+        self.put("file", maybe(list.file.as_ref()));
     }
 
     fn table(&mut self, declared: &tables::Declared<'_>) {

@@ -1,16 +1,20 @@
 //! `[features]`: named window aggregates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+use toml::de::DeValue;
 
 use super::document::{Item, Table, Text, one_of, one_or_more, text};
 use super::limits::{FEATURES_MAX, KEY_FIELDS_MAX, WINDOW_US_MAX};
-use super::names::{Meaning, ParamValue, Scope, did_you_mean, listed};
+use super::names::{BuiltIn, Meaning, ParamValue, Scope, did_you_mean, listed};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Aggregate, Counts, Feature, KeyField, Kinds, NumberField, Window};
 use super::sections::{Name, declare};
+use super::sql::tree::{Node, Tree};
 use super::sql::{self, Reach, Used};
 use super::types::{Type, Unit};
+use super::vocabulary;
 use crate::event::{ExtraType, Kind, TextField};
 use crate::time::{format_duration, parse_duration};
 
@@ -31,6 +35,8 @@ pub(super) struct Declared<'d> {
     pub(super) feature: Feature,
     /// What its `where` compiled to.
     pub(super) condition: Option<sql::Compiled<'d>>,
+    /// Its `over` as the file has it: a window, or the name of a parameter.
+    pub(super) over: Option<&'d str>,
 }
 
 /// Reads the section and declares what it names. Features stand in the order of their names.
@@ -64,11 +70,21 @@ pub(super) fn read<'d>(
             let exact = Type::of(feature.ty);
             let inexact = matches!(feature.aggregate, Aggregate::Mean(_) | Aggregate::Deviation(_));
             scope.set_feature_type(name.text, if inexact { exact.inexact() } else { exact });
-            features.push(Declared { name, feature, condition });
+            features.push(Declared { name, feature, condition, over: over(item) });
         }
     }
     features
 }
+
+fn over<'d>(item: Item<'d>) -> Option<&'d str> {
+    match item.get_ref() {
+        DeValue::Table(table) => table.get("over")?.get_ref().as_str(),
+        _ => None,
+    }
+}
+
+/// The fields by which a feature is filed, and those by which it is read.
+type Keys<'k> = (&'k [KeyField], &'k [KeyField]);
 
 struct Reader<'a, 'd> {
     file: &'d str,
@@ -108,6 +124,7 @@ impl<'d> Reader<'_, 'd> {
         }
         let carried = condition.iter().flatten().flat_map(|condition| &condition.tables);
         let tables: Vec<u16> = carried.copied().collect();
+        let lists = condition.iter().flatten().map(|condition| lists_asked(&condition.tree)).next();
         if let Some((true, span)) = &current
             && !tables.is_empty()
         {
@@ -121,9 +138,19 @@ impl<'d> Reader<'_, 'd> {
             let message = format!("`at` has {} fields, `by` has {}", at.len(), by.len());
             return self.fail(Problem::error(span, message, "not as many as `by`"));
         }
+        if let Some(item) = table.get("at")
+            && by == at
+        {
+            let message = "`at` is the same as `by`, which it is when it is left out";
+            self.problems.push(Problem::warning(item.span(), message, "adds nothing"));
+        }
+        if let Some(from) = from {
+            self.check_kinds(&table, aggregate, (&by, &at), from);
+        }
         let compiled = condition?;
         let feature = Feature {
             name: name.text.to_owned(),
+            hash: [0; 32],
             aggregate,
             by,
             at,
@@ -134,9 +161,42 @@ impl<'d> Reader<'_, 'd> {
             current: !without_current && current.is_none_or(|(current, _)| current),
             ty,
             tables,
+            lists: lists.unwrap_or_default(),
             used: false,
         };
         Some((feature, compiled))
+    }
+
+    /// Tells fields that the events it is fed from, or those that read it, never have.
+    fn check_kinds(&mut self, table: &Table<'d>, aggregate: Aggregate, key: Keys<'_>, from: Kinds) {
+        let text = |field: &KeyField| match field {
+            KeyField::Text(field) => Some(BuiltIn::Text(*field)),
+            KeyField::Extra(_) => None,
+        };
+        let computed = match aggregate {
+            Aggregate::Sum(NumberField::Amount)
+            | Aggregate::Mean(NumberField::Amount)
+            | Aggregate::Min(NumberField::Amount)
+            | Aggregate::Max(NumberField::Amount)
+            | Aggregate::Deviation(NumberField::Amount) => Some(BuiltIn::Amount),
+            Aggregate::Distinct(field) => text(&field),
+            _ => None,
+        };
+        let aggregate = table.entries().find(|(key, ..)| AGGREGATES.contains(key)).map(|(.., item)| item);
+        let read_at = if table.get("at").is_some() { "at" } else { "by" };
+        let lacking = |fields: &[KeyField], kinds| {
+            fields.iter().filter_map(text).find_map(|field| vocabulary::lacking(field, kinds))
+        };
+        let found = [
+            (aggregate, computed.and_then(|field| vocabulary::lacking(field, from))),
+            (table.get("by"), lacking(key.0, from)),
+            (table.get(read_at), lacking(key.1, Kinds::TRANSACTIONS)),
+        ];
+        for (item, message) in found {
+            if let Some((item, message)) = item.zip(message) {
+                self.problems.push(Problem::warning(item.span(), message, "never there"));
+            }
+        }
     }
 
     /// What it computes, and the type of that.
@@ -177,11 +237,11 @@ impl<'d> Reader<'_, 'd> {
     fn of_number(&mut self, key: &str, item: Item<'d>) -> Option<(Aggregate, ExtraType)> {
         let name = text(self.file, self.problems, item)?;
         let (field, ty) = match self.scope.find(name.value) {
-            Some(Meaning::BuiltIn(super::names::BuiltIn::Amount)) => (NumberField::Amount, ExtraType::Money),
+            Some(Meaning::BuiltIn(BuiltIn::Amount)) => (NumberField::Amount, ExtraType::Money),
             Some(Meaning::Extra(position, ty)) if is_number(ty) => (NumberField::Extra(position), ty),
             meaning => {
                 let fits = |meaning: &Meaning| match meaning {
-                    Meaning::BuiltIn(field) => *field == super::names::BuiltIn::Amount,
+                    Meaning::BuiltIn(field) => *field == BuiltIn::Amount,
                     Meaning::Extra(_, ty) => is_number(*ty),
                     _ => false,
                 };
@@ -191,15 +251,15 @@ impl<'d> Reader<'_, 'd> {
         };
         let inexact = if ty == ExtraType::Integer { ExtraType::Decimal } else { ty };
         Some(match key {
-            "sum" if ty == ExtraType::Time => {
-                let problem = Problem::error(name.span, "a sum of times means nothing", "this is a time");
-                return self.fail(problem.help("times have `min`, `max`, `mean` and `deviation`"));
+            "sum" | "deviation" if ty == ExtraType::Time => {
+                let message = format!("a {key} of times is not kept");
+                let problem = Problem::error(name.span, message, "this is a time");
+                return self.fail(problem.help("times have `min`, `max` and `mean`"));
             }
             "sum" => (Aggregate::Sum(field), ty),
             "mean" => (Aggregate::Mean(field), inexact),
             "min" => (Aggregate::Min(field), ty),
             "max" => (Aggregate::Max(field), ty),
-            _ if ty == ExtraType::Time => (Aggregate::Deviation(field), ExtraType::Duration),
             _ => (Aggregate::Deviation(field), inexact),
         })
     }
@@ -317,10 +377,7 @@ impl<'d> Reader<'_, 'd> {
 /// The text field of a name; told where it is none.
 pub(super) fn key_field(name: &Text<'_>, scope: &Scope, problems: &mut Problems) -> Option<KeyField> {
     let is_key = |meaning: &Meaning| {
-        matches!(
-            meaning,
-            Meaning::BuiltIn(super::names::BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text)
-        )
+        matches!(meaning, Meaning::BuiltIn(BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text))
     };
     if let Some(field) = TextField::from_name(name.value) {
         return Some(KeyField::Text(field));
@@ -357,6 +414,17 @@ fn no_field<T>(
     };
     problems.push(problem.maybe_help(did_you_mean(scope.near(name.value, fits))));
     None
+}
+
+/// The lists that a condition asks itself, as positions.
+fn lists_asked(tree: &Tree) -> Vec<u16> {
+    let mut lists = BTreeSet::new();
+    tree.walk(&mut |part| {
+        if let Node::Listed(_, list) | Node::ListLevel(_, list) = part.node {
+            lists.insert(list as u16);
+        }
+    });
+    lists.into_iter().collect()
 }
 
 fn is_number(ty: ExtraType) -> bool {

@@ -5,6 +5,8 @@
 
 /// The canonical form that a rule set's hash is taken of.
 mod canonical;
+/// What a rule file says, in words that can be compared.
+pub mod description;
 /// The rule file as TOML with the place of everything in it.
 mod document;
 /// Conditions and values, typed and ready to evaluate.
@@ -35,6 +37,8 @@ mod rule;
 pub mod ruleset;
 /// `[ruleset]`, `[fields]`, `[auth]`, `[policy]`.
 mod sections;
+/// What can be found out about conditions by reasoning.
+mod sense;
 /// Conditions: from SQL to expressions.
 mod sql;
 /// Decision tables.
@@ -45,20 +49,25 @@ mod tables;
 mod tier;
 /// The types that conditions are checked with.
 mod types;
+/// Which kinds of event have which fields.
+mod vocabulary;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
+pub use description::Description;
 pub use expr::{Condition, Facts};
 pub use index::{Index, Scratch};
-pub use problem::{Problem, Refused, Severity};
+pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, ListDeclaration, Mode,
-    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Tier, Window,
+    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
+pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
+pub use types::Unit;
 
 use crate::event::Schema;
 use crate::time::{DAY_US, format_duration};
@@ -96,6 +105,50 @@ pub fn compile(source_name: &str, text: &str) -> Checked {
     Checked { rule_set, problems, refused }
 }
 
+/// A rule set with the outlines of its conditions.
+#[derive(Debug)]
+pub struct Outlined {
+    /// The rule set.
+    pub rules: RuleSet,
+    /// The condition of each rule.
+    pub conditions: Vec<Outline>,
+    /// The conditions of each table's rows.
+    pub tables: Vec<Vec<Outline>>,
+}
+
+/// Compiles a rule file, and keeps an outline of each condition that decides.
+pub fn outline(source_name: &str, text: &str) -> Result<Outlined, Refused> {
+    read_whole(source_name, text, |rules, parts| {
+        let outline =
+            |compiled: &sql::Compiled<'_>| Outline::of(compiled, &parts.params, Some(rules.currency));
+        let conditions = parts.rules.iter().map(|rule| outline(&rule.condition)).collect();
+        let rows = |table: &tables::Declared<'_>| table.conditions.iter().map(outline).collect();
+        let tables = parts.tables.iter().map(rows).collect();
+        Outlined { rules, conditions, tables }
+    })
+}
+
+/// Compiles a rule file, and says what it says.
+pub fn describe(source_name: &str, text: &str) -> Result<(RuleSet, Description), Refused> {
+    read_whole(source_name, text, |set, parts| {
+        let description = Description::of(&set, parts);
+        (set, description)
+    })
+}
+
+/// Reads a rule file of which all is needed, or says why it can't be used.
+fn read_whole<T>(
+    source_name: &str,
+    text: &str,
+    then: impl FnOnce(RuleSet, &Parts<'_>) -> T,
+) -> Result<T, Refused> {
+    let mut problems = Problems::default();
+    let whole = read(text, &mut problems, |set, parts, _| then(set, parts));
+    let any_error = problems.any_error();
+    let refused = || Refused::new(source_name, text, &problems.into_sorted());
+    whole.filter(|_| !any_error).ok_or_else(refused)
+}
+
 /// How long ids are remembered: as the file says, or so long that a window never outlives a payment's correction.
 fn horizon(
     said: Option<(i64, Range<usize>)>,
@@ -130,7 +183,10 @@ struct Parts<'d> {
 }
 
 fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
-    read(text, problems, |rule_set, _, _| rule_set)
+    read(text, problems, |rule_set, parts, problems| {
+        sense::tell(&rule_set, parts, problems);
+        rule_set
+    })
 }
 
 /// Reads a rule file, and hands over what it says where it has no error.
@@ -172,6 +228,7 @@ fn read<T>(
     let mut reader = rule::Reader {
         scope: &scope,
         calendar,
+        languages: head.as_ref().and_then(|head| head.languages.as_deref()),
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
@@ -188,7 +245,7 @@ fn read<T>(
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
     requirements.check_used(problems);
-    let Head { name, time_zone, calendar, currency, remember } = head?;
+    let Head { name, time_zone, calendar, currency, remember, .. } = head?;
     let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
     let mut set = RuleSet {
         name: name?,
@@ -206,6 +263,9 @@ fn read<T>(
         control,
         methods: requirements.methods,
     };
+    for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
+        features[at].feature.hash = hash;
+    }
     set.hash = canonical::hash(&set, &params, &features, &tables, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();

@@ -9,7 +9,7 @@ use crate::event::{ExtraType, Form, Kind, TextField};
 use crate::money::Currency;
 
 /// A field of every event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BuiltIn {
     Text(TextField),
     Amount,
@@ -141,6 +141,14 @@ impl BuiltIn {
     pub(super) fn from_name(name: &str) -> Option<Self> {
         let other = BUILT_INS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field);
         other.or_else(|| TextField::from_name(name).map(Self::Text))
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text(field) => field.name(),
+            other => BUILT_INS.iter().find(|(_, field)| *field == other).map_or("", |(name, _)| name),
+        }
     }
 
     /// The type of its value.

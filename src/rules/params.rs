@@ -1,5 +1,7 @@
 //! `[params]`: named thresholds, with a unit and bounds.
 
+use std::cmp::Ordering;
+
 use toml::de::DeValue;
 
 use super::document::{self, Item, Table, expected};
@@ -18,6 +20,10 @@ const KEYS: [&str; 4] = ["value", "unit", "min", "max"];
 pub(super) struct Param<'d> {
     pub(super) name: Name<'d>,
     pub(super) value: ParamValue,
+    /// What it must not go below.
+    pub(super) min: Option<ParamValue>,
+    /// What it must not go above.
+    pub(super) max: Option<ParamValue>,
 }
 
 /// Reads the section and declares what it names.
@@ -33,25 +39,30 @@ pub(super) fn read<'d>(root: &Table<'d>, scope: &mut Scope, problems: &mut Probl
         if problems.full() {
             break;
         }
-        let value = read_one(root.file, item, scope.currency, problems);
+        let read = read_one(root.file, item, scope.currency, problems);
         let name = Name { text: name, span };
-        let meaning = value.clone().map_or(Meaning::Wrong, Meaning::Param);
+        let meaning = read.clone().map_or(Meaning::Wrong, |(value, _)| Meaning::Param(value));
         if declare(scope, &name, meaning, problems)
-            && let Some(value) = value
+            && let Some((value, [min, max])) = read
         {
-            params.push(Param { name, value });
+            params.push(Param { name, value, min, max });
         }
     }
     params
 }
+
+/// The value, its `min` and its `max`.
+type Bounded = (ParamValue, [Option<ParamValue>; 2]);
 
 fn read_one(
     file: &str,
     item: Item<'_>,
     currency: Option<Currency>,
     problems: &mut Problems,
-) -> Option<ParamValue> {
-    let DeValue::Table(_) = item.get_ref() else { return scalar(item, None, problems) };
+) -> Option<Bounded> {
+    let DeValue::Table(_) = item.get_ref() else {
+        return scalar(item, None, problems).map(|value| (value, [None, None]));
+    };
     let table = Table::of(file, problems, item, "a parameter")?;
     table.check_keys(problems, &KEYS, &[]);
     let unit = match table.get("unit") {
@@ -60,21 +71,33 @@ fn read_one(
     };
     let value_item = table.required(problems, "value")?;
     let value = scalar(value_item, unit, problems)?;
-    for (key, too_far) in [("min", -1), ("max", 1)] {
-        let Some(bound_item) = table.get(key) else { continue };
-        let bound = scalar(bound_item, unit, problems)?;
-        let Some(order) = order(&value, &bound) else {
+    let mut bounds = [None, None];
+    for (held, key) in bounds.iter_mut().zip(["min", "max"]) {
+        let Some(item) = table.get(key) else { continue };
+        let bound = scalar(item, unit, problems)?;
+        if order(&value, &bound).is_none() {
             let message = format!("`{key}` must be of the type of `value`, and of one that has an order");
-            problems.push(Problem::error(bound_item.span(), message, "not comparable with `value`"));
+            problems.push(Problem::error(item.span(), message, "not comparable with `value`"));
             continue;
-        };
-        if order as i8 == too_far {
-            let side = if too_far < 0 { "below" } else { "above" };
+        }
+        *held = Some(bound);
+    }
+    if let [Some(min), Some(max)] = &bounds
+        && order(min, max).is_some_and(Ordering::is_gt)
+    {
+        let span = table.get("max").map_or(table.span(), |item| item.span());
+        let message = "`max` is below `min`, so that no value is within both";
+        problems.push(Problem::error(span, message, "below `min`"));
+        return None;
+    }
+    let sides = [("min", "below", Ordering::Less), ("max", "above", Ordering::Greater)];
+    for (bound, (key, side, too_far)) in bounds.iter().zip(sides) {
+        if bound.as_ref().is_some_and(|bound| order(&value, bound) == Some(too_far)) {
             let message = format!("the value is {side} its `{key}`");
             problems.push(Problem::error(value_item.span(), message, format!("{side} the bound")));
         }
     }
-    Some(value)
+    Some((value, bounds))
 }
 
 /// The currency of a parameter, which must be that of the rule set.
@@ -130,7 +153,7 @@ fn scalar(item: Item<'_>, unit: Option<Currency>, problems: &mut Problems) -> Op
     }
 }
 
-fn order(value: &ParamValue, bound: &ParamValue) -> Option<std::cmp::Ordering> {
+fn order(value: &ParamValue, bound: &ParamValue) -> Option<Ordering> {
     match (value, bound) {
         (ParamValue::Whole(value, a), ParamValue::Whole(bound, b)) if a == b => Some(value.cmp(bound)),
         (ParamValue::Decimal(value), ParamValue::Decimal(bound)) => value.partial_cmp(bound),

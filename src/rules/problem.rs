@@ -16,6 +16,28 @@ pub enum Severity {
     Error,
     /// It can, but says something else than was probably meant.
     Warning,
+    /// It can, and leaves something open that it could say.
+    Note,
+}
+
+impl Severity {
+    /// The word for it in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// Another place that a problem is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The bytes of the file.
+    pub span: Range<usize>,
+    /// What to write at the place.
+    pub label: String,
 }
 
 /// One thing wrong, and where.
@@ -29,17 +51,28 @@ pub struct Problem {
     pub message: String,
     /// What to write at the place itself.
     pub label: String,
+    /// The other place of a problem that lies between two.
+    pub beside: Option<Beside>,
     /// What to do.
     pub help: Option<String>,
 }
 
 impl Problem {
     pub(super) fn error(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, span, message: message.into(), label: label.into(), help: None }
+        let (message, label) = (message.into(), label.into());
+        Self { severity: Severity::Error, span, message, label, beside: None, help: None }
     }
 
     pub(super) fn warning(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(span, message, label) }
+    }
+
+    pub(super) fn note(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(span, message, label) }
+    }
+
+    pub(super) fn beside(self, span: Range<usize>, label: impl Into<String>) -> Self {
+        Self { beside: Some(Beside { span, label: label.into() }), ..self }
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {
@@ -55,17 +88,14 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     found: Vec<Problem>,
-    errors: usize,
-    warnings: usize,
+    /// How many there were, by severity.
+    counts: [usize; 3],
 }
 
 impl Problems {
     /// Takes a problem, or forgets it beyond the bound.
     pub(super) fn push(&mut self, problem: Problem) {
-        let count = match problem.severity {
-            Severity::Error => &mut self.errors,
-            Severity::Warning => &mut self.warnings,
-        };
+        let count = &mut self.counts[problem.severity as usize];
         *count += 1;
         if *count <= PROBLEMS_MAX {
             self.found.push(problem);
@@ -74,19 +104,24 @@ impl Problems {
 
     /// Whether the file cannot be used.
     pub(super) fn any_error(&self) -> bool {
-        self.errors > 0
+        self.counts[Severity::Error as usize] > 0
     }
 
     /// Whether there is no point in looking for more.
     pub(super) fn full(&self) -> bool {
-        self.errors > PROBLEMS_MAX
+        self.is_full(Severity::Error)
+    }
+
+    /// Whether no more problems of this severity are taken.
+    pub(super) fn is_full(&self, severity: Severity) -> bool {
+        self.counts[severity as usize] > PROBLEMS_MAX
     }
 
     /// All of them, in the order of the file.
     pub(super) fn into_sorted(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|problem| (problem.span.start, problem.span.end, problem.severity));
-        for (count, severity) in [(self.errors, Severity::Error), (self.warnings, Severity::Warning)] {
-            if count > PROBLEMS_MAX
+        for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+            if self.counts[severity as usize] > PROBLEMS_MAX
                 && let Some(last) = self.found.iter_mut().rfind(|problem| problem.severity == severity)
             {
                 last.help =

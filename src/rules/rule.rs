@@ -7,12 +7,13 @@ use toml::de::DeValue;
 
 use super::document::{Table, Text, expected, text};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
-use super::names::{Scope, check_word};
+use super::names::{Scope, check_word, did_you_mean, listed, near};
 use super::problem::{Problem, Problems};
-use super::ruleset::{Action, OnUnknown, Policy, Rule};
-use super::sections::Requirements;
+use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
+use super::sections::{Requirements, is_language, no_language};
 use super::sql::{self, Reach, Used};
 use super::tier;
+use crate::catalogue;
 use crate::decision::Outcome;
 use crate::time::Calendar;
 
@@ -34,6 +35,8 @@ pub(super) struct Declared<'d> {
     pub(super) condition: sql::Compiled<'d>,
     /// The ids that it overrides, with their places, until they are found.
     pub(super) overrides: Vec<(&'d str, Range<usize>)>,
+    /// Whether it does not say what an unknown condition means, nor does its tier.
+    pub(super) leaves_unknown_open: bool,
     /// Where its reason is, or itself where it has none.
     reason_span: Range<usize>,
 }
@@ -43,6 +46,8 @@ pub(super) struct Reader<'a, 'd> {
     pub(super) scope: &'a Scope,
     pub(super) policy: &'a Policy,
     pub(super) calendar: Option<&'a Calendar>,
+    /// The languages in which each rule is to have its reason, where the file says.
+    pub(super) languages: Option<&'a [&'d str]>,
     pub(super) requirements: &'a mut Requirements<'d>,
     pub(super) used: &'a mut Used,
     pub(super) problems: &'a mut Problems,
@@ -95,7 +100,9 @@ impl<'d> Reader<'_, 'd> {
         let customer = self.customer(table);
         let (then, score) = (then?, score?);
         let conduct = conduct?;
-        let on_unknown = tier::check(table, &conduct, then, score, on_unknown?, self.problems)?;
+        let said = on_unknown?;
+        let leaves_unknown_open = said.is_none() && conduct.tier == Tier::Normal;
+        let on_unknown = tier::check(table, &conduct, then, score, said, self.problems)?;
         if then.is_none() && score == 0 {
             let problem =
                 Problem::error(table.span(), "this rule does nothing", "neither `then` nor a `score`");
@@ -108,6 +115,7 @@ impl<'d> Reader<'_, 'd> {
                 "this rule only adds to the score, and [policy] sets nothing that the score leads to";
             self.problems.push(Problem::warning(span, message, "changes no outcome"));
         }
+        self.check_requirement(table, then, auth.as_deref());
         let condition = compiled?;
         let rule = Rule {
             id: id?.to_owned(),
@@ -130,7 +138,7 @@ impl<'d> Reader<'_, 'd> {
             breaker: conduct.breaker,
         };
         let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
-        Some(Declared { rule, condition, overrides: conduct.overrides, reason_span })
+        Some(Declared { rule, condition, overrides: conduct.overrides, leaves_unknown_open, reason_span })
     }
 
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {
@@ -176,6 +184,18 @@ impl<'d> Reader<'_, 'd> {
         named
     }
 
+    /// A step-up that asks for nothing leaves the gateway to guess what the customer must do.
+    fn check_requirement(&mut self, table: &Table<'d>, then: Option<Action>, auth: Option<&[u64]>) {
+        let asks = then == Some(Action::Outcome(Outcome::StepUp));
+        if asks && auth.is_some_and(<[u64]>::is_empty) && self.policy.auth.is_empty() {
+            let span = table.get("then").map_or(table.span(), |item| item.span());
+            let message = "this rule steps up, and nothing says which authentication is required";
+            let problem = Problem::warning(span, message, "any authentication would do");
+            self.problems
+                .push(problem.help("give the rule an `auth`, or [policy] one for all rules without"));
+        }
+    }
+
     fn score(&mut self, table: &Table<'d>) -> Option<i64> {
         if table.get("score").is_none() {
             return Some(0);
@@ -198,12 +218,8 @@ impl<'d> Reader<'_, 'd> {
         let by_language = Table::of(table.file, self.problems, item, "a reason")?;
         let mut reasons = Vec::new();
         for (language, span, item) in by_language.entries() {
-            if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_lowercase()) {
-                let message = format!("`{}` is not a language code", language.escape_debug());
-                return self.fail(
-                    Problem::error(span, message, "not a language")
-                        .help("write two letters such as en or vi"),
-                );
+            if !is_language(language) {
+                return self.fail(no_language(language, span));
             }
             let reason = text(table.file, self.problems, item)?;
             reasons.push((language.to_owned(), self.reason_text(&reason)?));
@@ -233,15 +249,58 @@ impl<'d> Reader<'_, 'd> {
         }
         let code = table.text(self.problems, "customer")?;
         match check_word(code.value) {
-            Ok(()) => Some(Some(code.value.to_owned())),
+            Ok(()) => {
+                self.check_code(&code);
+                Some(Some(code.value.to_owned()))
+            }
             Err((message, help)) => self.fail(
                 Problem::error(code.span, message, "a code of the catalogue is a word").maybe_help(help),
             ),
         }
     }
 
+    /// Tells a code that says nothing to the customer.
+    fn check_code(&mut self, code: &Text<'d>) {
+        if catalogue::find(code.value).is_some() {
+            return;
+        }
+        let codes: Vec<&str> = catalogue::CATALOGUE.iter().map(|advice| advice.code).collect();
+        let help = did_you_mean(near(code.value, codes.iter().copied()))
+            .unwrap_or_else(|| format!("it has {}", listed(&codes, "and")));
+        let message = format!("the customer catalogue has no code `{}`", code.value);
+        let problem =
+            Problem::warning(code.span.clone(), message, "the customer is told what is usual instead");
+        self.problems.push(problem.help(help));
+    }
+
     /// An operator should not have to read one reason in English and the next in Vietnamese.
     fn check_languages(&mut self, rules: &[Declared<'_>]) {
+        match self.languages {
+            Some(languages) => self.check_declared_languages(rules, languages),
+            None => self.check_languages_of_others(rules),
+        }
+    }
+
+    fn check_declared_languages(&mut self, rules: &[Declared<'_>], languages: &[&str]) {
+        for declared in rules {
+            let (rule, span) = (&declared.rule, &declared.reason_span);
+            let has = |language: &str| rule.reason.iter().any(|(held, _)| held == language);
+            let missing: Vec<&str> = languages.iter().copied().filter(|language| !has(language)).collect();
+            if !missing.is_empty() {
+                let (names, id) = (listed(&missing, "and"), &rule.id);
+                let message = format!("rule `{id}` has no reason in {names}, which `languages` declares");
+                self.problems.push(Problem::warning(span.clone(), message, format!("{names} missing")));
+            }
+            for (language, _) in rule.reason.iter().filter(|(held, _)| !languages.contains(&held.as_str())) {
+                let message = format!("`languages` does not declare `{language}`");
+                let declared = format!("`languages` names {}", listed(languages, "and"));
+                let problem = Problem::warning(span.clone(), message, "nobody expects it");
+                self.problems.push(problem.help(declared));
+            }
+        }
+    }
+
+    fn check_languages_of_others(&mut self, rules: &[Declared<'_>]) {
         let has =
             |declared: &Declared<'_>, language: &str| declared.rule.reason.iter().any(|(l, _)| l == language);
         for (language, name) in [("en", "English"), ("vi", "Vietnamese")] {

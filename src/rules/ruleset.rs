@@ -42,6 +42,13 @@ pub struct RuleSet {
     pub methods: Vec<String>,
 }
 
+impl RuleSet {
+    /// Its hash in hexadecimal, as files and control events name it.
+    pub fn hash_text(&self) -> String {
+        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What a feature computes over the events that contribute to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aggregate {
@@ -83,6 +90,30 @@ pub enum KeyField {
     Extra(usize),
 }
 
+impl NumberField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Amount => "amount",
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
+}
+
+impl KeyField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Text(field) => field.name(),
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
+}
+
+fn extra_name(schema: &Schema, position: usize) -> &str {
+    schema.fields().get(position).map_or("", |(name, _)| name)
+}
+
 /// The part of the past that a feature covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Window {
@@ -116,6 +147,9 @@ impl Kinds {
     /// Transactions and observed money: what a feature is fed from unless it says otherwise.
     pub const PAYMENTS: Self = Self(1 << Kind::Transaction as u16 | 1 << Kind::Observed as u16);
 
+    /// Transactions alone: what rules are asked of.
+    pub const TRANSACTIONS: Self = Self(1 << Kind::Transaction as u16);
+
     /// The set with `kind` in it.
     #[must_use]
     pub const fn with(self, kind: Kind) -> Self {
@@ -139,6 +173,8 @@ impl Kinds {
 pub struct Feature {
     /// Its name.
     pub name: String,
+    /// SHA-256 of its whole definition but for its name: features with equal hashes have equal values.
+    pub hash: [u8; 32],
     /// What it computes.
     pub aggregate: Aggregate,
     /// The fields under which contributions are filed; one or more.
@@ -160,8 +196,45 @@ pub struct Feature {
     /// The tables that its condition reads, itself or through other tables, as positions, ascending: it is then
     /// fed after deciding, by transactions alone.
     pub tables: Vec<u16>,
+    /// The lists that its condition asks, as positions, ascending.
+    pub lists: Vec<u16>,
     /// Whether a rule needs it.
     pub used: bool,
+}
+
+/// What a feature's value depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stratum {
+    /// On events alone: it can be computed apart from decisions.
+    EventFed,
+    /// On what was decided before: only the engine can compute it.
+    DecisionFed,
+}
+
+impl Stratum {
+    /// The word for it in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EventFed => "event-fed",
+            Self::DecisionFed => "decision-fed",
+        }
+    }
+}
+
+impl Feature {
+    /// What its value depends on. Only transactions are decided: what other events bring counts as it comes.
+    pub fn stratum(&self) -> Stratum {
+        match self.counts {
+            _ if !self.tables.is_empty() => Stratum::DecisionFed,
+            Counts::Allowed if self.from.contains(Kind::Transaction) => Stratum::DecisionFed,
+            Counts::Allowed | Counts::Asked => Stratum::EventFed,
+        }
+    }
+
+    /// Whether its condition reads what only its own rule set knows, such as where a list stands or which row of a table holds.
+    pub fn is_bound(&self) -> bool {
+        !self.tables.is_empty() || !self.lists.is_empty()
+    }
 }
 
 /// A list that conditions ask about. What is on it is no part of the rule set.

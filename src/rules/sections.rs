@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::document::{Item, Table, expected, one_of, text};
+use super::document::{Item, Table, expected, one_of, one_or_more, text};
 use super::limits::{FIELDS_MAX, METHODS_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN};
 use super::names::{Meaning, Scope, did_you_mean, near};
 use super::problem::{Problem, Problems};
@@ -33,20 +33,25 @@ pub(super) fn declare(scope: &mut Scope, name: &Name<'_>, meaning: Meaning, prob
 
 /// What `[ruleset]` says.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct Head<'d> {
     pub(super) name: Option<String>,
     pub(super) time_zone: String,
     pub(super) calendar: Option<Calendar>,
     pub(super) currency: Option<Currency>,
     /// For how long ids are remembered, and where the file says so.
     pub(super) remember: Option<(i64, Range<usize>)>,
+    /// The languages in which each rule is to have its reason, where the file says.
+    pub(super) languages: Option<Vec<&'d str>>,
 }
 
+/// The keys of `[ruleset]`.
+pub(super) const HEAD_KEYS: [&str; 5] = ["name", "time_zone", "currency", "remember", "languages"];
+
 /// Reads `[ruleset]`.
-pub(super) fn head(root: &Table<'_>, problems: &mut Problems) -> Option<Head> {
+pub(super) fn head<'d>(root: &Table<'d>, problems: &mut Problems) -> Option<Head<'d>> {
     let item = root.required(problems, "ruleset")?;
     let table = Table::of(root.file, problems, item, "[ruleset]")?;
-    table.check_keys(problems, &["name", "time_zone", "currency", "remember"], &["feedback", "extends"]);
+    table.check_keys(problems, &HEAD_KEYS, &["feedback", "extends"]);
     let name = table.required_text(problems, "name").and_then(|name| {
         if name.value.trim().is_empty() {
             problems.push(Problem::error(name.span, "the name of a rule set cannot be empty", "empty"));
@@ -73,7 +78,39 @@ pub(super) fn head(root: &Table<'_>, problems: &mut Problems) -> Option<Head> {
             }
         });
     let remember = remember(&table, problems);
-    Some(Head { name, time_zone, calendar, currency, remember })
+    let languages = languages(&table, problems);
+    Some(Head { name, time_zone, calendar, currency, remember, languages })
+}
+
+fn languages<'d>(table: &Table<'d>, problems: &mut Problems) -> Option<Vec<&'d str>> {
+    let item = table.get("languages")?;
+    let mut languages = Vec::new();
+    for item in one_or_more(item) {
+        let code = text(table.file, problems, item)?;
+        if !is_language(code.value) {
+            problems.push(no_language(code.value, code.span));
+        } else if languages.contains(&code.value) {
+            let message = format!("`{}` stands twice in `languages`", code.value);
+            problems.push(Problem::error(code.span, message, "the second time"));
+        } else {
+            languages.push(code.value);
+        }
+    }
+    if languages.is_empty() {
+        problems.push(Problem::error(item.span(), "`languages` names no language", "empty"));
+    }
+    Some(languages)
+}
+
+/// Whether a text is a language code: two or three letters.
+pub(super) fn is_language(code: &str) -> bool {
+    (2..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+/// The problem of a text that is not a language code.
+pub(super) fn no_language(code: &str, span: Range<usize>) -> Problem {
+    let message = format!("`{}` is not a language code", code.escape_debug());
+    Problem::error(span, message, "not a language").help("write two letters such as en or vi")
 }
 
 fn remember(table: &Table<'_>, problems: &mut Problems) -> Option<(i64, Range<usize>)> {

@@ -10,6 +10,7 @@ mod functions;
 mod lists;
 pub(super) mod literals;
 mod operators;
+pub(super) mod outline;
 mod parse;
 mod predicates;
 mod resolve;

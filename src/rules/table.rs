@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use super::expr::{Condition, Facts};
+use super::sql::outline::Quantity;
+use super::types::Unit;
 use crate::event::ExtraType;
 
 /// The values of a table, of one type: one per row in order, then that of `else` if there is one.
@@ -79,6 +81,17 @@ impl Values {
 }
 
 impl Table {
+    /// The value of a row, or of `else`.
+    pub fn value(&self, row: usize) -> Option<Quantity> {
+        let unit = if self.ty == ExtraType::Money { Unit::Money } else { Unit::Plain };
+        match &self.values {
+            Values::Text(values) => values.get(row).map(|text| Quantity::Text(text.to_string())),
+            Values::Whole(values) => values.get(row).map(|&value| Quantity::Whole(value, unit)),
+            Values::Decimal(values) => values.get(row).map(|&value| Quantity::Decimal(value, unit)),
+            Values::Boolean(values) => values.get(row).map(|&value| Quantity::Truth(value)),
+        }
+    }
+
     /// The row that gives the value; `None` where the value is unknown. The tables that it reads must be among the facts.
     pub fn row(&self, facts: &Facts<'_>) -> Option<u16> {
         let mut strictest: Option<usize> = None;

@@ -5,7 +5,7 @@ use crate::money::Currency;
 
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub enum Unit {
     /// Nothing: a plain number.
     Plain,
     /// Minor units of the rule set's currency.

@@ -51,7 +51,9 @@ pub(crate) struct Log {
     families: usize,
     columns: usize,
     chunks: VecDeque<Chunk>,
-    /// Chunks dropped from the front so far.
+    /// Position of the first row ever.
+    first: u64,
+    /// Chunks before the first one held.
     dropped: u64,
     /// Position after the newest row.
     end: u64,
@@ -65,7 +67,12 @@ fn column<T: Clone + Default>() -> Box<[T]> {
 impl Log {
     /// An empty log of rows with a slot and a mask per family, and values.
     pub(crate) fn new(families: usize, columns: usize) -> Self {
-        Self { families, columns, chunks: VecDeque::new(), dropped: 0, end: 0, spare: Vec::new() }
+        Self { families, columns, chunks: VecDeque::new(), first: 0, dropped: 0, end: 0, spare: Vec::new() }
+    }
+
+    /// Lets an empty log begin with this row.
+    pub(crate) fn begin(&mut self, row: u64) {
+        (self.first, self.dropped, self.end) = (row, row / ROWS as u64, row);
     }
 
     /// Position after the newest row.
@@ -76,14 +83,14 @@ impl Log {
 
     /// Whether the row is still held.
     pub(crate) fn holds(&self, row: u64) -> bool {
-        row < self.end && row / ROWS as u64 >= self.dropped
+        (self.first..self.end).contains(&row) && row / ROWS as u64 >= self.dropped
     }
 
     /// Appends an empty row and gives its position. Its slots and masks are then set family by family.
     pub(crate) fn append(&mut self, at_us: i64, standing: Standing, late: bool, values: &[i64]) -> u64 {
         let row = self.end;
         let at = (row % ROWS as u64) as usize;
-        if at == 0 {
+        if at == 0 || self.chunks.is_empty() {
             let (families, columns) = (self.families, self.columns);
             let chunk = self.spare.pop().unwrap_or_else(|| Chunk {
                 at_us: column(),

@@ -51,7 +51,7 @@ pub struct Contribution<'a> {
 /// Where something that a payment contributes is held: its row, or an entry of the side buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holding {
-    place: Option<(i64, u64)>,
+    place: Option<Place>,
     /// The amount that it holds, in minor units.
     pub amount: i64,
 }
@@ -60,6 +60,37 @@ impl Holding {
     /// What a row contributed when it was written.
     pub fn of_row(amount: i64) -> Self {
         Self { place: None, amount }
+    }
+}
+
+/// One change of what a row contributes, at the row's own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// The row.
+    pub row: u64,
+    /// When it happened.
+    pub time_us: i64,
+    /// Which of its contributions.
+    pub scope: Scope,
+    /// The number of this correction: no other one of the same time has it.
+    pub arrival: u64,
+    /// What is put there, or taken back.
+    pub change: Change,
+}
+
+/// What a correction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Lets the row contribute with this amount.
+    Put(i64),
+    /// Takes back what a holding contributes.
+    TakeBack(Holding),
+}
+
+impl Correction {
+    /// Where what it puts there is held from then on.
+    pub fn holding(&self, amount: i64) -> Holding {
+        Holding { place: Some((self.time_us, self.arrival)), amount }
     }
 }
 
@@ -137,6 +168,20 @@ pub struct Memory {
     pub side: usize,
 }
 
+impl Memory {
+    /// Both together; a row is then one of each.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            dictionary: self.dictionary + other.dictionary,
+            families: self.families + other.families,
+            log: self.log + other.log,
+            log_row: self.log_row + other.log_row,
+            side: self.side + other.side,
+        }
+    }
+}
+
 /// All aggregates.
 #[derive(Debug)]
 pub struct State {
@@ -187,6 +232,13 @@ impl State {
             tails,
             retention_us: longest_us.max(spec.horizon_us),
         }
+    }
+
+    /// Lets an empty state begin at a time, with this row; rows before it were never its own.
+    pub fn begin(&mut self, time_us: i64, row: u64) {
+        self.log.begin(row);
+        self.tails.iter_mut().for_each(|tail| tail.begin(row));
+        self.advance(time_us);
     }
 
     /// The latest time that any event had, microseconds since 1970 UTC.
@@ -273,43 +325,40 @@ impl State {
         row
     }
 
-    /// What a row that came in on time counted as when it was written, and its amount; `None` once the row is
-    /// dropped, or where what it contributed is no longer held by the row itself.
-    pub fn original(&self, row: u64) -> Option<(Standing, i64)> {
+    /// Whether a row is held, and something else than the row holds what it contributes.
+    pub fn is_moved(&self, row: u64) -> bool {
         let moved = LATE | ASKED_SUPERSEDED | ALLOWED_SUPERSEDED;
-        let row = self.log.holds(row).then(|| self.log.row(row)).filter(|row| row.flags() & moved == 0)?;
-        Some((row.standing(), row.value(AMOUNT_COLUMN)))
+        self.log.holds(row) && self.log.row(row).flags() & moved != 0
     }
 
-    /// Lets a row contribute at its own time, with this amount.
-    pub fn put(&mut self, row: u64, time_us: i64, scope: Scope, amount: i64) -> Holding {
-        // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
-        self.log.flag(row, scope.superseded());
-        let entry = Entry { row, amount, scope, negative: false, superseded: false };
-        let place = self.aside(time_us, entry);
-        Holding { place: Some(place), amount }
-    }
-
-    /// Takes back what a holding contributes.
-    pub fn take_back(&mut self, row: u64, time_us: i64, scope: Scope, holding: Holding) {
-        match holding.place {
-            Some(place) => self.side.supersede(place),
-            None => self.log.flag(row, scope.superseded()),
+    /// Changes what a row contributes; the row must be held.
+    pub fn correct(&mut self, correction: &Correction) {
+        let Correction { row, time_us, scope, arrival, change } = *correction;
+        let (amount, negative) = match change {
+            Change::Put(amount) => (amount, false),
+            Change::TakeBack(holding) => (holding.amount, true),
+        };
+        match change {
+            Change::TakeBack(Holding { place: Some(place), .. }) => self.side.supersede(place),
+            // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
+            _ => self.log.flag(row, scope.superseded()),
         }
-        let entry = Entry { row, amount: holding.amount, scope, negative: true, superseded: false };
-        self.aside(time_us, entry);
+        self.aside((time_us, arrival), Entry { row, amount, scope, negative, superseded: false });
     }
 
-    fn aside(&mut self, time_us: i64, entry: Entry) -> Place {
+    fn aside(&mut self, place: Place, entry: Entry) {
+        let (time_us, _) = place;
         let row = self.log.row(entry.row);
         let value = |column| entry.value(row, column);
         let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
+        let mut feeds = false;
         for (at, family) in self.families.iter_mut().enumerate() {
             let (slot, mask) = row.family(at);
             let mask = entry.scope.of(mask, family.allowed);
             if mask == 0 {
                 continue;
             }
+            feeds = true;
             family.turn_period(slot, self.periods);
             family.note_corrected(slot, time_us);
             let record = family.records.row_mut(slot);
@@ -325,11 +374,15 @@ impl State {
                 }
             }
         }
+        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer.
+        if !feeds {
+            return;
+        }
         for tail in &mut self.tails {
             if time_us > tail.edge_us() {
                 tail.put_aside(time_us);
             }
         }
-        self.side.put(time_us, entry)
+        self.side.put(place, entry);
     }
 }

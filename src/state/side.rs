@@ -45,14 +45,13 @@ pub(crate) type Place = (i64, u64);
 pub(crate) struct Side {
     forest: Forest<Place, Entry>,
     root: u32,
-    arrivals: u64,
     len: usize,
 }
 
 impl Side {
     /// An empty buffer.
     pub(crate) fn new() -> Self {
-        Self { forest: Forest::new(), root: 0, arrivals: 0, len: 0 }
+        Self { forest: Forest::new(), root: 0, len: 0 }
     }
 
     /// Entries held.
@@ -60,13 +59,10 @@ impl Side {
         self.len
     }
 
-    /// Puts an entry at its own time.
-    pub(crate) fn put(&mut self, time_us: i64, entry: Entry) -> Place {
-        let place = (time_us, self.arrivals);
-        self.arrivals += 1;
+    /// Puts an entry at a place where there is none.
+    pub(crate) fn put(&mut self, place: Place, entry: Entry) {
         self.root = self.forest.insert(self.root, place, entry);
         self.len += 1;
-        place
     }
 
     /// Says that a later entry takes this one back.

@@ -56,6 +56,11 @@ impl Tail {
         }
     }
 
+    /// Lets a tail that has passed nothing begin with this row.
+    pub(crate) fn begin(&mut self, row: u64) {
+        self.row = row;
+    }
+
     /// Whether it has no cells.
     pub(crate) fn is_idle(&self) -> bool {
         self.parts.is_empty()

@@ -79,7 +79,7 @@ impl Expression for DecimalExpr {
                 ExtraValue::Decimal(value) => finite(value),
                 _ => None,
             },
-            Self::Feature(position) => match facts.features.get(*position)?.value {
+            Self::Feature(position) => match facts.features.get(*position)?.known() {
                 Value::Decimal(value) => finite(value),
                 Value::Whole(value) => Some(value as f64),
                 Value::Boolean(_) | Value::Null => None,

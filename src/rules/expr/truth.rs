@@ -81,6 +81,18 @@ impl Comparison {
         }
     }
 
+    /// How SQL writes it.
+    pub(in crate::rules) const fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::Unequal => "<>",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+
     #[inline]
     fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
@@ -146,7 +158,7 @@ impl Expression for TruthExpr {
     #[inline]
     fn value<'f>(&'f self, facts: &'f Facts<'_>) -> Option<bool> {
         match self {
-            Self::Feature(position) => match facts.features.get(*position)?.value {
+            Self::Feature(position) => match facts.features.get(*position)?.known() {
                 Value::Boolean(truth) => Some(truth),
                 _ => None,
             },

@@ -71,7 +71,7 @@ impl Expression for WholeExpr {
                 ExtraValue::Whole(value) => Some(value),
                 _ => None,
             },
-            Self::Feature(position) => match facts.features.get(*position)?.value {
+            Self::Feature(position) => match facts.features.get(*position)?.known() {
                 Value::Whole(value) => Some(value),
                 _ => None,
             },

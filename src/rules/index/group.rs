@@ -1,7 +1,7 @@
 //! Rules filed under the values that they ask for.
 //!
-//! A rule is filed under the attribute on which it shares its values with the fewest others. What is filed under one
-//! value is a group of its own, divided again where it is large. A rule that asks for no few values is sieved.
+//! A rule is filed under the attribute on which it shares its values with the fewest others, if those are few: an
+//! event that has the value looks at all of them. Every other rule is sieved.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -17,153 +17,100 @@ pub(super) const ROWS_SIEVED_MIN: usize = 24;
 const VALUES_MAX: usize = 16;
 /// An attribute is looked up for no fewer rules than this.
 const ROWS_FILED_MIN: usize = 16;
-/// A rule that asks for several values is filed under each; all together no more than so many times each.
-const COPIES_A_ROW: usize = 8;
+/// No more rules than this, or than this share of all, are filed under one value.
+const ROWS_A_VALUE_MAX: usize = 8;
+const ROWS_A_VALUE_SHARE: usize = 512;
 
 const HASHER: FixedState = FixedState::with_seed(0x6772_6f75);
 
-type ByClass = HashMap<u32, u32, FixedState>;
+type ByClass = HashMap<u32, Vec<u16>, FixedState>;
+type Counts<K> = HashMap<K, usize, FixedState>;
 
-/// All groups; the first is that of every event.
+/// All rules, filed or to be sieved.
 #[derive(Clone, Debug)]
-pub(super) struct Groups(Vec<Group>);
-
-#[derive(Clone, Debug, Default)]
-struct Group {
-    /// The attributes that rules are filed under, each with the group of each class.
+pub(super) struct Groups {
+    /// The attributes that rules are filed under, each with the rules of each class.
     filed: Vec<(u32, ByClass)>,
     rest: Sieve,
 }
 
-/// A row under one class of an attribute.
-#[derive(Clone, Copy)]
-struct Filed<'b> {
-    attribute: u32,
-    class: u32,
-    row: &'b Row,
-}
-
 impl Groups {
     pub(super) fn new(rows: &[Row]) -> Self {
-        let mut builder = Builder { groups: Vec::new(), copies_left: rows.len() * COPIES_A_ROW };
-        builder.divide(rows.iter().collect(), &mut Vec::new());
-        Self(builder.groups)
+        if rows.len() < ROWS_SIEVED_MIN {
+            return Self { filed: Vec::new(), rest: Sieve::new(&rows.iter().collect::<Vec<_>>()) };
+        }
+        let sharing = Sharing::of(rows);
+        let mut rows_at: Counts<u32> = HashMap::with_hasher(HASHER);
+        for (attribute, _) in rows.iter().filter_map(|row| sharing.best(row, |_| true)) {
+            *rows_at.entry(attribute).or_default() += 1;
+        }
+        let worth = |attribute: u32| rows_at.get(&attribute).is_some_and(|&rows| rows >= ROWS_FILED_MIN);
+        let (mut filed, mut rest) = (Vec::<(u32, ByClass)>::new(), Vec::new());
+        for row in rows {
+            let Some((attribute, may)) = sharing.best(row, worth) else {
+                rest.push(row);
+                continue;
+            };
+            let at = filed.iter().position(|(held, _)| *held == attribute).unwrap_or_else(|| {
+                filed.push((attribute, ByClass::with_hasher(HASHER)));
+                filed.len() - 1
+            });
+            may.iter().for_each(|class| filed[at].1.entry(class).or_default().push(row.rule));
+        }
+        filed.iter_mut().for_each(|(_, by_class)| by_class.values_mut().for_each(Vec::shrink_to_fit));
+        Self { filed, rest: Sieve::new(&rest) }
     }
 
     /// Appends the rules that may fire, ascending; `class` says which class of an attribute an event is in.
-    pub(super) fn look(
-        &self,
-        class: &mut impl FnMut(u32) -> u32,
-        words: &mut Vec<u64>,
-        found: &mut Vec<u16>,
-    ) {
-        self.look_in(0, class, words, found);
-        found.sort_unstable();
-    }
-
-    fn look_in(
-        &self,
-        group: usize,
-        class: &mut impl FnMut(u32) -> u32,
-        words: &mut Vec<u64>,
-        found: &mut Vec<u16>,
-    ) {
-        let Some(group) = self.0.get(group) else { return };
-        for (attribute, by_class) in &group.filed {
-            if let Some(&inner) = by_class.get(&class(*attribute)) {
-                self.look_in(inner as usize, class, words, found);
-            }
+    #[inline]
+    pub(super) fn look(&self, mut class: impl FnMut(u32) -> u32, words: &mut Vec<u64>, found: &mut Vec<u16>) {
+        for (attribute, by_class) in &self.filed {
+            found.extend(by_class.get(&class(*attribute)).into_iter().flatten());
         }
-        group.rest.look(class, words, found);
+        self.rest.look(class, words, found);
+        found.sort_unstable();
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let table = |by_class: &ByClass| by_class.allocation_size();
-        let group = |group: &Group| {
-            group
-                .filed
-                .iter()
-                .map(|(_, by_class)| size_of::<(u32, ByClass)>() + table(by_class))
-                .sum::<usize>()
-                + group.rest.bytes()
+        let lists = |by_class: &ByClass| by_class.values().map(|rules| rules.capacity() * 2).sum::<usize>();
+        let attribute = |(_, by_class): &(u32, ByClass)| {
+            size_of::<(u32, ByClass)>() + by_class.allocation_size() + lists(by_class)
         };
-        self.0.capacity() * size_of::<Group>() + self.0.iter().map(group).sum::<usize>()
+        self.filed.iter().map(attribute).sum::<usize>() + self.rest.bytes()
     }
 }
 
-struct Builder {
-    groups: Vec<Group>,
-    copies_left: usize,
+/// How many rows ask for each value.
+struct Sharing {
+    rows: Counts<(u32, u32)>,
+    most: usize,
 }
 
-impl Builder {
-    /// Makes a group of rows and the groups in it, and gives its number; what `settled` names is known to hold.
-    fn divide(&mut self, rows: Vec<&Row>, settled: &mut Vec<u32>) -> u32 {
-        let number = self.groups.len();
-        self.groups.push(Group::default());
-        let (mut filed, rest) = self.file(rows, settled);
-        filed.sort_by_key(|filed| (filed.attribute, filed.class));
-        let mut group = Group { filed: Vec::new(), rest: Sieve::new(&rest, settled) };
-        for same in filed.chunk_by(|a, b| (a.attribute, a.class) == (b.attribute, b.class)) {
-            let Some(&Filed { attribute, class, .. }) = same.first() else { continue };
-            settled.push(attribute);
-            let inner = self.divide(same.iter().map(|filed| filed.row).collect(), settled);
-            settled.pop();
-            if group.filed.last().is_none_or(|(last, _)| *last != attribute) {
-                group.filed.push((attribute, ByClass::with_hasher(HASHER)));
-            }
-            if let Some((_, by_class)) = group.filed.last_mut() {
-                by_class.insert(class, inner);
-            }
+impl Sharing {
+    fn of(rows: &[Row]) -> Self {
+        let mut counts = Counts::with_hasher(HASHER);
+        for (attribute, may) in rows.iter().flat_map(fileable) {
+            may.iter().for_each(|class| *counts.entry((attribute, class)).or_default() += 1);
         }
-        self.groups[number] = group;
-        number as u32
+        Self { rows: counts, most: ROWS_A_VALUE_MAX.max(rows.len() / ROWS_A_VALUE_SHARE) }
     }
 
-    /// Files what can be, and gives it with what stays.
-    fn file<'b>(&mut self, rows: Vec<&'b Row>, settled: &[u32]) -> (Vec<Filed<'b>>, Vec<&'b Row>) {
-        if rows.len() < ROWS_SIEVED_MIN {
-            return (Vec::new(), rows);
-        }
-        let fileable = |row: &'b Row| {
-            row.may.iter().filter(|(attribute, may)| few_values(may) && !settled.contains(attribute))
+    /// The attribute, of those wanted, on which a row shares its values with the fewest.
+    fn best<'r>(&self, row: &'r Row, wanted: impl Fn(u32) -> bool) -> Option<(u32, &'r ClassSet)> {
+        let shared = |(attribute, may): (u32, &'r ClassSet)| {
+            let most = may.iter().filter_map(|class| self.rows.get(&(attribute, class))).max()?;
+            (*most <= self.most).then_some((*most, attribute, may))
         };
-        let mut sharing: HashMap<(u32, u32), usize, FixedState> = HashMap::with_hasher(HASHER);
-        for (attribute, may) in rows.iter().flat_map(|row| fileable(row)) {
-            may.iter().for_each(|class| *sharing.entry((*attribute, class)).or_default() += 1);
-        }
-        // A group of more than half of the rows leaves too much to do again.
-        let shared = |attribute: u32, may: &ClassSet| {
-            let most = may.iter().filter_map(|class| sharing.get(&(attribute, class))).max();
-            most.copied().filter(|most| most * 2 <= rows.len())
-        };
-        let best = |row: &'b Row, wanted: &dyn Fn(u32) -> bool| {
-            fileable(row)
-                .filter(|(attribute, _)| wanted(*attribute))
-                .filter_map(|(attribute, may)| Some((shared(*attribute, may)?, *attribute, may)))
-                .min_by_key(|&(shared, attribute, _)| (shared, attribute))
-        };
-        let mut rows_at: HashMap<u32, usize, FixedState> = HashMap::with_hasher(HASHER);
-        for (_, attribute, _) in rows.iter().filter_map(|row| best(row, &|_| true)) {
-            *rows_at.entry(attribute).or_default() += 1;
-        }
-        let worth = |attribute: u32| rows_at.get(&attribute).is_some_and(|&rows| rows >= ROWS_FILED_MIN);
-        let (mut filed, mut rest) = (Vec::new(), Vec::new());
-        for &row in &rows {
-            match best(row, &worth) {
-                Some((_, attribute, may)) if may.ranges().len() <= self.copies_left + 1 => {
-                    self.copies_left -= may.ranges().len().saturating_sub(1);
-                    filed.extend(may.iter().map(|class| Filed { attribute, class, row }));
-                }
-                _ => rest.push(row),
-            }
-        }
-        (filed, rest)
+        let best = fileable(row).filter(|(attribute, _)| wanted(*attribute)).filter_map(shared);
+        best.min_by_key(|&(most, attribute, _)| (most, attribute)).map(|(_, attribute, may)| (attribute, may))
     }
 }
 
-/// Whether a set is a handful of single values, and no range.
-fn few_values(may: &ClassSet) -> bool {
-    may.ranges().len() <= VALUES_MAX && may.ranges().iter().all(|range| range.len() == 1)
+/// The attributes of which a row asks for a handful of single values, and no range.
+fn fileable(row: &Row) -> impl Iterator<Item = (u32, &ClassSet)> {
+    let few = |may: &ClassSet| {
+        may.ranges().len() <= VALUES_MAX && may.ranges().iter().all(|range| range.len() == 1)
+    };
+    row.may.iter().filter(move |(_, may)| few(may)).map(|(attribute, may)| (*attribute, may))
 }

@@ -1,8 +1,8 @@
 //! Which rules may fire: found without looking at each.
 //!
 //! Conditions are taken apart into predicates, each on one attribute that many of them share; an attribute is
-//! evaluated once per event. A rule with predicates that few values satisfy is filed under those values (`group`);
-//! all others are sieved attribute by attribute, 64 rules at a time (`sieve`). Promises that no rule that fires is
+//! evaluated once per event. A rule that asks for values that few others ask for is filed under them (`group`); all
+//! others are sieved attribute by attribute, 64 rules at a time (`sieve`). Promises that no rule that fires is
 //! left out, and that looking allocates nothing. Must never know state, nor what a rule does when it fires.
 
 mod attribute;
@@ -100,7 +100,7 @@ impl Index {
         classes.0.clear();
         classes.0.resize(self.attributes.len(), Classes::UNKNOWN);
         found.clear();
-        self.groups.look(&mut |attribute| classes.of(attribute, &self.attributes, facts), sieve, found);
+        self.groups.look(|attribute| classes.of(attribute, &self.attributes, facts), sieve, found);
         found
     }
 

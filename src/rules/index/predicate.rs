@@ -230,12 +230,12 @@ impl<'r> Shape<'r> {
 /// The classes that compare so with the constant of class `at`.
 fn compared(comparison: Comparison, at: u32, count: u32) -> ClassSet {
     let (below, above) = (NULL + 1..at, at + 1..count);
-    ClassSet::of(match comparison {
-        Comparison::Equal => vec![at..at + 1],
-        Comparison::Unequal => vec![below, above],
-        Comparison::Less => vec![below],
-        Comparison::LessOrEqual => vec![NULL + 1..at + 1],
-        Comparison::Greater => vec![above],
-        Comparison::GreaterOrEqual => vec![at..count],
-    })
+    match comparison {
+        Comparison::Equal => ClassSet::range(at..at + 1),
+        Comparison::Unequal => ClassSet::of(vec![below, above]),
+        Comparison::Less => ClassSet::range(below),
+        Comparison::LessOrEqual => ClassSet::range(NULL + 1..at + 1),
+        Comparison::Greater => ClassSet::range(above),
+        Comparison::GreaterOrEqual => ClassSet::range(at..count),
+    }
 }

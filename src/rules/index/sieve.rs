@@ -39,8 +39,8 @@ enum Cleared {
 }
 
 impl Sieve {
-    /// Sieves rows by all attributes but the `settled` ones.
-    pub(super) fn new(rows: &[&Row], settled: &[u32]) -> Self {
+    /// Sieves rows by what is asked often.
+    pub(super) fn new(rows: &[&Row]) -> Self {
         let rules = rows.iter().map(|row| row.rule).collect();
         if rows.len() < ROWS_SIEVED_MIN {
             return Self { rules, filters: Vec::new() };
@@ -49,7 +49,6 @@ impl Sieve {
         for (at, row) in (0..).zip(rows) {
             asking.extend(row.may.iter().map(|&(attribute, _)| (attribute, at)));
         }
-        asking.retain(|(attribute, _)| !settled.contains(attribute));
         asking.sort_unstable();
         let mut by_attribute: Vec<&[(u32, u16)]> =
             asking.chunk_by(|a, b| a.0 == b.0).filter(|asking| asking.len() >= PREDICATES_MIN).collect();
@@ -63,12 +62,7 @@ impl Sieve {
 
     /// Appends the rules that may fire; `class` says which class of an attribute an event is in.
     #[inline]
-    pub(super) fn look(
-        &self,
-        class: &mut impl FnMut(u32) -> u32,
-        words: &mut Vec<u64>,
-        found: &mut Vec<u16>,
-    ) {
+    pub(super) fn look(&self, mut class: impl FnMut(u32) -> u32, words: &mut Vec<u64>, found: &mut Vec<u16>) {
         if self.filters.is_empty() {
             found.extend_from_slice(&self.rules);
             return;

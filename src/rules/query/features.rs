@@ -6,8 +6,7 @@
 
 use super::dialect::{column, literal};
 use super::values::{Clock, Printer};
-use crate::event::Kind;
-use crate::money::AMOUNT_MINOR_MAX;
+use crate::event::{ExtraType, Kind};
 use crate::rules::ruleset::{Aggregate, Feature, Kinds, NumberField, Window};
 use crate::rules::sql::tree::Tree;
 
@@ -177,8 +176,10 @@ impl Features<'_, '_> {
                 return (number, counts.to_owned());
             }
             NumberField::Amount => format!("{number} IS NOT NULL"),
-            NumberField::Extra(_) => {
-                format!("{number} BETWEEN -{AMOUNT_MINOR_MAX} AND {AMOUNT_MINOR_MAX}")
+            NumberField::Extra(position) => {
+                let ty = self.printer.set.schema.fields().get(position).map(|(_, ty)| *ty);
+                let most = ty.map_or(0, ExtraType::magnitude_max);
+                format!("{number} BETWEEN -{most} AND {most}")
             }
         };
         (number, format!("{counts} AND {there}"))

@@ -50,7 +50,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Any expression, evaluated at once where it is the same for every event.
-    fn emit<E: Emit>(&mut self, tree: &Tree, unit: Unit) -> E {
+    pub(super) fn emit<E: Emit>(&mut self, tree: &Tree, unit: Unit) -> E {
         let expr = E::emit(self, tree, unit);
         if !tree.constant {
             return expr;

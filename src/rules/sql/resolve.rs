@@ -228,16 +228,16 @@ impl<'a> Resolver<'a> {
         let reach = self.reach;
         let fits = |meaning: &Meaning| reach == Reach::All || !matches!(meaning, Meaning::Feature(..));
         let near = self.scope.near(name, fits);
-        let quoted = ident
-            .quote_style
-            .is_some()
-            .then(|| format!("text is written in single quotes: '{}'", ident.value));
+        let text = match ident.quote_style {
+            Some(_) => format!("text is written in single quotes: '{}'", ident.value),
+            None => format!("if it is text, write it in single quotes: '{}'", ident.value),
+        };
         let problem = Problem::error(
             span,
             format!("unknown name `{}`", ident.value),
             "not a field, parameter, feature or table",
         );
-        self.fail(problem.maybe_help(did_you_mean(near).or(quoted)))
+        self.fail(problem.help(did_you_mean(near).unwrap_or(text)))
     }
 
     fn feature_in_where(&mut self, own: &str, name: &str, span: Range<usize>) -> Option<Tree> {

@@ -32,6 +32,19 @@ pub(in crate::rules) enum Operator {
     Remainder,
 }
 
+impl Operator {
+    /// How SQL writes it.
+    pub(in crate::rules) const fn sign(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Remainder => "%",
+        }
+    }
+}
+
 /// What an expression is.
 #[derive(Debug)]
 pub(in crate::rules) enum Node {

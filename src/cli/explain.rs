@@ -1,0 +1,209 @@
+//! `weir explain`: a decision in words, with the values put in.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style as Paint};
+use clap::ValueEnum;
+use weir::catalogue::Language;
+use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::event::{Event, TextField};
+use weir::explain::{Explainer, Explanation, Fate, Line, Style, heading, lines, table_title, title};
+use weir::io::explanation::{write_advice, write_explanation};
+
+use super::progress::Progress;
+use super::stream::Source;
+use super::{Verdict, rule_file};
+
+/// Explain decisions: every rule as its own text with the values put in
+///
+/// Runs the stream up to the payments asked for, and shows what each was decided from: where the outcome and the score
+/// came from, then every rule that fired, down to each part of its condition.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --id t-1043 --all-rules --language vi\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --for customer\n\nExits with 1 if one of the ids has no decision to explain."
+)]
+pub(super) struct Args {
+    /// The rule file
+    #[arg(long, short, value_name = "FILE")]
+    rules: PathBuf,
+    #[command(flatten)]
+    source: Source,
+    /// The id of a payment; may be given several times
+    #[arg(long, required = true, value_name = "ID")]
+    id: Vec<String>,
+    /// Whose payments they are, where several tenants share the stream
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Show the rules that did not fire, too
+    #[arg(long)]
+    all_rules: bool,
+    /// The language of the explanation, and how it writes numbers
+    #[arg(long, value_enum, default_value_t = Tongue::En)]
+    language: Tongue,
+    /// Text for people, or one JSON document a line
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+    /// For whom: the operator sees everything, the customer only what to do
+    #[arg(long = "for", value_enum, default_value_t = Reader::Operator)]
+    reader: Reader,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Tongue {
+    /// English
+    En,
+    /// Vietnamese
+    Vi,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// An indented tree
+    Text,
+    /// JSON
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Reader {
+    /// Who looks into a case
+    Operator,
+    /// Whose payment it is
+    Customer,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let rules = rule_file::load(&args.rules)?;
+    let explainer = rule_file::explainer(&args.rules)?;
+    let mut reader = args.source.open(rules.schema.clone())?;
+    let language = match args.language {
+        Tongue::En => Language::English,
+        Tongue::Vi => Language::Vietnamese,
+    };
+    let style = Style::new(language, &rules);
+    let lists = rule_file::lists(&args.rules, &rules)?;
+    let mut engine = Engine::new(rules, Limits::default(), Recording::All);
+    engine.load_lists(lists);
+    let mut progress = Progress::new("looking", None);
+    let policy = args.source.on_bad_line.policy();
+    let mut asked: BTreeMap<&str, Found> = args.id.iter().map(|id| (id.as_str(), Found::Nothing)).collect();
+    while asked.values().any(|found| !matches!(found, Found::Decision(_))) {
+        let Some(next) = reader.next_event() else { break };
+        let event = match next {
+            Ok((_, event)) => event,
+            Err(error) if policy.goes_on(&error) => {
+                writeln!(anstream::stderr(), "skipped: {error}")?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        progress.event();
+        let of_tenant = args.tenant.is_none() || event.text(TextField::Tenant) == args.tenant.as_deref();
+        match asked.get_mut(event.id()).filter(|found| of_tenant && !matches!(found, Found::Decision(_))) {
+            Some(found) => *found = find(&mut engine, &explainer, event, args.all_rules),
+            None => {
+                engine.step(event);
+            }
+        }
+    }
+    progress.finish();
+    let mut verdict = Verdict::Clean;
+    let mut out = anstream::stdout().lock();
+    // In the order in which they were asked for.
+    for id in &args.id {
+        match asked.remove(id.as_str()) {
+            Some(Found::Decision(explanation)) => show(args, &explanation, &style, &mut out)?,
+            Some(Found::Other(why)) => {
+                verdict = Verdict::Found;
+                writeln!(anstream::stderr(), "`{id}` has no decision to explain: {why}")?;
+            }
+            Some(Found::Nothing) => {
+                verdict = Verdict::Found;
+                writeln!(anstream::stderr(), "`{id}` has no decision to explain: no event has this id")?;
+            }
+            None => {}
+        }
+    }
+    Ok(verdict)
+}
+
+/// What was found under an id.
+enum Found {
+    Nothing,
+    /// No decision, for this reason.
+    Other(String),
+    Decision(Box<Explanation>),
+}
+
+fn find(engine: &mut Engine, explainer: &Explainer, event: &Event, all: bool) -> Found {
+    let decision = match engine.step(event) {
+        Answer::Decided(decision) => decision.clone(),
+        Answer::Repeated(_) => return Found::Other("it came again after its decision".to_owned()),
+        Answer::Refused(refusal) => {
+            return Found::Other(format!("it was refused ({}): {refusal}", refusal.code()));
+        }
+        Answer::Taken | Answer::TakenBefore => {
+            return Found::Other(format!(
+                "it is of kind {}, and only transactions are decided",
+                event.kind().name()
+            ));
+        }
+    };
+    Found::Decision(Box::new(explainer.explain(&engine.facts(event), &decision, all)))
+}
+
+fn show(args: &Args, explanation: &Explanation, style: &Style, out: &mut impl Write) -> anyhow::Result<()> {
+    match (args.reader, args.format) {
+        (Reader::Operator, Form::Text) => show_text(explanation, style, out)?,
+        (Reader::Operator, Form::Json) => write_explanation(explanation, style, out)?,
+        (Reader::Customer, Form::Text) => writeln!(out, "{}", explanation.advice.text(style.language()))?,
+        (Reader::Customer, Form::Json) => write_advice(&explanation.id, explanation.advice, style, out)?,
+    }
+    Ok(())
+}
+
+fn show_text(explanation: &Explanation, style: &Style, out: &mut impl Write) -> std::io::Result<()> {
+    let bold = Paint::new().bold();
+    let heading = heading(explanation, style);
+    writeln!(out, "{}: {bold}{}{bold:#}", heading.payment, heading.outcome)?;
+    for detail in &heading.details {
+        writeln!(out, "  {detail}")?;
+    }
+    for rule in &explanation.rules {
+        let quiet = Paint::new().dimmed();
+        let paint = if rule.fate == Fate::Acted { bold } else { quiet };
+        writeln!(out, "\n{paint}{}{paint:#}", title(rule, style))?;
+        let language = style.language().code();
+        let reason = rule.reason.iter().find(|(held, _)| held == language).or(rule.reason.first());
+        if let Some((_, reason)) = reason {
+            writeln!(out, "  {reason}")?;
+        }
+        show_lines(&lines(&rule.condition, style), style, out)?;
+    }
+    for table in &explanation.tables {
+        writeln!(out, "\n{}", table_title(table, style))?;
+        for row in &table.looked_at {
+            show_lines(&lines(row, style), style, out)?;
+        }
+    }
+    writeln!(out)
+}
+
+fn show_lines(lines: &[Line], style: &Style, out: &mut impl Write) -> std::io::Result<()> {
+    let truths = [Some(true), Some(false), None].map(|truth| style.truth(truth));
+    let width = truths.iter().map(|truth| truth.chars().count()).max().unwrap_or(0);
+    for line in lines {
+        let color = match line.truth {
+            Some(Some(true)) => AnsiColor::Green,
+            Some(Some(false)) => AnsiColor::Red,
+            Some(None) => AnsiColor::Yellow,
+            None => AnsiColor::White,
+        };
+        let paint = Paint::new().fg_color(Some(color.into()));
+        let truth = line.truth.map_or("", |truth| style.truth(truth));
+        writeln!(out, "  {paint}{truth:width$}{paint:#}  {}{}", line.branches, line.text)?;
+    }
+    Ok(())
+}

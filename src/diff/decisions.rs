@@ -1,0 +1,232 @@
+//! The same events under two rule sets: which decisions change, and by which rule.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::decision::Decision;
+use crate::engine::{Answer, Engine, Limits, Recording};
+use crate::event::Event;
+use crate::lists::Lists;
+use crate::rules::{Rule, RuleSet};
+
+/// Decides every event twice and keeps what differs.
+#[derive(Debug)]
+pub struct DecisionDiff {
+    old: Engine,
+    new: Engine,
+    /// For each rule of the new set, its position in the old one.
+    was: Vec<Option<u16>>,
+    /// For each rule of the new set, whether it asks for something else than in the old one.
+    asks_otherwise: Vec<bool>,
+    most: usize,
+    found: Decisions,
+}
+
+/// How many payments, and their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// How many.
+    pub count: u64,
+    /// Their sum in minor units.
+    pub minor: i128,
+}
+
+/// How a rule's firing shifted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleShift {
+    /// How often it fired under the old rule set.
+    pub old: u64,
+    /// How often under the new.
+    pub new: u64,
+    /// Payments on which it fires now and did not.
+    pub gained: u64,
+    /// Payments on which it fired and does not now.
+    pub lost: u64,
+}
+
+/// A decision that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangedDecision {
+    /// The payment's id.
+    pub id: String,
+    /// When it happened.
+    pub time_us: i64,
+    /// Its amount in minor units.
+    pub amount_minor: i64,
+    /// The outcome that was.
+    pub old: &'static str,
+    /// The outcome that is.
+    pub new: &'static str,
+    /// What else is required, or is no longer: the alert, the authentication.
+    pub beside: Vec<String>,
+    /// Rules that fire now and did not.
+    pub gained: Vec<String>,
+    /// Rules that fired and do not now.
+    pub lost: Vec<String>,
+    /// Rules that fire in both and ask for something else.
+    pub altered: Vec<String>,
+}
+
+/// What two rule sets decide of the same events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Decisions {
+    /// How many payments both decided.
+    pub decided: u64,
+    /// How many of them changed in outcome, alert or authentication.
+    pub changed: u64,
+    /// How many more differ in score or in the rules that fired.
+    pub otherwise: u64,
+    /// How many payments only one of the two decided, and the other refused.
+    pub one_sided: u64,
+    /// Payments by old outcome, then by new, weakest first.
+    pub matrix: [[Cell; 3]; 3],
+    /// The rules whose firing shifted, by id.
+    pub rules: BTreeMap<String, RuleShift>,
+    /// The first decisions that changed.
+    pub first: Vec<ChangedDecision>,
+}
+
+impl Decisions {
+    /// Whether any decision differs in anything.
+    pub fn any(&self) -> bool {
+        self.changed + self.otherwise + self.one_sided > 0
+    }
+}
+
+impl DecisionDiff {
+    /// Of two rule sets with their lists; at most so many changed decisions are kept.
+    pub fn new(old: (RuleSet, Lists), new: (RuleSet, Lists), most: usize) -> Self {
+        let ((old, old_lists), (new, new_lists)) = (old, new);
+        let position = |rule: &Rule| old.rules.iter().position(|held| held.id == rule.id);
+        let was: Vec<Option<u16>> =
+            new.rules.iter().map(|rule| position(rule).and_then(|at| u16::try_from(at).ok())).collect();
+        let asks = |set: &RuleSet, rule: &Rule| (rule.then, rule.score, set.requirement(&rule.auth));
+        let otherwise = |(rule, was): (&Rule, &Option<u16>)| {
+            let held = was.and_then(|at| old.rules.get(usize::from(at)));
+            held.is_some_and(|held| asks(&old, held) != asks(&new, rule))
+        };
+        let asks_otherwise = new.rules.iter().zip(&was).map(otherwise).collect();
+        let engine = |rules, lists| {
+            let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
+            engine.load_lists(lists);
+            engine
+        };
+        Self {
+            old: engine(old, old_lists),
+            new: engine(new, new_lists),
+            was,
+            asks_otherwise,
+            most,
+            found: Decisions::default(),
+        }
+    }
+
+    /// Takes one event in, once as each rule set reads it: their extra fields may differ.
+    pub fn step(&mut self, old: &Event, new: &Event) {
+        match (decided(self.old.step(old)), decided(self.new.step(new))) {
+            (Some(was), Some(is)) => self.compare(old, &was, &is),
+            (None, None) => {}
+            _ => self.found.one_sided += 1,
+        }
+    }
+
+    fn compare(&mut self, event: &Event, was: &Decision, is: &Decision) {
+        let minor = event.amount().map_or(0, |amount| amount.minor);
+        self.found.decided += 1;
+        let cell = &mut self.found.matrix[was.outcome as usize][is.outcome as usize];
+        cell.count += 1;
+        cell.minor += i128::from(minor);
+        let shifts = self.shifts(was, is);
+        let beside = self.beside(was, is);
+        if was.outcome == is.outcome && beside.is_empty() {
+            let differs = was.score != is.score || !(shifts.gained.is_empty() && shifts.lost.is_empty());
+            self.found.otherwise += u64::from(differs);
+            return;
+        }
+        self.found.changed += 1;
+        if self.found.first.len() < self.most {
+            self.found.first.push(ChangedDecision {
+                id: event.id().to_owned(),
+                time_us: event.time_us(),
+                amount_minor: minor,
+                old: was.outcome.name(),
+                new: is.outcome.name(),
+                beside,
+                gained: shifts.gained,
+                lost: shifts.lost,
+                altered: shifts.altered,
+            });
+        }
+    }
+
+    /// Which rules fire now and did not, and the other way round; counts them.
+    fn shifts(&mut self, was: &Decision, is: &Decision) -> Shifts {
+        let mut shifts = Shifts::default();
+        let (old, new) = (self.old.rules(), self.new.rules());
+        let mut held = Vec::with_capacity(is.fired.len());
+        for &at in &is.fired {
+            let Some(rule) = new.rules.get(usize::from(at)) else { continue };
+            let before = self.was.get(usize::from(at)).copied().flatten();
+            let fired = before.is_some_and(|before| was.fired.contains(&before));
+            held.extend(before);
+            let shift = shift(&mut self.found.rules, &rule.id);
+            shift.new += 1;
+            if !fired {
+                shift.gained += 1;
+                shifts.gained.push(rule.id.clone());
+            } else if self.asks_otherwise.get(usize::from(at)) == Some(&true) {
+                shifts.altered.push(rule.id.clone());
+            }
+        }
+        for &at in &was.fired {
+            let Some(rule) = old.rules.get(usize::from(at)) else { continue };
+            let shift = shift(&mut self.found.rules, &rule.id);
+            shift.old += 1;
+            if !held.contains(&at) {
+                shift.lost += 1;
+                shifts.lost.push(rule.id.clone());
+            }
+        }
+        shifts
+    }
+
+    /// What changed beside the outcome.
+    fn beside(&self, was: &Decision, is: &Decision) -> Vec<String> {
+        let mut beside = Vec::new();
+        if was.alert != is.alert {
+            beside.push(if is.alert { "alert" } else { "no alert" }.to_owned());
+        }
+        let required =
+            |rules: &RuleSet, decision: &Decision| rules.requirement(decision.requirement.any_of());
+        let (old, new) = (required(self.old.rules(), was), required(self.new.rules(), is));
+        if was.outcome == is.outcome && old != new {
+            beside.push(format!("requires {new} instead of {old}"));
+        }
+        beside
+    }
+
+    /// What was found.
+    pub fn into_found(mut self) -> Decisions {
+        self.found.rules.retain(|_, shift| shift.gained + shift.lost > 0);
+        self.found
+    }
+}
+
+#[derive(Default)]
+struct Shifts {
+    gained: Vec<String>,
+    lost: Vec<String>,
+    altered: Vec<String>,
+}
+
+fn decided(answer: Answer<'_>) -> Option<Decision> {
+    match answer {
+        Answer::Decided(decision) => Some(decision.clone()),
+        _ => None,
+    }
+}
+
+fn shift<'r>(rules: &'r mut BTreeMap<String, RuleShift>, id: &str) -> &'r mut RuleShift {
+    rules.entry(id.to_owned()).or_default()
+}

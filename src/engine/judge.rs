@@ -1,0 +1,84 @@
+//! A judge: one rule set at work, with what it reads and what it decided last.
+//!
+//! Must never feed a ledger: it only reads what they hold.
+
+use std::sync::Arc;
+
+use super::Recording;
+use super::decide::Decider;
+use super::features::Wanted;
+use super::ledger::Ledger;
+use crate::decision::{Decision, Reading};
+use crate::lists::Lists;
+use crate::rules::{Facts, RuleSet};
+
+/// A rule set at work.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) rules: Arc<RuleSet>,
+    /// What is on its lists.
+    pub(crate) lists: Lists,
+    /// For each ledger what is read of it.
+    wanted: Vec<Wanted>,
+    /// One per feature of the rule set.
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) decider: Decider,
+    pub(crate) decision: Decision,
+}
+
+/// Which features are read, by position.
+pub(crate) fn reads(rules: &RuleSet, recording: Recording) -> impl Fn(usize) -> bool {
+    move |position| recording == Recording::All || rules.features[position].used
+}
+
+impl Judge {
+    /// A rule set with these lists, that reads of each ledger what is wanted.
+    pub(crate) fn new(rules: Arc<RuleSet>, lists: Lists, wanted: Vec<Wanted>) -> Self {
+        let lists = (0..rules.lists.len()).map(|at| lists.get(at).cloned().unwrap_or_default()).collect();
+        let readings = vec![Reading::default(); rules.features.len()];
+        let decider = Decider::new(&rules);
+        Self { rules, lists, wanted, readings, decider, decision: Decision::default() }
+    }
+
+    /// Reads of other ledgers from now on.
+    pub(crate) fn set_wanted(&mut self, wanted: Vec<Wanted>) {
+        self.wanted = wanted;
+    }
+
+    /// Takes over what is on the lists that another judge has declared alike.
+    pub(crate) fn take_lists(&mut self, from: &Self) {
+        for (at, declared) in self.rules.lists.iter().enumerate() {
+            let held = from.rules.lists.iter().position(|held| held == declared);
+            let held = held.and_then(|held| from.lists.get(held));
+            if let (Some(list), Some(held)) = (self.lists.get_mut(at), held) {
+                list.clone_from(held);
+            }
+        }
+    }
+
+    /// What is known of an event once it is decided.
+    pub(crate) fn decided<'f>(&'f self, facts: Facts<'f>) -> Facts<'f> {
+        Facts { features: &self.readings, tables: self.decider.rows(), lists: &self.lists, ..facts }
+    }
+
+    /// Goes on counting where another judge stopped, for the rules that both have.
+    pub(crate) fn go_on(&mut self, before: &Self) {
+        self.decider.carry(&self.rules, &before.decider, &before.rules);
+    }
+
+    /// Decides at `now_us` on an event that the ledgers have gathered.
+    pub(crate) fn decide<'l>(
+        &mut self,
+        ledgers: impl Iterator<Item = &'l Ledger>,
+        facts: Facts<'_>,
+        now_us: i64,
+        recording: Recording,
+    ) {
+        for (ledger, wanted) in ledgers.zip(&self.wanted) {
+            ledger.read(wanted, facts.event.time_us(), &mut self.readings);
+        }
+        let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
+        let all = recording == Recording::All;
+        self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
+    }
+}

@@ -1,0 +1,166 @@
+//! A ledger: the aggregates of some features, with all that they were fed since it began.
+//!
+//! An engine has one for the features that it started with, and one more for each reload that brought new ones. All
+//! are fed alike: rows have the same numbers in each, so that whoever corrects a payment need not know how many
+//! there are. Must never know a rule, a decision or an id.
+
+use super::features::{self, Wanted};
+use super::gather::Gathered;
+use super::plan::Plan;
+use crate::decision::Reading;
+use crate::rules::{Condition, Facts, Feature};
+use crate::state::{Contribution, Correction, Memory, Standing, State};
+use crate::time::Calendar;
+
+/// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
+pub(crate) type Binding = Vec<(usize, Option<Condition>)>;
+
+/// The aggregates of some features.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// The hashes of its features, each with its position here, sorted.
+    features: Vec<([u8; 32], usize)>,
+    /// The positions of those whose conditions read what only their rule set knows, sorted.
+    bound: Vec<usize>,
+    plan: Plan,
+    state: State,
+    gathered: Gathered,
+    /// Rows before it are not in it.
+    first_row: u64,
+    /// When it began; `None` where it has been there from the first event on.
+    since_us: Option<i64>,
+    horizon_us: i64,
+}
+
+impl Ledger {
+    /// An empty ledger of these features from the first event on; a payment in it can be corrected for `horizon_us`.
+    pub(crate) fn new(features: &[&Feature], horizon_us: i64, calendar: Calendar) -> Self {
+        let plan = Plan::new(features, horizon_us);
+        let mut hashes: Vec<_> =
+            features.iter().enumerate().map(|(at, feature)| (feature.hash, at)).collect();
+        hashes.sort_unstable();
+        Self {
+            features: hashes,
+            bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
+            state: State::new(&plan.spec, calendar),
+            gathered: Gathered::new(&plan),
+            plan,
+            first_row: 0,
+            since_us: None,
+            horizon_us,
+        }
+    }
+
+    /// Lets an empty ledger begin after all that came in until now, with this row.
+    pub(crate) fn begin(&mut self, now_us: i64, row: u64) {
+        self.state.begin(now_us, row);
+        self.first_row = row;
+        self.since_us = Some(now_us);
+    }
+
+    /// When it began, in an order in which the first event comes first.
+    pub(crate) fn age(&self) -> Option<i64> {
+        self.since_us
+    }
+
+    /// The position here of the feature with this definition.
+    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<usize> {
+        let at = self.features.partition_point(|(held, _)| held < hash);
+        self.features.get(at).filter(|(held, _)| held == hash).map(|&(_, position)| position)
+    }
+
+    /// Lets another rule set feed it: where the same table stands elsewhere, its conditions know that from now on. A
+    /// feature that only the former rule set could feed is forgotten.
+    pub(crate) fn bind(&mut self, binding: Binding) {
+        if self.bound.is_empty() {
+            return;
+        }
+        self.plan.unbind();
+        for (at, condition) in &binding {
+            self.plan.bind(*at, condition);
+        }
+        let goes_on = |at: usize| binding.iter().any(|&(held, _)| held == at);
+        self.features.retain(|&(_, at)| self.bound.binary_search(&at).is_err() || goes_on(at));
+        self.bound.retain(|&at| goes_on(at));
+    }
+
+    /// Where readings go, given features here, each with the position that its reading goes to.
+    pub(crate) fn wanted(&self, reads: impl IntoIterator<Item = (usize, usize)>) -> Wanted {
+        let mut wanted = vec![Vec::new(); self.plan.lookups.len()];
+        for (at, position) in reads {
+            wanted[self.plan.reads[at].lookup].push((at, position));
+        }
+        wanted
+    }
+
+    /// Moves its windows forward.
+    #[inline]
+    pub(crate) fn advance(&mut self, now_us: i64) {
+        self.state.advance(now_us);
+    }
+
+    /// Gathers what an event contributes to it.
+    #[inline]
+    pub(crate) fn gather(&mut self, facts: &Facts<'_>) {
+        self.gathered.take(&self.plan, &mut self.state, facts);
+    }
+
+    /// Gathers besides what the decision carries.
+    #[inline]
+    pub(crate) fn gather_decided(&mut self, facts: &Facts<'_>) {
+        self.gathered.take_decided(&self.plan, facts);
+    }
+
+    /// Whether what was gathered feeds any of its aggregates.
+    #[inline]
+    pub(crate) fn feeds(&self) -> bool {
+        self.gathered.feeds()
+    }
+
+    /// Reads the features wanted, at now, for the event gathered, which happened at `time_us`.
+    #[inline]
+    pub(crate) fn read(&self, wanted: &Wanted, time_us: i64, readings: &mut [Reading]) {
+        let Self { plan, state, gathered, since_us, .. } = self;
+        features::read_all(plan, wanted, state, gathered, *since_us, time_us, readings);
+    }
+
+    /// Files what was gathered as its next row.
+    #[inline]
+    pub(crate) fn file(&mut self, time_us: i64, standing: Standing) {
+        let Gathered { masks, keys, values, .. } = &self.gathered;
+        self.state.contribute(Contribution { time_us, standing, masks, keys, values });
+    }
+
+    /// Whether a payment's row is in it, and something else than the row holds what it contributes.
+    pub(crate) fn is_moved(&self, row: u64) -> bool {
+        self.state.is_moved(row)
+    }
+
+    /// Whether a payment that happened at `time_us` is in it and can still be corrected: a longer horizon of a later
+    /// rule set does not lengthen that of a ledger.
+    pub(crate) fn remembers(&self, row: u64, time_us: i64, now_us: i64) -> bool {
+        row >= self.first_row && now_us - time_us < self.horizon_us
+    }
+
+    /// Changes what a row contributes.
+    pub(crate) fn correct(&mut self, correction: &Correction) {
+        self.state.correct(correction);
+    }
+
+    /// Texts that its keys are made of.
+    #[inline]
+    pub(crate) fn texts(&self) -> u32 {
+        self.state.texts()
+    }
+
+    /// Late and corrected contributions that it holds.
+    #[inline]
+    pub(crate) fn side_entries(&self) -> usize {
+        self.state.side_entries()
+    }
+
+    /// Bytes held.
+    pub(crate) fn memory(&self) -> Memory {
+        self.state.memory()
+    }
+}

@@ -1,0 +1,114 @@
+//! The ledgers of an engine: those of the live rule set, and those that only a shadow reads.
+//!
+//! All are fed alike; what bounds one kind must never look at the other, so that a shadow changes nothing that is live.
+
+use super::features::Wanted;
+use super::ledger::{Binding, Ledger};
+use crate::rules::{Feature, RuleSet};
+use crate::state::Memory;
+use crate::time::Calendar;
+
+/// Most entries that one event can add to the side buffer of one ledger.
+const SIDE_ENTRIES_AN_EVENT: usize = 6;
+
+/// All ledgers.
+#[derive(Debug)]
+pub(crate) struct Ledgers {
+    pub(crate) live: Vec<Ledger>,
+    pub(crate) shadow: Vec<Ledger>,
+}
+
+impl Ledgers {
+    /// Does something to every ledger.
+    #[inline]
+    pub(crate) fn each(&mut self, mut work: impl FnMut(&mut Ledger)) {
+        self.live.iter_mut().for_each(&mut work);
+        self.shadow.iter_mut().for_each(work);
+    }
+
+    /// Every ledger, the live ones first.
+    #[inline]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Ledger> + Clone {
+        self.live.iter().chain(&self.shadow)
+    }
+}
+
+/// Texts that the keys of some ledgers are made of.
+#[inline]
+pub(crate) fn texts(ledgers: &[Ledger]) -> u32 {
+    ledgers.iter().fold(0, |texts, ledger| texts.saturating_add(ledger.texts()))
+}
+
+/// Late and corrected contributions that some ledgers hold, and may hold after one more event.
+#[inline]
+pub(crate) fn side_entries_after_one_more(ledgers: &[Ledger]) -> usize {
+    ledgers.iter().map(|ledger| ledger.side_entries() + SIDE_ENTRIES_AN_EVENT).sum()
+}
+
+/// Bytes that some ledgers hold.
+pub(crate) fn memory(ledgers: &[Ledger]) -> Memory {
+    ledgers.iter().map(Ledger::memory).fold(Memory::default(), Memory::with)
+}
+
+/// Which ledger keeps which feature of a rule set.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// By ledger, its features that the rule set has, each with its position in the rule set.
+    kept: Vec<Vec<(usize, usize)>>,
+    /// The positions of the features that no ledger keeps.
+    missing: Vec<usize>,
+}
+
+impl Sources {
+    /// Looks each feature up by its definition. Of several ledgers that keep it the oldest is taken.
+    pub(crate) fn find<'l>(rules: &RuleSet, ledgers: impl Iterator<Item = &'l Ledger> + Clone) -> Self {
+        let mut sources = Self { kept: ledgers.clone().map(|_| Vec::new()).collect(), missing: Vec::new() };
+        for (position, feature) in rules.features.iter().enumerate() {
+            let holds =
+                |(at, ledger): (usize, &'l Ledger)| Some((ledger.age(), at, ledger.find(&feature.hash)?));
+            match ledgers.clone().enumerate().filter_map(holds).min() {
+                Some((_, at, held)) => sources.kept[at].push((held, position)),
+                None => sources.missing.push(position),
+            }
+        }
+        sources
+    }
+
+    /// Whether each ledger keeps any of its features.
+    pub(crate) fn keeps(&self) -> impl Iterator<Item = bool> {
+        self.kept.iter().map(|kept| !kept.is_empty())
+    }
+
+    /// What a ledger must be told for a rule set to feed it, by ledger; see [`Ledger::bind`].
+    pub(crate) fn bindings(&self, rules: &RuleSet) -> impl Iterator<Item = Binding> {
+        let bound = |&(at, position): &(usize, usize)| {
+            let feature = &rules.features[position];
+            feature.is_bound().then(|| (at, feature.condition.clone()))
+        };
+        self.kept.iter().map(move |kept| kept.iter().filter_map(bound).collect())
+    }
+
+    /// A ledger for the features that none keeps, if there are any.
+    pub(crate) fn ledger_of_missing(&self, rules: &RuleSet, calendar: &Calendar) -> Option<Ledger> {
+        let features: Vec<&Feature> =
+            self.missing.iter().map(|&position| &rules.features[position]).collect();
+        (!features.is_empty()).then(|| Ledger::new(&features, rules.horizon_us, calendar.clone()))
+    }
+
+    /// What is read of each of the ledgers that were looked through, where `read` says so of a position.
+    pub(crate) fn wanted<'l>(
+        &self,
+        ledgers: impl Iterator<Item = &'l Ledger>,
+        read: impl Fn(usize) -> bool,
+    ) -> Vec<Wanted> {
+        let chosen = |kept: &'_ [(usize, usize)]| -> Vec<(usize, usize)> {
+            kept.iter().copied().filter(|&(_, position)| read(position)).collect()
+        };
+        ledgers.zip(&self.kept).map(|(ledger, kept)| ledger.wanted(chosen(kept))).collect()
+    }
+
+    /// What is read of the ledger of what is missing.
+    pub(crate) fn wanted_of_missing(&self, ledger: &Ledger, read: impl Fn(usize) -> bool) -> Wanted {
+        ledger.wanted(self.missing.iter().copied().enumerate().filter(|&(_, position)| read(position)))
+    }
+}

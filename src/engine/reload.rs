@@ -1,0 +1,263 @@
+//! Reload: another rule set put aside beforehand, and taken up between two events.
+//!
+//! Staging does the work: what the swap itself does is to move pointers, whatever the rule sets' sizes. A feature
+//! that the running ledgers keep goes on with all that it knows, whatever it is called; the others begin a ledger of
+//! their own, and are `warming` until their window has passed. One over `forever` never stops warming, since what it
+//! missed cannot come back. Must never let a rule set in that reads events otherwise than the running one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::judge::{Judge, reads};
+use super::ledger::{Binding, Ledger};
+use super::ledgers::Sources;
+use super::limits::{LEDGERS_MAX, RULE_SETS_MAX, STAGED_MAX};
+use super::{Engine, Refusal};
+use crate::event::{Event, ExtraType, Kind, TextField};
+use crate::lists::Lists;
+use crate::rules::RuleSet;
+
+/// Why a rule set cannot be taken up by a running engine.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReloadError {
+    /// Its amounts are in another currency.
+    #[error("its currency is {found} and the running rule set's is {running}; start another engine with it")]
+    Currency {
+        /// The running one's.
+        running: &'static str,
+        /// Its own.
+        found: &'static str,
+    },
+    /// Its days begin elsewhere.
+    #[error(
+        "its time zone is `{found}` and the running rule set's is `{running}`; start another engine with it"
+    )]
+    TimeZone {
+        /// The running one's.
+        running: String,
+        /// Its own.
+        found: String,
+    },
+    /// Events were read with other extra fields.
+    #[error(
+        "its extra field `{name}` is {found}, in the running rule set it is {running}; give both the same [fields], or start another engine with it"
+    )]
+    Field {
+        /// The first field that differs.
+        name: String,
+        /// What the running rule set says of it.
+        running: &'static str,
+        /// What it says itself.
+        found: &'static str,
+    },
+    /// Too many rule sets are staged.
+    #[error("{staged_max} rule sets are staged already; unstage one of them first")]
+    StagedFull {
+        /// The bound.
+        staged_max: usize,
+    },
+    /// There is no room for another ledger.
+    #[error(
+        "its new features need a ledger beside the {ledgers_max} that are kept; take the features of an earlier reload out first"
+    )]
+    LedgersFull {
+        /// The bound.
+        ledgers_max: usize,
+    },
+}
+
+/// Tells what keeps a rule set from taking over from a running one.
+pub(super) fn check_fit(running: &RuleSet, found: &RuleSet) -> Result<(), ReloadError> {
+    if running.currency != found.currency {
+        let (running, found) = (running.currency.code(), found.currency.code());
+        return Err(ReloadError::Currency { running, found });
+    }
+    if running.time_zone != found.time_zone {
+        let (running, found) = (running.time_zone.clone(), found.time_zone.clone());
+        return Err(ReloadError::TimeZone { running, found });
+    }
+    if running.schema == found.schema {
+        return Ok(());
+    }
+    let types = |rules: &RuleSet, name: &str| rules.schema.find(name).map(|(_, ty)| ty);
+    let said = |ty: Option<ExtraType>| ty.map_or("not declared", ExtraType::name);
+    let names = running.schema.fields().iter().chain(found.schema.fields()).map(|(name, _)| name);
+    let differs = |name: &&String| types(running, name) != types(found, name);
+    // Both are sorted by name, so where they differ some field does.
+    let name = names.clone().find(differs).or_else(|| names.clone().next()).cloned().unwrap_or_default();
+    let (running, found) = (said(types(running, &name)), said(types(found, &name)));
+    Err(ReloadError::Field { name, running, found })
+}
+
+/// All that a swap needs, made beforehand.
+#[derive(Debug)]
+struct Takeover {
+    /// The number of the rule set that it takes over from.
+    from: u32,
+    judge: Judge,
+    /// Which of that one's ledgers go on.
+    keeps: Vec<bool>,
+    /// What those that go on are told.
+    bindings: Vec<Binding>,
+    /// The ledger of the features that are new.
+    new: Option<Ledger>,
+}
+
+#[derive(Debug)]
+struct Staged {
+    rules: Arc<RuleSet>,
+    lists: Lists,
+    /// As control events name it.
+    hash_text: String,
+    takeover: Option<Takeover>,
+}
+
+/// A rule set that decided earlier.
+#[derive(Debug)]
+struct Former {
+    number: u32,
+    rules: Arc<RuleSet>,
+    until_us: i64,
+}
+
+/// The rule sets that were live and those that may become so.
+#[derive(Debug, Default)]
+pub(super) struct Reloads {
+    /// How many were live before the present one.
+    pub(super) number: u32,
+    former: VecDeque<Former>,
+    staged: Vec<Staged>,
+}
+
+impl Reloads {
+    /// Forgets the rule sets that no remembered decision was made by.
+    fn forget(&mut self, edge_us: i64) {
+        while self.former.front().is_some_and(|former| former.until_us <= edge_us) {
+            self.former.pop_front();
+        }
+    }
+}
+
+impl Engine {
+    /// Puts a rule set aside, ready to be taken up by a `control` event that names the hash that is given back
+    /// (`control = "rule_set"`, `subject` = the hash in hexadecimal). It stays staged when it was taken up. Staging it
+    /// again after another one was taken up makes its swap as cheap as it can be. Its lists go on as they are then where
+    /// the rule set that it takes over from has declared them alike; nothing is on the others.
+    pub fn stage(&mut self, rules: RuleSet) -> Result<[u8; 32], ReloadError> {
+        self.stage_with_lists(rules, Lists::default())
+    }
+
+    /// The same with these on the lists that are new, in the order of the rule set's.
+    pub fn stage_with_lists(&mut self, rules: RuleSet, lists: Lists) -> Result<[u8; 32], ReloadError> {
+        check_fit(&self.live.rules, &rules)?;
+        self.reloads.forget(self.now_us - self.live.rules.horizon_us);
+        let hash = rules.hash;
+        let held = self.reloads.staged.iter().position(|staged| staged.rules.hash == hash);
+        if held.is_none() && self.reloads.staged.len() >= STAGED_MAX {
+            return Err(ReloadError::StagedFull { staged_max: STAGED_MAX });
+        }
+        let rules = Arc::new(rules);
+        let takeover =
+            self.takeover(&rules, &lists).ok_or(ReloadError::LedgersFull { ledgers_max: LEDGERS_MAX })?;
+        let staged = Staged { hash_text: rules.hash_text(), rules, lists, takeover: Some(takeover) };
+        match held {
+            Some(at) => self.reloads.staged[at] = staged,
+            None => self.reloads.staged.push(staged),
+        }
+        Ok(hash)
+    }
+
+    /// Forgets a staged rule set; whether it was there.
+    pub fn unstage(&mut self, hash: &[u8; 32]) -> bool {
+        let before = self.reloads.staged.len();
+        self.reloads.staged.retain(|staged| staged.rules.hash != *hash);
+        self.reloads.staged.len() < before
+    }
+
+    /// The rule set that a decision was made by, as [`Decision::rule_set`](crate::decision::Decision::rule_set) numbers
+    /// it; `None` once no remembered decision can be its.
+    pub fn rule_set(&self, number: u32) -> Option<&RuleSet> {
+        if number == self.reloads.number {
+            return Some(&self.live.rules);
+        }
+        let former = self.reloads.former.iter().find(|former| former.number == number);
+        former.map(|former| &*former.rules)
+    }
+
+    /// What is needed to take over from the live rule set; `None` where there is no room for another ledger.
+    fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
+        let sources = Sources::find(rules, self.ledgers.live.iter());
+        let keeps: Vec<bool> = sources.keeps().collect();
+        let new = sources.ledger_of_missing(rules, &self.calendar);
+        let ledgers = keeps.iter().filter(|keeps| **keeps).count() + usize::from(new.is_some());
+        if ledgers > LEDGERS_MAX {
+            return None;
+        }
+        let read = reads(rules, self.recording);
+        let wanted = sources.wanted(self.ledgers.live.iter(), &read).into_iter().zip(&keeps);
+        let mut wanted: Vec<_> = wanted.filter(|(_, keeps)| **keeps).map(|(wanted, _)| wanted).collect();
+        wanted.extend(new.as_ref().map(|ledger| sources.wanted_of_missing(ledger, &read)));
+        let bindings = sources.bindings(rules).collect();
+        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted));
+        Some(Takeover { from, judge, keeps, bindings, new })
+    }
+
+    /// The staged rule set that an event asks for, ready to be taken up.
+    pub(super) fn reload_asked(&mut self, event: &Event) -> Result<Option<usize>, Refusal> {
+        if event.kind() != Kind::Control || event.text(TextField::Control) != Some("rule_set") {
+            return Ok(None);
+        }
+        let hash = event.text(TextField::Subject).unwrap_or_default();
+        let named = self.reloads.staged.iter().position(|staged| staged.hash_text == hash);
+        let at = named.ok_or(Refusal::UnknownRuleSet)?;
+        if self.reloads.former.len() >= RULE_SETS_MAX {
+            let now_us = self.now_us.max(event.time_us());
+            self.reloads.forget(now_us - self.live.rules.horizon_us);
+            if self.reloads.former.len() >= RULE_SETS_MAX {
+                return Err(Refusal::RuleSetsFull { rule_sets_max: RULE_SETS_MAX });
+            }
+        }
+        let staged = &self.reloads.staged[at];
+        if staged.takeover.as_ref().is_none_or(|takeover| takeover.from != self.reloads.number) {
+            let takeover = self.takeover(&staged.rules, &staged.lists);
+            let takeover = takeover.ok_or(Refusal::LedgersFull { ledgers_max: LEDGERS_MAX })?;
+            self.reloads.staged[at].takeover = Some(takeover);
+        }
+        Ok(Some(at))
+    }
+
+    /// Lets a staged rule set that is ready take over, after all that came in until now.
+    pub(super) fn swap(&mut self, at: usize) {
+        let Some(Takeover { mut judge, keeps, bindings, new, .. }) = self.reloads.staged[at].takeover.take()
+        else {
+            return;
+        };
+        judge.go_on(&self.live);
+        judge.take_lists(&self.live);
+        let before = std::mem::replace(&mut self.live, judge);
+        let number = self.reloads.number;
+        self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });
+        self.reloads.number += 1;
+        let mut dropped = Vec::new();
+        let ledgers = std::mem::take(&mut self.ledgers.live);
+        for ((mut ledger, keeps), binding) in ledgers.into_iter().zip(keeps).zip(bindings) {
+            if keeps {
+                ledger.bind(binding);
+                self.ledgers.live.push(ledger);
+            } else {
+                dropped.push(ledger);
+            }
+        }
+        if let Some(mut ledger) = new {
+            ledger.begin(self.now_us, self.row);
+            self.ledgers.live.push(ledger);
+        }
+        let horizon_us = self.live.rules.horizon_us;
+        self.seen.set_horizon(self.now_us, horizon_us);
+        self.payments.set_horizon(self.now_us, horizon_us);
+        self.answers.set_horizon(horizon_us);
+        self.lead_shadow_on(dropped);
+    }
+}

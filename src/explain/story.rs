@@ -1,0 +1,181 @@
+//! What was decided, and what became of each rule, in sentences.
+
+use super::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
+use crate::decision::Outcome;
+use crate::rules::{Action, Mode, Tier, UnknownRow};
+
+/// The head of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// Which payment.
+    pub payment: String,
+    /// The outcome.
+    pub outcome: String,
+    /// What led to it, one sentence a line.
+    pub details: Vec<String>,
+}
+
+impl Style {
+    /// The word for an outcome.
+    pub fn outcome(&self, outcome: Outcome) -> &str {
+        match outcome {
+            Outcome::Allow => self.pick("allow", "cho qua"),
+            Outcome::StepUp => self.pick("step up", "xác thực thêm"),
+            Outcome::Block => self.pick("block", "chặn"),
+        }
+    }
+
+    fn score(&self, score: i64) -> String {
+        let sign = if score > 0 { "+" } else { "" };
+        format!("{sign}{}", self.whole(score))
+    }
+}
+
+/// What was decided and why, before the rules.
+pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
+    let of = explanation
+        .amount
+        .map(|amount| format!("{} {}, ", style.pick("of", "số tiền"), style.money(amount.minor)));
+    let payment = format!(
+        "{} `{}` {}{}",
+        style.pick("payment", "giao dịch"),
+        explanation.id,
+        of.unwrap_or_default(),
+        style.time(explanation.time_us)
+    );
+    let mut outcome = style.outcome(explanation.outcome).to_owned();
+    if explanation.alert {
+        outcome += style.pick(", and a person should look", ", và cần người xem xét");
+    }
+    let mut details = Vec::new();
+    if !explanation.requirement.is_empty() {
+        let any_of =
+            |set: &Vec<String>| format!("{} ({})", style.pick("any of", "một trong"), set.join(", "));
+        let sets: Vec<String> = explanation.requirement.iter().map(any_of).collect();
+        let and = style.pick(" and ", " và ");
+        details.push(format!("{}: {}", style.pick("required", "yêu cầu"), sets.join(and)));
+    }
+    details.push(score(explanation, style));
+    if let Some(withheld) = explanation.withheld {
+        let would = style.outcome(withheld.outcome);
+        let percent = f64::from(withheld.ppm) / 10_000.0;
+        let percent = style.quantity(&crate::rules::Quantity::Decimal(percent, crate::rules::Unit::Plain));
+        details.push(match style.language().code() {
+            "vi" => format!("nhóm đối chứng ({percent} %) cho qua, lẽ ra là: {would}"),
+            _ => format!("let through by the control group ({percent} %); it would have been: {would}"),
+        });
+    }
+    let (told, text) = (style.pick("customer", "khách hàng"), explanation.advice.text(style.language()));
+    details.push(format!("{told}: {} — {text}", explanation.advice.code));
+    Heading { payment, outcome, details }
+}
+
+/// The score, which rules it comes from, and what it leads to.
+fn score(explanation: &Explanation, style: &Style) -> String {
+    let mut said = format!("{} {}", style.pick("score", "điểm"), style.whole(explanation.score));
+    let acted = explanation.rules.iter().filter(|rule| rule.fate == Fate::Acted && rule.score != 0);
+    let parts: Vec<String> = acted.map(|rule| format!("{} {}", rule.id, style.score(rule.score))).collect();
+    if !parts.is_empty() {
+        said += &format!(" = {}", parts.join(", "));
+    }
+    for (bound, outcome) in
+        [(explanation.step_up_at, Outcome::StepUp), (explanation.block_at, Outcome::Block)]
+    {
+        let Some(bound) = bound else { continue };
+        let reached = if explanation.score >= bound {
+            style.pick("reached", "đã đạt")
+        } else {
+            style.pick("not reached", "chưa đạt")
+        };
+        let (outcome, from) = (style.outcome(outcome), style.pick("from", "từ"));
+        said += &format!("; {outcome} {from} {}: {reached}", style.whole(bound));
+    }
+    said
+}
+
+/// A rule's id, what it asks for and what became of it.
+pub fn title(rule: &RuleExplanation, style: &Style) -> String {
+    let mut asks: Vec<String> = Vec::new();
+    match rule.then {
+        Some(Action::Outcome(outcome)) => asks.push(style.outcome(outcome).to_owned()),
+        Some(Action::Alert) => asks.push(style.pick("alert", "cảnh báo").to_owned()),
+        None => {}
+    }
+    if rule.score != 0 {
+        asks.push(style.score(rule.score));
+    }
+    match rule.tier {
+        Tier::Mandatory => asks.push(style.pick("mandatory", "bắt buộc").to_owned()),
+        Tier::Override => asks.push(style.pick("override", "ngoại lệ").to_owned()),
+        Tier::Normal => {}
+    }
+    let mut title = format!("{}: {}", rule.id, asks.join(", "));
+    let fate = fate(rule, style);
+    if !fate.is_empty() {
+        title += &format!(" — {fate}");
+    }
+    if rule.by_unknown {
+        let because = style.pick(
+            "its condition is unknown, and then it fires",
+            "điều kiện chưa rõ, khi đó quy tắc có hiệu lực",
+        );
+        title += &format!("; {because}");
+    }
+    title
+}
+
+/// A table's name, its value and the row that gave it.
+pub fn table_title(table: &TableExplanation, style: &Style) -> String {
+    let value =
+        table.value.as_ref().map_or_else(|| style.truth(None).to_owned(), |value| style.quantity(value));
+    let row = match table.row {
+        Some(row) if row == table.rows => {
+            style.pick("no row holds: else", "không dòng nào đúng: else").to_owned()
+        }
+        Some(row) => format!("{} {}", style.pick("row", "dòng"), style.whole(row as i64 + 1)),
+        None => style.pick("a row is unknown", "có dòng chưa rõ").to_owned(),
+    };
+    let unknown = table.looked_at.iter().any(|finding| finding.truth().is_none());
+    let meaning = match table.on_unknown {
+        UnknownRow::Strictest if unknown => {
+            style.pick("; the strictest of those still possible", "; lấy mức nghiêm ngặt nhất còn có thể")
+        }
+        _ => "",
+    };
+    format!("{} {} = {value} — {row}{meaning}", style.pick("table", "bảng"), table.name)
+}
+
+fn fate(rule: &RuleExplanation, style: &Style) -> String {
+    match &rule.fate {
+        Fate::Acted => style.pick("fired", "đã kích hoạt").to_owned(),
+        Fate::Silent if rule.mode == Mode::Shadow => {
+            style.pick("did not fire (in shadow)", "không kích hoạt (chạy bóng)").to_owned()
+        }
+        Fate::Silent => style.pick("did not fire", "không kích hoạt").to_owned(),
+        Fate::Shadow => style
+            .pick(
+                "in shadow: it would have fired, and changed nothing",
+                "chạy bóng: lẽ ra kích hoạt, không làm thay đổi gì",
+            )
+            .to_owned(),
+        Fate::Overridden { by } => {
+            format!(
+                "{} {}",
+                style.pick("fired, and was overridden by", "đã kích hoạt, bị bỏ qua bởi"),
+                by.join(", ")
+            )
+        }
+        Fate::Tripped => style
+            .pick(
+                "fired, and its breaker kept it from acting: it fires too often",
+                "đã kích hoạt, bị cầu dao ngắt vì kích hoạt quá nhiều",
+            )
+            .to_owned(),
+        Fate::Off => style.pick("is off", "đang tắt").to_owned(),
+        Fate::NotYet => style.pick("is not valid yet", "chưa có hiệu lực").to_owned(),
+        Fate::Over => style.pick("is no longer valid", "đã hết hiệu lực").to_owned(),
+        Fate::Outside => style
+            .pick("the payment is outside its rollout", "giao dịch nằm ngoài phạm vi triển khai")
+            .to_owned(),
+    }
+}

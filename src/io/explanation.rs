@@ -1,0 +1,243 @@
+//! Explanations as JSON documents: the same keys in the same order for every language.
+//!
+//! Promises that every value is there as data, and beside it as the language writes it.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::catalogue::Advice;
+use crate::explain::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
+use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    id: &'a str,
+    time_us: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'static str>,
+    language: &'static str,
+    outcome: &'static str,
+    alert: bool,
+    score: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_up_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_at: Option<i64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    auth: &'a [Vec<String>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<Withheld>,
+    customer: Customer<'a>,
+    rules: Vec<RuleDocument<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<TableDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct TableDocument<'a> {
+    name: &'a str,
+    value: serde_json::Value,
+    shown: String,
+    /// From 1; the one after the last is `else`.
+    row: Option<usize>,
+    looked_at: Vec<Part<'a>>,
+}
+
+#[derive(Serialize)]
+struct Withheld {
+    outcome: &'static str,
+    ppm: u32,
+}
+
+#[derive(Serialize)]
+struct Customer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    code: &'static str,
+    text: &'static str,
+}
+
+#[derive(Serialize)]
+struct RuleDocument<'a> {
+    id: &'a str,
+    fate: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    overridden_by: &'a [String],
+    fired: bool,
+    by_unknown: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    then: Option<&'static str>,
+    score: i64,
+    tier: &'static str,
+    mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    condition: Part<'a>,
+}
+
+#[derive(Serialize)]
+struct Part<'a> {
+    text: &'a str,
+    /// First byte and the byte after the last, in the condition's text.
+    place: [usize; 2],
+    form: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    negated: bool,
+    #[serde(rename = "type")]
+    ty: &'static str,
+    value: serde_json::Value,
+    shown: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part<'a>>,
+}
+
+/// Writes an explanation as one JSON document, and a line end.
+pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut impl Write) -> io::Result<()> {
+    let document = Document {
+        id: &explanation.id,
+        time_us: explanation.time_us,
+        amount_minor: explanation.amount.map(|amount| amount.minor),
+        currency: explanation.amount.map(|amount| amount.currency.code()),
+        language: style.language().code(),
+        outcome: explanation.outcome.name(),
+        alert: explanation.alert,
+        score: explanation.score,
+        step_up_at: explanation.step_up_at,
+        block_at: explanation.block_at,
+        auth: &explanation.requirement,
+        withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
+        customer: customer(None, explanation.advice, style),
+        rules: explanation.rules.iter().map(|rule| of_rule(rule, style)).collect(),
+        tables: explanation.tables.iter().map(|table| of_table(table, style)).collect(),
+    };
+    line(&document, out)
+}
+
+/// Writes only what the customer is told of a payment, and a line end.
+pub fn write_advice(id: &str, advice: &Advice, style: &Style, out: &mut impl Write) -> io::Result<()> {
+    line(&customer(Some(id), advice, style), out)
+}
+
+fn line(document: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, document)?;
+    out.write_all(b"\n")
+}
+
+fn customer<'a>(id: Option<&'a str>, advice: &Advice, style: &Style) -> Customer<'a> {
+    Customer { id, code: advice.code, text: advice.text(style.language()) }
+}
+
+fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style) -> RuleDocument<'a> {
+    let language = style.language().code();
+    let reason = rule.reason.iter().find(|(held, _)| held == language).or(rule.reason.first());
+    RuleDocument {
+        id: &rule.id,
+        fate: rule.fate.name(),
+        overridden_by: match &rule.fate {
+            Fate::Overridden { by } => by,
+            _ => &[],
+        },
+        fired: rule.fate.fired(),
+        by_unknown: rule.by_unknown,
+        then: rule.then.map(Action::name),
+        score: rule.score,
+        tier: match rule.tier {
+            Tier::Mandatory => "mandatory",
+            Tier::Override => "override",
+            Tier::Normal => "normal",
+        },
+        mode: match rule.mode {
+            Mode::Live => "live",
+            Mode::Shadow => "shadow",
+            Mode::Off => "off",
+        },
+        reason: reason.map(|(_, text)| text.as_str()),
+        condition: part(&rule.condition, style),
+    }
+}
+
+fn of_table<'a>(table: &'a TableExplanation, style: &Style) -> TableDocument<'a> {
+    TableDocument {
+        name: &table.name,
+        value: table.value.as_ref().map_or(serde_json::Value::Null, |value| typed(value).1),
+        shown: table
+            .value
+            .as_ref()
+            .map_or_else(|| style.truth(None).to_owned(), |value| style.quantity(value)),
+        row: table.row.map(|row| row + 1),
+        looked_at: table.looked_at.iter().map(|finding| part(finding, style)).collect(),
+    }
+}
+
+/// The word for a value's type, and the value.
+fn typed(quantity: &Quantity) -> (&'static str, serde_json::Value) {
+    match quantity {
+        Quantity::Truth(truth) => ("boolean", (*truth).into()),
+        Quantity::Text(text) => ("text", text.as_str().into()),
+        Quantity::Whole(value, unit) => (unit_name(*unit, "integer"), (*value).into()),
+        Quantity::Decimal(value, unit) => (unit_name(*unit, "decimal"), (*value).into()),
+    }
+}
+
+fn part<'a>(finding: &'a Finding, style: &Style) -> Part<'a> {
+    let (ty, value) = match &finding.value {
+        None if finding.truth => ("boolean", serde_json::Value::Null),
+        None => ("null", serde_json::Value::Null),
+        Some(value) => typed(value),
+    };
+    let feature = matches!(finding.form, Form::Feature(_));
+    Part {
+        text: &finding.text,
+        place: [finding.place.start, finding.place.end],
+        form: form_name(&finding.form),
+        negated: finding.negated,
+        ty,
+        value,
+        shown: match &finding.value {
+            Some(value) => style.quantity(value),
+            None if finding.truth => style.truth(None).to_owned(),
+            None => "null".to_owned(),
+        },
+        quality: feature.then(|| finding.quality.name()),
+        parts: finding.parts.iter().map(|finding| part(finding, style)).collect(),
+    }
+}
+
+fn unit_name(unit: Unit, plain: &'static str) -> &'static str {
+    match unit {
+        Unit::Plain => plain,
+        Unit::Money => "money",
+        Unit::Duration => "duration",
+        Unit::Time => "time",
+    }
+}
+
+fn form_name(form: &Form) -> &'static str {
+    match form {
+        Form::Field => "field",
+        Form::Feature(_) => "feature",
+        Form::Table(_) => "table",
+        Form::Parameter => "parameter",
+        Form::Literal => "literal",
+        Form::All => "and",
+        Form::Any => "or",
+        Form::Not => "not",
+        Form::Is(_) => "is",
+        Form::IsNull => "is_null",
+        Form::Compare(sign) | Form::Arithmetic(sign) => sign,
+        Form::Between => "between",
+        Form::In => "in",
+        Form::Like(_) => "like",
+        Form::Word => "any",
+        Form::Listed(_) => "in_list",
+        Form::ListLevel(_) => "level",
+        Form::Negate => "minus",
+        Form::Function(name) => name,
+        Form::Case { .. } => "case",
+    }
+}

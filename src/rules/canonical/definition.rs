@@ -1,0 +1,132 @@
+//! The hash of a feature's whole definition, by which a reload knows it again whatever it is called.
+//!
+//! What a `where` names is put in by its own definition: parameters, lists (not what is on them), tables, the features that those read, and so on.
+//! Two features with equal hashes, fed the same events from the same time on, have equal values.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::{FORM, Form};
+use crate::rules::params::Param;
+use crate::rules::ruleset::{Aggregate, Feature, KeyField, ListDeclaration, NumberField, RuleSet};
+use crate::rules::sql::tree::{Node, Tree};
+use crate::rules::{features, tables};
+
+/// The SHA-256 of the definition of each feature.
+pub(in crate::rules) fn definitions(
+    set: &RuleSet,
+    params: &[Param<'_>],
+    features: &[features::Declared<'_>],
+    tables: &[tables::Declared<'_>],
+) -> Vec<[u8; 32]> {
+    let hash = |declared: &features::Declared<'_>| {
+        let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
+        form.put("weir-feature", FORM);
+        form.definition(&declared.feature, canonical(declared));
+        let mut reached = Reached::default();
+        reached.feature(declared);
+        reached.close(features, tables);
+        reached.put(&mut form, &set.lists, params, features, tables);
+        form.hasher.finalize().into()
+    };
+    features.iter().map(hash).collect()
+}
+
+fn canonical<'d>(declared: &'d features::Declared<'_>) -> &'d str {
+    declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str())
+}
+
+/// All that a feature's definition reaches, by position or name.
+#[derive(Default)]
+struct Reached<'d> {
+    extras: BTreeSet<usize>,
+    params: BTreeSet<&'d str>,
+    lists: BTreeSet<usize>,
+    tables: BTreeSet<usize>,
+    features: BTreeSet<usize>,
+}
+
+impl<'d> Reached<'d> {
+    fn feature(&mut self, declared: &'d features::Declared<'_>) {
+        self.extras.extend(extras(&declared.feature));
+        if let Some(condition) = &declared.condition {
+            self.condition(&condition.tree);
+        }
+    }
+
+    /// Whatever a condition can name and a rule file defines is taken note of here.
+    fn condition(&mut self, tree: &'d Tree) {
+        tree.walk(&mut |part| {
+            self.params.extend(part.param.as_deref());
+            match part.node {
+                Node::Extra(position, _) => self.extras.extend([position]),
+                Node::Listed(_, position) | Node::ListLevel(_, position) => self.lists.extend([position]),
+                Node::Table(position, _) => self.tables.extend([position]),
+                Node::Feature(position) => self.features.extend([position]),
+                _ => {}
+            }
+        });
+    }
+
+    /// Follows what is reached until nothing new is. A table may read a feature that carries the same table.
+    fn close(&mut self, features: &'d [features::Declared<'_>], tables: &'d [tables::Declared<'_>]) {
+        let (mut tables_seen, mut features_seen) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            let new_tables: Vec<usize> = self.tables.difference(&tables_seen).copied().collect();
+            let new_features: Vec<usize> = self.features.difference(&features_seen).copied().collect();
+            if new_tables.is_empty() && new_features.is_empty() {
+                return;
+            }
+            tables_seen.extend(&new_tables);
+            features_seen.extend(&new_features);
+            let conditions =
+                new_tables.iter().filter_map(|at| tables.get(*at)).flat_map(|table| &table.conditions);
+            conditions.for_each(|condition| self.condition(&condition.tree));
+            new_features.iter().filter_map(|at| features.get(*at)).for_each(|feature| self.feature(feature));
+        }
+    }
+
+    /// Puts the definitions into the form, each kind in the order of the names.
+    fn put(
+        &self,
+        form: &mut Form<'_>,
+        lists: &[ListDeclaration],
+        params: &[Param<'_>],
+        features: &[features::Declared<'_>],
+        tables: &[tables::Declared<'_>],
+    ) {
+        for (name, ty) in self.extras.iter().filter_map(|at| form.schema.fields().get(*at)) {
+            form.put("field", name);
+            form.put("type", ty.name());
+        }
+        params
+            .iter()
+            .filter(|param| self.params.contains(param.name.text))
+            .for_each(|param| form.param(param));
+        self.lists.iter().filter_map(|at| lists.get(*at)).for_each(|list| form.list(list));
+        self.tables.iter().filter_map(|at| tables.get(*at)).for_each(|table| form.table(table));
+        for declared in self.features.iter().filter_map(|at| features.get(*at)) {
+            form.feature(&declared.feature, canonical(declared));
+        }
+    }
+}
+
+/// The extra fields that a feature names outside its condition.
+fn extras(feature: &Feature) -> impl Iterator<Item = usize> {
+    let distinct = match feature.aggregate {
+        Aggregate::Distinct(field) => Some(field),
+        _ => None,
+    };
+    let number = match feature.aggregate {
+        Aggregate::Sum(NumberField::Extra(position))
+        | Aggregate::Mean(NumberField::Extra(position))
+        | Aggregate::Min(NumberField::Extra(position))
+        | Aggregate::Max(NumberField::Extra(position))
+        | Aggregate::Deviation(NumberField::Extra(position)) => Some(position),
+        _ => None,
+    };
+    let keys = feature.by.iter().chain(&feature.at).copied().chain(distinct);
+    let extra = |field| if let KeyField::Extra(position) = field { Some(position) } else { None };
+    keys.filter_map(extra).chain(number)
+}

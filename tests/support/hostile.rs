@@ -1,0 +1,148 @@
+//! Hostile streams: late, repeated, corrected, colliding, on the edges of windows.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use weir::event::{Draft, Event, ExtraValue, Kind, TextField};
+use weir::money::{AMOUNT_MINOR_MAX, Currency};
+use weir::rules::RuleSet;
+use weir::time::{DAY_US, SECOND_US, parse_time};
+
+pub const HOUR_US: i64 = 3_600 * SECOND_US;
+/// Lengths of windows on whose edges events come.
+pub const LENGTHS_US: [i64; 5] = [10, HOUR_US, 6 * HOUR_US, DAY_US, 30 * DAY_US];
+/// When a stream begins.
+pub const STARTS: [&str; 3] =
+    ["2026-02-28T23:59:59.999999+07:00", "2026-11-22T10:00:00Z", "1970-01-01T00:00:00Z"];
+
+/// What one event of a stream is, in small numbers.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub kind: Kind,
+    /// Added to the newest time so far; negative is late.
+    pub ahead_us: i64,
+    pub amount: i64,
+    pub account: usize,
+    pub payee: usize,
+    pub device: usize,
+    pub channel: usize,
+    pub email: usize,
+    pub balance: Option<i64>,
+    pub tenant: bool,
+    /// Which event a report is about, or which is sent again.
+    pub about: usize,
+    pub succeeded: bool,
+    /// 0: sent again as it was; 1: its id used for other content.
+    pub again: u8,
+}
+
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let kind = prop_oneof![
+        10 => Just(Kind::Transaction),
+        2 => Just(Kind::Observed),
+        2 => Just(Kind::Change),
+        1 => Just(Kind::Login),
+        3 => Just(Kind::Authentication),
+        2 => Just(Kind::Execution),
+        3 => Just(Kind::Reversal),
+        1 => Just(Kind::Clock),
+    ];
+    let ahead = prop_oneof![
+        3 => Just(0),
+        2 => Just(1),
+        6 => 0..(30 * 60 * SECOND_US),
+        2 => (prop::sample::select(&LENGTHS_US[..]), -1_i64..=1).prop_map(|(length, edge)| length + edge),
+        1 => 0..(40 * DAY_US),
+        2 => -(2 * HOUR_US)..0,
+        1 => (prop::sample::select(&LENGTHS_US[..]), -1_i64..=1).prop_map(|(length, edge)| -length + edge),
+        1 => -(40 * DAY_US)..0,
+    ];
+    let amount = prop_oneof![4 => 0..5_000_i64, 1 => Just(0), 1 => Just(AMOUNT_MINOR_MAX), 1 => Just(1_000), 1 => Just(1_001)];
+    let balance = prop::option::of(prop_oneof![
+        -100..100_i64,
+        Just(AMOUNT_MINOR_MAX),
+        Just(-AMOUNT_MINOR_MAX),
+        Just(AMOUNT_MINOR_MAX + 1),
+        Just(i64::MIN)
+    ]);
+    let fields =
+        (0..4_usize, 0..4_usize, 0..3_usize, 0..8_usize, 0..3_usize, balance, prop::bool::weighted(0.1));
+    let step = (kind, ahead, amount, fields, 0..12_usize, prop::bool::weighted(0.7), 0..20_u8).prop_map(
+        |(kind, ahead_us, amount, fields, about, succeeded, again)| {
+            let (account, payee, device, channel, email, balance, tenant) = fields;
+            Step {
+                kind,
+                ahead_us,
+                amount,
+                account,
+                payee,
+                device,
+                channel,
+                email,
+                balance,
+                tenant,
+                about,
+                succeeded,
+                again,
+            }
+        },
+    );
+    prop::collection::vec(step, 1..120)
+}
+
+/// The events of a stream, for a rule set that declares `balance` (money) and `email` (text).
+pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
+    let mut draft = Draft::new(Arc::clone(&rules.schema));
+    let mut events: Vec<Event> = Vec::new();
+    let mut newest_us = parse_time(start).unwrap();
+    for (at, step) in steps.iter().enumerate() {
+        if step.again == 0 && !events.is_empty() {
+            events.push(events[events.len() - 1 - step.about.min(events.len() - 1)].clone());
+            continue;
+        }
+        let time_us = (newest_us + step.ahead_us).max(0);
+        newest_us = newest_us.max(time_us);
+        draft.begin(step.kind, time_us).unwrap();
+        // A report may be about an event that has not come yet.
+        let about = (at + 3).saturating_sub(step.about);
+        let id = if step.again == 1 { at.saturating_sub(1 + step.about) } else { at };
+        draft.text(TextField::Id, &format!("e{id}")).unwrap();
+        if step.tenant {
+            draft.text(TextField::Tenant, "other").unwrap();
+        }
+        let mut optional = |field, names: &[&str], pick: usize| {
+            if let Some(name) = names.get(pick) {
+                draft.text(field, name).unwrap();
+            }
+        };
+        optional(TextField::Account, &["a", "b", "an-account-with-a-long-name"], step.account);
+        optional(TextField::Payee, &["a", "b", "an-account-with-a-long-name"], step.payee);
+        optional(TextField::Device, &["d", "e"], step.device);
+        optional(
+            TextField::Channel,
+            &["web", "web", "mobile", "mobile", "mobile", "stop", "ask"],
+            step.channel,
+        );
+        match step.kind {
+            Kind::Transaction | Kind::Observed => draft.amount(step.amount, Currency::VND).unwrap(),
+            Kind::Reversal if step.succeeded => draft.amount(step.amount, Currency::VND).unwrap(),
+            Kind::Change => draft.text(TextField::What, "phone").unwrap(),
+            _ => {}
+        }
+        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal) {
+            draft.text(TextField::Transaction, &format!("e{about}")).unwrap();
+        }
+        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Login) {
+            draft.text(TextField::Result, if step.succeeded { "succeeded" } else { "failed" }).unwrap();
+        }
+        if let Some(balance) = step.balance {
+            draft.extra("balance", ExtraValue::Whole(balance)).unwrap();
+        }
+        if step.email < 2 {
+            draft.extra("email", ExtraValue::Text(["x@y", "z@y"][step.email])).unwrap();
+        }
+        events.push(draft.seal().unwrap().clone());
+    }
+    events
+}
