@@ -103,7 +103,7 @@ fn fill(draft: &mut Draft, fields: &Fields, at: usize) {
             draft.text(field, text).unwrap();
         }
     }
-    if at % 3 > 0 {
+    if !at.is_multiple_of(3) {
         draft.same_owner(at % 3 == 1);
         draft.location(cycle(&[10, 11, 0, -90]) as f64, 106.7).unwrap();
     }
@@ -121,7 +121,7 @@ fn fill(draft: &mut Draft, fields: &Fields, at: usize) {
         (5, "span", cycle(&[0, 1, 3_600_000_000, 86_400_000_000, -1_800_000_000, i64::MAX])),
         (6, "when_opened", cycle(&[0, time_us, time_us - 40 * 86_400_000_000])),
     ] {
-        if at % every != 0 {
+        if !at.is_multiple_of(every) {
             draft.extra(name, ExtraValue::Whole(value)).unwrap();
         }
     }

@@ -147,7 +147,7 @@ pub fn generated(schema_of: &RuleSet, events: u64) -> EventReader {
         event["time_us"] = (time_us - time_us % 120_000_000).into();
         let mut extra = serde_json::Map::new();
         let mut put = |every: u64, name: &str, value: serde_json::Value| {
-            if number % every != 0 {
+            if !number.is_multiple_of(every) {
                 extra.insert(name.to_owned(), value);
             }
         };
