@@ -26,7 +26,7 @@ fn check(case: &Case) {
 
 #[test]
 fn the_generated_stream_gives_the_engines_features_and_rules() {
-    let case = support::generated_case(Dialect::DataFusion, 6_000);
+    let case = support::generated_case(Dialect::DataFusion, 12_000);
     check(&case);
     eprintln!(
         "DataFusion: {} transactions, {} columns each, equal to the last bit",

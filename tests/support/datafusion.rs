@@ -12,6 +12,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::Cell;
 
+const STACK_BYTES: usize = 256 << 20;
+
 /// A session with one table, `events`.
 pub struct Session {
     context: SessionContext,
@@ -72,7 +74,16 @@ impl Session {
 
     /// The answer of a query: these columns of it, or all.
     pub fn run(&self, sql: &str, names: Option<&[String]>) -> Result<Vec<Vec<Cell>>, DataFusionError> {
-        let batches = self.runtime.block_on(async { self.context.sql(sql).await?.collect().await })?;
+        // Plans are walked by recursion, and without optimization its frames are large.
+        let batches = std::thread::scope(|scope| {
+            let run = || self.runtime.block_on(async { self.context.sql(sql).await?.collect().await });
+            std::thread::Builder::new()
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, run)
+                .unwrap()
+                .join()
+                .unwrap()
+        })?;
         let mut rows = Vec::new();
         for batch in batches {
             let place = |name: &String| batch.schema().index_of(name).unwrap();

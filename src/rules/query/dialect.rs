@@ -53,6 +53,30 @@ impl Dialect {
         matches!(self, Self::DataFusion)
     }
 
+    /// A wide whole number as a BIGINT, null where it has no room.
+    pub(super) fn narrow(self, wide: &str) -> String {
+        match self {
+            // Without the sum its optimizer compares the wide number instead, and the null is lost.
+            Self::DataFusion => format!("(TRY_CAST({wide} AS BIGINT) + 0)"),
+            Self::DuckDb => format!("TRY_CAST({wide} AS BIGINT)"),
+        }
+    }
+
+    /// Whether `in` takes an unknown item for one that is not equal, where items are computed.
+    pub(super) const fn loses_unknown_items(self) -> bool {
+        matches!(self, Self::DataFusion)
+    }
+
+    /// Whether a sliding aggregate goes wrong once its frame was empty: what left the frame meanwhile stays in.
+    pub(super) const fn needs_filled_frames(self) -> bool {
+        matches!(self, Self::DataFusion)
+    }
+
+    /// Whether a sliding minimum or maximum keeps its last value once its window has none left.
+    pub(super) const fn keeps_stale_extremes(self) -> bool {
+        matches!(self, Self::DataFusion)
+    }
+
     /// The event's time as a clock on a wall in a zone shows it.
     pub(super) fn local_time(self, zone: &str) -> String {
         match self {

@@ -30,6 +30,8 @@ pub(super) struct Legs {
     pub(super) by: Vec<String>,
     /// Columns, in the same order.
     pub(super) at: Vec<String>,
+    /// Whether an event is filed before it is read.
+    pub(super) current: bool,
 }
 
 /// The columns of a key in its legs.
@@ -48,8 +50,10 @@ impl Features<'_, '_> {
     pub(super) fn feature(&mut self, feature: &Feature, condition: Option<&Tree>) -> Windowed {
         let by: Vec<String> = feature.by.iter().map(|&field| self.printer.key(field)).collect();
         let at: Vec<String> = feature.at.iter().map(|&field| self.printer.key(field)).collect();
-        let legs = (by != at).then(|| {
-            let legs = Legs { by: by.clone(), at: at.clone() };
+        let slides = matches!(feature.window, Window::Sliding { .. });
+        let may_be_empty = !feature.current && slides && self.printer.dialect.needs_filled_frames();
+        let legs = (by != at || may_be_empty).then(|| {
+            let legs = Legs { by: by.clone(), at: at.clone(), current: feature.current };
             self.legs.iter().position(|held| *held == legs).unwrap_or_else(|| {
                 self.legs.push(legs);
                 self.legs.len() - 1
@@ -78,12 +82,8 @@ impl Features<'_, '_> {
     }
 
     fn over(&mut self, feature: &Feature, by: &[String], legs: bool) -> String {
-        // An event's own contribution stands one place before or at its reading; another event's at least two.
-        let last = match (feature.current, legs) {
-            (true, _) => "CURRENT ROW",
-            (false, false) => "1 PRECEDING",
-            (false, true) => "2 PRECEDING",
-        };
+        // In legs an event that is not to count itself is filed behind its reading.
+        let last = if feature.current || legs { "CURRENT ROW" } else { "1 PRECEDING" };
         let period = match feature.window {
             Window::Day => Some(self.printer.clock(Clock::Day)),
             Window::Month => Some(self.printer.clock(Clock::Month)),
@@ -112,12 +112,21 @@ impl Features<'_, '_> {
             format!("{function}(CASE WHEN {counts} THEN {what} END) {over}")
         };
         let counted = |counts: &str| (count.clone(), of("count", "1", counts));
+        let extreme = |function: &str, what: &str, counts: &str| {
+            let extreme = (other.clone(), of(function, what, counts));
+            if dialect.keeps_stale_extremes() {
+                (vec![counted(counts), extreme], format!("CASE WHEN {the_count} > 0 THEN {the_other} END"))
+            } else {
+                (vec![extreme], the_other.clone())
+            }
+        };
         match feature.aggregate {
             Aggregate::Count => (vec![counted(counts)], the_count),
             Aggregate::IsNew => (vec![counted(counts)], format!("({the_count} = 0)")),
             Aggregate::Since => {
                 let time = self.printer.field("time_us", "BIGINT");
-                (vec![(other, of("max", &time, counts))], format!("({time} - {the_other})"))
+                let (aggregates, last) = extreme("max", &time, counts);
+                (aggregates, format!("({time} - {last})"))
             }
             Aggregate::Distinct(field) => {
                 let key = self.printer.key(field);
@@ -126,12 +135,12 @@ impl Features<'_, '_> {
             Aggregate::Min(field) | Aggregate::Max(field) => {
                 let (number, counts) = self.valued(field, feature, counts);
                 let function = if matches!(feature.aggregate, Aggregate::Min(_)) { "min" } else { "max" };
-                (vec![(other, of(function, &number, &counts))], the_other)
+                extreme(function, &number, &counts)
             }
             Aggregate::Sum(field) => {
                 let (number, counts) = self.valued(field, feature, counts);
                 let aggregate = of("sum", &dialect.wide(&number), &counts);
-                (vec![(sum, aggregate)], format!("TRY_CAST(COALESCE({the_sum}, 0) AS BIGINT)"))
+                (vec![(sum, aggregate)], dialect.narrow(&format!("COALESCE({the_sum}, 0)")))
             }
             Aggregate::Mean(field) => {
                 let (number, counts) = self.valued(field, feature, counts);

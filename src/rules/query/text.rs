@@ -123,7 +123,7 @@ impl Script<'_, '_> {
         step("_events", &columns, "\"events\"")
     }
 
-    /// Events twice: as filed under one key, and as read at another, just behind.
+    /// Events twice: as filed under one key, and as read at another.
     fn legs_step(&self, at: usize, legs: &Legs) -> String {
         let leg = |key: &[String], filed: bool| {
             let mut columns: Vec<String> = vec![column("arrival")];
@@ -131,7 +131,8 @@ impl Script<'_, '_> {
             columns.extend(self.printer.clocks.keys().map(|name| column(name)));
             columns
                 .extend(key.iter().zip(leg_key(key.len())).map(|(field, name)| format!("{field} AS {name}")));
-            let (word, order) = if filed { ("TRUE", "") } else { ("FALSE", " + 1") };
+            let word = if filed { "TRUE" } else { "FALSE" };
+            let order = if filed == legs.current { "" } else { " + 1" };
             columns.push(format!("{word} AS \"_filed\""));
             columns.push(format!("\"_order\"{order} AS \"_order\""));
             select(&columns, "\"_events\"")

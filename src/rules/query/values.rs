@@ -32,7 +32,7 @@ pub(super) struct Printer<'a> {
 }
 
 /// A guarded expression stands twice in its guard, so nested guards double the text; past this it is given up.
-const GUARDED_BYTES_MAX: usize = 1 << 16;
+const REPEATED_BYTES_MAX: usize = 1 << 16;
 
 /// What is computed from an event's time in the rule set's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,16 +149,26 @@ impl Printer<'_> {
                 let (low, high) = (self.value(&parts.1, *ty), self.value(&parts.2, *ty));
                 format!("({value} BETWEEN {low} AND {high})")
             }
-            Node::In(value, items, ty) => {
-                let value = self.value(value, *ty);
-                let items: Vec<String> = items.iter().map(|item| self.value(item, *ty)).collect();
-                format!("({value} IN ({}))", items.join(", "))
-            }
+            Node::In(value, items, ty) => self.among(value, items, *ty),
             Node::Like(text, pattern) => like(self.text(text), pattern),
             Node::Word(word, field) => self.word(word, *field),
             Node::Listed(_, list) => self.listed(*list, "BOOLEAN"),
             _ => self.choice(tree, "BOOLEAN", &mut |this, part| this.truth(part)),
         }
+    }
+
+    fn among(&mut self, value: &Tree, items: &[Tree], ty: Type) -> String {
+        let computed = items.iter().any(|item| !item.constant);
+        let value = self.value(value, ty);
+        let items: Vec<String> = items.iter().map(|item| self.value(item, ty)).collect();
+        if !(computed && self.dialect.loses_unknown_items()) {
+            return format!("({value} IN ({}))", items.join(", "));
+        }
+        if value.len() > REPEATED_BYTES_MAX {
+            self.failed = Some(Reason::TooLong);
+        }
+        let equal: Vec<String> = items.iter().map(|item| format!("{value} = {item}")).collect();
+        format!("({})", equal.join(" OR "))
     }
 
     fn chain(&mut self, parts: &[Tree], joint: &str) -> String {
@@ -270,7 +280,7 @@ impl Printer<'_> {
 
     /// A result that may leave 64 bits is computed with more, and is null where it does.
     fn checked(&self, sql: &str, span: Span) -> Whole {
-        Whole { sql: format!("TRY_CAST({sql} AS BIGINT)"), span: span.clipped(), long: true }
+        Whole { sql: self.dialect.narrow(sql), span: span.clipped(), long: true }
     }
 
     fn widened(&self, whole: &Whole) -> String {
@@ -383,7 +393,7 @@ impl Printer<'_> {
         if magnitude.is_finite() {
             return sql;
         }
-        if sql.len() > GUARDED_BYTES_MAX {
+        if sql.len() > REPEATED_BYTES_MAX {
             self.failed = Some(Reason::TooLong);
             return null("DOUBLE");
         }
