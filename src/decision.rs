@@ -46,15 +46,30 @@ pub enum Quality {
     Corrected,
     /// The feature began later than its window: what it covers of the time before is missing. Unknown to conditions.
     Warming,
+    /// What left the window is still in the value: it waits for the disk, or for its turn. Unknown to conditions.
+    Behind,
+    /// What the window covers of the key was given up for want of room. Unknown to conditions.
+    Evicted,
 }
 
 impl Quality {
+    /// Every quality, in declaration order.
+    pub const ALL: [Self; 5] = [Self::Exact, Self::Corrected, Self::Warming, Self::Behind, Self::Evicted];
+
+    /// Whether a value of it is what the window covers, to the last unit.
+    #[inline]
+    pub const fn is_exact(self) -> bool {
+        matches!(self, Self::Exact | Self::Corrected)
+    }
+
     /// The word for it in files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::Corrected => "corrected",
             Self::Warming => "warming",
+            Self::Behind => "behind",
+            Self::Evicted => "evicted",
         }
     }
 }
@@ -86,7 +101,7 @@ impl Reading {
     /// The value that a condition may go by: null where its quality leaves it unknown.
     #[inline]
     pub fn known(self) -> Value {
-        if self.quality == Quality::Warming { Value::Null } else { self.value }
+        if self.quality.is_exact() { self.value } else { Value::Null }
     }
 }
 

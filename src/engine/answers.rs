@@ -227,11 +227,7 @@ fn read(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
             2 => Value::Whole(bits as i64),
             _ => Value::Decimal(f64::from_bits(bits)),
         };
-        let quality = match tag >> 2 {
-            0 => Quality::Exact,
-            1 => Quality::Corrected,
-            _ => Quality::Warming,
-        };
+        let quality = *Quality::ALL.get(usize::from(tag >> 2))?;
         decision.features.push((feature, Reading { value, quality }));
     }
     Some(())
@@ -254,7 +250,7 @@ mod tests {
         decision.tables.extend([(0, None), (1, Some(n as u16)), (u16::MAX, Some(u16::MAX))]);
         decision.rule_set = n as u32 * 70_000;
         for value in [Value::Null, Value::Boolean(true), Value::Whole(-n), Value::Decimal(0.1)] {
-            let quality = [Quality::Exact, Quality::Corrected, Quality::Warming][n as usize % 3];
+            let quality = Quality::ALL[n as usize % 5];
             decision.features.push((n as u16, Reading { value, quality }));
         }
         decision

@@ -150,6 +150,14 @@ impl Style {
                 "corrected by late or reversed events",
                 "đã hiệu chỉnh do sự kiện đến muộn hoặc bị đảo",
             ),
+            Quality::Behind => self.pick(
+                "what left its window is not taken out yet, so it is not known",
+                "phần đã ra khỏi cửa sổ chưa được loại ra nên chưa biết",
+            ),
+            Quality::Evicted => self.pick(
+                "its past was given up for want of memory, so it is not known",
+                "quá khứ đã bị loại khỏi bộ nhớ nên chưa biết",
+            ),
         }
     }
 }

@@ -208,6 +208,7 @@ impl Form<'_> {
         let counts = match feature.counts {
             Counts::Asked => "asked",
             Counts::Allowed => "allowed",
+            Counts::Executed => "executed",
         };
         self.put("counts", counts);
         self.put("current", feature.current);

@@ -312,6 +312,7 @@ fn describe_feature(
     let counts = match feature.counts {
         Counts::Asked => "asked",
         Counts::Allowed => "allowed",
+        Counts::Executed => "executed",
     };
     aspects.push(Aspect::new("counts", counts));
     aspects.push(Aspect::new("current", feature.current.to_string()));

@@ -62,8 +62,9 @@ pub use expr::{Condition, Facts};
 pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, KeyField, Kinds, ListDeclaration, Mode,
-    NumberField, OnUnknown, Policy, Rule, RuleSet, Share, Stratum, Tier, Window,
+    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, Feedback, KeyField, Kinds, Label,
+    ListDeclaration, Mode, NumberField, OnUnknown, Policy, Reset, Rule, RuleSet, Share, Stratum, Tier,
+    Window,
 };
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
@@ -258,6 +259,7 @@ fn read<T>(
         calendar: calendar?,
         currency: currency?,
         horizon_us,
+        feedback: Feedback::default(),
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),

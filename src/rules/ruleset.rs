@@ -24,6 +24,8 @@ pub struct RuleSet {
     pub currency: Currency,
     /// How long an event's id is remembered, by default as long as the longest window: within it a repeat is answered again and a correction finds its original.
     pub horizon_us: i64,
+    /// What the gateway reports of a payment after its answer.
+    pub feedback: Feedback,
     /// The extra fields that it declares, in the order of their names.
     pub schema: Arc<Schema>,
     /// Its features, in the order of their names, so that their positions do not depend on the layout of the file.
@@ -137,6 +139,42 @@ pub enum Counts {
     Asked,
     /// Those answered `allow`, or stepped up and then authenticated; a failed execution takes it back.
     Allowed,
+    /// Those that were executed, at the time of their execution.
+    Executed,
+}
+
+/// What a transaction turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Label {
+    /// Fraud.
+    Fraud,
+    /// Genuine.
+    Genuine,
+}
+
+/// What the gateway reports of a payment after its answer; what it does not is assumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Feedback {
+    /// Nothing: an allowed payment counts as executed at its own time, a stepped-up one as never authenticated.
+    None,
+    /// How step-ups were answered: a payment counts as executed once it is allowed.
+    Authentication,
+    /// Also whether it was executed: until then it is pending.
+    #[default]
+    Execution,
+}
+
+/// What empties a feature for a key, after its own event's contribution.
+#[derive(Clone, Debug)]
+pub struct Reset {
+    /// The kinds of event that may.
+    pub from: Kinds,
+    /// The condition on such an event, over its fields; unknown does not reset.
+    pub condition: Option<Condition>,
+    /// The tables that its condition reads, as positions, ascending: it then acts after deciding, by transactions alone.
+    pub tables: Vec<u16>,
+    /// The lists that its condition asks, as positions, ascending.
+    pub lists: Vec<u16>,
 }
 
 /// A set of event kinds.
@@ -189,6 +227,14 @@ pub struct Feature {
     pub window: Window,
     /// Which payments contribute.
     pub counts: Counts,
+    /// With [`Counts::Executed`]: whether a payment counts from its answer on, until it is executed or fails.
+    pub pending: bool,
+    /// Where it counts only payments that were labelled so, at their own time.
+    pub label: Option<Label>,
+    /// How long before now its window ends, in microseconds; 0 for now.
+    pub delay_us: i64,
+    /// What empties it.
+    pub reset: Option<Reset>,
     /// Whether the event being scored is part of the value; it then counts as though it were allowed.
     pub current: bool,
     /// The type of its value, as rules see it; `Boolean`, `Integer`, `Decimal`, `Money`, `Duration` or `Time`.
@@ -226,8 +272,10 @@ impl Feature {
     pub fn stratum(&self) -> Stratum {
         match self.counts {
             _ if !self.tables.is_empty() => Stratum::DecisionFed,
-            Counts::Allowed if self.from.contains(Kind::Transaction) => Stratum::DecisionFed,
-            Counts::Allowed | Counts::Asked => Stratum::EventFed,
+            Counts::Allowed | Counts::Executed if self.from.contains(Kind::Transaction) => {
+                Stratum::DecisionFed
+            }
+            Counts::Allowed | Counts::Executed | Counts::Asked => Stratum::EventFed,
         }
     }
 
