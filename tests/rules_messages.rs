@@ -88,7 +88,11 @@ fn bad_sections() {
         ("[params]\nbig = { value = 1.5, unit = \"VND\" }\n", "more decimals than VND has", "1.5"),
         ("[params]\nbig = { value = 1e6, unit = \"VND\" }\n", "is not an amount", "1e6"),
         ("[params]\nbig = { value = \"9\", unit = \"VND\" }\n", "expected an amount, found text", "\"9\""),
-        ("[params]\nbig = { value = 9, unit = \"USD\" }\n", "in USD, the rule set's are in VND", "\"USD\""),
+        (
+            "[params]\nbig = { value = 9, unit = \"USD\" }\n",
+            "in USD, the rule set's amounts are in VND",
+            "\"USD\"",
+        ),
         ("[params]\nbig = { value = 9, unit = \"dong\" }\n", "other units than currencies", "\"dong\""),
         ("[params]\nbig = { value = 9, unit = \"VND\", min = 10 }\n", "below its `min`", "9"),
         ("[params]\nbig = { value = \"2h\", max = \"1h\" }\n", "above its `max`", "\"2h\""),
