@@ -93,7 +93,7 @@ fn bad_sections() {
             "in USD, the rule set's amounts are in VND",
             "\"USD\"",
         ),
-        ("[params]\nbig = { value = 9, unit = \"dong\" }\n", "other units than currencies", "\"dong\""),
+        ("[params]\nbig = { value = 9, unit = \"dong\" }\n", "other units have none", "\"dong\""),
         ("[params]\nbig = { value = 9, unit = \"VND\", min = 10 }\n", "below its `min`", "9"),
         ("[params]\nbig = { value = \"2h\", max = \"1h\" }\n", "above its `max`", "\"2h\""),
         ("[params]\nbig = { value = 2, max = \"1h\" }\n", "must be of the type of `value`", "\"1h\""),
