@@ -39,7 +39,9 @@ pub(crate) fn read_all(
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = value(read.aggregate, &held, cell, own, state.now_us());
-            let quality = if since_us.is_some_and(|since_us| held.reaches(cell, since_us)) {
+            // What came in before may have been executed for as long after as it could be corrected.
+            let later_us = if read.later { plan.spec.horizon_us } else { 0 };
+            let quality = if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
                 Quality::Warming
             } else if held.behind(cell) {
                 Quality::Behind

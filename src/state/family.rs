@@ -36,7 +36,8 @@ impl Family {
         tail: impl Fn(Role, &CellSpec) -> Option<u16>,
     ) -> Self {
         let mut words = CORRECTED + 1;
-        let (mut turned, mut resets): (Vec<(usize, usize)>, Vec<(u32, usize)>) = (Vec::new(), Vec::new());
+        let mut turned: Vec<(usize, usize)> = Vec::new();
+        let mut resets: Vec<(u32, usize)> = Vec::new();
         for cell in &spec.cells {
             if let Some(turn) = turns.find(cell.span)
                 && turned.iter().all(|&(held, _)| held != turn)

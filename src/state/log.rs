@@ -82,7 +82,7 @@ impl Log {
         }
         if let Some(chunk) = self.chunks.back_mut() {
             chunk.at_us[at] = at_us;
-            chunk.flags[at] = u8::from(late) * LATE | counted.bits() << 1;
+            chunk.flags[at] = (u8::from(late) * LATE) | (counted.bits() << 1);
             chunk.superseded[at] = 0;
             for (column, value) in chunk.values.iter_mut().zip(values) {
                 column[at] = *value;
