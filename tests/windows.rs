@@ -18,7 +18,10 @@ use twin::{Said, Twin};
 use weir::decision::{Decision, Outcome, Quality, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Event, ExtraType, Kind, TextField};
-use weir::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, RuleSet, Window};
+use weir::rules::{
+    Aggregate, Condition, Counts, DegreeField, Feature, KeyField, Kinds, NumberField, Operand, RuleSet,
+    Window,
+};
 use weir::time::SECOND_US;
 
 /// Rules that block and step up, by what the event says and by what a window says.
@@ -32,6 +35,8 @@ remember = "6h"
 [fields]
 balance = "money"
 email = "text"
+lat = "decimal"
+lon = "decimal"
 
 [features]
 busy  = { count = "*", by = "account", over = "1h" }
@@ -65,6 +70,12 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
         Just(KeyField::Text(TextField::Payee)),
         Just(KeyField::Extra(1))
     ];
+    let share = prop_oneof![Just(1), Just(500_000), Just(950_000), Just(999_999), 1..1_000_000_u32];
+    let place = prop::sample::select(vec![
+        (DegreeField::Extra(2), DegreeField::Extra(3)),
+        (DegreeField::Latitude, DegreeField::Longitude),
+        (DegreeField::Extra(2), DegreeField::Longitude),
+    ]);
     prop_oneof![
         1 => Just(Aggregate::Count),
         1 => Just(Aggregate::IsNew),
@@ -73,7 +84,13 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
         1 => number.clone().prop_map(Aggregate::Mean),
         2 => number.clone().prop_map(Aggregate::Min),
         2 => number.clone().prop_map(Aggregate::Max),
-        1 => number.prop_map(Aggregate::Deviation),
+        1 => number.clone().prop_map(Aggregate::Deviation),
+        1 => number.clone().prop_map(Aggregate::First),
+        1 => number.clone().prop_map(Aggregate::Last),
+        2 => number.clone().prop_map(Aggregate::Previous),
+        2 => (number.clone(), share).prop_map(|(field, ppm)| Aggregate::Quantile(field, ppm)),
+        2 => number.prop_map(Aggregate::ZScore),
+        2 => place.prop_map(|(latitude, longitude)| Aggregate::Speed { latitude, longitude }),
         3 => text.prop_map(Aggregate::Distinct),
     ]
 }
@@ -120,13 +137,45 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
             label: None,
             delay_us: 0,
             reset: None,
-            current: current && !matches!(aggregate, Aggregate::IsNew | Aggregate::Since),
+            current: current && !never_current(aggregate),
             ty: ExtraType::Integer,
             tables: Vec::new(),
             lists: Vec::new(),
             used: true,
         },
     )
+}
+
+/// Whether the event being scored is never part of the value.
+fn never_current(aggregate: Aggregate) -> bool {
+    matches!(aggregate, Aggregate::IsNew | Aggregate::Since | Aggregate::ZScore(_) | Aggregate::Speed { .. })
+}
+
+/// Ratios of what stands before them, and of fields of the event.
+fn ratios() -> impl Strategy<Value = Vec<(Result<NumberField, usize>, usize)>> {
+    let of = prop_oneof![
+        1 => Just(Ok(NumberField::Amount)),
+        1 => Just(Ok(NumberField::Extra(0))),
+        4 => (0..20_usize).prop_map(Err),
+    ];
+    prop::collection::vec((of, 0..20_usize), 0..3)
+}
+
+/// The rule set with these features and ratios behind its own.
+fn with(
+    mut rules: RuleSet,
+    generated: Vec<Feature>,
+    ratios: Vec<(Result<NumberField, usize>, usize)>,
+) -> RuleSet {
+    rules.features.extend(generated);
+    let kept = rules.features.len();
+    for (of, to) in ratios {
+        let of = of.map_or_else(|at| Operand::Feature(at % kept), Operand::Field);
+        let like = rules.features[0].clone();
+        let aggregate = Aggregate::Ratio { of, to: to % kept };
+        rules.features.push(Feature { aggregate, by: Vec::new(), at: Vec::new(), ..like });
+    }
+    rules
 }
 
 fn said(answer: Answer<'_>) -> Said {
@@ -193,11 +242,11 @@ proptest! {
     #[test]
     fn the_engine_agrees_with_its_slow_twin(
         generated in prop::collection::vec(features(base().features.into_iter().filter_map(|f| f.condition).collect()), 1..6),
+        ratios in ratios(),
         steps in steps(),
         start in prop::sample::select(&STARTS[..]),
     ) {
-        let mut rules = base();
-        rules.features.extend(generated);
+        let rules = with(base(), generated, ratios);
         agree(&rules, &stream(&rules, &steps, start))?;
     }
 }
@@ -226,6 +275,7 @@ fn more_than_64_contributions_of_one_key_are_kept_apart() {
         channel: n as usize % 7,
         email: 0,
         balance: Some(n),
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,

@@ -1,10 +1,10 @@
 //! A family: all cells with the same key, side by side in one fixed-width record per key.
 
-use super::bag::Values;
-use super::cell::Cell;
+use super::cell::{Cell, Origin};
 use super::chunked::Chunked;
 use super::keys::{Key, Keys};
 use super::spec::{CellSpec, FamilySpec, Span};
+use super::values::Values;
 use crate::time::Period;
 
 /// Word of a record: own time of the latest late or corrected contribution, plus one.
@@ -79,7 +79,7 @@ impl Family {
             allowed: spec.allowed,
             cells,
             records: Chunked::new(words),
-            values: Values::new(),
+            values: Values::new(&spec.cells),
             day_word,
             month_word,
             slots: 1,
@@ -105,7 +105,7 @@ impl Family {
         &mut self,
         slot: u32,
         mask: u64,
-        now_us: i64,
+        at: Origin,
         periods: Periods,
         value: impl Fn(usize) -> i64,
     ) {
@@ -113,7 +113,7 @@ impl Family {
         let record = self.records.row_mut(slot);
         for cell in &self.cells {
             if cell.fed_by(mask) {
-                cell.apply(record, &mut self.values, 1, now_us, &value);
+                cell.apply(record, &mut self.values, 1, at, &value);
             }
         }
     }

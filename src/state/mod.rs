@@ -4,6 +4,7 @@
 //! clock: whoever calls says what contributes, and what time it is.
 
 mod bag;
+mod buckets;
 mod cell;
 mod chunked;
 mod dictionary;
@@ -11,19 +12,22 @@ mod family;
 mod forest;
 mod keys;
 mod log;
+mod sequence;
 mod side;
 /// What is to be kept.
 pub mod spec;
 mod tail;
+mod values;
 
 pub use cell::Moments;
 pub use keys::Key;
 pub use log::Standing;
+pub use sequence::Moment;
 pub use side::Scope;
 pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 use crate::time::{Calendar, Period, TIME_US_MIN};
-use cell::Cell;
+use cell::{Cell, Origin};
 use dictionary::Dictionary;
 use family::{Family, Periods};
 use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
@@ -130,6 +134,25 @@ impl<'a> Held<'a> {
     /// The greatest value of an ordered cell, or the last time.
     pub fn greatest(&self, cell: usize) -> Option<i64> {
         self.cell(cell).and_then(|(cell, record)| cell.greatest(record, &self.family.values))
+    }
+
+    /// The oldest value of a sequence.
+    pub fn oldest(&self, cell: usize) -> Option<Moment> {
+        self.cell(cell).and_then(|(cell, record)| cell.oldest(record, &self.family.values))
+    }
+
+    /// The newest value of a sequence, and the one before it.
+    pub fn newest(&self, cell: usize) -> [Option<Moment>; 2] {
+        self.cell(cell).map_or([None; 2], |(cell, record)| cell.newest(record, &self.family.values))
+    }
+
+    /// The nearest-rank quantile of this share, in millionths, of a cell with buckets, with `own` among its values
+    /// if given; off by at most 1/256 of itself.
+    pub fn quantile(&self, cell: usize, ppm: u32, own: Option<i64>) -> Option<i64> {
+        match self.cell(cell) {
+            Some((cell, record)) => cell.quantile(record, &self.family.values, ppm, own),
+            None => buckets::quantile(&[0; buckets::WORDS], &self.family.values.buckets, ppm, own),
+        }
     }
 
     /// How many distinct values a distinct cell has, with `own` among them if given.
@@ -309,17 +332,18 @@ impl State {
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
-        for (at, family) in self.families.iter_mut().enumerate() {
-            let mask = given.masks[at];
+        let at = Origin { time_us: self.now_us, row };
+        for (number, family) in self.families.iter_mut().enumerate() {
+            let mask = given.masks[number];
             if mask == 0 {
-                self.log.set_family(at, 0, 0);
+                self.log.set_family(number, 0, 0);
                 continue;
             }
-            let slot = family.slot(&given.keys[at]);
-            self.log.set_family(at, slot, mask);
+            let slot = family.slot(&given.keys[number]);
+            self.log.set_family(number, slot, mask);
             if !late {
                 let counted = given.standing.counted(mask, family.allowed);
-                family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
+                family.take_in(slot, counted, at, self.periods, |column| given.values[column]);
             }
         }
         row
@@ -366,11 +390,12 @@ impl State {
                 if !self.periods.cover(cell.span, time_us, self.now_us) {
                     continue;
                 }
+                let at = Origin { time_us, row: entry.row };
                 if cell.settles() && time_us <= settled_us {
-                    cell.settle_directly(record, cell.ordered_value(time_us, value));
+                    cell.settle_directly(record, at, value);
                 } else {
                     let sign = if entry.negative { -1 } else { 1 };
-                    cell.apply(record, &mut family.values, sign, time_us, value);
+                    cell.apply(record, &mut family.values, sign, at, value);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The side buffer: late and corrected contributions, ordered by their own time, merged by every tail.
 
-use super::forest::Forest;
+use super::forest::{Forest, Held};
 use super::log::Row;
 use super::spec::AMOUNT_COLUMN;
 
@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     /// Whether a later entry takes it back.
     pub(crate) superseded: bool,
 }
+
+impl Held for Entry {}
 
 impl Entry {
     /// A value of its row, with the entry's amount instead of the row's.

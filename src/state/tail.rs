@@ -1,6 +1,6 @@
 //! A tail: walks a fixed time behind now over the log and the side buffer, and takes out what it passes.
 
-use super::cell::Cell;
+use super::cell::{Cell, Origin};
 use super::family::Family;
 use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
 use super::side::{Entry, Scope, Side};
@@ -113,7 +113,7 @@ impl Tail {
             return;
         }
         let standing = row.standing();
-        let time_us = self.row_due_us - self.length_us;
+        let at = Origin { time_us: self.row_due_us - self.length_us, row: self.row };
         let value = |column| row.value(column);
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
@@ -127,10 +127,9 @@ impl Tail {
                 if self.settles {
                     let of_allowed = family.allowed >> cell.bit & 1 == 1;
                     let superseded = if of_allowed { Scope::Allowed } else { Scope::Asked }.superseded();
-                    let held = cell.ordered_value(time_us, value);
-                    cell.settle(record, &mut family.values, held, flags & superseded == 0);
+                    cell.settle(record, &mut family.values, at, value, flags & superseded == 0);
                 } else {
-                    cell.apply(record, &mut family.values, -1, time_us, value);
+                    cell.apply(record, &mut family.values, -1, at, value);
                 }
             }
         }
@@ -152,6 +151,7 @@ impl Tail {
     fn pass_entry(&self, time_us: i64, entry: &Entry, log: &Log, families: &mut [Family]) {
         let row = log.row(entry.row);
         let value = |column| entry.value(row, column);
+        let at = Origin { time_us, row: entry.row };
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
             let family = &mut families[part.family];
@@ -159,11 +159,10 @@ impl Tail {
             for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 let record = family.records.row_mut(slot);
                 if self.settles && !entry.negative {
-                    let held = cell.ordered_value(time_us, value);
-                    cell.settle(record, &mut family.values, held, !entry.superseded);
+                    cell.settle(record, &mut family.values, at, value, !entry.superseded);
                 } else {
                     let sign = if entry.negative { 1 } else { -1 };
-                    cell.apply(record, &mut family.values, sign, time_us, value);
+                    cell.apply(record, &mut family.values, sign, at, value);
                 }
             }
         }

@@ -90,10 +90,18 @@ fn lacks_a_past(feature: &Feature) -> bool {
         && feature.condition.is_none()
         && feature.from.contains(Kind::Transaction);
     match feature.aggregate {
-        Aggregate::Since | Aggregate::Deviation(_) => true,
-        Aggregate::Mean(field) | Aggregate::Min(field) | Aggregate::Max(field) => {
-            !(own && field == NumberField::Amount)
-        }
+        Aggregate::Since
+        | Aggregate::Deviation(_)
+        | Aggregate::Previous(_)
+        | Aggregate::ZScore(_)
+        | Aggregate::Speed { .. }
+        | Aggregate::Ratio { .. } => true,
+        Aggregate::Mean(field)
+        | Aggregate::Min(field)
+        | Aggregate::Max(field)
+        | Aggregate::First(field)
+        | Aggregate::Last(field)
+        | Aggregate::Quantile(field, _) => !(own && field == NumberField::Amount),
         Aggregate::Count | Aggregate::Sum(_) | Aggregate::Distinct(_) | Aggregate::IsNew => false,
     }
 }

@@ -179,17 +179,35 @@ fn computed<'t>(declared: &features::Declared<'_>) -> Domain<'t> {
         Aggregate::Count | Aggregate::Distinct(_) => Values::Whole(0, i64::MAX),
         Aggregate::IsNew => Values::Truth(true, true),
         Aggregate::Sum(field) if amount(field) => Values::Whole(0, i64::MAX),
-        Aggregate::Min(field) | Aggregate::Max(field) if amount(field) => Values::Whole(0, AMOUNT_MINOR_MAX),
-        Aggregate::Sum(_) | Aggregate::Min(_) | Aggregate::Max(_) => Values::Whole(i64::MIN, i64::MAX),
+        Aggregate::Min(field)
+        | Aggregate::Max(field)
+        | Aggregate::First(field)
+        | Aggregate::Last(field)
+        | Aggregate::Previous(field)
+            if amount(field) =>
+        {
+            Values::Whole(0, AMOUNT_MINOR_MAX)
+        }
+        // It stands for its neighbours, so it may pass the greatest amount by a little.
+        Aggregate::Quantile(field, _) if amount(field) => Values::Whole(0, 2 * AMOUNT_MINOR_MAX),
+        Aggregate::Sum(_)
+        | Aggregate::Min(_)
+        | Aggregate::Max(_)
+        | Aggregate::First(_)
+        | Aggregate::Last(_)
+        | Aggregate::Previous(_)
+        | Aggregate::Quantile(..) => Values::Whole(i64::MIN, i64::MAX),
         Aggregate::Mean(field) if amount(field) => Values::Decimal(0.0, MEAN_MAX),
         Aggregate::Mean(_) => Values::Decimal(f64::MIN, f64::MAX),
-        Aggregate::Deviation(_) => Values::Decimal(0.0, f64::MAX),
+        Aggregate::Deviation(_) | Aggregate::Speed { .. } => Values::Decimal(0.0, f64::MAX),
+        Aggregate::ZScore(_) | Aggregate::Ratio { .. } => Values::Decimal(f64::MIN, f64::MAX),
         Aggregate::Since => match feature.window {
             // A window that is a parameter is tuned with it.
             Window::Sliding { length_us }
-                if declared.over.is_some_and(|over| parse_duration(over).is_ok()) =>
+                if declared.over.is_some_and(|over| parse_duration(over).is_ok())
+                    && declared.delay.is_none_or(|delay| parse_duration(delay).is_ok()) =>
             {
-                Values::Whole(0, length_us)
+                Values::Whole(0, length_us + feature.delay_us)
             }
             Window::Sliding { .. } | Window::Day | Window::Month | Window::Forever => {
                 Values::Whole(0, i64::MAX)
