@@ -60,7 +60,7 @@ impl<'d> Reached<'d> {
                 Node::Extra(position, _) => self.extras.extend([position]),
                 Node::Listed(_, position) | Node::ListLevel(_, position) => self.lists.extend([position]),
                 Node::Table(position, _) => self.tables.extend([position]),
-                Node::Feature(position) => self.features.extend([position]),
+                Node::Feature(position, _) | Node::Quality(position) => self.features.extend([position]),
                 _ => {}
             }
         });

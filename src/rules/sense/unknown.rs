@@ -35,7 +35,7 @@ fn open<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t rule::Declared<'_>) -> Ve
     let mut sources = BTreeSet::new();
     for &term in &read {
         match term {
-            Term::Feature(position) => {
+            Term::Feature(position) | Term::FeatureAsItIs(position) => {
                 let Some(declared) = reasoner.world.feature(position) else { continue };
                 sources.extend(declared.feature.at.iter().map(|field| key_term(*field)));
                 if lacks_a_past(&declared.feature) {
@@ -45,7 +45,7 @@ fn open<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t rule::Declared<'_>) -> Ve
             Term::BuiltIn(_) | Term::Extra(_) | Term::Table(_) => {
                 sources.insert(term);
             }
-            Term::Param(_) => {}
+            Term::Param(_) | Term::Quality(_) => {}
         }
     }
     let nullable = |term: &Term| reasoner.world.domain(*term, reasoner.kinds, reasoner.tuning).null;
@@ -64,9 +64,11 @@ fn with_null<'t>(reasoner: &Reasoner<'_, 't>, read: &BTreeSet<Term>, source: Ter
         let domain = reasoner.world.domain(term, reasoner.kinds, reasoner.tuning);
         let null = term == source
             || match term {
-                Term::Feature(position) => reasoner.world.feature(position).is_some_and(|declared| {
-                    declared.feature.at.iter().any(|field| key_term(*field) == source)
-                }),
+                Term::Feature(position) | Term::FeatureAsItIs(position) => {
+                    reasoner.world.feature(position).is_some_and(|declared| {
+                        declared.feature.at.iter().any(|field| key_term(*field) == source)
+                    })
+                }
                 _ => false,
             };
         let domain = if null { Domain::nullable(Values::None) } else { Domain { null: false, ..domain } };

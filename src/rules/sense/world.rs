@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::region::Term;
 use super::values::{Domain, Values};
+use crate::decision::Quality;
 use crate::event::ExtraType;
 use crate::event::{Form, Kind, Schema, TextField};
 use crate::money::{self, AMOUNT_MINOR_MAX, Currency};
@@ -91,7 +92,9 @@ impl<'t> World<'t> {
         match term {
             Term::BuiltIn(field) => field.name(),
             Term::Extra(position) => self.schema.fields().get(position).map_or("", |(name, _)| name),
-            Term::Feature(position) => self.feature(position).map_or("", |declared| declared.name.text),
+            Term::Feature(position) | Term::FeatureAsItIs(position) | Term::Quality(position) => {
+                self.feature(position).map_or("", |declared| declared.name.text)
+            }
             Term::Table(position) => self.tables.get(position).map_or("", |declared| declared.name.text),
             Term::Param(position) => self.param_at(position).map_or("", |param| param.name.text),
         }
@@ -111,6 +114,14 @@ impl<'t> World<'t> {
                 Domain::nullable(ty.map_or(Values::Any, extra))
             }
             Term::Feature(position) => self.feature(position).map_or(Domain::nullable(Values::Any), computed),
+            Term::FeatureAsItIs(position) => match self.feature(position) {
+                // What has not left its window yet may be older than that.
+                Some(declared) if declared.feature.aggregate == Aggregate::Since => {
+                    Domain::nullable(Values::Whole(0, i64::MAX))
+                }
+                declared => declared.map_or(Domain::nullable(Values::Any), computed),
+            },
+            Term::Quality(_) => Domain::known(Values::words(Quality::ALL.map(Quality::name).to_vec())),
             Term::Table(position) => match self.tables.get(position) {
                 // Other events are not decided, so that no table has a value for them.
                 Some(declared) if kinds == Kinds::TRANSACTIONS => given(&declared.table),
