@@ -20,6 +20,9 @@ pub struct Limits {
     pub corrections_max: usize,
     /// Keys and texts of keys; beyond, an event that may bring a new one is refused.
     pub texts_max: u32,
+    /// Contributions that one event lets windows take in late or leave; beyond, the features concerned are `behind`, and
+    /// `clock` events stop short of the time that they say.
+    pub expiries_a_step_max: u64,
     /// Entries of one list; beyond, the event that would put one on is refused.
     pub list_entries_max: usize,
 }
@@ -32,6 +35,7 @@ impl Default for Limits {
             side_entries_max: 1 << 22,
             corrections_max: 1 << 22,
             texts_max: u32::MAX - (1 << 16),
+            expiries_a_step_max: u64::MAX,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
     }

@@ -392,10 +392,11 @@ impl Feature {
         }
     }
 
-    /// Whether its conditions read what only its own rule set knows, such as where a list stands or which row of a table holds.
+    /// Whether a condition of it reads what only its own rule set knows, such as where a list stands or which row of a table holds.
     pub fn is_bound(&self) -> bool {
-        let by_reset = self.reset.as_ref().is_some_and(|r| !r.tables.is_empty() || !r.lists.is_empty());
-        !self.tables.is_empty() || !self.lists.is_empty() || by_reset
+        let reset =
+            self.reset.as_ref().is_some_and(|reset| !reset.tables.is_empty() || !reset.lists.is_empty());
+        reset || !self.tables.is_empty() || !self.lists.is_empty()
     }
 
     /// Whether it is computed from other features, and kept by no ledger.

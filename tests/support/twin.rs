@@ -6,8 +6,8 @@ use weir::decision::{Outcome, Reading, Value};
 use weir::event::{Event, ExtraValue, Kind, TextField};
 use weir::money::AMOUNT_MINOR_MAX;
 use weir::rules::{
-    Action, Aggregate, Counts, DegreeField, Facts, Feature, KeyField, NumberField, OnUnknown, Operand,
-    RuleSet, Window,
+    Action, Aggregate, Counts, DegreeField, Facts, Feature, Feedback, KeyField, Label, NumberField,
+    OnUnknown, Operand, RuleSet, Window,
 };
 use weir::time::Calendar;
 
@@ -23,10 +23,16 @@ pub enum Said {
 
 #[derive(Clone, Default)]
 struct Reports {
-    authenticated: bool,
+    /// When it was first authenticated, and when that was said.
+    authenticated: Option<(i64, i64)>,
+    executed_us: Option<i64>,
     failed: bool,
     reversed: i128,
     reversed_fully: bool,
+    /// When the latest reversal of anything was said.
+    reversed_said_us: i64,
+    /// What it is labelled, and when that was said.
+    label: Option<(Label, i64)>,
 }
 
 struct Past {
@@ -36,6 +42,8 @@ struct Past {
     outcome: Option<Outcome>,
     values: Vec<Value>,
     reports: Reports,
+    /// By feature, whether it empties it.
+    empties: Vec<bool>,
 }
 
 pub struct Twin {
@@ -48,6 +56,8 @@ pub struct Twin {
     pub corrected: Vec<bool>,
     /// Whether anything at all came late or was reported of a payment.
     pub disturbed: bool,
+    /// How far `clock` events move time, where that is not as far as they say.
+    pub clock_us: Option<i64>,
 }
 
 fn tenant(event: &Event) -> String {
@@ -84,22 +94,51 @@ impl Past {
         (!gone).then_some(left)
     }
 
-    fn counts(&self, counts: Counts) -> bool {
+    /// The time at which it counts for a feature, if it does.
+    fn counts_at(&self, feature: &Feature, feedback: Feedback) -> Option<i64> {
+        let own_us = self.event.time_us();
         if !self.payment() {
-            return true;
+            return feature.label.is_none().then_some(own_us);
         }
-        let allowed = match self.outcome {
-            None | Some(Outcome::Allow) => !self.reports.failed,
-            Some(Outcome::StepUp) => self.reports.authenticated && !self.reports.failed,
-            Some(Outcome::Block) => false,
+        self.amount_left()?;
+        let Reports { authenticated, executed_us, failed, label, .. } = self.reports;
+        if let Some(wanted) = feature.label {
+            return label.filter(|(label, _)| *label == wanted).map(|_| own_us);
+        }
+        if feature.counts == Counts::Asked {
+            return Some(own_us);
+        }
+        let observed = self.event.kind() == Kind::Observed;
+        let allowed_us = match self.outcome {
+            None | Some(Outcome::Allow) => own_us,
+            Some(Outcome::StepUp) => authenticated?.0.max(own_us),
+            Some(Outcome::Block) => return None,
         };
-        self.amount_left().is_some() && (counts == Counts::Asked || allowed)
+        if failed {
+            return None;
+        }
+        if feature.counts == Counts::Allowed {
+            return Some(own_us);
+        }
+        let assumed_us = (observed || feedback != Feedback::Execution).then_some(allowed_us);
+        let reported_us = executed_us.filter(|_| !observed).map(|at_us| at_us.max(own_us));
+        reported_us.or(assumed_us).or(feature.pending.then_some(own_us))
     }
 
-    /// Whether what it contributes came late, or is not what its own row said.
-    fn corrected(&self, counts: Counts) -> bool {
-        let reported = counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
-        self.event.time_us() < self.arrived_us || self.reports.reversed > 0 || (self.payment() && reported)
+    /// Whether what it contributes surely came late, or is not what its own row said.
+    fn corrected(&self, feature: &Feature, at_us: i64) -> bool {
+        let own_us = self.event.time_us();
+        if at_us != own_us || (feature.counts == Counts::Executed && self.reports.executed_us.is_some()) {
+            return false;
+        }
+        let Reports { authenticated, label, reversed_said_us, .. } = self.reports;
+        let said_later = |said_us: Option<i64>| said_us.is_some_and(|said_us| said_us > own_us);
+        let by_label = feature.label.is_some() && said_later(label.map(|(_, said_us)| said_us));
+        let stepped_up = feature.counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
+        own_us < self.arrived_us
+            || by_label
+            || stepped_up && said_later(authenticated.map(|(_, said_us)| said_us))
+            || self.reports.reversed > 0 && reversed_said_us > own_us.max(self.arrived_us)
     }
 
     /// Where it happened, to a millionth of a degree.
@@ -144,6 +183,7 @@ impl Twin {
             waiting: HashMap::new(),
             corrected: Vec::new(),
             disturbed: false,
+            clock_us: None,
         }
     }
 
@@ -169,12 +209,14 @@ impl Twin {
             };
         }
         if let Some(of) = event.text(TextField::Transaction)
-            && matches!(event.kind(), Kind::Authentication | Kind::Execution | Kind::Reversal)
+            && matches!(event.kind(), Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label)
             && let Some(refused) = self.report(event, of, now_us)
         {
             return Said::Refused(refused);
         }
         self.disturbed |= event.time_us() < self.now_us || event.text(TextField::Transaction).is_some();
+        let clock_us = self.clock_us.filter(|_| event.kind() == Kind::Clock);
+        let now_us = clock_us.unwrap_or(now_us);
         self.now_us = now_us;
         let (hour, weekday) = self.calendar.hour_and_weekday(event.time_us());
         let mut past = Past {
@@ -183,7 +225,16 @@ impl Twin {
             outcome: None,
             values: Vec::new(),
             reports: Reports::default(),
+            empties: Vec::new(),
         };
+        let facts = Facts::of(event, (hour, weekday));
+        let empties = |feature: &Feature| {
+            feature.reset.as_ref().is_some_and(|reset| {
+                let holds = reset.condition.as_ref().is_none_or(|when| when.holds(&facts) == Some(true));
+                reset.from.contains(event.kind()) && holds
+            })
+        };
+        past.empties = self.rules.features.iter().map(empties).collect();
         if event.kind() == Kind::Transaction {
             // The event itself, seen as the last of the past, is counted as though it were allowed.
             past.outcome = Some(Outcome::Allow);
@@ -194,7 +245,8 @@ impl Twin {
                 .features
                 .clone()
                 .iter()
-                .map(|feature| Reading { value: self.value(feature, event), ..Reading::default() })
+                .enumerate()
+                .map(|(at, feature)| Reading { value: self.value(at, feature, event), ..Reading::default() })
                 .collect();
             for (at, feature) in self.rules.features.iter().enumerate() {
                 let Aggregate::Ratio { of, to } = feature.aggregate else { continue };
@@ -252,15 +304,34 @@ impl Twin {
         };
         let succeeded = event.text(TextField::Result) == Some("succeeded");
         match event.kind() {
-            Kind::Authentication => reports.authenticated |= succeeded,
-            Kind::Execution => {
-                reports.failed = !succeeded;
-                reports.authenticated |= succeeded;
+            Kind::Label => {
+                let label = match event.text(TextField::Label) {
+                    Some("fraud") => Some(Label::Fraud),
+                    Some("genuine") => Some(Label::Genuine),
+                    _ => None,
+                };
+                // What is said again changes nothing.
+                if label != reports.label.map(|(label, _)| label) {
+                    reports.label = label.map(|label| (label, now_us));
+                }
             }
-            _ => match event.amount() {
-                Some(amount) => reports.reversed += i128::from(amount.minor),
-                None => reports.reversed_fully = true,
-            },
+            Kind::Reversal => {
+                reports.reversed_said_us = now_us;
+                match event.amount() {
+                    Some(amount) => reports.reversed += i128::from(amount.minor),
+                    None => reports.reversed_fully = true,
+                }
+            }
+            _ => {
+                let executed = event.kind() == Kind::Execution;
+                if executed {
+                    reports.failed = !succeeded;
+                    reports.executed_us = succeeded.then_some(event.time_us());
+                }
+                if succeeded && reports.authenticated.is_none() {
+                    reports.authenticated = Some((event.time_us(), now_us));
+                }
+            }
         }
         if target.is_none() {
             self.waiting.insert((tenant(event), of.to_owned()), (waiting, now_us));
@@ -278,18 +349,19 @@ impl Twin {
         asked.max().unwrap_or_default()
     }
 
-    fn covers(&mut self, window: Window, time_us: i64) -> bool {
-        let now_us = self.now_us;
-        match window {
-            Window::Sliding { length_us } => time_us > now_us - length_us,
-            Window::Day => self.calendar.day(now_us).contains(time_us),
-            Window::Month => self.calendar.month(now_us).contains(time_us),
-            Window::Forever => true,
-        }
+    fn covers(&mut self, feature: &Feature, time_us: i64) -> bool {
+        let end_us = self.now_us - feature.delay_us;
+        time_us <= end_us
+            && match feature.window {
+                Window::Sliding { length_us } => time_us > end_us - length_us,
+                Window::Day => self.calendar.day(end_us).contains(time_us),
+                Window::Month => self.calendar.month(end_us).contains(time_us),
+                Window::Forever => true,
+            }
     }
 
     /// The value of a feature for the newest event of the past.
-    fn value(&mut self, feature: &Feature, event: &Event) -> Value {
+    fn value(&mut self, position: usize, feature: &Feature, event: &Event) -> Value {
         let read_at =
             key(event, &feature.at).filter(|_| !matches!(feature.aggregate, Aggregate::Ratio { .. }));
         let Some(read_at) = read_at else {
@@ -297,29 +369,35 @@ impl Twin {
             return Value::Null;
         };
         let newest = self.past.len() - 1;
-        let mut taken: Vec<&Past> = Vec::new();
+        let mut taken: Vec<(i64, usize)> = Vec::new();
         let mut corrected = false;
-        let times: Vec<i64> = self.past.iter().map(|past| past.event.time_us()).collect();
-        let windows: Vec<bool> = times.into_iter().map(|time| self.covers(feature.window, time)).collect();
-        for (at, past) in self.past.iter().enumerate() {
+        let empties =
+            |past: &Past| past.empties[position] && key(&past.event, &feature.by).as_ref() == Some(&read_at);
+        let emptied = self.past[..newest].iter().rposition(empties);
+        for at in emptied.map_or(0, |at| at + 1)..self.past.len() {
+            let Some(at_us) = self.past[at].counts_at(feature, self.rules.feedback) else { continue };
+            let window = self.covers(feature, at_us);
+            let past = &self.past[at];
             let (hour, weekday) = self.calendar.hour_and_weekday(past.event.time_us());
             let facts = Facts::of(&past.event, (hour, weekday));
             let meant = feature.from.contains(past.event.kind())
                 && (at != newest || feature.current)
-                && past.counts(feature.counts)
                 && key(&past.event, &feature.by).as_ref() == Some(&read_at)
                 && feature.condition.as_ref().is_none_or(|condition| condition.holds(&facts) == Some(true));
-            if !meant || !windows[at] {
+            if !meant || !window {
                 continue;
             }
             // The event being scored is not filed yet: it corrects nothing.
             corrected |=
-                at != newest && past.corrected(feature.counts) && contributes(past, feature.aggregate);
+                at != newest && past.corrected(feature, at_us) && contributes(past, feature.aggregate);
             if contributes(past, feature.aggregate) {
-                taken.push(past);
+                taken.push((at_us, at));
             }
         }
         self.corrected.push(corrected);
+        // A stable sort: within one time it stays the order of arrival.
+        taken.sort_by_key(|&(at_us, _)| at_us);
+        let taken: Vec<(i64, &Past)> = taken.into_iter().map(|(at_us, at)| (at_us, &self.past[at])).collect();
         aggregate(feature.aggregate, self.now_us, &taken, &self.past[newest])
     }
 }
@@ -341,16 +419,13 @@ fn contributes(past: &Past, aggregate: Aggregate) -> bool {
     }
 }
 
-/// An aggregate over what was taken, in the order of arrival, for the newest event.
-fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[&Past], newest: &Past) -> Value {
+/// An aggregate over what was taken, in the order of its times, for the newest event.
+fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[(i64, &Past)], newest: &Past) -> Value {
     let whole = |value: Option<i128>| {
         value.and_then(|value| i64::try_from(value).ok()).map_or(Value::Null, Value::Whole)
     };
-    let mut in_order = taken.to_vec();
-    // A stable sort: within one time it stays the order of arrival.
-    in_order.sort_by_key(|past| past.event.time_us());
-    let number = |past: &&Past| aggregate.number().and_then(|field| past.number(field));
-    let mut numbers: Vec<i128> = in_order.iter().filter_map(number).collect();
+    let number = |past: &Past| aggregate.number().and_then(|field| past.number(field));
+    let mut numbers: Vec<i128> = taken.iter().filter_map(|(_, past)| number(past)).collect();
     let (count, sum) = (numbers.len() as i128, numbers.iter().sum::<i128>());
     let deviation = || {
         let squares: i128 = numbers.iter().map(|n| n * n).sum();
@@ -360,15 +435,13 @@ fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[&Past], newest: &Past) 
     match aggregate {
         Aggregate::Count => Value::Whole(taken.len() as i64),
         Aggregate::IsNew => Value::Boolean(taken.is_empty()),
-        Aggregate::Since => {
-            in_order.last().map_or(Value::Null, |last| Value::Whole(now_us - last.event.time_us()))
-        }
+        Aggregate::Since => taken.last().map_or(Value::Null, |(last_us, _)| Value::Whole(now_us - last_us)),
         Aggregate::Sum(_) => whole(Some(sum)),
         Aggregate::Min(_) => whole(numbers.iter().min().copied()),
         Aggregate::Max(_) => whole(numbers.iter().max().copied()),
         Aggregate::Distinct(field) => {
             let mut texts: Vec<String> =
-                taken.iter().filter_map(|past| key_text(&past.event, field)).collect();
+                taken.iter().filter_map(|(_, past)| key_text(&past.event, field)).collect();
             texts.sort();
             texts.dedup();
             Value::Whole(texts.len() as i64)
@@ -384,18 +457,19 @@ fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[&Past], newest: &Past) 
             let rank = (u128::from(ppm) * numbers.len() as u128).div_ceil(1_000_000) as usize;
             whole(rank.checked_sub(1).map(|at| bucketed(numbers[at])))
         }
-        Aggregate::ZScore(_) => match (deviation(), number(&newest)) {
+        Aggregate::ZScore(_) => match (deviation(), number(newest)) {
             (Some(deviation), Some(own)) if deviation != 0.0 => {
                 Value::Decimal((own * count - sum) as f64 / count as f64 / deviation)
             }
             _ => Value::Null,
         },
         Aggregate::Speed { latitude, longitude } => {
-            let last = in_order.last().filter(|last| last.event.time_us() < now_us);
-            let from = last.and_then(|last| last.place(latitude, longitude));
-            let passed_us = last.map_or(0, |last| now_us - last.event.time_us());
-            match (from, newest.place(latitude, longitude)) {
-                (Some(from), Some(to)) => Value::Decimal(kilometres(from, to) / (passed_us as f64 / 3.6e9)),
+            let last =
+                taken.last().and_then(|(last_us, last)| Some((*last_us, last.place(latitude, longitude)?)));
+            match (last, newest.place(latitude, longitude)) {
+                (Some((last_us, from)), Some(to)) if last_us < now_us => {
+                    Value::Decimal(kilometres(from, to) / ((now_us - last_us) as f64 / 3.6e9))
+                }
                 _ => Value::Null,
             }
         }

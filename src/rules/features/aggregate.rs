@@ -136,9 +136,8 @@ impl<'d> Reader<'_, 'd> {
             let problem = Problem::error(item.span(), message, format!("this has {}", fields.len()));
             return self.fail(problem.help("speed = [\"latitude\", \"longitude\"]"));
         };
-        let (latitude, longitude) =
-            (self.degrees(latitude, BuiltIn::Longitude), self.degrees(longitude, BuiltIn::Latitude));
-        let (latitude, longitude) = (latitude?, longitude?);
+        let latitude = self.degrees(latitude, BuiltIn::Longitude)?;
+        let longitude = self.degrees(longitude, BuiltIn::Latitude)?;
         if latitude == longitude {
             let message = "one field is both latitude and longitude";
             return self.fail(Problem::error(item.span(), message, "the same twice"));

@@ -33,7 +33,7 @@ impl<'d> Reader<'_, 'd> {
                         self.reset_condition(&text, name).map(Some)
                     }
                 };
-                if table.get("from").is_none() && table.get("where").is_none() {
+                if table.len() == 0 {
                     let message = "a reset says when: by `from`, by `where`, or by both";
                     return self.fail(Problem::error(item.span(), message, "empty"));
                 }

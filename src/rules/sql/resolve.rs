@@ -111,8 +111,10 @@ impl<'a> Resolver<'a> {
                 return self.fail(problem.maybe_help(did_you_mean(near)));
             }
         };
-        if let Reach::Fields(own) = self.reach {
-            return self.feature_in_where(own, &name, at_feature);
+        if let Reach::Fields(_) = self.reach {
+            let message = "a feature's `where` knows no other feature, so it can ask for no quality";
+            let problem = Problem::error(at_name, message, "here");
+            return self.fail(problem.help("ask for it in a rule's `when`"));
         }
         self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
         self.qualities.insert(position);
