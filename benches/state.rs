@@ -6,6 +6,7 @@
 //! take turns on the same stretches of the same events, and the run fails where their values differ.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stdout,
     missing_docs,

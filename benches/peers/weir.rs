@@ -4,6 +4,7 @@
 //! told is that of `step` alone, over blocks of payments that were read before.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stdout,
     missing_docs,

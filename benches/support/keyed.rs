@@ -9,6 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use weir::event::{Draft, Event, Kind, Schema, TextField};
 use weir::money::Currency;
 
+/// 2026-01-01 UTC, when the payments begin.
+const START_US: i64 = 1_767_225_600_000_000;
+
 /// The fields that hold keys, with the first letter of theirs.
 pub(crate) const FIELDS: [(TextField, char); 3] =
     [(TextField::Account, 'a'), (TextField::Device, 'd'), (TextField::Merchant, 'm')];
@@ -85,7 +88,7 @@ impl Stream {
             Draw::Uniform => None,
             Draw::Zipf(s) => Some(Zipf::new(keys, s)),
         };
-        let next = Keyed { time_us: super::support::START_US, ..Keyed::default() };
+        let next = Keyed { time_us: START_US, ..Keyed::default() };
         Self { random: ChaCha8Rng::seed_from_u64(4), zipf, keys, step_us, next }
     }
 
@@ -148,6 +151,14 @@ impl Scribe {
         }
         draft.amount(payment.minor, Currency::EUR).unwrap();
         draft.seal().unwrap()
+    }
+
+    /// An event that takes a payment back in full.
+    pub(crate) fn reversal(&mut self, number: u64, payment: u64, time_us: i64) -> &Event {
+        self.draft.begin(Kind::Reversal, time_us).unwrap();
+        self.draft.text(TextField::Id, &format!("r{number}")).unwrap();
+        self.draft.text(TextField::Transaction, &format!("p{payment}")).unwrap();
+        self.draft.seal().unwrap()
     }
 
     /// A `clock` event.
