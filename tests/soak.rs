@@ -6,6 +6,7 @@ mod keyed;
 #[path = "../benches/support/soak.rs"]
 mod soak;
 
+use keyed::{Draw, Stream};
 use soak::Settings;
 use weir::engine::Limits;
 
@@ -25,4 +26,20 @@ fn a_long_run_gives_the_twins_values_in_memory_that_stops_growing() {
     assert!(outcome.compared > 60_000, "only {} values were compared", outcome.compared);
     let [third, last] = outcome.most_bytes;
     assert!(third > 0 && last * 100 <= third * 105, "it grew from {third} to {last} bytes");
+}
+
+#[test]
+fn keys_are_drawn_as_often_as_zipfs_law_says() {
+    const DRAWS: usize = 100_000;
+    let mut stream = Stream::new(20, Draw::Zipf(1.1), 1);
+    let mut drawn = [0_usize; 20];
+    for _ in 0..DRAWS {
+        stream.payment().keys.into_iter().for_each(|key| drawn[key as usize] += 1);
+    }
+    let weights: Vec<f64> = (1..=20).map(|rank| f64::from(rank).powf(-1.1)).collect();
+    let all: f64 = weights.iter().sum();
+    for (rank, (&drawn, weight)) in drawn.iter().zip(weights).enumerate() {
+        let (share, expected) = (drawn as f64 / (3 * DRAWS) as f64, weight / all);
+        assert!((share - expected).abs() < 0.005, "rank {rank}: {share} instead of {expected}");
+    }
 }
