@@ -1,4 +1,4 @@
-"""Bytewax: a stateful operator keyed by customer, on one worker; the state is a deque and running sums per window."""
+"""Bytewax: a stateful operator keyed by customer, on one worker; the state is a deque and a running sum per window."""
 
 import importlib.metadata
 import time
@@ -7,37 +7,39 @@ from collections import deque
 import bytewax.operators as op
 import payments
 from bytewax.dataflow import Dataflow
+from bytewax.operators import StatefulBatchLogic
 from bytewax.testing import TestingSink, TestingSource, run_main
 
 folder, answer, most = payments.asked()
 LENGTHS = [days * payments.DAY_S for days in payments.DAYS]
 
 
-class Held:
-    """One customer's payments in each window, with their number and sum."""
-
-    __slots__ = ("windows", "sums")
+class Held(StatefulBatchLogic):
+    """One customer's payments in each window, with their sum."""
 
     def __init__(self):
         self.windows = [deque() for _ in LENGTHS]
         self.sums = [0 for _ in LENGTHS]
 
+    def take(self, place, second, cents):
+        """Takes a payment in and gives its place with count and mean over each window."""
+        found = [place]
+        for at, length in enumerate(LENGTHS):
+            window, total = self.windows[at], self.sums[at] + cents
+            window.append((second, cents))
+            edge = second - length
+            while window[0][0] <= edge:
+                total -= window.popleft()[1]
+            self.sums[at] = total
+            found += (len(window), total / len(window))
+        return found
 
-def take(held, payment):
-    """Takes a payment in and gives count and mean over each window."""
-    if held is None:
-        held = Held()
-    place, second, cents = payment
-    found = [place]
-    for at, length in enumerate(LENGTHS):
-        window, total = held.windows[at], held.sums[at] + cents
-        window.append((second, cents))
-        edge = second - length
-        while window[0][0] <= edge:
-            total -= window.popleft()[1]
-        held.sums[at] = total
-        found += (len(window), total / len(window))
-    return held, tuple(found)
+    def on_batch(self, values):
+        return [self.take(*payment) for payment in values], StatefulBatchLogic.RETAIN
+
+    def snapshot(self):
+        # Nothing is recovered here, so nothing is copied.
+        return None
 
 
 keyed = [
@@ -46,8 +48,9 @@ keyed = [
 ]
 out = []
 flow = Dataflow("windows")
-stream = op.input("payments", flow, TestingSource(keyed, batch_size=1_000))
-op.output("answer", op.stateful_map("windows", stream, take), TestingSink(out))
+stream = op.input("payments", flow, TestingSource(keyed, batch_size=10000))
+windows = op.stateful_batch("windows", stream, lambda _: Held())
+op.output("answer", windows, TestingSink(out))
 
 start = time.perf_counter()
 run_main(flow)
