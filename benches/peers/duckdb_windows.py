@@ -5,7 +5,6 @@ orders by time and place in one number, so that a frame ends at its row.
 """
 
 import os
-import time
 
 import duckdb
 import payments
@@ -44,10 +43,9 @@ windows = ", ".join(
     for days in payments.DAYS
 )
 
-start = time.perf_counter()
-connection.execute(f"CREATE TABLE answer AS SELECT place, {columns} FROM {source} WINDOW {windows}")
-work_s = time.perf_counter() - start
+with payments.Work() as work:
+    connection.execute(f"CREATE TABLE answer AS SELECT place, {columns} FROM {source} WINDOW {windows}")
 
 found = connection.execute("SELECT * FROM answer ORDER BY place").fetchnumpy()
 payments.write(answer, [found[f"n{days}"] for days in payments.DAYS], [found[f"m{days}"] for days in payments.DAYS])
-payments.tell(duckdb.__version__, len(found["place"]), work_s)
+payments.tell(duckdb.__version__, len(found["place"]), work)

@@ -9,8 +9,8 @@ each window a column of means (float64), all little-endian.
 import csv
 import gzip
 import json
-import os
 import sys
+import time
 from pathlib import Path
 
 import numpy
@@ -59,6 +59,17 @@ def asked():
     return folder, answer, int(most[0]) if most else None
 
 
-def tell(version, count, work_s, **also):
+class Work:
+    """How long what stands in its `with` takes, on the wall and on all cores together."""
+
+    def __enter__(self):
+        self.wall_s, self.busy_s = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_):
+        self.wall_s, self.busy_s = time.perf_counter() - self.wall_s, time.process_time() - self.busy_s
+
+
+def tell(version, count, work):
     """Tells the command that runs the peers what was done."""
-    print(json.dumps({"version": version, "rows": count, "work_s": work_s, "pid": os.getpid(), **also}))
+    print(json.dumps({"version": version, "rows": count, "work_s": work.wall_s, "work_busy_s": work.busy_s}))

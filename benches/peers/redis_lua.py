@@ -66,6 +66,12 @@ def ask(connection, reader, request, count):
     return answers
 
 
+def server_said(connection, reader):
+    """What the server says of itself, by name."""
+    said = ask(connection, reader, hiredis.pack_command(("INFO",)), 1)[0].decode()
+    return dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+
+
 folder, answer, most = payments.asked()
 batch = 1_000 if os.environ.get("PEER_FORM") == "pipelined" else 1
 rows = payments.rows(folder, most)
@@ -84,11 +90,13 @@ with tempfile.TemporaryDirectory() as home:
         ]
         batches = [b"".join(requests[at : at + batch]) for at in range(0, len(requests), batch)]
         found = []
-        start = time.perf_counter()
-        for at, request in enumerate(batches):
-            found += ask(connection, reader, request, min(batch, len(requests) - at * batch))
-        work_s = time.perf_counter() - start
-        info = ask(connection, reader, hiredis.pack_command(("INFO", "server")), 1)[0].decode()
+        before = server_said(connection, reader)
+        with payments.Work() as work:
+            for at, request in enumerate(batches):
+                found += ask(connection, reader, request, min(batch, len(requests) - at * batch))
+        after = server_said(connection, reader)
+        for used in ("used_cpu_user", "used_cpu_sys"):
+            work.busy_s += float(after[used]) - float(before[used])
     finally:
         server.terminate()
         server.wait()
@@ -96,5 +104,4 @@ with tempfile.TemporaryDirectory() as home:
 columns = list(zip(*found))
 means = [[total / count for count, total in zip(columns[at], columns[at + 1])] for at in (0, 2, 4)]
 payments.write(answer, columns[::2], means)
-version = next(line.split(":")[1] for line in info.splitlines() if line.startswith("redis_version"))
-payments.tell(version, len(rows), work_s)
+payments.tell(after["redis_version"], len(rows), work)

@@ -11,11 +11,15 @@
     reason = "a bench measures, prints and fails loudly"
 )]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use support::busy;
 use weir::decision::Value;
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Event, Schema};
@@ -39,6 +43,7 @@ struct Asked {
     places: [(usize, usize); 3],
     found: Found,
     taken: Duration,
+    busy: Duration,
 }
 
 impl Asked {
@@ -48,11 +53,11 @@ impl Asked {
         let place = |name: String| rules.features.iter().position(|feature| feature.name == name).unwrap();
         let places = DAYS.map(|days| (place(format!("count_{days}d")), place(format!("mean_{days}d"))));
         let engine = Engine::new(rules, Limits::default(), Recording::All);
-        Self { engine, places, found: Found::default(), taken: Duration::ZERO }
+        Self { engine, places, found: Found::default(), taken: Duration::ZERO, busy: Duration::ZERO }
     }
 
     fn take(&mut self, block: &[Event]) {
-        let start = Instant::now();
+        let (start, busy) = (Instant::now(), busy());
         for event in block {
             assert!(matches!(self.engine.step(event), Answer::Decided(_)), "a payment was not decided");
             let readings = self.engine.readings();
@@ -67,6 +72,7 @@ impl Asked {
             }
         }
         self.taken += start.elapsed();
+        self.busy += support::busy() - busy;
     }
 }
 
@@ -101,9 +107,10 @@ fn main() {
     }
     out.flush().unwrap();
     println!(
-        r#"{{"version": "{}", "rows": {}, "work_s": {}}}"#,
+        r#"{{"version": "{}", "rows": {}, "work_s": {}, "work_busy_s": {}}}"#,
         env!("CARGO_PKG_VERSION"),
         asked.found.counts[0].len(),
-        asked.taken.as_secs_f64()
+        asked.taken.as_secs_f64(),
+        asked.busy.as_secs_f64()
     );
 }
