@@ -41,7 +41,7 @@ const FEATURES: [(&str, &str); 4] =
 const STRETCH: usize = 1 << 17;
 const MEASURED: usize = 2_000_000;
 /// Entries that one step takes out of the windows at most: what an idle hour leaves is passed in slices.
-const EXPIRIES_A_STEP_MAX: u64 = 4_096;
+const EXPIRIES_A_STEP_MAX: u64 = 1_024;
 
 /// A number that depends on every value.
 fn mix(sum: u64, value: i64) -> u64 {
