@@ -267,6 +267,7 @@ fn payment(n: usize, ahead_us: i64) -> Step {
         channel: 0,
         email: 0,
         balance: None,
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,

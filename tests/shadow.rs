@@ -203,6 +203,7 @@ fn payment(n: usize) -> Step {
         channel: 0,
         email: 0,
         balance: None,
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,

@@ -14,7 +14,9 @@ mod ledgers;
 mod limits;
 mod listing;
 mod payments;
+mod places;
 mod plan;
+mod ratios;
 mod recent;
 mod reload;
 mod reports;
@@ -38,7 +40,7 @@ use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
 use ledger::Ledger;
-use ledgers::Ledgers;
+use ledgers::{Ledgers, Sources};
 use payments::{Payment, Payments, Standing};
 use recent::Recent;
 use reload::Reloads;
@@ -233,15 +235,14 @@ impl Engine {
     /// An engine without a past, with nothing on its lists.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
-        let features: Vec<_> = rules.features.iter().collect();
-        let ledger = Ledger::new(&features, &rules);
+        let sources = Sources::find(&rules, std::iter::empty());
+        let ledger = sources.new_ledger(&rules);
         let lists = Lists::new(rules.lists.len());
-        let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
-        let wanted = ledger.wanted(read.map(|at| (at, at)));
+        let wanted = sources.wanted_of_missing(&ledger, judge::reads(&rules, recording));
         let payments = Payments::new(horizon_us, limits.corrections_max, rules.feedback);
         Self {
             calendar: rules.calendar.clone(),
-            live: Judge::new(Arc::new(rules), lists, vec![wanted]),
+            live: Judge::new(Arc::new(rules), lists, vec![wanted], recording),
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
             row: 0,
@@ -283,6 +284,12 @@ impl Engine {
         let hour_and_weekday = self.calendar.clone().hour_and_weekday(event.time_us());
         let own = Facts { now_us: self.now_us, ..Facts::of(event, hour_and_weekday) };
         self.live.decided(own)
+    }
+
+    /// How many values of features were read of each quality, in the order of
+    /// [`Quality::ALL`](crate::decision::Quality::ALL).
+    pub fn qualities(&self) -> [u64; 5] {
+        self.live.qualities
     }
 
     /// The rules whose breaker kept them from acting when they fired last, as positions.

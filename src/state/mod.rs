@@ -4,6 +4,7 @@
 //! clock: whoever calls says what contributes, and what time it is.
 
 mod bag;
+mod buckets;
 mod cell;
 mod chunked;
 mod dictionary;
@@ -11,18 +12,21 @@ mod family;
 mod forest;
 mod keys;
 mod log;
+mod sequence;
 mod side;
 /// What is to be kept.
 pub mod spec;
 mod tail;
 mod turns;
+mod values;
 
 pub use cell::Moments;
 pub use keys::Key;
+pub use sequence::Moment;
 pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec};
 
 use crate::time::{Calendar, TIME_US_MIN};
-use cell::Cell;
+use cell::{Cell, Origin};
 use dictionary::Dictionary;
 use family::Family;
 use log::Log;
@@ -114,6 +118,25 @@ impl<'a> Held<'a> {
     /// The greatest value of an ordered cell, or the last time.
     pub fn greatest(&self, cell: usize) -> Option<i64> {
         self.cell(cell).and_then(|(cell, record)| cell.greatest(record, &self.family.values))
+    }
+
+    /// The oldest value of a sequence.
+    pub fn oldest(&self, cell: usize) -> Option<Moment> {
+        self.cell(cell).and_then(|(cell, record)| cell.oldest(record, &self.family.values))
+    }
+
+    /// The newest value of a sequence, and the one before it.
+    pub fn newest(&self, cell: usize) -> [Option<Moment>; 2] {
+        self.cell(cell).map_or([None; 2], |(cell, record)| cell.newest(record, &self.family.values))
+    }
+
+    /// The nearest-rank quantile of this share, in millionths, of a cell with buckets, with `own` among its values
+    /// if given; off by at most 1/256 of itself.
+    pub fn quantile(&self, cell: usize, ppm: u32, own: Option<i64>) -> Option<i64> {
+        match self.cell(cell) {
+            Some((cell, record)) => cell.quantile(record, &self.family.values, ppm, own),
+            None => buckets::quantile(&[0; buckets::WORDS], &self.family.values.buckets, ppm, own),
+        }
     }
 
     /// How many distinct values a distinct cell has, with `own` among them if given.
@@ -328,6 +351,7 @@ impl State {
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
+        let origin = Origin { time_us: self.now_us, row };
         for (at, family) in self.families.iter_mut().enumerate() {
             let empties = family.empties(given.masks[at]);
             let mask = given.masks[at] & !empties;
@@ -344,7 +368,7 @@ impl State {
             self.log.set_family(at, slot, mask);
             let counted = mask & family.bits(given.scopes);
             if !late && counted != 0 {
-                family.take_in(slot, counted, self.now_us, &self.turns, |column| given.values[column]);
+                family.take_in(slot, counted, origin, &self.turns, |column| given.values[column]);
             }
             if empties != 0 {
                 family.empty(slot, empties, row + 1);
@@ -407,11 +431,12 @@ impl State {
                 let settled = passed(cell.settles).unwrap_or(false);
                 let left = passed(cell.leaves).unwrap_or(false) || settled;
                 let sign = i64::from(passed(cell.enters).unwrap_or(true)) - i64::from(left);
+                let origin = Origin { time_us, row: entry.row };
                 if sign != 0 {
-                    cell.apply(record, &mut family.values, sign * entry.sign(), time_us, value);
+                    cell.apply(record, &mut family.values, sign * entry.sign(), origin, value);
                 }
                 if settled && !entry.negative {
-                    cell.settle_directly(record, cell.ordered_value(time_us, value));
+                    cell.settle_directly(record, origin, value);
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! Each entry brings its own copy of the slots, masks and values that it is about, so that no tail needs its row.
 
 use super::chunked::Chunked;
-use super::forest::Forest;
+use super::forest::{Forest, Held};
 use super::log::Row;
 use super::spec::AMOUNT_COLUMN;
 
@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     /// Whether a later entry takes it back.
     pub(crate) superseded: bool,
 }
+
+impl Held for Entry {}
 
 impl Entry {
     /// 1 where it puts, -1 where it takes back.
