@@ -50,7 +50,9 @@ pub(crate) fn read_all(
                 }
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
-            let quality = if since_us.is_some_and(|since_us| held.reaches(cell, since_us)) {
+            // What came in before may have been executed for as long after as it could be corrected.
+            let later_us = if read.later { plan.spec.horizon_us } else { 0 };
+            let quality = if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
                 Quality::Warming
             } else if held.behind(cell) {
                 Quality::Behind

@@ -284,6 +284,12 @@ impl Engine {
         self.live.decided(own)
     }
 
+    /// How many values of features were read of each quality, in the order of
+    /// [`Quality::ALL`](crate::decision::Quality::ALL).
+    pub fn qualities(&self) -> [u64; 5] {
+        self.live.qualities
+    }
+
     /// The rules whose breaker kept them from acting when they fired last, as positions.
     pub fn tripped(&self) -> impl Iterator<Item = u16> {
         self.live.decider.tripped()

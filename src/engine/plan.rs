@@ -68,6 +68,8 @@ pub(crate) struct Read {
     /// The bit that empties it.
     reset: Option<u32>,
     pub(crate) current: bool,
+    /// Whether a payment may count at a later time than its own.
+    pub(crate) later: bool,
     /// The column that it aggregates.
     pub(crate) column: Option<usize>,
 }
@@ -192,7 +194,8 @@ impl Plan {
         let lookup = place(&mut self.lookups, Lookup { family, at });
         // The event being scored counts as though it were allowed, which may not be enough.
         let current = feature.current && self.at_once.contains(scope(feature));
-        Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, column }
+        let later = matches!(scope(feature), Scope::Executed | Scope::Pending);
+        Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, later, column }
     }
 
     fn positions(&mut self, fields: &[KeyField]) -> Vec<usize> {

@@ -450,3 +450,67 @@ impl State {
         self.due_us = self.due_us.min(self.next_due_us().unwrap_or(i64::MAX));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::TimeError;
+
+    #[test]
+    fn no_move_passes_more_than_its_budget_and_all_moves_together_pass_everything() -> Result<(), TimeError> {
+        let span = Span::Sliding { length_us: 10, delay_us: 5 };
+        let cell = CellSpec { span, bit: 0, reset: None, measure: Measure::Count };
+        let mut scopes = [0; Scope::COUNT];
+        scopes[Scope::Asked as usize] = 1;
+        let family = FamilySpec { key_texts: 1, scopes, cells: vec![cell] };
+        let spec = Spec { families: vec![family], columns: 1, horizon_us: 10 };
+        let mut state = State::new(&spec, Calendar::new("UTC")?);
+        let key = [state.text_number(0, "a"), 0, 0, 0];
+        let scopes = Scopes::default().with(Scope::Asked);
+        let mut all = u64::MAX;
+        state.advance(100, &mut all);
+        for _ in 0..20 {
+            let given = Contribution { time_us: 100, scopes, masks: &[1], keys: &[key], values: &[0] };
+            let row = state.contribute(given);
+            let late = Correction {
+                row,
+                time_us: 101,
+                scope: Scope::Asked,
+                arrival: row,
+                amount: 0,
+                change: Change::Put,
+            };
+            state.correct(&late);
+        }
+        let held = |state: &State| (state.held(0, &key).count(0), state.held(0, &key).behind(0));
+        assert_eq!(held(&state), (0, false));
+        let (mut moves, mut before) = (0, 0);
+        // 20 enter at 105 and 20 at 106.
+        while held(&state) != (40, false) {
+            let mut budget = 7;
+            state.advance(106, &mut budget);
+            let (count, behind) = held(&state);
+            assert_eq!((count - before, behind), (7 - budget as i64, count < 40));
+            (before, moves) = (count, moves + 1);
+        }
+        assert_eq!(moves, 6);
+        // 20 leave at 115, and while some of them wait a correction finds its place.
+        let mut budget = 7;
+        state.advance(115, &mut budget);
+        assert_eq!(held(&state), (33, true));
+        let back = Correction {
+            row: 0,
+            time_us: 100,
+            scope: Scope::Asked,
+            arrival: 50,
+            amount: 0,
+            change: Change::TakeBackRow,
+        };
+        state.correct(&back);
+        state.advance(115, &mut all);
+        assert_eq!(held(&state), (20, false));
+        state.advance(116, &mut all);
+        assert_eq!((held(&state), state.next_due_us()), ((0, false), None));
+        Ok(())
+    }
+}

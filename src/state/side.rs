@@ -70,8 +70,9 @@ impl Copied<'_> {
 impl Side {
     /// An empty buffer of entries with a slot and a mask per family, and values.
     pub(crate) fn new(families: usize, columns: usize) -> Self {
-        let copies = Chunked::new((families * 2 + columns).max(1));
+        let mut copies = Chunked::new((families * 2 + columns).max(1));
         // Copy 0 is the end of the list of free ones.
+        copies.reach(0);
         Self { forest: Forest::new(), root: 0, len: 0, families, copies, made: 1, free: 0 }
     }
 
