@@ -46,7 +46,9 @@ fn rules() -> RuleSet {
         .chain(["speed = ['latitude', 'longitude']"])
         {
             let word = aggregate.split(' ').next().unwrap_or_default();
-            more += &format!("{word}_{name}_ratio = {{ ratio = 'amount', to = '{word}_{name}' }}\n");
+            if word == "sum" {
+                more += &format!("{word}_{name}_ratio = {{ ratio = 'amount', to = '{word}_{name}' }}\n");
+            }
             more +=
                 &format!("{word}_{name} = {{ {aggregate}, by = ['account', 'device'], over = '{over}' }}\n");
             more += &format!(
