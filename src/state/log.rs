@@ -1,9 +1,13 @@
-//! The tail log: what windows need of each event, in columns, in the order of arrival.
+//! The tail log: what windows need of each event, in chunks of columns, in the order of arrival.
 //!
-//! Tails walk it. A row is never changed but for its flags; whole chunks are dropped once no tail and no correction
-//! can need them, and used again.
+//! Tails walk it. A row is never changed; what is no longer its own to contribute is marked beside it. Whole chunks
+//! are dropped once no tail and no correction can need them, and their room is used again.
 
 use std::collections::VecDeque;
+
+use super::chunk::{self, ChunkColumns, Row, flags};
+use super::marks::Marks;
+use super::shapes::Shapes;
 
 /// Rows in one chunk.
 const ROWS: usize = 4096;
@@ -27,181 +31,203 @@ impl Standing {
     }
 }
 
-/// The contribution came in late; its own time is in the side buffer.
-pub(crate) const LATE: u8 = 1;
-/// What it contributed as asked was taken back or replaced.
-pub(crate) const ASKED_SUPERSEDED: u8 = 2;
-/// What it contributed as allowed was taken back or replaced.
-pub(crate) const ALLOWED_SUPERSEDED: u8 = 4;
-const OPEN: u8 = 8;
-const ALLOWED: u8 = 16;
-
-#[derive(Debug)]
-struct Chunk {
-    at_us: Box<[i64]>,
-    flags: Box<[u8]>,
-    slots: Vec<Box<[u32]>>,
-    masks: Vec<Box<[u64]>>,
-    values: Vec<Box<[i64]>>,
-}
+/// The mark of a row that came in late: all that it contributes is in the side buffer from the start.
+const LATE_MARK: u8 = 1 << 7;
 
 /// The log.
 #[derive(Debug)]
 pub(crate) struct Log {
     families: usize,
     columns: usize,
-    chunks: VecDeque<Chunk>,
+    chunks: VecDeque<ChunkColumns>,
+    /// The shapes of the newest chunk.
+    shapes: Shapes,
+    marks: Marks,
     /// Position of the first row ever.
     first: u64,
     /// Chunks before the first one held.
     dropped: u64,
     /// Position after the newest row.
     end: u64,
-    spare: Vec<Chunk>,
-}
-
-fn column<T: Clone + Default>() -> Box<[T]> {
-    vec![T::default(); ROWS].into_boxed_slice()
+    spare: Option<ChunkColumns>,
 }
 
 impl Log {
     /// An empty log of rows with a slot and a mask per family, and values.
     pub(crate) fn new(families: usize, columns: usize) -> Self {
-        Self { families, columns, chunks: VecDeque::new(), first: 0, dropped: 0, end: 0, spare: Vec::new() }
+        Self {
+            families,
+            columns,
+            chunks: VecDeque::new(),
+            shapes: Shapes::new(),
+            marks: Marks::new(),
+            first: 0,
+            dropped: 0,
+            end: 0,
+            spare: None,
+        }
     }
 
     /// Lets an empty log begin with this row.
     pub(crate) fn begin(&mut self, row: u64) {
-        (self.first, self.dropped, self.end) = (row, row / ROWS as u64, row);
+        (self.first, self.end) = (row, row);
     }
 
-    /// Position after the newest row.
+    /// Which of the chunks ever a row is in, and its position there.
     #[inline]
-    pub(crate) fn end(&self) -> u64 {
-        self.end
+    fn place(&self, row: u64) -> (u64, usize) {
+        let rows = row.wrapping_sub(self.first);
+        (rows / ROWS as u64, (rows % ROWS as u64) as usize)
     }
 
     /// Whether the row is still held.
     pub(crate) fn holds(&self, row: u64) -> bool {
-        (self.first..self.end).contains(&row) && row / ROWS as u64 >= self.dropped
+        (self.first..self.end).contains(&row) && self.place(row).0 >= self.dropped
     }
 
-    /// Appends an empty row and gives its position. Its slots and masks are then set family by family.
-    pub(crate) fn append(&mut self, at_us: i64, standing: Standing, late: bool, values: &[i64]) -> u64 {
+    /// Appends a row and gives its position. The slots of its families are then put beside it, one after the other.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        at_us: i64,
+        standing: Standing,
+        late: bool,
+        masks: &[u64],
+        values: &[i64],
+    ) -> u64 {
         let row = self.end;
-        let at = (row % ROWS as u64) as usize;
-        if at == 0 || self.chunks.is_empty() {
-            let (families, columns) = (self.families, self.columns);
-            let chunk = self.spare.pop().unwrap_or_else(|| Chunk {
-                at_us: column(),
-                flags: column(),
-                slots: (0..families).map(|_| column()).collect(),
-                masks: (0..families).map(|_| column()).collect(),
-                values: (0..columns).map(|_| column()).collect(),
-            });
-            self.chunks.push_back(chunk);
+        if self.place(row).1 == 0 {
+            self.open();
         }
         if let Some(chunk) = self.chunks.back_mut() {
-            chunk.at_us[at] = at_us;
-            chunk.flags[at] = (u8::from(late) * LATE)
-                | match standing {
-                    Standing::Asked => 0,
-                    Standing::Open => OPEN,
-                    Standing::Allowed => ALLOWED,
-                };
+            chunk.at_us.push(at_us);
+            let shape = self.shapes.find(&mut chunk.shapes, flags(standing, late).into(), masks);
+            chunk.shape.push(shape);
             for (column, value) in chunk.values.iter_mut().zip(values) {
-                column[at] = *value;
+                column.push(*value);
             }
+        }
+        if late {
+            self.marks.add(row, LATE_MARK);
         }
         self.end += 1;
         row
     }
 
-    /// Sets what the newest row contributes to a family; an empty mask where it contributes nothing.
+    /// Puts the slot of the next family beside the newest row; any where the row contributes nothing to it.
     #[inline]
-    pub(crate) fn set_family(&mut self, family: usize, slot: u32, mask: u64) {
-        let at = ((self.end - 1) % ROWS as u64) as usize;
+    pub(crate) fn put_slot(&mut self, family: usize, slot: u32) {
         if let Some(chunk) = self.chunks.back_mut() {
-            chunk.slots[family][at] = slot;
-            chunk.masks[family][at] = mask;
+            chunk.slots[family].push(slot);
         }
     }
 
-    /// A row that is still held.
-    #[inline]
-    pub(crate) fn row(&self, row: u64) -> Row<'_> {
-        let chunk = &self.chunks[(row / ROWS as u64 - self.dropped) as usize];
-        Row { chunk, at: (row % ROWS as u64) as usize }
+    fn open(&mut self) {
+        self.shapes.clear();
+        let chunk = self.spare.take();
+        self.chunks
+            .push_back(chunk.unwrap_or_else(|| ChunkColumns::with_room(self.families, self.columns, ROWS)));
     }
 
-    /// Adds flags to a row.
-    pub(crate) fn flag(&mut self, row: u64, flags: u8) {
-        let chunk = (row / ROWS as u64 - self.dropped) as usize;
-        self.chunks[chunk].flags[(row % ROWS as u64) as usize] |= flags;
+    /// A row, unless its chunk is gone.
+    #[inline]
+    pub(crate) fn row(&self, row: u64) -> Option<Row<'_>> {
+        let (number, at) = self.place(row);
+        let chunk = self.chunks.get(number.wrapping_sub(self.dropped) as usize)?;
+        (at < chunk.rows()).then(|| chunk.row(at))
+    }
+
+    /// When a row came in, or `None` at the log's end.
+    #[inline]
+    pub(crate) fn came_in_us(&self, row: u64) -> Option<i64> {
+        self.row(row).map(Row::at_us)
+    }
+
+    /// Marks a row.
+    pub(crate) fn mark(&mut self, row: u64, marks: u8) {
+        self.marks.add(row, marks);
+    }
+
+    /// The marks of a row; none where it holds itself all that it contributes.
+    #[inline]
+    pub(crate) fn marks(&self, row: u64) -> u8 {
+        self.marks.of(row)
     }
 
     /// Drops the chunks whose rows all came in at or before `edge_us`.
+    #[inline]
     pub(crate) fn drop_through(&mut self, edge_us: i64) {
-        while self.chunks.len() > 1 && self.chunks[0].at_us[ROWS - 1] <= edge_us {
-            if let Some(chunk) = self.chunks.pop_front() {
-                self.dropped += 1;
-                if self.spare.is_empty() {
-                    self.spare.push(chunk);
-                }
-            }
+        while self.chunks.len() > 1 && self.chunks[0].at_us.last().is_some_and(|&last_us| last_us <= edge_us)
+        {
+            self.drop_first();
         }
+    }
+
+    fn drop_first(&mut self) {
+        if let Some(mut chunk) = self.chunks.pop_front() {
+            chunk.clear();
+            self.spare.get_or_insert(chunk);
+        }
+        self.dropped += 1;
+        self.marks.drop_before(self.first + self.dropped * ROWS as u64);
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        (self.chunks.len() + self.spare.len()) * ROWS * self.row_bytes()
+        self.chunks.iter().chain(&self.spare).map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
     }
 
     /// Bytes of one row.
     pub(crate) fn row_bytes(&self) -> usize {
-        9 + self.families * 12 + self.columns * 8
+        chunk::row_bytes(self.families, self.columns)
     }
 }
 
-/// One row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'a> {
-    chunk: &'a Chunk,
-    at: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Row<'_> {
-    /// When it came in.
-    #[inline]
-    pub(crate) fn at_us(self) -> i64 {
-        self.chunk.at_us[self.at]
-    }
-
-    /// Its flags.
-    #[inline]
-    pub(crate) fn flags(self) -> u8 {
-        self.chunk.flags[self.at]
-    }
-
-    /// What it counted as when it was written.
-    #[inline]
-    pub(crate) fn standing(self) -> Standing {
-        match self.flags() & (OPEN | ALLOWED) {
-            ALLOWED => Standing::Allowed,
-            OPEN => Standing::Open,
-            _ => Standing::Asked,
+    fn filled(rows: u64) -> Log {
+        let mut log = Log::new(3, 1);
+        log.begin(77);
+        for n in 0..rows {
+            let masks = [n % 5, 1, n % 3];
+            let row = log.append(n as i64, Standing::Open, n % 10 == 9, &masks, &[-(n as i64)]);
+            assert_eq!(row, 77 + n);
+            (0..3).for_each(|family| log.put_slot(family, n as u32 * 3 + family as u32));
         }
+        log
     }
 
-    /// Slot and mask of a family.
-    #[inline]
-    pub(crate) fn family(self, family: usize) -> (u32, u64) {
-        (self.chunk.slots[family][self.at], self.chunk.masks[family][self.at])
+    #[test]
+    fn a_row_is_what_was_put_in_until_its_chunk_is_dropped() {
+        let rows = ROWS as u64 * 5 / 2;
+        let mut log = filled(rows);
+        log.mark(77, 1);
+        for dropped in [0, ROWS as u64] {
+            log.drop_through(dropped as i64 - 1);
+            for n in dropped..rows {
+                let row = log.row(77 + n).unwrap();
+                assert_eq!((row.at_us(), row.value(0), row.is_late()), (n as i64, -(n as i64), n % 10 == 9));
+                assert_eq!(row.standing(), Standing::Open);
+                let families = [0, 1, 2].map(|family| row.family(family));
+                assert_eq!(
+                    families,
+                    [(n as u32 * 3, n % 5), (n as u32 * 3 + 1, 1), (n as u32 * 3 + 2, n % 3)]
+                );
+            }
+            assert!(dropped == 0 || log.row(77 + dropped - 1).is_none());
+            assert!(log.row(76).is_none() && log.row(77 + rows).is_none());
+        }
+        assert_eq!((log.marks(77), log.marks(77 + rows - 1)), (0, LATE_MARK), "a mark goes with its row");
     }
 
-    /// A value.
-    #[inline]
-    pub(crate) fn value(self, column: usize) -> i64 {
-        self.chunk.values[column][self.at]
+    #[test]
+    fn an_event_takes_30_bytes_with_three_families_and_one_value() {
+        let log = filled(ROWS as u64 * 4);
+        assert_eq!(log.row_bytes(), 30);
+        let bytes = log.bytes() - log.marks.bytes();
+        // Beside its rows a chunk has its shapes: few.
+        assert!(bytes <= ROWS * 4 * 30 + 4 * 64 * 8 * 4, "{bytes}");
     }
 }

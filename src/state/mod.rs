@@ -5,18 +5,22 @@
 
 mod bag;
 mod cell;
+mod chunk;
 mod chunked;
 mod dictionary;
 mod family;
 mod forest;
 mod keys;
 mod log;
+mod marks;
+mod shapes;
 mod side;
 /// What is to be kept.
 pub mod spec;
 mod tail;
 
 pub use cell::Moments;
+pub use chunk::ChunkColumns;
 pub use keys::Key;
 pub use log::Standing;
 pub use side::Scope;
@@ -26,7 +30,7 @@ use crate::time::{Calendar, Period, TIME_US_MIN};
 use cell::Cell;
 use dictionary::Dictionary;
 use family::{Family, Periods};
-use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
+use log::Log;
 use side::{Entry, Place, Side};
 use tail::Tail;
 
@@ -305,18 +309,18 @@ impl State {
     #[inline]
     pub fn contribute(&mut self, given: Contribution<'_>) -> u64 {
         let late = given.time_us < self.now_us;
-        let row = self.log.append(self.now_us, given.standing, late, given.values);
+        let row = self.log.append(self.now_us, given.standing, late, given.masks, given.values);
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
         for (at, family) in self.families.iter_mut().enumerate() {
             let mask = given.masks[at];
             if mask == 0 {
-                self.log.set_family(at, 0, 0);
+                self.log.put_slot(at, 0);
                 continue;
             }
             let slot = family.slot(&given.keys[at]);
-            self.log.set_family(at, slot, mask);
+            self.log.put_slot(at, slot);
             if !late {
                 let counted = given.standing.counted(mask, family.allowed);
                 family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
@@ -327,8 +331,7 @@ impl State {
 
     /// Whether a row is held, and something else than the row holds what it contributes.
     pub fn is_moved(&self, row: u64) -> bool {
-        let moved = LATE | ASKED_SUPERSEDED | ALLOWED_SUPERSEDED;
-        self.log.holds(row) && self.log.row(row).flags() & moved != 0
+        self.log.holds(row) && self.log.marks(row) != 0
     }
 
     /// Changes what a row contributes; the row must be held.
@@ -341,14 +344,14 @@ impl State {
         match change {
             Change::TakeBack(Holding { place: Some(place), .. }) => self.side.supersede(place),
             // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
-            _ => self.log.flag(row, scope.superseded()),
+            _ => self.log.mark(row, scope.superseded()),
         }
         self.aside((time_us, arrival), Entry { row, amount, scope, negative, superseded: false });
     }
 
     fn aside(&mut self, place: Place, entry: Entry) {
         let (time_us, _) = place;
-        let row = self.log.row(entry.row);
+        let Some(row) = self.log.row(entry.row) else { return };
         let value = |column| entry.value(row, column);
         let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
         let mut feeds = false;

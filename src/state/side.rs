@@ -1,7 +1,7 @@
 //! The side buffer: late and corrected contributions, ordered by their own time, merged by every tail.
 
+use super::chunk::Row;
 use super::forest::Forest;
-use super::log::Row;
 use super::spec::AMOUNT_COLUMN;
 
 /// Which of a payment's two contributions.

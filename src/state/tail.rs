@@ -1,8 +1,9 @@
 //! A tail: walks a fixed time behind now over the log and the side buffer, and takes out what it passes.
 
 use super::cell::Cell;
+use super::chunk::Row;
 use super::family::Family;
-use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
+use super::log::Log;
 use super::side::{Entry, Scope, Side};
 
 /// The cells of one family that a tail walks for.
@@ -93,11 +94,11 @@ impl Tail {
     #[inline]
     pub(crate) fn advance(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
         while self.row_due_us <= now_us {
-            self.pass_row(log, families);
+            let Some(row) = log.row(self.row) else { break };
+            self.pass_row(row, log, families);
             self.row += 1;
-            let more = self.row < log.end();
-            self.row_due_us =
-                if more { log.row(self.row).at_us().saturating_add(self.length_us) } else { i64::MAX };
+            let next_us = log.came_in_us(self.row);
+            self.row_due_us = next_us.map_or(i64::MAX, |at_us| at_us.saturating_add(self.length_us));
         }
         if self.side_due_us <= now_us {
             self.pass_side(now_us, log, side, families);
@@ -106,12 +107,11 @@ impl Tail {
     }
 
     #[inline]
-    fn pass_row(&self, log: &Log, families: &mut [Family]) {
-        let row = log.row(self.row);
-        let flags = row.flags();
-        if flags & LATE != 0 {
+    fn pass_row(&self, row: Row<'_>, log: &Log, families: &mut [Family]) {
+        if row.is_late() {
             return;
         }
+        let marks = if self.settles { log.marks(self.row) } else { 0 };
         let standing = row.standing();
         let time_us = self.row_due_us - self.length_us;
         let value = |column| row.value(column);
@@ -128,7 +128,7 @@ impl Tail {
                     let of_allowed = family.allowed >> cell.bit & 1 == 1;
                     let superseded = if of_allowed { Scope::Allowed } else { Scope::Asked }.superseded();
                     let held = cell.ordered_value(time_us, value);
-                    cell.settle(record, &mut family.values, held, flags & superseded == 0);
+                    cell.settle(record, &mut family.values, held, marks & superseded == 0);
                 } else {
                     cell.apply(record, &mut family.values, -1, time_us, value);
                 }
@@ -150,7 +150,7 @@ impl Tail {
     }
 
     fn pass_entry(&self, time_us: i64, entry: &Entry, log: &Log, families: &mut [Family]) {
-        let row = log.row(entry.row);
+        let Some(row) = log.row(entry.row) else { return };
         let value = |column| entry.value(row, column);
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
@@ -171,11 +171,11 @@ impl Tail {
 }
 
 impl Scope {
-    /// The flag of a row whose contribution is held elsewhere, or by nothing.
+    /// The mark of a row whose contribution is held elsewhere, or by nothing.
     pub(crate) fn superseded(self) -> u8 {
         match self {
-            Self::Asked => ASKED_SUPERSEDED,
-            Self::Allowed => ALLOWED_SUPERSEDED,
+            Self::Asked => 1,
+            Self::Allowed => 2,
         }
     }
 
