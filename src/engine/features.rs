@@ -41,6 +41,8 @@ pub(crate) fn read_all(
             let value = value(read.aggregate, &held, cell, own, state.now_us());
             let quality = if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
                 Quality::Warming
+            } else if held.behind(cell) {
+                Quality::Behind
             } else if held.corrected(cell) {
                 Quality::Corrected
             } else {

@@ -9,7 +9,7 @@ use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
 use crate::rules::{Condition, Facts, Feature};
-use crate::state::{Contribution, Correction, Memory, Standing, State};
+use crate::state::{ChunkStore, Contribution, Correction, Memory, Standing, State};
 use crate::time::Calendar;
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
@@ -49,6 +49,16 @@ impl Ledger {
             since_us: None,
             horizon_us,
         }
+    }
+
+    /// Says how an empty ledger keeps its log; see [`State::set_log`].
+    pub(crate) fn set_log(
+        &mut self,
+        chunk_rows: usize,
+        bytes_max: usize,
+        store: Option<Box<dyn ChunkStore>>,
+    ) {
+        self.state.set_log(chunk_rows, bytes_max, store);
     }
 
     /// Lets an empty ledger begin after all that came in until now, with this row.

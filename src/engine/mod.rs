@@ -13,6 +13,7 @@ mod ledger;
 mod ledgers;
 mod limits;
 mod listing;
+mod logs;
 mod payments;
 mod plan;
 mod recent;
@@ -32,12 +33,13 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::{Memory, Standing};
+use crate::state::{ChunkStore, Memory, Standing};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
 use ledger::Ledger;
 use ledgers::Ledgers;
+use logs::Logs;
 use payments::{Payment, Payments, Report};
 use recent::Recent;
 use reload::Reloads;
@@ -223,6 +225,7 @@ pub struct Engine {
     calendar: Calendar,
     now_us: i64,
     ledgers: Ledgers,
+    logs: Logs,
     /// The row of the next event that has one; the same in every ledger.
     row: u64,
     seen: Recent<Seen>,
@@ -237,7 +240,9 @@ impl Engine {
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
         let features: Vec<_> = rules.features.iter().collect();
-        let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let mut ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let logs = Logs::new(&limits);
+        logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
         let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
         let wanted = ledger.wanted(read.map(|at| (at, at)));
@@ -246,6 +251,7 @@ impl Engine {
             live: Judge::new(Arc::new(rules), lists, vec![wanted]),
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
+            logs,
             row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
@@ -255,6 +261,16 @@ impl Engine {
             limits,
             recording,
         }
+    }
+
+    /// The same engine with a store for the chunks of its tail logs that leave memory; before its first event. Each log
+    /// has a store of its own, [another](ChunkStore::another) like this one. Without one all chunks stay in memory.
+    #[must_use]
+    pub fn with_store(mut self, store: Box<dyn ChunkStore>) -> Self {
+        self.logs.set_store(store);
+        let logs = &self.logs;
+        self.ledgers.each(|ledger| logs.give(ledger));
+        self
     }
 
     /// The rule set that decides.

@@ -63,6 +63,18 @@ impl ChunkColumns {
         self.at_us.capacity() * row_bytes(self.slots.len(), self.values.len()) + self.shapes.capacity() * 8
     }
 
+    /// Whether every column has so many rows, there are so many of them, and every shape is there.
+    pub(crate) fn is_whole(&self, families: usize, columns: usize, rows: usize) -> bool {
+        let shapes = self.shapes.len() / self.shape_words();
+        self.slots.len() == families
+            && self.values.len() == columns
+            && self.at_us.len() == rows
+            && self.shape.len() == rows
+            && self.slots.iter().all(|slots| slots.len() == rows)
+            && self.values.iter().all(|values| values.len() == rows)
+            && self.shape.iter().all(|&shape| usize::from(shape) < shapes)
+    }
+
     /// A row, by its position among the chunk's.
     #[inline]
     pub(crate) fn row(&self, at: usize) -> Row<'_> {

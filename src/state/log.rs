@@ -1,16 +1,18 @@
 //! The tail log: what windows need of each event, in chunks of columns, in the order of arrival.
 //!
 //! Tails walk it. A row is never changed; what is no longer its own to contribute is marked beside it. Whole chunks
-//! are dropped once no tail and no correction can need them, and their room is used again.
+//! are dropped once no tail and no correction can need them, and their room is used again. With a store, chunks leave
+//! memory where it is short; a row of one is not there until it came back.
 
 use std::collections::VecDeque;
 
 use super::chunk::{self, ChunkColumns, Row, flags};
 use super::marks::Marks;
 use super::shapes::Shapes;
+use super::spill::{Held, Spill};
 
-/// Rows in one chunk.
-const ROWS: usize = 4096;
+/// Rows in one chunk, unless another number is asked for.
+pub const CHUNK_ROWS: usize = 4096;
 
 /// What a payment counts as when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,22 +36,50 @@ impl Standing {
 /// The mark of a row that came in late: all that it contributes is in the side buffer from the start.
 const LATE_MARK: u8 = 1 << 7;
 
+/// Which row is in which chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// Position of the first row ever.
+    first: u64,
+    /// Rows in one chunk, as a power of two.
+    shift: u32,
+}
+
+impl Layout {
+    /// Rows in one chunk.
+    pub(super) fn rows(self) -> usize {
+        1 << self.shift
+    }
+
+    /// The number of the chunk that a row is in, and its position there.
+    #[inline]
+    pub(super) fn place(self, row: u64) -> (u64, usize) {
+        let row = row.wrapping_sub(self.first);
+        (row >> self.shift, row as usize & (self.rows() - 1))
+    }
+
+    /// The first row of a chunk.
+    fn first_of(self, number: u64) -> u64 {
+        self.first + (number << self.shift)
+    }
+}
+
 /// The log.
 #[derive(Debug)]
 pub(crate) struct Log {
-    families: usize,
-    columns: usize,
-    chunks: VecDeque<ChunkColumns>,
+    pub(super) families: usize,
+    pub(super) columns: usize,
+    pub(super) chunks: VecDeque<Held>,
     /// The shapes of the newest chunk.
     shapes: Shapes,
     marks: Marks,
-    /// Position of the first row ever.
-    first: u64,
+    pub(super) layout: Layout,
     /// Chunks before the first one held.
-    dropped: u64,
+    pub(super) dropped: u64,
     /// Position after the newest row.
     end: u64,
     spare: Option<ChunkColumns>,
+    pub(super) spill: Option<Spill>,
 }
 
 impl Log {
@@ -61,28 +91,33 @@ impl Log {
             chunks: VecDeque::new(),
             shapes: Shapes::new(),
             marks: Marks::new(),
-            first: 0,
+            layout: Layout { first: 0, shift: CHUNK_ROWS.ilog2() },
             dropped: 0,
             end: 0,
             spare: None,
+            spill: None,
         }
+    }
+
+    /// Lets an empty log have chunks of so many rows, or the next power of two, at most 65,536.
+    pub(crate) fn set_rows(&mut self, rows: usize) {
+        let most = 1 << u16::BITS;
+        self.layout.shift = rows.clamp(1, most).next_power_of_two().ilog2();
+    }
+
+    /// Lets closed chunks leave memory from now on.
+    pub(crate) fn set_spill(&mut self, spill: Spill) {
+        self.spill = Some(spill);
     }
 
     /// Lets an empty log begin with this row.
     pub(crate) fn begin(&mut self, row: u64) {
-        (self.first, self.end) = (row, row);
-    }
-
-    /// Which of the chunks ever a row is in, and its position there.
-    #[inline]
-    fn place(&self, row: u64) -> (u64, usize) {
-        let rows = row.wrapping_sub(self.first);
-        (rows / ROWS as u64, (rows % ROWS as u64) as usize)
+        (self.layout.first, self.end) = (row, row);
     }
 
     /// Whether the row is still held.
     pub(crate) fn holds(&self, row: u64) -> bool {
-        (self.first..self.end).contains(&row) && self.place(row).0 >= self.dropped
+        (self.layout.first..self.end).contains(&row) && self.layout.place(row).0 >= self.dropped
     }
 
     /// Appends a row and gives its position. The slots of its families are then put beside it, one after the other.
@@ -96,10 +131,10 @@ impl Log {
         values: &[i64],
     ) -> u64 {
         let row = self.end;
-        if self.place(row).1 == 0 {
-            self.open();
+        if self.layout.place(row).1 == 0 {
+            self.open(at_us);
         }
-        if let Some(chunk) = self.chunks.back_mut() {
+        if let Some(chunk) = newest(&mut self.chunks) {
             chunk.at_us.push(at_us);
             let shape = self.shapes.find(&mut chunk.shapes, flags(standing, late).into(), masks);
             chunk.shape.push(shape);
@@ -117,30 +152,48 @@ impl Log {
     /// Puts the slot of the next family beside the newest row; any where the row contributes nothing to it.
     #[inline]
     pub(crate) fn put_slot(&mut self, family: usize, slot: u32) {
-        if let Some(chunk) = self.chunks.back_mut() {
+        if let Some(chunk) = newest(&mut self.chunks) {
             chunk.slots[family].push(slot);
         }
     }
 
-    fn open(&mut self) {
+    fn open(&mut self, at_us: i64) {
+        if let Some(closed) = self.chunks.back_mut() {
+            let last_us = closed.columns.as_ref().and_then(|chunk| chunk.at_us.last().copied());
+            closed.last_us = last_us.unwrap_or(at_us);
+        }
         self.shapes.clear();
         let chunk = self.spare.take();
-        self.chunks
-            .push_back(chunk.unwrap_or_else(|| ChunkColumns::with_room(self.families, self.columns, ROWS)));
+        let room = || ChunkColumns::with_room(self.families, self.columns, self.layout.rows());
+        self.chunks.push_back(Held::open(chunk.unwrap_or_else(room), at_us));
+        if let Some(spill) = &mut self.spill {
+            spill.grew();
+        }
     }
 
-    /// A row, unless its chunk is gone.
+    /// The chunk of a row, unless it is gone.
+    #[inline]
+    fn held(&self, row: u64) -> Option<&Held> {
+        let (number, _) = self.layout.place(row);
+        self.chunks.get(number.wrapping_sub(self.dropped) as usize)
+    }
+
+    /// A row, unless its chunk is gone or away.
     #[inline]
     pub(crate) fn row(&self, row: u64) -> Option<Row<'_>> {
-        let (number, at) = self.place(row);
-        let chunk = self.chunks.get(number.wrapping_sub(self.dropped) as usize)?;
+        let (_, at) = self.layout.place(row);
+        let chunk = self.held(row)?.columns.as_ref()?;
         (at < chunk.rows()).then(|| chunk.row(at))
     }
 
-    /// When a row came in, or `None` at the log's end.
+    /// When a row came in, or `None` at the log's end. Of one that is away at least no later time.
     #[inline]
     pub(crate) fn came_in_us(&self, row: u64) -> Option<i64> {
-        self.row(row).map(Row::at_us)
+        match self.row(row) {
+            Some(row) => Some(row.at_us()),
+            None if row < self.end => Some(self.held(row).map_or(i64::MIN, |held| held.first_us)),
+            None => None,
+        }
     }
 
     /// Marks a row.
@@ -154,33 +207,44 @@ impl Log {
         self.marks.of(row)
     }
 
-    /// Drops the chunks whose rows all came in at or before `edge_us`.
+    /// Drops the chunks whose rows all came in at or before `edge_us` and are before the row `below`.
     #[inline]
-    pub(crate) fn drop_through(&mut self, edge_us: i64) {
-        while self.chunks.len() > 1 && self.chunks[0].at_us.last().is_some_and(|&last_us| last_us <= edge_us)
+    pub(crate) fn drop_through(&mut self, edge_us: i64, below: u64) {
+        while self.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us)
+            && self.layout.first_of(self.dropped + 1) <= below
         {
-            self.drop_first();
+            self.drop_oldest();
         }
     }
 
-    fn drop_first(&mut self) {
-        if let Some(mut chunk) = self.chunks.pop_front() {
+    fn drop_oldest(&mut self) {
+        if let Some(mut chunk) = self.chunks.pop_front().and_then(|oldest| oldest.columns) {
             chunk.clear();
             self.spare.get_or_insert(chunk);
         }
         self.dropped += 1;
-        self.marks.drop_before(self.first + self.dropped * ROWS as u64);
+        self.marks.drop_before(self.layout.first_of(self.dropped));
+        if let Some(spill) = &mut self.spill {
+            spill.drop_before(self.dropped);
+        }
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.chunks.iter().chain(&self.spare).map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
+        let held = self.chunks.iter().filter_map(|held| held.columns.as_ref()).chain(&self.spare);
+        held.map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
     }
 
     /// Bytes of one row.
     pub(crate) fn row_bytes(&self) -> usize {
         chunk::row_bytes(self.families, self.columns)
     }
+}
+
+/// The chunk that is being written.
+#[inline]
+fn newest(chunks: &mut VecDeque<Held>) -> Option<&mut ChunkColumns> {
+    chunks.back_mut().and_then(|held| held.columns.as_mut())
 }
 
 #[cfg(test)]
@@ -201,11 +265,11 @@ mod tests {
 
     #[test]
     fn a_row_is_what_was_put_in_until_its_chunk_is_dropped() {
-        let rows = ROWS as u64 * 5 / 2;
+        let rows = CHUNK_ROWS as u64 * 5 / 2;
         let mut log = filled(rows);
         log.mark(77, 1);
-        for dropped in [0, ROWS as u64] {
-            log.drop_through(dropped as i64 - 1);
+        for dropped in [0, CHUNK_ROWS as u64] {
+            log.drop_through(dropped as i64 - 1, u64::MAX);
             for n in dropped..rows {
                 let row = log.row(77 + n).unwrap();
                 assert_eq!((row.at_us(), row.value(0), row.is_late()), (n as i64, -(n as i64), n % 10 == 9));
@@ -224,10 +288,10 @@ mod tests {
 
     #[test]
     fn an_event_takes_30_bytes_with_three_families_and_one_value() {
-        let log = filled(ROWS as u64 * 4);
+        let log = filled(CHUNK_ROWS as u64 * 4);
         assert_eq!(log.row_bytes(), 30);
         let bytes = log.bytes() - log.marks.bytes();
         // Beside its rows a chunk has its shapes: few.
-        assert!(bytes <= ROWS * 4 * 30 + 4 * 64 * 8 * 4, "{bytes}");
+        assert!(bytes <= CHUNK_ROWS * 4 * 30 + 4 * 64 * 8 * 4, "{bytes}");
     }
 }

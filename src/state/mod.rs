@@ -17,14 +17,18 @@ mod shapes;
 mod side;
 /// What is to be kept.
 pub mod spec;
+mod spill;
+mod store;
 mod tail;
+mod waiting;
 
 pub use cell::Moments;
 pub use chunk::ChunkColumns;
 pub use keys::Key;
-pub use log::Standing;
+pub use log::{CHUNK_ROWS, Standing};
 pub use side::Scope;
 pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+pub use store::{ChunkStore, Fetched};
 
 use crate::time::{Calendar, Period, TIME_US_MIN};
 use cell::Cell;
@@ -32,10 +36,15 @@ use dictionary::Dictionary;
 use family::{Family, Periods};
 use log::Log;
 use side::{Entry, Place, Side};
+use spill::Spill;
 use tail::Tail;
+use waiting::Waiting;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
+
+/// Corrections that waited for their row and are made in one step at most.
+const WAITING_A_STEP_MAX: usize = 64;
 
 /// What one event contributes.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +114,9 @@ pub struct Held<'a> {
     record: Option<&'a [u64]>,
     periods: Periods,
     now_us: i64,
+    tails: &'a [Tail],
+    /// No correction that waits is about a time after it.
+    waiting_us: i64,
 }
 
 impl<'a> Held<'a> {
@@ -148,6 +160,15 @@ impl<'a> Held<'a> {
     pub fn corrected(&self, cell: usize) -> bool {
         let span = self.family.cells[cell].span;
         self.record.is_some_and(|record| self.family.corrected(record, span, self.periods, self.now_us))
+    }
+
+    /// Whether what a cell holds is not yet all that it should be, or still more: rows that are away are to be read.
+    #[inline]
+    pub fn behind(&self, cell: usize) -> bool {
+        let span = self.family.cells[cell].span;
+        let lags = |tail: &Tail| tail.lags(self.now_us) && tail.walks_for(span);
+        let awaits = self.waiting_us != i64::MIN;
+        self.tails.iter().any(lags) || awaits && self.periods.cover(span, self.waiting_us, self.now_us)
     }
 
     /// Whether a cell covers a time at or before now.
@@ -198,6 +219,9 @@ pub struct State {
     log: Log,
     side: Side,
     tails: Vec<Tail>,
+    /// The chunk that each tail has come to.
+    reached: Vec<u64>,
+    waiting: Waiting,
     /// The longest that a tail or a correction looks back.
     retention_us: i64,
 }
@@ -233,8 +257,19 @@ impl State {
             log: Log::new(families.len(), spec.columns),
             families,
             side: Side::new(),
+            reached: vec![0; tails.len()],
             tails,
+            waiting: Waiting::new(),
             retention_us: longest_us.max(spec.horizon_us),
+        }
+    }
+
+    /// Lets the log of an empty state have chunks of so many rows (the next power of two, at most 65,536), and with a store
+    /// hold at most so many bytes of them in memory: beside what tails walk next, which is two chunks for each.
+    pub fn set_log(&mut self, chunk_rows: usize, bytes_max: usize, store: Option<Box<dyn ChunkStore>>) {
+        self.log.set_rows(chunk_rows);
+        if let Some(store) = store {
+            self.log.set_spill(Spill::new(store, bytes_max));
         }
     }
 
@@ -257,16 +292,56 @@ impl State {
             return;
         }
         self.now_us = time_us;
-        for tail in &mut self.tails {
-            tail.advance(time_us, &self.log, &self.side, &mut self.families);
+        for at in 0..self.tails.len() {
+            self.pass(at);
         }
         if self.uses_calendar && !self.periods.day.contains(time_us) {
             self.periods = Periods { day: self.calendar.day(time_us), month: self.calendar.month(time_us) };
         }
+        if self.waiting.len() > 0 {
+            self.correct_waiting();
+        }
         let edge_us = time_us - self.retention_us;
-        self.log.drop_through(edge_us);
+        let needed = self.tails.iter().map(Tail::row).min().unwrap_or(u64::MAX);
+        self.log.drop_through(edge_us, needed.min(self.waiting.first_row()));
         if self.side.len() > 0 {
-            self.side.drop_through(edge_us);
+            self.side.drop_through(edge_us.min(self.waiting.earliest_us() - 1));
+        }
+    }
+
+    /// Lets a tail pass what is due, as far as rows can be had.
+    #[inline]
+    fn pass(&mut self, at: usize) {
+        let tail = &mut self.tails[at];
+        // What is settled can't be corrected any more.
+        let to_us = if tail.settles() {
+            self.now_us.min(self.waiting.earliest_us().saturating_add(tail.length_us) - 1)
+        } else {
+            self.now_us
+        };
+        tail.advance(to_us, &self.log, &self.side, &mut self.families);
+        if self.log.spills() {
+            self.read_on(at, to_us);
+        }
+    }
+
+    /// Fetches what a tail needs now, and has what it needs next made ready.
+    fn read_on(&mut self, at: usize, to_us: i64) {
+        let (chunk, _) = self.log.layout.place(self.tails[at].row());
+        if self.reached[at] != chunk {
+            self.reached[at] = chunk;
+            self.log.reach(self.tails[at].row());
+        }
+        while self.tails[at].lags(to_us) && self.log.reach(self.tails[at].row()) {
+            self.tails[at].advance(to_us, &self.log, &self.side, &mut self.families);
+            self.shrink_log();
+        }
+    }
+
+    /// Lets chunks leave memory if they are too many, while no side entry needs its row.
+    fn shrink_log(&mut self) {
+        if self.side.len() == 0 {
+            self.log.shrink(self.tails.iter().map(Tail::row));
         }
     }
 
@@ -281,9 +356,9 @@ impl State {
         self.dictionary.len()
     }
 
-    /// Entries in the side buffer.
+    /// Entries in the side buffer, and corrections that wait for their row.
     pub fn side_entries(&self) -> usize {
-        self.side.len()
+        self.side.len() + self.waiting.len()
     }
 
     /// Bytes held.
@@ -302,7 +377,8 @@ impl State {
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
         let family = &self.families[family];
         let record = family.keys.get(key).and_then(|slot| family.records.row(slot));
-        Held { family, record, periods: self.periods, now_us: self.now_us }
+        let (tails, waiting_us) = (&self.tails[..], self.waiting.latest_us());
+        Held { family, record, periods: self.periods, now_us: self.now_us, tails, waiting_us }
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
@@ -326,6 +402,9 @@ impl State {
                 family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
             }
         }
+        if self.log.spills() {
+            self.shrink_log();
+        }
         row
     }
 
@@ -334,17 +413,40 @@ impl State {
         self.log.holds(row) && self.log.marks(row) != 0
     }
 
-    /// Changes what a row contributes; the row must be held.
+    /// Changes what a row contributes; the row must be held. Where its chunk is away, what it changes is `behind` until
+    /// the chunk is back.
     pub fn correct(&mut self, correction: &Correction) {
+        if !matches!(correction.change, Change::TakeBack(Holding { place: Some(_), .. })) {
+            // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
+            self.log.mark(correction.row, correction.scope.superseded());
+        }
+        if self.waiting.len() > 0 || !self.log.fetch(correction.row) {
+            self.waiting.push(correction);
+        } else {
+            self.put_right(correction);
+        }
+    }
+
+    /// Makes the corrections whose rows have come back, the oldest first.
+    fn correct_waiting(&mut self) {
+        for _ in 0..WAITING_A_STEP_MAX {
+            let Some(correction) = self.waiting.front().filter(|next| self.log.fetch(next.row)) else {
+                return;
+            };
+            self.waiting.pop();
+            self.put_right(&correction);
+            self.shrink_log();
+        }
+    }
+
+    fn put_right(&mut self, correction: &Correction) {
         let Correction { row, time_us, scope, arrival, change } = *correction;
         let (amount, negative) = match change {
             Change::Put(amount) => (amount, false),
             Change::TakeBack(holding) => (holding.amount, true),
         };
-        match change {
-            Change::TakeBack(Holding { place: Some(place), .. }) => self.side.supersede(place),
-            // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
-            _ => self.log.mark(row, scope.superseded()),
+        if let Change::TakeBack(Holding { place: Some(place), .. }) = change {
+            self.side.supersede(place);
         }
         self.aside((time_us, arrival), Entry { row, amount, scope, negative, superseded: false });
     }

@@ -5,6 +5,7 @@ use super::chunk::Row;
 use super::family::Family;
 use super::log::Log;
 use super::side::{Entry, Scope, Side};
+use super::spec::Span;
 
 /// The cells of one family that a tail walks for.
 #[derive(Debug)]
@@ -62,6 +63,23 @@ impl Tail {
         self.row = row;
     }
 
+    /// The next row that it has to pass.
+    #[inline]
+    pub(crate) fn row(&self) -> u64 {
+        self.row
+    }
+
+    /// Whether a row is due at `now_us` that it has not passed, because the row is away.
+    #[inline]
+    pub(crate) fn lags(&self, now_us: i64) -> bool {
+        self.row_due_us <= now_us
+    }
+
+    /// Whether it takes out what leaves a span.
+    pub(crate) fn walks_for(&self, span: Span) -> bool {
+        !self.settles && span == Span::Sliding { length_us: self.length_us }
+    }
+
     /// Whether it has no cells.
     pub(crate) fn is_idle(&self) -> bool {
         self.parts.is_empty()
@@ -95,6 +113,10 @@ impl Tail {
     pub(crate) fn advance(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
         while self.row_due_us <= now_us {
             let Some(row) = log.row(self.row) else { break };
+            self.row_due_us = row.at_us().saturating_add(self.length_us);
+            if self.row_due_us > now_us {
+                break;
+            }
             self.pass_row(row, log, families);
             self.row += 1;
             let next_us = log.came_in_us(self.row);
@@ -103,7 +125,7 @@ impl Tail {
         if self.side_due_us <= now_us {
             self.pass_side(now_us, log, side, families);
         }
-        self.edge_us = now_us - self.length_us;
+        self.edge_us = self.edge_us.max(now_us.saturating_sub(self.length_us));
     }
 
     #[inline]
