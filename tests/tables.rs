@@ -257,7 +257,7 @@ fn wrong_tables_are_told() {
                 "[tables.class]\nunit = \"USD\"\nrows = [{ when = \"amount > 5\", is = 5 }]\nelse = 6\non_unknown = \"next\"",
             ),
             Severity::Error,
-            "this table is in USD",
+            "this is in USD",
             "\"USD\"",
         ),
         (

@@ -36,10 +36,10 @@ pub(crate) fn read_all(
         for &(at, position) in wanted {
             let read = &plan.reads[at];
             let cell = read.cell;
-            let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
+            let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = value(read.aggregate, &held, cell, own, state.now_us());
-            let quality = if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
+            let quality = if since_us.is_some_and(|since_us| held.reaches(cell, since_us)) {
                 Quality::Warming
             } else if held.behind(cell) {
                 Quality::Behind

@@ -24,6 +24,9 @@ pub struct Limits {
     pub log_bytes_max: usize,
     /// Rows in one chunk of a tail log: the next power of two, at most 65,536.
     pub log_chunk_rows: usize,
+    /// Contributions that one event lets windows take in late or leave; beyond, the features concerned are `behind`, and
+    /// `clock` events stop short of the time that they say.
+    pub expiries_a_step_max: u64,
     /// Entries of one list; beyond, the event that would put one on is refused.
     pub list_entries_max: usize,
 }
@@ -38,6 +41,7 @@ impl Default for Limits {
             texts_max: u32::MAX - (1 << 16),
             log_bytes_max: usize::MAX,
             log_chunk_rows: crate::state::CHUNK_ROWS,
+            expiries_a_step_max: u64::MAX,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
     }

@@ -3,6 +3,8 @@
 //! Promises that a rule set which compiles can be evaluated on any event without an error, a panic or an
 //! allocation. Must never know windows' state, a transport or a file: text comes in, a rule set or problems go out.
 
+/// Amounts of money, as people write them.
+mod amounts;
 /// The canonical form that a rule set's hash is taken of.
 mod canonical;
 /// What a rule file says, in words that can be compared.

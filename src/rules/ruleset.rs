@@ -164,6 +164,17 @@ pub enum Feedback {
     Execution,
 }
 
+impl Feedback {
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Authentication => "authentication",
+            Self::Execution => "execution",
+        }
+    }
+}
+
 /// What empties a feature for a key, after its own event's contribution.
 #[derive(Clone, Debug)]
 pub struct Reset {
@@ -272,6 +283,7 @@ impl Feature {
     pub fn stratum(&self) -> Stratum {
         match self.counts {
             _ if !self.tables.is_empty() => Stratum::DecisionFed,
+            _ if self.reset.as_ref().is_some_and(|reset| !reset.tables.is_empty()) => Stratum::DecisionFed,
             Counts::Allowed | Counts::Executed if self.from.contains(Kind::Transaction) => {
                 Stratum::DecisionFed
             }
@@ -279,9 +291,11 @@ impl Feature {
         }
     }
 
-    /// Whether its condition reads what only its own rule set knows, such as where a list stands or which row of a table holds.
+    /// Whether a condition of it reads what only its own rule set knows, such as where a list stands or which row of a table holds.
     pub fn is_bound(&self) -> bool {
-        !self.tables.is_empty() || !self.lists.is_empty()
+        let reset =
+            self.reset.as_ref().is_some_and(|reset| !reset.tables.is_empty() || !reset.lists.is_empty());
+        reset || !self.tables.is_empty() || !self.lists.is_empty()
     }
 }
 

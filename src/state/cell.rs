@@ -4,6 +4,8 @@
 
 use super::bag::{self, Values};
 use super::spec::{Measure, Span};
+use super::tail::Role;
+use super::turns::Turns;
 
 /// A cell with its place in the record.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +14,14 @@ pub(crate) struct Cell {
     pub(crate) bit: u32,
     pub(crate) measure: Measure,
     pub(crate) offset: usize,
+    /// The numbers of the tails that put into it, take out of it and settle what it holds.
+    pub(crate) enters: Option<u16>,
+    pub(crate) leaves: Option<u16>,
+    pub(crate) settles: Option<u16>,
+    /// The number of its calendar span.
+    pub(crate) turn: Option<u16>,
+    /// The word of the record that says before which row all is ignored.
+    pub(crate) reset: Option<u32>,
 }
 
 /// Count, sum and sum of squares.
@@ -51,14 +61,29 @@ impl Cell {
             Measure::Distinct { .. } => bag::WORDS,
             // For `forever` also the least and greatest of what can no longer be corrected.
             Measure::Ordered { .. } | Measure::Times => {
-                bag::WORDS + if span == Span::Forever { 3 } else { 0 }
+                bag::WORDS + if matches!(span, Span::Forever { .. }) { 3 } else { 0 }
             }
         }
     }
 
-    /// Whether old values leave its multiset for its settled extremes.
-    pub(crate) fn settles(&self) -> bool {
-        self.span == Span::Forever && matches!(self.measure, Measure::Ordered { .. } | Measure::Times)
+    /// Whether least and greatest are read of it, so that over `forever` old values leave its multiset for two numbers.
+    pub(crate) fn is_ordered(measure: Measure) -> bool {
+        matches!(measure, Measure::Ordered { .. } | Measure::Times)
+    }
+
+    /// The number of the tail that does this for it.
+    pub(crate) fn tail(&self, role: Role) -> Option<u16> {
+        match role {
+            Role::Enter => self.enters,
+            Role::Leave => self.leaves,
+            Role::Settle => self.settles,
+        }
+    }
+
+    /// Whether a time is in the period that it is of, if a calendar says so.
+    #[inline]
+    pub(crate) fn holds(&self, time_us: i64, turns: &Turns) -> bool {
+        self.turn.is_none_or(|turn| turns.period(usize::from(turn)).contains(time_us))
     }
 
     /// Whether a mask feeds it.
@@ -171,7 +196,7 @@ impl Cell {
 
     /// The least and greatest of what can no longer be corrected.
     fn settled(&self, words: &[u64]) -> Option<(i64, i64)> {
-        let settled = self.settles() && words[SETTLED] != 0;
+        let settled = self.settles.is_some() && words[SETTLED] != 0;
         settled.then(|| (words[SETTLED + 1] as i64, words[SETTLED + 2] as i64))
     }
 

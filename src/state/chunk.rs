@@ -2,15 +2,14 @@
 //!
 //! Once closed a chunk never changes, so that it can be written away, read back and shared as it is.
 
-use super::log::Standing;
+use super::spec::Scopes;
 
 /// Words of a shape before its masks: the flags.
 const FLAGS_WORDS: usize = 1;
 
-/// The contribution came in late; its own time is in the side buffer.
-pub(crate) const LATE: u8 = 1;
-const OPEN: u8 = 2;
-const ALLOWED: u8 = 4;
+/// The flag of what came in late: its own time is in the side buffer. Above it are the scopes that count.
+const LATE: u64 = 1;
+const SCOPES_SHIFT: u32 = 1;
 
 /// Rows of the tail log as columns. Times are in microseconds since 1970 UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,13 +88,8 @@ pub(crate) fn row_bytes(families: usize, columns: usize) -> usize {
 
 /// What a shape says beside its masks.
 #[inline]
-pub(crate) fn flags(standing: Standing, late: bool) -> u8 {
-    let standing = match standing {
-        Standing::Asked => 0,
-        Standing::Open => OPEN,
-        Standing::Allowed => ALLOWED,
-    };
-    (u8::from(late) * LATE) | standing
+pub(crate) fn flags(counted: Scopes, late: bool) -> u64 {
+    (u64::from(counted.bits()) << SCOPES_SHIFT) | (u64::from(late) * LATE)
 }
 
 /// One row.
@@ -114,28 +108,24 @@ impl Row<'_> {
         self.chunk.at_us[self.at]
     }
 
-    /// Whether it came in late: its own time is in the side buffer.
+    /// Whether its own time is earlier than when it came in.
     #[inline]
     pub(crate) fn is_late(self) -> bool {
         self.flags() & LATE != 0
     }
 
-    /// What it counted as when it was written.
+    /// The scopes in which it counted when it was written.
     #[inline]
-    pub(crate) fn standing(self) -> Standing {
-        match self.flags() & (OPEN | ALLOWED) {
-            ALLOWED => Standing::Allowed,
-            OPEN => Standing::Open,
-            _ => Standing::Asked,
-        }
+    pub(crate) fn counted(self) -> Scopes {
+        Scopes::from_bits((self.flags() >> SCOPES_SHIFT) as u8)
     }
 
     #[inline]
-    fn flags(self) -> u8 {
-        self.chunk.shapes[self.shape] as u8
+    fn flags(self) -> u64 {
+        self.chunk.shapes[self.shape]
     }
 
-    /// Slot and mask of a family; an empty mask where it contributes nothing.
+    /// Slot and mask of a family; any slot where no bit of the mask feeds a cell.
     #[inline]
     pub(crate) fn family(self, family: usize) -> (u32, u64) {
         (self.chunk.slots[family][self.at], self.chunk.shapes[self.shape + FLAGS_WORDS + family])

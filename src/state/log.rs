@@ -9,29 +9,11 @@ use std::collections::VecDeque;
 use super::chunk::{self, ChunkColumns, Row, flags};
 use super::marks::Marks;
 use super::shapes::Shapes;
+use super::spec::{Scope, Scopes};
 use super::spill::{Held, Spill};
 
 /// Rows in one chunk, unless another number is asked for.
 pub const CHUNK_ROWS: usize = 4096;
-
-/// What a payment counts as when it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It asked and was refused: it never counts as allowed.
-    Asked,
-    /// It asked and was stepped up: it counts as allowed once authenticated.
-    Open,
-    /// It counts as asked and as allowed.
-    Allowed,
-}
-
-impl Standing {
-    /// The bits of a mask that count at once, given those that count only allowed payments.
-    #[inline]
-    pub(crate) fn counted(self, mask: u64, allowed: u64) -> u64 {
-        if self == Self::Allowed { mask } else { mask & !allowed }
-    }
-}
 
 /// The mark of a row that came in late: all that it contributes is in the side buffer from the start.
 const LATE_MARK: u8 = 1 << 7;
@@ -115,7 +97,7 @@ impl Log {
         (self.layout.first, self.end) = (row, row);
     }
 
-    /// Whether the row is still held.
+    /// Whether the row is held, in memory or away.
     pub(crate) fn holds(&self, row: u64) -> bool {
         (self.layout.first..self.end).contains(&row) && self.layout.place(row).0 >= self.dropped
     }
@@ -125,7 +107,7 @@ impl Log {
     pub(crate) fn append(
         &mut self,
         at_us: i64,
-        standing: Standing,
+        counted: Scopes,
         late: bool,
         masks: &[u64],
         values: &[i64],
@@ -136,7 +118,7 @@ impl Log {
         }
         if let Some(chunk) = newest(&mut self.chunks) {
             chunk.at_us.push(at_us);
-            let shape = self.shapes.find(&mut chunk.shapes, flags(standing, late).into(), masks);
+            let shape = self.shapes.find(&mut chunk.shapes, flags(counted, late), masks);
             chunk.shape.push(shape);
             for (column, value) in chunk.values.iter_mut().zip(values) {
                 column.push(*value);
@@ -196,28 +178,32 @@ impl Log {
         }
     }
 
-    /// Marks a row.
-    pub(crate) fn mark(&mut self, row: u64, marks: u8) {
-        self.marks.add(row, marks);
+    /// Says that something else than the row holds what it contributes in a scope.
+    pub(crate) fn supersede(&mut self, row: u64, scope: Scope) {
+        self.marks.add(row, Scopes::default().with(scope).bits());
     }
 
-    /// The marks of a row; none where it holds itself all that it contributes.
+    /// The scopes in which something else holds what a row contributes.
     #[inline]
-    pub(crate) fn marks(&self, row: u64) -> u8 {
-        self.marks.of(row)
+    pub(crate) fn superseded(&self, row: u64) -> Scopes {
+        Scopes::from_bits(self.marks.of(row) & !LATE_MARK)
     }
 
-    /// Drops the chunks whose rows all came in at or before `edge_us` and are before the row `below`.
+    /// Whether a row is held, and something else holds any of what it contributes.
+    pub(crate) fn is_moved(&self, row: u64) -> bool {
+        self.holds(row) && self.marks.of(row) != 0
+    }
+
+    /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
     #[inline]
-    pub(crate) fn drop_through(&mut self, edge_us: i64, below: u64) {
-        while self.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us)
-            && self.layout.first_of(self.dropped + 1) <= below
-        {
-            self.drop_oldest();
+    pub(crate) fn drop_oldest(&mut self, edge_us: i64, below: u64) {
+        let over = self.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us);
+        if over && self.layout.first_of(self.dropped + 1) <= below {
+            self.drop_first();
         }
     }
 
-    fn drop_oldest(&mut self) {
+    fn drop_first(&mut self) {
         if let Some(mut chunk) = self.chunks.pop_front().and_then(|oldest| oldest.columns) {
             chunk.clear();
             self.spare.get_or_insert(chunk);
@@ -256,7 +242,13 @@ mod tests {
         log.begin(77);
         for n in 0..rows {
             let masks = [n % 5, 1, n % 3];
-            let row = log.append(n as i64, Standing::Open, n % 10 == 9, &masks, &[-(n as i64)]);
+            let row = log.append(
+                n as i64,
+                Scopes::from_bits(n as u8 % 2 * 33),
+                n % 10 == 9,
+                &masks,
+                &[-(n as i64)],
+            );
             assert_eq!(row, 77 + n);
             (0..3).for_each(|family| log.put_slot(family, n as u32 * 3 + family as u32));
         }
@@ -267,13 +259,14 @@ mod tests {
     fn a_row_is_what_was_put_in_until_its_chunk_is_dropped() {
         let rows = CHUNK_ROWS as u64 * 5 / 2;
         let mut log = filled(rows);
-        log.mark(77, 1);
+        log.supersede(77, Scope::Allowed);
+        assert!(log.is_moved(77) && log.is_moved(86) && !log.is_moved(78));
         for dropped in [0, CHUNK_ROWS as u64] {
-            log.drop_through(dropped as i64 - 1, u64::MAX);
+            log.drop_oldest(dropped as i64 - 1, u64::MAX);
             for n in dropped..rows {
                 let row = log.row(77 + n).unwrap();
                 assert_eq!((row.at_us(), row.value(0), row.is_late()), (n as i64, -(n as i64), n % 10 == 9));
-                assert_eq!(row.standing(), Standing::Open);
+                assert_eq!(row.counted(), Scopes::from_bits(n as u8 % 2 * 33));
                 let families = [0, 1, 2].map(|family| row.family(family));
                 assert_eq!(
                     families,
@@ -281,9 +274,10 @@ mod tests {
                 );
             }
             assert!(dropped == 0 || log.row(77 + dropped - 1).is_none());
+            assert_eq!(log.superseded(77) == Scopes::default().with(Scope::Allowed), dropped == 0);
             assert!(log.row(76).is_none() && log.row(77 + rows).is_none());
         }
-        assert_eq!((log.marks(77), log.marks(77 + rows - 1)), (0, LATE_MARK), "a mark goes with its row");
+        assert_eq!(log.marks.of(77), 0, "a mark goes with its row");
     }
 
     #[test]

@@ -20,40 +20,44 @@ pub mod spec;
 mod spill;
 mod store;
 mod tail;
+mod turns;
 mod waiting;
 
 pub use cell::Moments;
 pub use chunk::ChunkColumns;
 pub use keys::Key;
-pub use log::{CHUNK_ROWS, Standing};
-pub use side::Scope;
-pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+pub use log::CHUNK_ROWS;
+pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec};
 pub use store::{ChunkStore, Fetched};
 
-use crate::time::{Calendar, Period, TIME_US_MIN};
+use crate::time::{Calendar, TIME_US_MIN};
 use cell::Cell;
 use dictionary::Dictionary;
-use family::{Family, Periods};
+use family::Family;
 use log::Log;
 use side::{Entry, Place, Side};
 use spill::Spill;
-use tail::Tail;
+use tail::{Ground, Role, Tail};
+use turns::Turns;
 use waiting::Waiting;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
 
-/// Corrections that waited for their row and are made in one step at most.
-const WAITING_A_STEP_MAX: usize = 64;
+/// Most entries of the side buffer that one step forgets.
+const FORGOTTEN_A_STEP: usize = 32;
+
+/// Most corrections that waited for their rows and are made in one step.
+const CORRECTED_A_STEP: usize = 64;
 
 /// What one event contributes.
 #[derive(Clone, Copy, Debug)]
 pub struct Contribution<'a> {
     /// Its own time; late if before now.
     pub time_us: i64,
-    /// What it counts as.
-    pub standing: Standing,
-    /// For each family which of its cells it feeds; also the bits that it feeds only once allowed.
+    /// The scopes in which it counts at once, at its own time.
+    pub scopes: Scopes,
+    /// For each family which of its cells it feeds or empties; also the bits that count only later, if ever.
     pub masks: &'a [u64],
     /// For each family its key; read only where the mask is not empty.
     pub keys: &'a [Key],
@@ -61,69 +65,47 @@ pub struct Contribution<'a> {
     pub values: &'a [i64],
 }
 
-/// Where something that a payment contributes is held: its row, or an entry of the side buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holding {
-    place: Option<Place>,
-    /// The amount that it holds, in minor units.
-    pub amount: i64,
-}
-
-impl Holding {
-    /// What a row contributed when it was written.
-    pub fn of_row(amount: i64) -> Self {
-        Self { place: None, amount }
-    }
-}
-
-/// One change of what a row contributes, at the row's own time.
+/// One change of what a row contributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Correction {
     /// The row.
     pub row: u64,
-    /// When it happened.
+    /// The time at which it contributes, or no longer does.
     pub time_us: i64,
     /// Which of its contributions.
     pub scope: Scope,
     /// The number of this correction: no other one of the same time has it.
     pub arrival: u64,
-    /// What is put there, or taken back.
+    /// The amount with which it contributes, in minor units.
+    pub amount: i64,
+    /// What is done.
     pub change: Change,
 }
 
 /// What a correction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Lets the row contribute with this amount.
-    Put(i64),
-    /// Takes back what a holding contributes.
-    TakeBack(Holding),
-}
-
-impl Correction {
-    /// Where what it puts there is held from then on.
-    pub fn holding(&self, amount: i64) -> Holding {
-        Holding { place: Some((self.time_us, self.arrival)), amount }
-    }
+    /// Lets the row contribute.
+    Put,
+    /// Takes back what the row contributed when it was written.
+    TakeBackRow,
+    /// Takes back what the correction of this number put there at the same time.
+    TakeBack(u64),
 }
 
 /// What a family holds for one key, at now. Nothing where nothing was filed.
 #[derive(Clone, Copy, Debug)]
 pub struct Held<'a> {
+    state: &'a State,
     family: &'a Family,
     record: Option<&'a [u64]>,
-    periods: Periods,
-    now_us: i64,
-    tails: &'a [Tail],
-    /// No correction that waits is about a time after it.
-    waiting_us: i64,
 }
 
 impl<'a> Held<'a> {
     #[inline]
     fn cell(&self, cell: usize) -> Option<(&'a Cell, &'a [u64])> {
         let (cell, record) = (&self.family.cells[cell], self.record?);
-        self.family.is_present(record, cell.span, self.periods).then_some((cell, record))
+        self.family.is_present(record, cell, &self.state.turns).then_some((cell, record))
     }
 
     /// Count, sum and squares of a counting cell.
@@ -155,26 +137,26 @@ impl<'a> Held<'a> {
         cell.distinct(record) + i64::from(new)
     }
 
-    /// Whether late or corrected contributions are part of what a cell covers.
+    /// Whether late or corrected contributions may be part of what a cell covers.
     #[inline]
     pub fn corrected(&self, cell: usize) -> bool {
-        let span = self.family.cells[cell].span;
-        self.record.is_some_and(|record| self.family.corrected(record, span, self.periods, self.now_us))
+        let (cell, State { turns, now_us, .. }) = (&self.family.cells[cell], self.state);
+        self.record.is_some_and(|record| self.family.corrected(record, cell, turns, *now_us))
     }
 
-    /// Whether what a cell holds is not yet all that it should be, or still more: rows that are away are to be read.
+    /// Whether what a cell covers reaches back to a time or before.
+    #[inline]
+    pub fn reaches(&self, cell: usize, time_us: i64) -> bool {
+        self.family.cells[cell].reaches(time_us, &self.state.turns, self.state.now_us)
+    }
+
+    /// Whether something has still to be put into a cell, or taken out of it, for it to hold what it covers: because the
+    /// budget of a step was spent, or because a chunk of the log is away.
     #[inline]
     pub fn behind(&self, cell: usize) -> bool {
-        let span = self.family.cells[cell].span;
-        let lags = |tail: &Tail| tail.lags(self.now_us) && tail.walks_for(span);
-        let awaits = self.waiting_us != i64::MIN;
-        self.tails.iter().any(lags) || awaits && self.periods.cover(span, self.waiting_us, self.now_us)
-    }
-
-    /// Whether a cell covers a time at or before now.
-    #[inline]
-    pub fn covers(&self, cell: usize, time_us: i64) -> bool {
-        self.periods.cover(self.family.cells[cell].span, time_us, self.now_us)
+        let Self { state, family, record } = self;
+        let behind = state.is_behind() || state.waiting.len() > 0;
+        behind && record.is_some() && state.lags(&family.cells[cell])
     }
 }
 
@@ -211,56 +193,56 @@ impl Memory {
 #[derive(Debug)]
 pub struct State {
     now_us: i64,
-    calendar: Calendar,
-    uses_calendar: bool,
-    periods: Periods,
+    turns: Turns,
     dictionary: Dictionary,
     families: Vec<Family>,
     log: Log,
     side: Side,
     tails: Vec<Tail>,
-    /// The chunk that each tail has come to.
-    reached: Vec<u64>,
+    /// When a tail has something to pass next, as of the last move; at or before now where one lags.
+    due_us: i64,
     waiting: Waiting,
-    /// The longest that a tail or a correction looks back.
-    retention_us: i64,
+    /// The chunk of the log that each tail has come to.
+    reached: Vec<u64>,
+    horizon_us: i64,
+    scopes: Scopes,
 }
 
 impl State {
     /// An empty state at the beginning of time.
     pub fn new(spec: &Spec, calendar: Calendar) -> Self {
-        let families: Vec<Family> = spec.families.iter().map(Family::new).collect();
-        let spans: Vec<Span> = spec.families.iter().flat_map(|f| f.cells.iter().map(|c| c.span)).collect();
-        let mut lengths: Vec<i64> = spans
-            .iter()
-            .filter_map(|span| if let Span::Sliding { length_us } = span { Some(*length_us) } else { None })
-            .collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        let mut tails: Vec<Tail> = lengths
-            .into_iter()
-            .map(|length_us| {
-                Tail::new(length_us, false, &families, |cell| cell.span == Span::Sliding { length_us })
-            })
-            .collect();
-        let settling = Tail::new(spec.horizon_us, true, &families, Cell::settles);
-        if !settling.is_idle() {
-            tails.push(settling);
-        }
-        let longest_us = tails.iter().map(|tail| tail.length_us).max().unwrap_or(0);
+        let cells = || spec.families.iter().flat_map(|family| &family.cells);
+        let horizon_us = spec.horizon_us;
+        let of_cell = |cell| {
+            Role::ALL.into_iter().filter_map(move |role| Some((role, role.length_us(cell, horizon_us)?)))
+        };
+        // What enters comes first, so that nothing is taken out before it is in.
+        let mut kinds: Vec<(Role, i64)> = cells().flat_map(of_cell).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let number = |role: Role, cell: &CellSpec| {
+            let kind = (role, role.length_us(cell, horizon_us)?);
+            kinds.binary_search(&kind).ok().map(|at| at as u16)
+        };
+        let turns = Turns::new(cells().map(|cell| cell.span), calendar);
+        let families: Vec<Family> =
+            spec.families.iter().map(|family| Family::new(family, &turns, number)).collect();
+        let tail = |(at, &(role, length_us)): (usize, &(Role, i64))| {
+            Tail::new(role, length_us, at as u16, &families)
+        };
         Self {
             now_us: TIME_US_MIN - 1,
-            calendar,
-            uses_calendar: spans.iter().any(|span| matches!(span, Span::Day | Span::Month)),
-            periods: Periods { day: Period::EMPTY, month: Period::EMPTY },
+            tails: kinds.iter().enumerate().map(tail).collect(),
+            turns,
             dictionary: Dictionary::new(),
             log: Log::new(families.len(), spec.columns),
+            side: Side::new(families.len(), spec.columns),
+            scopes: families.iter().map(Family::scopes).fold(Scopes::default(), Scopes::or),
             families,
-            side: Side::new(),
-            reached: vec![0; tails.len()],
-            tails,
+            due_us: i64::MAX,
             waiting: Waiting::new(),
-            retention_us: longest_us.max(spec.horizon_us),
+            reached: vec![0; kinds.len()],
+            horizon_us,
         }
     }
 
@@ -277,7 +259,8 @@ impl State {
     pub fn begin(&mut self, time_us: i64, row: u64) {
         self.log.begin(row);
         self.tails.iter_mut().for_each(|tail| tail.begin(row));
-        self.advance(time_us);
+        let mut all = u64::MAX;
+        self.advance(time_us, &mut all);
     }
 
     /// The latest time that any event had, microseconds since 1970 UTC.
@@ -285,64 +268,104 @@ impl State {
         self.now_us
     }
 
-    /// Moves every window forward to `time_us`; an earlier time changes nothing.
+    /// The scopes that feed any cell.
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
+    /// Moves every window forward to `time_us`; an earlier time moves none. At most `budget` contributions go into
+    /// windows and out of them, and are taken off it; what is left over makes the cells concerned lag behind.
     #[inline]
-    pub fn advance(&mut self, time_us: i64) {
-        if time_us <= self.now_us {
+    pub fn advance(&mut self, time_us: i64, budget: &mut u64) {
+        if time_us <= self.now_us && !self.is_behind() && self.waiting.len() == 0 {
             return;
         }
-        self.now_us = time_us;
+        self.now_us = self.now_us.max(time_us);
+        self.turns.advance(self.now_us);
+        let mut due_us = i64::MAX;
+        let (mut row, mut passed) = (self.waiting.first_row(), (i64::MAX, u64::MAX));
         for at in 0..self.tails.len() {
-            self.pass(at);
+            self.pass(at, budget);
+            let tail = &self.tails[at];
+            due_us = due_us.min(tail.due_us());
+            row = row.min(tail.row());
+            passed = passed.min(tail.passed());
         }
-        if self.uses_calendar && !self.periods.day.contains(time_us) {
-            self.periods = Periods { day: self.calendar.day(time_us), month: self.calendar.month(time_us) };
+        self.due_us = due_us;
+        self.log.drop_oldest(self.now_us - self.horizon_us, row);
+        if self.side.len() > 0 {
+            self.side.drop_through(passed, FORGOTTEN_A_STEP);
         }
         if self.waiting.len() > 0 {
             self.correct_waiting();
         }
-        let edge_us = time_us - self.retention_us;
-        let needed = self.tails.iter().map(Tail::row).min().unwrap_or(u64::MAX);
-        self.log.drop_through(edge_us, needed.min(self.waiting.first_row()));
-        if self.side.len() > 0 {
-            self.side.drop_through(edge_us.min(self.waiting.earliest_us() - 1));
-        }
     }
 
-    /// Lets a tail pass what is due, as far as rows can be had.
+    /// Lets a tail pass what is due, as far as the budget goes and rows can be had.
     #[inline]
-    fn pass(&mut self, at: usize) {
-        let tail = &mut self.tails[at];
-        // What is settled can't be corrected any more.
-        let to_us = if tail.settles() {
-            self.now_us.min(self.waiting.earliest_us().saturating_add(tail.length_us) - 1)
-        } else {
-            self.now_us
-        };
-        tail.advance(to_us, &self.log, &self.side, &mut self.families);
+    fn pass(&mut self, at: usize, budget: &mut u64) {
+        // What waits to be corrected can't be settled.
+        if self.waiting.len() > 0 && self.tails[at].settles() {
+            return;
+        }
+        self.walk(at, budget);
         if self.log.spills() {
-            self.read_on(at, to_us);
+            self.read_on(at, budget);
         }
     }
 
-    /// Fetches what a tail needs now, and has what it needs next made ready.
-    fn read_on(&mut self, at: usize, to_us: i64) {
-        let (chunk, _) = self.log.layout.place(self.tails[at].row());
+    #[inline]
+    fn walk(&mut self, at: usize, budget: &mut u64) {
+        let Self { now_us, turns, families, log, side, tails, .. } = self;
+        tails[at].advance(*now_us, &mut Ground { log, side, turns, families, budget });
+    }
+
+    /// Takes back what a tail needs now, and says what it needs next.
+    fn read_on(&mut self, at: usize, budget: &mut u64) {
+        let chunk = self.log.chunk_of(self.tails[at].row());
         if self.reached[at] != chunk {
             self.reached[at] = chunk;
             self.log.reach(self.tails[at].row());
         }
-        while self.tails[at].lags(to_us) && self.log.reach(self.tails[at].row()) {
-            self.tails[at].advance(to_us, &self.log, &self.side, &mut self.families);
+        while self.tails[at].has_row_due(self.now_us) && *budget > 0 && self.log.reach(self.tails[at].row()) {
+            self.walk(at, budget);
             self.shrink_log();
         }
     }
 
-    /// Lets chunks leave memory if they are too many, while no side entry needs its row.
+    /// Lets chunks leave memory if they have become too many.
     fn shrink_log(&mut self) {
-        if self.side.len() == 0 {
-            self.log.shrink(self.tails.iter().map(Tail::row));
+        self.log.shrink(self.tails.iter().map(Tail::row));
+    }
+
+    /// Makes corrections whose rows have come back, the oldest first.
+    fn correct_waiting(&mut self) {
+        for _ in 0..CORRECTED_A_STEP {
+            let Some(correction) = self.waiting.front().filter(|next| self.log.fetch(next.row)) else {
+                return;
+            };
+            self.waiting.pop();
+            self.put_right(&correction);
+            self.shrink_log();
         }
+    }
+
+    /// When the next contribution goes into a window or out of one; `None` where nothing is left to.
+    pub fn next_due_us(&self) -> Option<i64> {
+        self.tails.iter().map(Tail::due_us).min().filter(|&due_us| due_us < i64::MAX)
+    }
+
+    /// Whether something was due by now and is left over.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.due_us <= self.now_us
+    }
+
+    fn lags(&self, cell: &Cell) -> bool {
+        let lags =
+            |role| cell.tail(role).is_some_and(|at| self.tails[usize::from(at)].due_us() <= self.now_us);
+        let awaits = || cell.reaches(self.waiting.latest_us(), &self.turns, self.now_us);
+        Role::ALL.into_iter().any(lags) || self.waiting.len() > 0 && awaits()
     }
 
     /// The number of a text that is part of a key, never [`NO_TEXT`]. Texts of different tenants have different numbers.
@@ -356,7 +379,7 @@ impl State {
         self.dictionary.len()
     }
 
-    /// Entries in the side buffer, and corrections that wait for their row.
+    /// Entries in the side buffer, and corrections that wait for their rows.
     pub fn side_entries(&self) -> usize {
         self.side.len() + self.waiting.len()
     }
@@ -377,29 +400,37 @@ impl State {
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
         let family = &self.families[family];
         let record = family.keys.get(key).and_then(|slot| family.records.row(slot));
-        let (tails, waiting_us) = (&self.tails[..], self.waiting.latest_us());
-        Held { family, record, periods: self.periods, now_us: self.now_us, tails, waiting_us }
+        Held { state: self, family, record }
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
     #[inline]
     pub fn contribute(&mut self, given: Contribution<'_>) -> u64 {
         let late = given.time_us < self.now_us;
-        let row = self.log.append(self.now_us, given.standing, late, given.masks, given.values);
+        let row = self.log.append(self.now_us, given.scopes, late, given.masks, given.values);
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
         for (at, family) in self.families.iter_mut().enumerate() {
-            let mask = given.masks[at];
-            if mask == 0 {
+            let empties = family.empties(given.masks[at]);
+            let mask = given.masks[at] & !empties;
+            // What only empties needs no record of its own: where there is none, nothing came in before.
+            let slot = match mask {
+                0 if empties == 0 => None,
+                0 => family.keys.get(&given.keys[at]),
+                _ => Some(family.slot(&given.keys[at])),
+            };
+            let Some(slot) = slot else {
                 self.log.put_slot(at, 0);
                 continue;
-            }
-            let slot = family.slot(&given.keys[at]);
+            };
             self.log.put_slot(at, slot);
-            if !late {
-                let counted = given.standing.counted(mask, family.allowed);
-                family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
+            let counted = mask & family.bits(given.scopes);
+            if !late && counted != 0 {
+                family.take_in(slot, counted, self.now_us, &self.turns, |column| given.values[column]);
+            }
+            if empties != 0 {
+                family.empty(slot, empties, row + 1);
             }
         }
         if self.log.spills() {
@@ -410,16 +441,12 @@ impl State {
 
     /// Whether a row is held, and something else than the row holds what it contributes.
     pub fn is_moved(&self, row: u64) -> bool {
-        self.log.holds(row) && self.log.marks(row) != 0
+        self.log.is_moved(row)
     }
 
-    /// Changes what a row contributes; the row must be held. Where its chunk is away, what it changes is `behind` until
-    /// the chunk is back.
+    /// Changes what a row contributes; the row must be held. Where its chunk is away the correction waits, and what it may
+    /// change is `behind`.
     pub fn correct(&mut self, correction: &Correction) {
-        if !matches!(correction.change, Change::TakeBack(Holding { place: Some(_), .. })) {
-            // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
-            self.log.mark(correction.row, correction.scope.superseded());
-        }
         if self.waiting.len() > 0 || !self.log.fetch(correction.row) {
             self.waiting.push(correction);
         } else {
@@ -427,67 +454,68 @@ impl State {
         }
     }
 
-    /// Makes the corrections whose rows have come back, the oldest first.
-    fn correct_waiting(&mut self) {
-        for _ in 0..WAITING_A_STEP_MAX {
-            let Some(correction) = self.waiting.front().filter(|next| self.log.fetch(next.row)) else {
-                return;
-            };
-            self.waiting.pop();
-            self.put_right(&correction);
-            self.shrink_log();
-        }
-    }
-
     fn put_right(&mut self, correction: &Correction) {
-        let Correction { row, time_us, scope, arrival, change } = *correction;
-        let (amount, negative) = match change {
-            Change::Put(amount) => (amount, false),
-            Change::TakeBack(holding) => (holding.amount, true),
+        let Correction { row, time_us, scope, arrival, amount, change } = *correction;
+        let families = &self.families;
+        let scopes = Scopes::default().with(scope);
+        let keep = |family: usize, mask: u64| mask & families[family].bits(scopes);
+        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer.
+        let Some(copy) = self.log.row(row).and_then(|held| self.side.copy(held, amount, keep)) else {
+            return;
         };
-        if let Change::TakeBack(Holding { place: Some(place), .. }) = change {
-            self.side.supersede(place);
+        match change {
+            Change::TakeBack(arrival) => self.side.supersede((time_us, arrival)),
+            // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
+            Change::Put | Change::TakeBackRow => self.log.supersede(row, scope),
         }
-        self.aside((time_us, arrival), Entry { row, amount, scope, negative, superseded: false });
+        self.aside(
+            (time_us, arrival),
+            Entry { row, copy, negative: change != Change::Put, superseded: false },
+        );
     }
 
+    /// Takes an entry in as far as it is due, and leaves the rest to the tails.
     fn aside(&mut self, place: Place, entry: Entry) {
         let (time_us, _) = place;
-        let Some(row) = self.log.row(entry.row) else { return };
-        let value = |column| entry.value(row, column);
-        let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
-        let mut feeds = false;
-        for (at, family) in self.families.iter_mut().enumerate() {
-            let (slot, mask) = row.family(at);
-            let mask = entry.scope.of(mask, family.allowed);
+        let Self { families, side, tails, turns, .. } = self;
+        let copied = side.copied(entry.copy);
+        let value = |column| copied.value(column);
+        let passed = |tail: Option<u16>| tail.map(|at| place <= tails[usize::from(at)].passed());
+        // What comes at the time that it is about corrects nothing.
+        let prompt = !entry.negative && time_us == self.now_us;
+        for (at, family) in families.iter_mut().enumerate() {
+            let (slot, mask) = copied.family(at);
             if mask == 0 {
                 continue;
             }
-            feeds = true;
-            family.turn_period(slot, self.periods);
-            family.note_corrected(slot, time_us);
+            family.turn_period(slot, turns);
+            if !prompt {
+                family.note_corrected(slot, time_us);
+            }
             let record = family.records.row_mut(slot);
             for cell in family.cells.iter().filter(|cell| cell.fed_by(mask)) {
-                if !self.periods.cover(cell.span, time_us, self.now_us) {
+                if Family::ignores(record, cell, entry.row) || !cell.holds(time_us, turns) {
                     continue;
                 }
-                if cell.settles() && time_us <= settled_us {
+                // Each tail that has passed its place won't do its part for it, so that is done here.
+                let settled = passed(cell.settles).unwrap_or(false);
+                let left = passed(cell.leaves).unwrap_or(false) || settled;
+                let sign = i64::from(passed(cell.enters).unwrap_or(true)) - i64::from(left);
+                if sign != 0 {
+                    cell.apply(record, &mut family.values, sign * entry.sign(), time_us, value);
+                }
+                if settled && !entry.negative {
                     cell.settle_directly(record, cell.ordered_value(time_us, value));
-                } else {
-                    let sign = if entry.negative { -1 } else { 1 };
-                    cell.apply(record, &mut family.values, sign, time_us, value);
                 }
             }
         }
-        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer.
-        if !feeds {
+        if !tails.iter().any(|tail| tail.awaits(place, |family| copied.family(family).1)) {
+            side.release(entry.copy);
             return;
         }
-        for tail in &mut self.tails {
-            if time_us > tail.edge_us() {
-                tail.put_aside(time_us);
-            }
-        }
-        self.side.put(place, entry);
+        tails.iter_mut().for_each(|tail| tail.put_aside(place));
+        side.put(place, entry);
+        // A tail that lags may have to pass it at once.
+        self.due_us = self.due_us.min(self.next_due_us().unwrap_or(i64::MAX));
     }
 }

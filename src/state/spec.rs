@@ -1,19 +1,124 @@
 //! What is to be kept: families of keys, and a cell for each aggregate over a span of time.
 
-/// The part of the past that a cell covers.
+/// The part of the past that a cell covers. With a delay it ends that long before now, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Span {
-    /// `(now - length, now]`.
+    /// `(now - delay - length, now - delay]`.
     Sliding {
         /// Its length in microseconds.
         length_us: i64,
+        /// How long before now it ends.
+        delay_us: i64,
     },
-    /// The calendar day that holds now.
-    Day,
-    /// The calendar month that holds now.
-    Month,
-    /// Everything.
-    Forever,
+    /// The calendar day that holds its end, up to there.
+    Day {
+        /// How long before now it ends.
+        delay_us: i64,
+    },
+    /// The calendar month that holds its end, up to there.
+    Month {
+        /// How long before now it ends.
+        delay_us: i64,
+    },
+    /// Everything up to its end.
+    Forever {
+        /// How long before now it ends.
+        delay_us: i64,
+    },
+}
+
+impl Span {
+    /// How long before now it ends, in microseconds.
+    pub const fn delay_us(self) -> i64 {
+        match self {
+            Self::Sliding { delay_us, .. }
+            | Self::Day { delay_us }
+            | Self::Month { delay_us }
+            | Self::Forever { delay_us } => delay_us,
+        }
+    }
+
+    /// Whether a calendar says when it begins.
+    pub(crate) const fn is_calendar(self) -> bool {
+        matches!(self, Self::Day { .. } | Self::Month { .. })
+    }
+}
+
+/// Which of a payment's contributions. Each counts the same payment, at a time of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Scope {
+    /// That it asked, when it happened.
+    #[default]
+    Asked,
+    /// That it was allowed, when it happened.
+    Allowed,
+    /// That it was executed, when it was executed.
+    Executed,
+    /// That it was allowed, when it happened, until it is executed; then that, when it was executed.
+    Pending,
+    /// That it is labelled fraud, when it happened.
+    Fraud,
+    /// That it is labelled genuine, when it happened.
+    Genuine,
+}
+
+impl Scope {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+    /// Every scope, in declaration order.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Asked, Self::Allowed, Self::Executed, Self::Pending, Self::Fraud, Self::Genuine];
+}
+
+/// A set of scopes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// How many sets there are.
+    pub(crate) const SETS: usize = 1 << Scope::COUNT;
+
+    /// The set with `scope` in it.
+    #[must_use]
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | 1 << scope as u8)
+    }
+
+    /// Whether `scope` is in it.
+    #[inline]
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.0 >> scope as u8 & 1 == 1
+    }
+
+    /// Whether nothing is in it.
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many are in it.
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// A bit each, below [`Scopes::SETS`].
+    #[inline]
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set that these bits are.
+    #[inline]
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits & (Self::SETS - 1) as u8)
+    }
 }
 
 /// What a cell keeps. A column is a position in the values that a contribution brings.
@@ -49,6 +154,8 @@ pub struct CellSpec {
     pub span: Span,
     /// Which bit of the family's mask feeds it.
     pub bit: u32,
+    /// Which bit of the family's mask empties it; what came in until then never counts again.
+    pub reset: Option<u32>,
     /// What it keeps.
     pub measure: Measure,
 }
@@ -58,8 +165,8 @@ pub struct CellSpec {
 pub struct FamilySpec {
     /// How many texts make its key, 1 to [`KEY_TEXTS_MAX`].
     pub key_texts: usize,
-    /// The contributions that count only payments that were allowed, as bits.
-    pub allowed: u64,
+    /// The contributions of each scope, as bits; those that empty cells are in none.
+    pub scopes: [u64; Scope::COUNT],
     /// Its cells.
     pub cells: Vec<CellSpec>,
 }
@@ -86,7 +193,7 @@ impl Spec {
     pub fn cell(&mut self, family: usize, wanted: CellSpec) -> usize {
         let cells = &mut self.families[family].cells;
         let serves = |held: &CellSpec| {
-            let same = held.span == wanted.span && held.bit == wanted.bit;
+            let same = held.span == wanted.span && held.bit == wanted.bit && held.reset == wanted.reset;
             same && match (held.measure, wanted.measure) {
                 (Measure::Moments { .. }, Measure::Count) => true,
                 (

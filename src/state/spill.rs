@@ -106,6 +106,12 @@ impl Log {
         self.spill.as_mut().is_some_and(|spill| spill.take_back(number, held, form))
     }
 
+    /// The number of the chunk that a row is in.
+    #[inline]
+    pub(crate) fn chunk_of(&self, row: u64) -> u64 {
+        self.layout.place(row).0
+    }
+
     /// A tail has come to a row: its chunk is wanted now, and the next one soon. Whether the row is there.
     pub(crate) fn reach(&mut self, row: u64) -> bool {
         let next = self.layout.place(row).0.wrapping_add(1);

@@ -9,7 +9,6 @@ use super::Correction;
 pub(crate) struct Waiting {
     queue: VecDeque<Correction>,
     /// Bounds of their times and rows; wider than need be until none waits.
-    earliest_us: i64,
     latest_us: i64,
     first_row: u64,
 }
@@ -17,7 +16,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// None.
     pub(crate) fn new() -> Self {
-        Self { queue: VecDeque::new(), earliest_us: i64::MAX, latest_us: i64::MIN, first_row: u64::MAX }
+        Self { queue: VecDeque::new(), latest_us: i64::MIN, first_row: u64::MAX }
     }
 
     /// How many wait.
@@ -28,7 +27,6 @@ impl Waiting {
 
     /// Lets one wait, behind the others.
     pub(crate) fn push(&mut self, correction: &Correction) {
-        self.earliest_us = self.earliest_us.min(correction.time_us);
         self.latest_us = self.latest_us.max(correction.time_us);
         self.first_row = self.first_row.min(correction.row);
         self.queue.push_back(*correction);
@@ -45,11 +43,6 @@ impl Waiting {
         if self.queue.is_empty() {
             *self = Self { queue: std::mem::take(&mut self.queue), ..Self::new() };
         }
-    }
-
-    /// No time that they are about is before it; `i64::MAX` where none waits.
-    pub(crate) fn earliest_us(&self) -> i64 {
-        self.earliest_us
     }
 
     /// No time that they are about is after it; `i64::MIN` where none waits.

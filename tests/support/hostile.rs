@@ -44,7 +44,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Kind::Change),
         1 => Just(Kind::Login),
         3 => Just(Kind::Authentication),
-        2 => Just(Kind::Execution),
+        4 => Just(Kind::Execution),
+        3 => Just(Kind::Label),
         3 => Just(Kind::Reversal),
         1 => Just(Kind::Clock),
     ];
@@ -127,10 +128,13 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
         match step.kind {
             Kind::Transaction | Kind::Observed => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Reversal if step.succeeded => draft.amount(step.amount, Currency::VND).unwrap(),
+            Kind::Label => {
+                draft.text(TextField::Label, ["fraud", "genuine", "unknown"][step.channel % 3]).unwrap();
+            }
             Kind::Change => draft.text(TextField::What, "phone").unwrap(),
             _ => {}
         }
-        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal) {
+        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
             draft.text(TextField::Transaction, &format!("e{about}")).unwrap();
         }
         if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Login) {

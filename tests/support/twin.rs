@@ -6,7 +6,8 @@ use weir::decision::{Outcome, Reading, Value};
 use weir::event::{Event, ExtraValue, Kind, TextField};
 use weir::money::AMOUNT_MINOR_MAX;
 use weir::rules::{
-    Action, Aggregate, Counts, Facts, Feature, KeyField, NumberField, OnUnknown, RuleSet, Window,
+    Action, Aggregate, Counts, Facts, Feature, Feedback, KeyField, Label, NumberField, OnUnknown, RuleSet,
+    Window,
 };
 use weir::time::Calendar;
 
@@ -22,10 +23,16 @@ pub enum Said {
 
 #[derive(Clone, Default)]
 struct Reports {
-    authenticated: bool,
+    /// When it was first authenticated, and when that was said.
+    authenticated: Option<(i64, i64)>,
+    executed_us: Option<i64>,
     failed: bool,
     reversed: i128,
     reversed_fully: bool,
+    /// When the latest reversal of anything was said.
+    reversed_said_us: i64,
+    /// What it is labelled, and when that was said.
+    label: Option<(Label, i64)>,
 }
 
 struct Past {
@@ -35,6 +42,8 @@ struct Past {
     outcome: Option<Outcome>,
     values: Vec<Value>,
     reports: Reports,
+    /// By feature, whether it empties it.
+    empties: Vec<bool>,
 }
 
 pub struct Twin {
@@ -47,6 +56,8 @@ pub struct Twin {
     pub corrected: Vec<bool>,
     /// Whether anything at all came late or was reported of a payment.
     pub disturbed: bool,
+    /// How far `clock` events move time, where that is not as far as they say.
+    pub clock_us: Option<i64>,
 }
 
 fn tenant(event: &Event) -> String {
@@ -83,22 +94,51 @@ impl Past {
         (!gone).then_some(left)
     }
 
-    fn counts(&self, counts: Counts) -> bool {
+    /// The time at which it counts for a feature, if it does.
+    fn counts_at(&self, feature: &Feature, feedback: Feedback) -> Option<i64> {
+        let own_us = self.event.time_us();
         if !self.payment() {
-            return true;
+            return feature.label.is_none().then_some(own_us);
         }
-        let allowed = match self.outcome {
-            None | Some(Outcome::Allow) => !self.reports.failed,
-            Some(Outcome::StepUp) => self.reports.authenticated && !self.reports.failed,
-            Some(Outcome::Block) => false,
+        self.amount_left()?;
+        let Reports { authenticated, executed_us, failed, label, .. } = self.reports;
+        if let Some(wanted) = feature.label {
+            return label.filter(|(label, _)| *label == wanted).map(|_| own_us);
+        }
+        if feature.counts == Counts::Asked {
+            return Some(own_us);
+        }
+        let observed = self.event.kind() == Kind::Observed;
+        let allowed_us = match self.outcome {
+            None | Some(Outcome::Allow) => own_us,
+            Some(Outcome::StepUp) => authenticated?.0.max(own_us),
+            Some(Outcome::Block) => return None,
         };
-        self.amount_left().is_some() && (counts == Counts::Asked || allowed)
+        if failed {
+            return None;
+        }
+        if feature.counts == Counts::Allowed {
+            return Some(own_us);
+        }
+        let assumed_us = (observed || feedback != Feedback::Execution).then_some(allowed_us);
+        let reported_us = executed_us.filter(|_| !observed).map(|at_us| at_us.max(own_us));
+        reported_us.or(assumed_us).or(feature.pending.then_some(own_us))
     }
 
-    /// Whether what it contributes came late, or is not what its own row said.
-    fn corrected(&self, counts: Counts) -> bool {
-        let reported = counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
-        self.event.time_us() < self.arrived_us || self.reports.reversed > 0 || (self.payment() && reported)
+    /// Whether what it contributes surely came late, or is not what its own row said.
+    fn corrected(&self, feature: &Feature, at_us: i64) -> bool {
+        let own_us = self.event.time_us();
+        if at_us != own_us || (feature.counts == Counts::Executed && self.reports.executed_us.is_some()) {
+            return false;
+        }
+        let Reports { authenticated, label, reversed_said_us, .. } = self.reports;
+        let said_later = |said_us: Option<i64>| said_us.is_some_and(|said_us| said_us > own_us);
+        let by_label = feature.label.is_some() && said_later(label.map(|(_, said_us)| said_us));
+        let stepped_up = feature.counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
+        own_us < self.arrived_us
+            || by_label
+            || stepped_up && said_later(authenticated.map(|(_, said_us)| said_us))
+            || self.reports.reversed > 0 && reversed_said_us > own_us.max(self.arrived_us)
     }
 
     fn number(&self, field: NumberField) -> Option<i128> {
@@ -126,6 +166,7 @@ impl Twin {
             waiting: HashMap::new(),
             corrected: Vec::new(),
             disturbed: false,
+            clock_us: None,
         }
     }
 
@@ -151,12 +192,14 @@ impl Twin {
             };
         }
         if let Some(of) = event.text(TextField::Transaction)
-            && matches!(event.kind(), Kind::Authentication | Kind::Execution | Kind::Reversal)
+            && matches!(event.kind(), Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label)
             && let Some(refused) = self.report(event, of, now_us)
         {
             return Said::Refused(refused);
         }
         self.disturbed |= event.time_us() < self.now_us || event.text(TextField::Transaction).is_some();
+        let clock_us = self.clock_us.filter(|_| event.kind() == Kind::Clock);
+        let now_us = clock_us.unwrap_or(now_us);
         self.now_us = now_us;
         let (hour, weekday) = self.calendar.hour_and_weekday(event.time_us());
         let mut past = Past {
@@ -165,7 +208,16 @@ impl Twin {
             outcome: None,
             values: Vec::new(),
             reports: Reports::default(),
+            empties: Vec::new(),
         };
+        let facts = Facts::of(event, (hour, weekday));
+        let empties = |feature: &Feature| {
+            feature.reset.as_ref().is_some_and(|reset| {
+                let holds = reset.condition.as_ref().is_none_or(|when| when.holds(&facts) == Some(true));
+                reset.from.contains(event.kind()) && holds
+            })
+        };
+        past.empties = self.rules.features.iter().map(empties).collect();
         if event.kind() == Kind::Transaction {
             // The event itself, seen as the last of the past, is counted as though it were allowed.
             past.outcome = Some(Outcome::Allow);
@@ -176,7 +228,8 @@ impl Twin {
                 .features
                 .clone()
                 .iter()
-                .map(|feature| Reading { value: self.value(feature, event), ..Reading::default() })
+                .enumerate()
+                .map(|(at, feature)| Reading { value: self.value(at, feature, event), ..Reading::default() })
                 .collect();
             past = self.past.pop().unwrap();
             let facts = Facts { features: &readings, ..Facts::of(event, (hour, weekday)) };
@@ -219,15 +272,30 @@ impl Twin {
         };
         let succeeded = event.text(TextField::Result) == Some("succeeded");
         match event.kind() {
-            Kind::Authentication => reports.authenticated |= succeeded,
-            Kind::Execution => {
-                reports.failed = !succeeded;
-                reports.authenticated |= succeeded;
+            Kind::Label => {
+                reports.label = match event.text(TextField::Label) {
+                    Some("fraud") => Some((Label::Fraud, now_us)),
+                    Some("genuine") => Some((Label::Genuine, now_us)),
+                    _ => None,
+                };
             }
-            _ => match event.amount() {
-                Some(amount) => reports.reversed += i128::from(amount.minor),
-                None => reports.reversed_fully = true,
-            },
+            Kind::Reversal => {
+                reports.reversed_said_us = now_us;
+                match event.amount() {
+                    Some(amount) => reports.reversed += i128::from(amount.minor),
+                    None => reports.reversed_fully = true,
+                }
+            }
+            _ => {
+                let executed = event.kind() == Kind::Execution;
+                if executed {
+                    reports.failed = !succeeded;
+                    reports.executed_us = succeeded.then_some(event.time_us());
+                }
+                if succeeded && reports.authenticated.is_none() {
+                    reports.authenticated = Some((event.time_us(), now_us));
+                }
+            }
         }
         if target.is_none() {
             self.waiting.insert((tenant(event), of.to_owned()), (waiting, now_us));
@@ -245,18 +313,19 @@ impl Twin {
         asked.max().unwrap_or_default()
     }
 
-    fn covers(&mut self, window: Window, time_us: i64) -> bool {
-        let now_us = self.now_us;
-        match window {
-            Window::Sliding { length_us } => time_us > now_us - length_us,
-            Window::Day => self.calendar.day(now_us).contains(time_us),
-            Window::Month => self.calendar.month(now_us).contains(time_us),
-            Window::Forever => true,
-        }
+    fn covers(&mut self, feature: &Feature, time_us: i64) -> bool {
+        let end_us = self.now_us - feature.delay_us;
+        time_us <= end_us
+            && match feature.window {
+                Window::Sliding { length_us } => time_us > end_us - length_us,
+                Window::Day => self.calendar.day(end_us).contains(time_us),
+                Window::Month => self.calendar.month(end_us).contains(time_us),
+                Window::Forever => true,
+            }
     }
 
     /// The value of a feature for the newest event of the past.
-    fn value(&mut self, feature: &Feature, event: &Event) -> Value {
+    fn value(&mut self, position: usize, feature: &Feature, event: &Event) -> Value {
         let Some(read_at) = key(event, &feature.at) else {
             self.corrected.push(false);
             return Value::Null;
@@ -266,14 +335,17 @@ impl Twin {
         let mut texts: Vec<String> = Vec::new();
         let mut times: Vec<i64> = Vec::new();
         let mut corrected = false;
-        for at in 0..self.past.len() {
-            let window = self.covers(feature.window, self.past[at].event.time_us());
+        let empties =
+            |past: &Past| past.empties[position] && key(&past.event, &feature.by).as_ref() == Some(&read_at);
+        let emptied = self.past[..newest].iter().rposition(empties);
+        for at in emptied.map_or(0, |at| at + 1)..self.past.len() {
+            let Some(at_us) = self.past[at].counts_at(feature, self.rules.feedback) else { continue };
+            let window = self.covers(feature, at_us);
             let past = &self.past[at];
             let (hour, weekday) = self.calendar.hour_and_weekday(past.event.time_us());
             let facts = Facts::of(&past.event, (hour, weekday));
             let meant = feature.from.contains(past.event.kind())
                 && (at != newest || feature.current)
-                && past.counts(feature.counts)
                 && key(&past.event, &feature.by).as_ref() == Some(&read_at)
                 && feature.condition.as_ref().is_none_or(|condition| condition.holds(&facts) == Some(true));
             if !meant || !window {
@@ -281,9 +353,9 @@ impl Twin {
             }
             // The event being scored is not filed yet: it corrects nothing.
             corrected |=
-                at != newest && past.corrected(feature.counts) && contributes(past, feature.aggregate);
+                at != newest && past.corrected(feature, at_us) && contributes(past, feature.aggregate);
             match feature.aggregate {
-                Aggregate::Count | Aggregate::IsNew | Aggregate::Since => times.push(past.event.time_us()),
+                Aggregate::Count | Aggregate::IsNew | Aggregate::Since => times.push(at_us),
                 Aggregate::Sum(field)
                 | Aggregate::Mean(field)
                 | Aggregate::Min(field)
