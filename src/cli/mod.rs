@@ -13,6 +13,7 @@ mod progress;
 mod rule_file;
 mod schema;
 mod score;
+mod spill;
 mod sql;
 mod stream;
 mod tally;

@@ -5,6 +5,10 @@
 
 /// The cells of a row, and what their texts say.
 mod cells;
+/// One chunk of the tail log as an Arrow IPC file.
+mod chunk_file;
+/// Chunks of the tail log in files.
+mod chunks;
 /// CSV rows in bounded memory.
 mod csv;
 /// Decisions and refusals, one JSON line each.
@@ -40,6 +44,7 @@ mod section;
 /// Events to JSON lines.
 mod writer;
 
+pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
