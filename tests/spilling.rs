@@ -141,6 +141,7 @@ fn plain(kind: Kind, ahead_us: i64, n: usize) -> Step {
         email: 0,
         balance: Some(1),
         tenant: false,
+        place: 0,
         about: 6,
         succeeded: false,
         again: 9,

@@ -27,8 +27,8 @@ use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, ExtraType, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{
-    Aggregate, Condition, Counts, Feature, Feedback, KeyField, Kinds, Label, NumberField, Reset, RuleSet,
-    Window,
+    Aggregate, Condition, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label, NumberField,
+    Operand, Reset, RuleSet, Window,
 };
 use weir::time::SECOND_US;
 
@@ -43,6 +43,8 @@ remember = "6h"
 [fields]
 balance = "money"
 email = "text"
+lat = "decimal"
+lon = "decimal"
 
 [features]
 busy  = { count = "*", by = "account", over = "1h" }
@@ -80,6 +82,12 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
         Just(KeyField::Text(TextField::Payee)),
         Just(KeyField::Extra(1))
     ];
+    let share = prop_oneof![Just(1), Just(500_000), Just(950_000), Just(999_999), 1..1_000_000_u32];
+    let place = prop::sample::select(vec![
+        (DegreeField::Extra(2), DegreeField::Extra(3)),
+        (DegreeField::Latitude, DegreeField::Longitude),
+        (DegreeField::Extra(2), DegreeField::Longitude),
+    ]);
     prop_oneof![
         1 => Just(Aggregate::Count),
         1 => Just(Aggregate::IsNew),
@@ -88,7 +96,13 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
         1 => number.clone().prop_map(Aggregate::Mean),
         2 => number.clone().prop_map(Aggregate::Min),
         2 => number.clone().prop_map(Aggregate::Max),
-        1 => number.prop_map(Aggregate::Deviation),
+        1 => number.clone().prop_map(Aggregate::Deviation),
+        1 => number.clone().prop_map(Aggregate::First),
+        1 => number.clone().prop_map(Aggregate::Last),
+        2 => number.clone().prop_map(Aggregate::Previous),
+        2 => (number.clone(), share).prop_map(|(field, ppm)| Aggregate::Quantile(field, ppm)),
+        2 => number.prop_map(Aggregate::ZScore),
+        2 => place.prop_map(|(latitude, longitude)| Aggregate::Speed { latitude, longitude }),
         3 => text.prop_map(Aggregate::Distinct),
     ]
 }
@@ -122,7 +136,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
     (aggregates(), keys, from, condition, windows(), options(conditions)).prop_map(
         |(aggregate, (by, at), from, condition, window, options)| {
             let Options { counts: (counts, pending), label, delay_us, reset, current } = options;
-            let never = matches!(aggregate, Aggregate::IsNew | Aggregate::Since) || delay_us > 0;
+            let never = never_current(aggregate) || delay_us > 0;
             Feature {
                 name: "generated".to_owned(),
                 hash: [0; 32],
@@ -145,6 +159,38 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
             }
         },
     )
+}
+
+/// Whether the event being scored is never part of the value.
+fn never_current(aggregate: Aggregate) -> bool {
+    matches!(aggregate, Aggregate::IsNew | Aggregate::Since | Aggregate::ZScore(_) | Aggregate::Speed { .. })
+}
+
+/// Ratios of what stands before them, and of fields of the event.
+fn ratios() -> impl Strategy<Value = Vec<(Result<NumberField, usize>, usize)>> {
+    let of = prop_oneof![
+        1 => Just(Ok(NumberField::Amount)),
+        1 => Just(Ok(NumberField::Extra(0))),
+        4 => (0..20_usize).prop_map(Err),
+    ];
+    prop::collection::vec((of, 0..20_usize), 0..3)
+}
+
+/// The rule set with these features and ratios behind its own.
+fn with(
+    mut rules: RuleSet,
+    generated: Vec<Feature>,
+    ratios: Vec<(Result<NumberField, usize>, usize)>,
+) -> RuleSet {
+    rules.features.extend(generated);
+    let kept = rules.features.len();
+    for (of, to) in ratios {
+        let of = of.map_or_else(|at| Operand::Feature(at % kept), Operand::Field);
+        let like = rules.features[0].clone();
+        let aggregate = Aggregate::Ratio { of, to: to % kept };
+        rules.features.push(Feature { aggregate, by: Vec::new(), at: Vec::new(), ..like });
+    }
+    rules
 }
 
 /// What may be said of any feature, in any combination.
@@ -327,13 +373,13 @@ proptest! {
     #[test]
     fn the_engine_agrees_with_its_slow_twin(
         generated in generated(6),
+        ratios in ratios(),
         feedback in feedbacks(),
         steps in steps(),
         start in prop::sample::select(&STARTS[..]),
     ) {
-        let mut rules = base();
+        let mut rules = with(base(), generated, ratios);
         rules.feedback = feedback;
-        rules.features.extend(generated);
         agree(&rules, &stream(&rules, &steps, start))?;
     }
 }
@@ -342,11 +388,11 @@ proptest! {
 fn with_any_budget_a_value_is_exact_or_says_that_it_is_behind() {
     let (mut runner, lagged) = (TestRunner::new(cases(400)), AtomicUsize::new(0));
     let budgets = prop::sample::select(vec![1_u64, 2, 7, 100]);
-    let case = (generated(6), feedbacks(), steps(), prop::sample::select(&STARTS[..]), budgets);
-    let held = runner.run(&case, |(generated, feedback, steps, start, budget)| {
-        let mut rules = steady();
+    let start = prop::sample::select(&STARTS[..]);
+    let case = ((generated(6), ratios()), feedbacks(), steps(), start, budgets);
+    let held = runner.run(&case, |((generated, ratios), feedback, steps, start, budget)| {
+        let mut rules = with(steady(), generated, ratios);
         rules.feedback = feedback;
-        rules.features.extend(generated);
         let limits = Limits { expiries_a_step_max: budget, ..Limits::default() };
         let engine = Engine::new(rules.clone(), limits, Recording::All);
         agree_or_say_so(engine, &rules, &stream(&rules, &steps, start), &lagged)
@@ -361,14 +407,14 @@ proptest! {
     #[test]
     fn a_log_whose_chunks_leave_memory_all_the_time_gives_the_same_values(
         generated in generated(6),
+        ratios in ratios(),
         feedback in feedbacks(),
         steps in steps(),
         start in prop::sample::select(&STARTS[..]),
         chunk_rows in chunk_rows(),
     ) {
-        let mut rules = base();
+        let mut rules = with(base(), generated, ratios);
         rules.feedback = feedback;
-        rules.features.extend(generated);
         agree_of(spilling(&rules, chunk_rows, Shelf::new(0)), &rules, &stream(&rules, &steps, start))?;
     }
 }
@@ -378,11 +424,11 @@ fn where_a_chunk_is_slow_to_come_back_a_value_is_exact_or_says_that_it_is_behind
     let (mut runner, lagged) = (TestRunner::new(cases(400)), AtomicUsize::new(0));
     // Every fourth time that it is asked the store answers, or more often.
     let slow = any::<u64>().prop_map(|bits| bits & 0x7777_7777_7777_7777);
-    let case = (generated(6), feedbacks(), steps(), prop::sample::select(&STARTS[..]), (chunk_rows(), slow));
-    let held = runner.run(&case, |(generated, feedback, steps, start, (chunk_rows, slow))| {
-        let mut rules = steady();
+    let start = prop::sample::select(&STARTS[..]);
+    let case = ((generated(6), ratios()), feedbacks(), steps(), start, (chunk_rows(), slow));
+    let held = runner.run(&case, |((generated, ratios), feedback, steps, start, (chunk_rows, slow))| {
+        let mut rules = with(steady(), generated, ratios);
         rules.feedback = feedback;
-        rules.features.extend(generated);
         let engine = spilling(&rules, chunk_rows, Shelf::new(slow));
         agree_or_say_so(engine, &rules, &stream(&rules, &steps, start), &lagged)
     });
@@ -414,6 +460,7 @@ fn more_than_64_contributions_of_one_key_are_kept_apart() {
         channel: n as usize % 7,
         email: 0,
         balance: Some(n),
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,

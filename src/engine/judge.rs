@@ -8,6 +8,7 @@ use super::Recording;
 use super::decide::Decider;
 use super::features::Wanted;
 use super::ledger::Ledger;
+use super::ratios::Ratios;
 use crate::decision::{Decision, Reading};
 use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
@@ -20,6 +21,7 @@ pub(crate) struct Judge {
     pub(crate) lists: Lists,
     /// For each ledger what is read of it.
     wanted: Vec<Wanted>,
+    ratios: Ratios,
     /// One per feature of the rule set.
     pub(crate) readings: Vec<Reading>,
     pub(crate) decider: Decider,
@@ -33,11 +35,12 @@ pub(crate) fn reads(rules: &RuleSet, recording: Recording) -> impl Fn(usize) -> 
 
 impl Judge {
     /// A rule set with these lists, that reads of each ledger what is wanted.
-    pub(crate) fn new(rules: Arc<RuleSet>, lists: Lists, wanted: Vec<Wanted>) -> Self {
+    pub(crate) fn new(rules: Arc<RuleSet>, lists: Lists, wanted: Vec<Wanted>, recording: Recording) -> Self {
         let lists = (0..rules.lists.len()).map(|at| lists.get(at).cloned().unwrap_or_default()).collect();
         let readings = vec![Reading::default(); rules.features.len()];
         let decider = Decider::new(&rules);
-        Self { rules, lists, wanted, readings, decider, decision: Decision::default() }
+        let ratios = Ratios::new(&rules, reads(&rules, recording));
+        Self { rules, lists, wanted, ratios, readings, decider, decision: Decision::default() }
     }
 
     /// Reads of other ledgers from now on.
@@ -77,6 +80,7 @@ impl Judge {
         for (ledger, wanted) in ledgers.zip(&self.wanted) {
             ledger.read(wanted, facts.event.time_us(), &mut self.readings);
         }
+        self.ratios.read(facts.event, &mut self.readings);
         let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
         let all = recording == Recording::All;
         self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);

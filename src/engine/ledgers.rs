@@ -64,7 +64,7 @@ impl Sources {
     /// Looks each feature up by its definition. Of several ledgers that keep it the oldest is taken.
     pub(crate) fn find<'l>(rules: &RuleSet, ledgers: impl Iterator<Item = &'l Ledger> + Clone) -> Self {
         let mut sources = Self { kept: ledgers.clone().map(|_| Vec::new()).collect(), missing: Vec::new() };
-        for (position, feature) in rules.features.iter().enumerate() {
+        for (position, feature) in rules.features.iter().enumerate().filter(|(_, f)| !f.is_ratio()) {
             let holds =
                 |(at, ledger): (usize, &'l Ledger)| Some((ledger.age(), at, ledger.find(&feature.hash)?));
             match ledgers.clone().enumerate().filter_map(holds).min() {
@@ -95,9 +95,14 @@ impl Sources {
 
     /// A ledger for the features that none keeps, if there are any.
     pub(crate) fn ledger_of_missing(&self, rules: &RuleSet) -> Option<Ledger> {
+        (!self.missing.is_empty()).then(|| self.new_ledger(rules))
+    }
+
+    /// A ledger for the features that none keeps, if only to number payments.
+    pub(crate) fn new_ledger(&self, rules: &RuleSet) -> Ledger {
         let features: Vec<&Feature> =
             self.missing.iter().map(|&position| &rules.features[position]).collect();
-        (!features.is_empty()).then(|| Ledger::new(&features, rules))
+        Ledger::new(&features, rules)
     }
 
     /// What is read of each of the ledgers that were looked through, where `read` says so of a position.

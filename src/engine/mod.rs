@@ -15,7 +15,9 @@ mod limits;
 mod listing;
 mod logs;
 mod payments;
+mod places;
 mod plan;
+mod ratios;
 mod recent;
 mod reload;
 mod shadow;
@@ -38,7 +40,7 @@ use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
 use ledger::Ledger;
-use ledgers::Ledgers;
+use ledgers::{Ledgers, Sources};
 use logs::Logs;
 use payments::{Payment, Payments, Report, Standing};
 use recent::Recent;
@@ -234,17 +236,16 @@ impl Engine {
     /// An engine without a past, with nothing on its lists.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
-        let features: Vec<_> = rules.features.iter().collect();
-        let mut ledger = Ledger::new(&features, &rules);
+        let sources = Sources::find(&rules, std::iter::empty());
+        let mut ledger = sources.new_ledger(&rules);
         let logs = Logs::new(&limits);
         logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
-        let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
-        let wanted = ledger.wanted(read.map(|at| (at, at)));
+        let wanted = sources.wanted_of_missing(&ledger, judge::reads(&rules, recording));
         let payments = Payments::new(horizon_us, limits.corrections_max, rules.feedback);
         Self {
             calendar: rules.calendar.clone(),
-            live: Judge::new(Arc::new(rules), lists, vec![wanted]),
+            live: Judge::new(Arc::new(rules), lists, vec![wanted], recording),
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
             logs,

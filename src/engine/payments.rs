@@ -311,6 +311,7 @@ impl Payments {
 
     /// Remembers what a payment contributes.
     pub(crate) fn remember(&mut self, identity: u128, now_us: i64, payment: Payment) {
+        self.aside.remove(identity);
         self.corrected.insert(identity, now_us, payment);
     }
 
@@ -322,5 +323,32 @@ impl Payments {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.corrected.bytes() + self.aside.bytes() + self.waiting.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_some_feature_counts_has_to_be_remembered() {
+        let of = |standing, reports: &[Report], scopes: &[Scope]| {
+            let mut payment = Payment::late(0, 10, standing, 100);
+            payment.reports = reports.iter().fold(Reports::default(), |all, &report| all.with(report));
+            payment.matters(scopes.iter().fold(Scopes::default(), |all, &scope| all.with(scope)))
+        };
+        let executed = Report::Execution { succeeded: true, time_us: 11 };
+        let failed = Report::Execution { succeeded: false, time_us: 11 };
+        let labelled = Report::Label(Some(Label::Fraud));
+        let money = [Scope::Asked, Scope::Allowed];
+        assert!(!of(Standing::Allowed, &[labelled, executed], &money));
+        assert!(of(Standing::Allowed, &[labelled], &[Scope::Genuine]));
+        assert!(!of(Standing::Allowed, &[labelled, Report::Label(None)], &[Scope::Fraud]));
+        assert!(of(Standing::Allowed, &[executed], &[Scope::Pending]));
+        assert!(!of(Standing::Observed, &[executed], &[Scope::Executed]));
+        assert!(of(Standing::Open, &[executed], &money), "it was authenticated");
+        assert!(of(Standing::Observed, &[failed], &money));
+        assert!(!of(Standing::Blocked, &[failed], &money));
+        assert!(of(Standing::Blocked, &[Report::Reversal { minor: Some(1) }], &[Scope::Allowed]));
     }
 }

@@ -5,7 +5,8 @@ use super::payments::{self, Standing};
 use crate::event::Kind;
 use crate::rules::limits::KEY_FIELDS_MAX;
 use crate::rules::{
-    Aggregate, Condition, Counts, Feature, Feedback, KeyField, Kinds, Label, NumberField, Reset, Window,
+    Aggregate, Condition, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label, NumberField, Reset,
+    Window,
 };
 use crate::state::{CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec};
 
@@ -16,6 +17,8 @@ pub(crate) enum Column {
     Number(NumberField),
     /// The dictionary number of a key field, by position in [`Plan::key_fields`].
     Text(usize),
+    /// A place, in one number; see [`super::places`].
+    Place(DegreeField, DegreeField),
 }
 
 /// One way of contributing: a bit of a family's mask.
@@ -65,6 +68,8 @@ pub(crate) struct Read {
     /// The bit that empties it.
     reset: Option<u32>,
     pub(crate) current: bool,
+    /// Whether a payment may count at a later time than its own.
+    pub(crate) later: bool,
     /// The column that it aggregates.
     pub(crate) column: Option<usize>,
 }
@@ -115,7 +120,7 @@ impl Plan {
         // Cells that hold more come first, so that a plain count is read from a sum's cell where it can.
         let mut order: Vec<usize> = (0..features.len()).collect();
         order.sort_by_key(|&at| match features[at].aggregate {
-            Aggregate::Deviation(_) => 0,
+            Aggregate::Deviation(_) | Aggregate::ZScore(_) => 0,
             Aggregate::Sum(_) | Aggregate::Mean(_) => 1,
             _ => 2,
         });
@@ -148,27 +153,15 @@ impl Plan {
     }
 
     fn feature(&mut self, feature: &Feature) -> Read {
+        let number = feature.aggregate.number();
         let column = match feature.aggregate {
-            Aggregate::Count | Aggregate::IsNew | Aggregate::Since => None,
-            Aggregate::Sum(field)
-            | Aggregate::Mean(field)
-            | Aggregate::Min(field)
-            | Aggregate::Max(field)
-            | Aggregate::Deviation(field) => Some(place(&mut self.columns, Column::Number(field))),
-            Aggregate::Distinct(field) => {
-                let field = place(&mut self.key_fields, field);
-                Some(place(&mut self.columns, Column::Text(field)))
-            }
+            Aggregate::Distinct(field) => Some(Column::Text(place(&mut self.key_fields, field))),
+            Aggregate::Speed { latitude, longitude } => Some(Column::Place(latitude, longitude)),
+            _ => number.map(Column::Number),
         };
+        let column = column.map(|column| place(&mut self.columns, column));
         // Payments always have an amount, so summing it asks for nothing more than counting does.
-        let always = matches!(
-            feature.aggregate,
-            Aggregate::Sum(NumberField::Amount)
-                | Aggregate::Mean(NumberField::Amount)
-                | Aggregate::Min(NumberField::Amount)
-                | Aggregate::Max(NumberField::Amount)
-                | Aggregate::Deviation(NumberField::Amount)
-        ) && feature.from.within(Kinds::PAYMENTS);
+        let always = number == Some(NumberField::Amount) && feature.from.within(Kinds::PAYMENTS);
         let needs = if always { None } else { column };
         let by = self.positions(&feature.by);
         let (family, bit, reset) = self.place(by, feature, needs);
@@ -176,7 +169,14 @@ impl Plan {
             (Aggregate::Sum(_) | Aggregate::Mean(_), Some(column)) => {
                 Measure::Moments { column, squares: false }
             }
-            (Aggregate::Deviation(_), Some(column)) => Measure::Moments { column, squares: true },
+            (Aggregate::Deviation(_) | Aggregate::ZScore(_), Some(column)) => {
+                Measure::Moments { column, squares: true }
+            }
+            (
+                Aggregate::First(_) | Aggregate::Last(_) | Aggregate::Previous(_) | Aggregate::Speed { .. },
+                Some(column),
+            ) => Measure::Sequence { column },
+            (Aggregate::Quantile(..), Some(column)) => Measure::Buckets { column },
             (Aggregate::Min(_) | Aggregate::Max(_), Some(column)) => Measure::Ordered { column },
             (Aggregate::Distinct(_), Some(column)) => Measure::Distinct { column },
             (Aggregate::Since, _) => Measure::Times,
@@ -194,7 +194,8 @@ impl Plan {
         let lookup = place(&mut self.lookups, Lookup { family, at });
         // The event being scored counts as though it were allowed, which may not be enough.
         let current = feature.current && self.at_once.contains(scope(feature));
-        Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, column }
+        let later = matches!(scope(feature), Scope::Executed | Scope::Pending);
+        Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, later, column }
     }
 
     fn positions(&mut self, fields: &[KeyField]) -> Vec<usize> {

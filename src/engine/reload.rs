@@ -220,7 +220,8 @@ impl Engine {
         let mut wanted: Vec<_> = wanted.filter(|(_, keeps)| **keeps).map(|(wanted, _)| wanted).collect();
         wanted.extend(new.as_ref().map(|ledger| sources.wanted_of_missing(ledger, &read)));
         let bindings = sources.bindings(rules).collect();
-        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted));
+        let (from, judge) =
+            (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted, self.recording));
         Some(Takeover { from, judge, keeps, bindings, new })
     }
 

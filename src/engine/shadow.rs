@@ -113,7 +113,7 @@ impl Engine {
     ) -> Result<(), ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.drop_shadow();
-        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new());
+        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new(), self.recording);
         judge.take_lists(&self.live);
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());

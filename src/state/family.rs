@@ -1,12 +1,12 @@
 //! A family: all cells with the same key, side by side in one fixed-width record per key.
 
-use super::bag::Values;
-use super::cell::Cell;
+use super::cell::{Cell, Origin};
 use super::chunked::Chunked;
 use super::keys::{Key, Keys};
 use super::spec::{CellSpec, FamilySpec, Scope, Scopes, Span};
 use super::tail::Role;
 use super::turns::Turns;
+use super::values::Values;
 
 /// Word of a record: own time of the latest late or corrected contribution, plus one.
 const CORRECTED: usize = 0;
@@ -82,7 +82,7 @@ impl Family {
             bits: Box::new(std::array::from_fn(of)),
             cells,
             records: Chunked::new(words),
-            values: Values::new(),
+            values: Values::new(&spec.cells),
             turns: turned,
             resets,
             slots: 1,
@@ -126,7 +126,7 @@ impl Family {
         &mut self,
         slot: u32,
         mask: u64,
-        now_us: i64,
+        at: Origin,
         turns: &Turns,
         value: impl Fn(usize) -> i64,
     ) {
@@ -134,7 +134,7 @@ impl Family {
         let record = self.records.row_mut(slot);
         for cell in &self.cells {
             if cell.fed_by(mask) && cell.enters.is_none() {
-                cell.apply(record, &mut self.values, 1, now_us, &value);
+                cell.apply(record, &mut self.values, 1, at, &value);
             }
         }
     }

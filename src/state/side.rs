@@ -4,7 +4,7 @@
 
 use super::chunk::Row;
 use super::chunked::Chunked;
-use super::forest::Forest;
+use super::forest::{Forest, Held};
 use super::spec::AMOUNT_COLUMN;
 
 /// One late or corrected contribution.
@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     /// Whether a later entry takes it back.
     pub(crate) superseded: bool,
 }
+
+impl Held for Entry {}
 
 impl Entry {
     /// 1 where it puts, -1 where it takes back.
@@ -69,8 +71,8 @@ impl Side {
     /// An empty buffer of entries with a slot and a mask per family, and values.
     pub(crate) fn new(families: usize, columns: usize) -> Self {
         let mut copies = Chunked::new((families * 2 + columns).max(1));
-        copies.reach(0);
         // Copy 0 is the end of the list of free ones.
+        copies.reach(0);
         Self { forest: Forest::new(), root: 0, len: 0, families, copies, made: 1, free: 0 }
     }
 

@@ -140,6 +140,16 @@ pub enum Measure {
     },
     /// The times of contributions as an ordered multiset.
     Times,
+    /// The values in the order of their times, and within one time of their rows.
+    Sequence {
+        /// Whose values.
+        column: usize,
+    },
+    /// How many values in each of log-linear buckets.
+    Buckets {
+        /// Whose values.
+        column: usize,
+    },
     /// The values as a set, with how often each is there.
     Distinct {
         /// Whose values.

@@ -1,6 +1,6 @@
 //! A tail: walks a fixed time behind now over the log and the side buffer, and does one thing to what it passes.
 
-use super::cell::Cell;
+use super::cell::{Cell, Origin};
 use super::chunk::Row;
 use super::family::Family;
 use super::log::Log;
@@ -27,7 +27,7 @@ impl Role {
         match (self, cell.span) {
             (Self::Enter, span) => Some(span.delay_us()).filter(|&delay_us| delay_us > 0),
             (Self::Leave, Span::Sliding { length_us, delay_us }) => Some(length_us.saturating_add(delay_us)),
-            (Self::Settle, Span::Forever { delay_us }) if Cell::is_ordered(cell.measure) => {
+            (Self::Settle, Span::Forever { delay_us }) if Cell::has_ends(cell.measure) => {
                 Some(horizon_us.max(delay_us))
             }
             _ => None,
@@ -188,6 +188,7 @@ impl Tail {
         // Only what is settled asks whether it still stands.
         let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
         let (time_us, counted) = (row.at_us(), row.counted());
+        let origin = Origin { time_us, row: self.row };
         let value = |column| row.value(column);
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
@@ -207,11 +208,10 @@ impl Tail {
                 }
                 match self.role {
                     Role::Enter if !cell.holds(time_us, turns) => {}
-                    Role::Enter => cell.apply(record, &mut family.values, 1, time_us, value),
-                    Role::Leave => cell.apply(record, &mut family.values, -1, time_us, value),
+                    Role::Enter => cell.apply(record, &mut family.values, 1, origin, value),
+                    Role::Leave => cell.apply(record, &mut family.values, -1, origin, value),
                     Role::Settle => {
-                        let (held, keep) = (cell.ordered_value(time_us, value), !cell.fed_by(superseded));
-                        cell.settle(record, &mut family.values, held, keep);
+                        cell.settle(record, &mut family.values, origin, value, !cell.fed_by(superseded));
                     }
                 }
             }
@@ -239,6 +239,7 @@ impl Tail {
     fn pass_entry(&self, time_us: i64, entry: &Entry, ground: &mut Ground<'_>) {
         let copied = ground.side.copied(entry.copy);
         let value = |column| copied.value(column);
+        let origin = Origin { time_us, row: entry.row };
         for part in &self.parts {
             let (slot, mask) = copied.family(part.family);
             let mask = mask & part.bits;
@@ -256,13 +257,12 @@ impl Tail {
                 }
                 match self.role {
                     Role::Enter if !cell.holds(time_us, ground.turns) => {}
-                    Role::Enter => cell.apply(record, &mut family.values, entry.sign(), time_us, value),
+                    Role::Enter => cell.apply(record, &mut family.values, entry.sign(), origin, value),
                     Role::Settle if !entry.negative => {
-                        let held = cell.ordered_value(time_us, value);
-                        cell.settle(record, &mut family.values, held, !entry.superseded);
+                        cell.settle(record, &mut family.values, origin, value, !entry.superseded);
                     }
                     Role::Leave | Role::Settle => {
-                        cell.apply(record, &mut family.values, -entry.sign(), time_us, value);
+                        cell.apply(record, &mut family.values, -entry.sign(), origin, value);
                     }
                 }
             }
