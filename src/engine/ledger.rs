@@ -31,13 +31,13 @@ pub(crate) struct Ledger {
     features: Vec<([u8; 32], usize)>,
     /// The positions of those whose conditions read what only their rule set knows, sorted.
     bound: Vec<usize>,
-    plan: Plan,
-    state: State,
+    pub(super) plan: Plan,
+    pub(super) state: State,
     gathered: Gathered,
     /// Rows before it are not in it.
     first_row: u64,
     /// When it began; `None` where it has been there from the first event on.
-    since_us: Option<i64>,
+    pub(super) since_us: Option<i64>,
     horizon_us: i64,
 }
 

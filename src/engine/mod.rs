@@ -6,6 +6,7 @@
 mod answers;
 mod breaker;
 mod decide;
+mod export;
 mod features;
 mod gather;
 mod judge;
@@ -23,6 +24,7 @@ mod reload;
 mod shadow;
 mod share;
 
+pub use export::{KeyRow, KeyTable};
 pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
 pub use shadow::ShadowStopped;

@@ -19,6 +19,8 @@ mod error;
 pub mod explanation;
 /// Files, standard streams and gzip.
 mod file;
+/// What is known of every key, as Arrow files.
+mod keys;
 /// A mapping put onto one file: from rows to events.
 mod layout;
 /// Lines in bounded memory.
@@ -48,6 +50,7 @@ pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
+pub use keys::{KeyColumn, KeyValues, write_keys};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};

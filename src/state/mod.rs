@@ -397,6 +397,16 @@ impl State {
         self.dictionary.number(tenant, text)
     }
 
+    /// The keys of a family that have a record.
+    pub fn keys(&self, family: usize) -> Vec<Key> {
+        self.families[family].keys.all()
+    }
+
+    /// Every text by its number, with the number of its tenant's name.
+    pub fn texts_by_number(&self) -> Vec<Option<(u32, String)>> {
+        self.dictionary.texts()
+    }
+
     /// Texts numbered so far.
     pub fn texts(&self) -> u32 {
         self.dictionary.len()
