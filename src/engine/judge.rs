@@ -9,7 +9,7 @@ use super::decide::Decider;
 use super::features::Wanted;
 use super::ledger::Ledger;
 use super::ratios::Ratios;
-use crate::decision::{Decision, Reading};
+use crate::decision::{Decision, Quality, Reading};
 use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
 
@@ -22,6 +22,10 @@ pub(crate) struct Judge {
     /// For each ledger what is read of it.
     wanted: Vec<Wanted>,
     ratios: Ratios,
+    /// The features that are read, as positions.
+    read: Vec<u16>,
+    /// How many values were read of each quality, in the order of [`Quality::ALL`].
+    pub(crate) qualities: [u64; Quality::ALL.len()],
     /// One per feature of the rule set.
     pub(crate) readings: Vec<Reading>,
     pub(crate) decider: Decider,
@@ -40,7 +44,12 @@ impl Judge {
         let readings = vec![Reading::default(); rules.features.len()];
         let decider = Decider::new(&rules);
         let ratios = Ratios::new(&rules, reads(&rules, recording));
-        Self { rules, lists, wanted, ratios, readings, decider, decision: Decision::default() }
+        let read: Vec<u16> = {
+            let is_read = reads(&rules, recording);
+            (0..rules.features.len()).filter(|&at| is_read(at)).map(|at| at as u16).collect()
+        };
+        let (qualities, decision) = ([0; Quality::ALL.len()], Decision::default());
+        Self { rules, lists, wanted, ratios, read, qualities, readings, decider, decision }
     }
 
     /// Reads of other ledgers from now on.
@@ -66,6 +75,7 @@ impl Judge {
 
     /// Goes on counting where another judge stopped, for the rules that both have.
     pub(crate) fn go_on(&mut self, before: &Self) {
+        self.qualities = before.qualities;
         self.decider.carry(&self.rules, &before.decider, &before.rules);
     }
 
@@ -81,6 +91,9 @@ impl Judge {
             ledger.read(wanted, facts.event.time_us(), &mut self.readings);
         }
         self.ratios.read(facts.event, &mut self.readings);
+        for &at in &self.read {
+            self.qualities[self.readings[usize::from(at)].quality as usize] += 1;
+        }
         let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
         let all = recording == Recording::All;
         self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
