@@ -91,10 +91,10 @@ fn otherwise(at: usize, feature: Feature) -> Feature {
     let delay_us = [0, 3_600 * SECOND_US, 0, DAY_US][at % 4];
     Feature {
         counts: if label.is_some() { Counts::Asked } else { Counts::Executed },
-        pending: at % 2 == 0,
+        pending: at.is_multiple_of(2),
         label,
         delay_us,
-        reset: (at % 5 == 0).then_some(reset),
+        reset: at.is_multiple_of(5).then_some(reset),
         current: feature.current && delay_us == 0 && label.is_none(),
         ..feature
     }
