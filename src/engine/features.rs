@@ -38,8 +38,15 @@ pub(crate) fn read_all(
             let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
-            let value = value(read.aggregate, &held, cell, own, state.now_us());
-            let quality = if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
+            let evicted = held.evicted(cell);
+            let value = match value(read.aggregate, &held, cell, own, state.now_us()) {
+                // It may well have been seen before.
+                Value::Boolean(true) if evicted => Value::Null,
+                value => value,
+            };
+            let quality = if evicted {
+                Quality::Evicted
+            } else if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
                 Quality::Warming
             } else if held.corrected(cell) {
                 Quality::Corrected

@@ -139,7 +139,7 @@ impl Gathered {
         {
             return *number;
         }
-        let number = state.text_number(0, name);
+        let number = state.tenant_number(name);
         let held = self.tenant.get_or_insert_default();
         held.0.clear();
         held.0.push_str(name);

@@ -9,7 +9,7 @@ use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
 use crate::rules::{Condition, Facts, Feature};
-use crate::state::{Contribution, Correction, Memory, Standing, State};
+use crate::state::{Budgets, Contribution, Correction, Layout, Memory, Standing, State};
 use crate::time::Calendar;
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
@@ -34,7 +34,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// An empty ledger of these features from the first event on; a payment in it can be corrected for `horizon_us`.
-    pub(crate) fn new(features: &[&Feature], horizon_us: i64, calendar: Calendar) -> Self {
+    pub(crate) fn new(features: &[&Feature], horizon_us: i64, calendar: Calendar, budgets: &Budgets) -> Self {
         let plan = Plan::new(features, horizon_us);
         let mut hashes: Vec<_> =
             features.iter().enumerate().map(|(at, feature)| (feature.hash, at)).collect();
@@ -42,7 +42,7 @@ impl Ledger {
         Self {
             features: hashes,
             bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
-            state: State::new(&plan.spec, calendar),
+            state: State::new(&plan.spec, calendar, budgets),
             gathered: Gathered::new(&plan),
             plan,
             first_row: 0,
@@ -97,6 +97,12 @@ impl Ledger {
     #[inline]
     pub(crate) fn advance(&mut self, now_us: i64) {
         self.state.advance(now_us);
+    }
+
+    /// Takes back what is over; see [`State::tidy`].
+    #[inline]
+    pub(crate) fn tidy(&mut self, idle: bool, pressed: bool) {
+        self.state.tidy(idle, pressed);
     }
 
     /// Gathers what an event contributes to it.
@@ -157,6 +163,11 @@ impl Ledger {
     #[inline]
     pub(crate) fn side_entries(&self) -> usize {
         self.state.side_entries()
+    }
+
+    /// Bytes of one of each thing that it keeps.
+    pub(crate) fn layout(&self) -> Layout {
+        self.state.layout()
     }
 
     /// Bytes held.

@@ -32,7 +32,7 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind, TextField};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::{Memory, Standing};
+use crate::state::{Layout, Memory, Standing};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
@@ -99,7 +99,7 @@ pub enum Refusal {
         side_entries_max: usize,
     },
     /// There is no room for new keys.
-    #[error("there is no room for new keys ({texts_max} are held)")]
+    #[error("there is no room for new keys ({texts_max} texts are held, and evicting keys made no room)")]
     KeysFull {
         /// The bound.
         texts_max: u32,
@@ -237,7 +237,7 @@ impl Engine {
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
         let features: Vec<_> = rules.features.iter().collect();
-        let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone(), &limits.budgets());
         let lists = Lists::new(rules.lists.len());
         let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
         let wanted = ledger.wanted(read.map(|at| (at, at)));
@@ -304,6 +304,11 @@ impl Engine {
         }
     }
 
+    /// Bytes of one of each thing that the features are kept in, by ledger of the live rule set.
+    pub fn layouts(&self) -> Vec<Layout> {
+        self.ledgers.live.iter().map(Ledger::layout).collect()
+    }
+
     /// Takes one event in and answers it.
     pub fn step(&mut self, event: &Event) -> Answer<'_> {
         if let Some(shadow) = &mut self.shadow {
@@ -330,6 +335,7 @@ impl Engine {
             return Answer::Refused(refusal);
         }
         self.advance(now_us);
+        self.tidy(event.kind() == Kind::Clock);
         match event.kind() {
             Kind::Transaction => self.transaction(event),
             _ => {
@@ -369,7 +375,8 @@ impl Engine {
         if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        if ledgers::texts(&self.ledgers.live) >= texts_max {
+        // Only time makes room where eviction did not.
+        if ledgers::texts(&self.ledgers.live) >= texts_max && event.kind() != Kind::Clock {
             return Some(Refusal::KeysFull { texts_max });
         }
         listing::refuses(&self.live.rules, &self.live.lists, &self.limits, event)
@@ -384,6 +391,14 @@ impl Engine {
     fn advance(&mut self, now_us: i64) {
         self.now_us = now_us;
         self.ledgers.each(|ledger| ledger.advance(now_us));
+    }
+
+    /// Takes back what is over, under each budget for itself.
+    fn tidy(&mut self, idle: bool) {
+        ledgers::tidy(&mut self.ledgers.live, idle, self.limits.texts_max);
+        if let Some(shadow) = &self.shadow {
+            ledgers::tidy(&mut self.ledgers.shadow, idle, shadow.texts_max());
+        }
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {

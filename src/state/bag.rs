@@ -78,6 +78,11 @@ fn set_root(words: &mut [u64], root: u32) {
     words[HEAD] = words[HEAD] >> 32 << 32 | u64::from(root);
 }
 
+/// Whether some values are in the tree.
+pub(crate) fn holds_nodes(words: &[u64]) -> bool {
+    root(words) != 0
+}
+
 /// How many distinct values there are.
 #[inline]
 pub(crate) fn distinct(words: &[u64]) -> i64 {

@@ -131,6 +131,11 @@ impl Cell {
         matches!(self.measure, Measure::Ordered { .. } | Measure::Times | Measure::Distinct { .. })
     }
 
+    /// Whether some of its values are in the arena.
+    pub(crate) fn holds_nodes(&self, record: &[u64]) -> bool {
+        self.has_values() && bag::holds_nodes(&record[self.offset..])
+    }
+
     /// Empties it.
     pub(crate) fn clear(&self, record: &mut [u64], values: &mut Values) {
         let words = &mut record[self.offset..self.offset + Self::words(self.span, self.measure)];

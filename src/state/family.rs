@@ -1,14 +1,27 @@
 //! A family: all cells with the same key, side by side in one fixed-width record per key.
+//!
+//! Before the cells a record says whose it is and how old: [`slots`](super::slots) gives records to keys by that.
 
 use super::bag::Values;
 use super::cell::Cell;
 use super::chunked::Chunked;
-use super::keys::{Key, Keys};
-use super::spec::{CellSpec, FamilySpec, Span};
+use super::coarse;
+use super::filter::Filter;
+use super::keys::Keys;
+use super::spec::{Budgets, CellSpec, FamilySpec, Span};
 use crate::time::Period;
 
 /// Word of a record: own time of the latest late or corrected contribution, plus one.
 const CORRECTED: usize = 0;
+/// Word of a record: the first row that is its own; what is due of older ones was another key's.
+pub(crate) const FIRST_ROW: usize = 1;
+/// Word of a record: when it was touched last, and above it until when its key was evicted, both coarse.
+pub(crate) const TIMES: usize = 2;
+/// Words before the calendar's and the cells.
+const HEADER: usize = 3;
+
+/// The first row of a record that is nobody's.
+pub(crate) const NOBODYS: u64 = u64::MAX;
 
 /// The calendar day and month that hold now.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +49,24 @@ fn stamp(period: Period) -> u64 {
     (period.start_us as u64).wrapping_add(1)
 }
 
+/// Whether a row is not older than a record's key.
+#[inline]
+pub(crate) fn is_own(record: &[u64], row: u64) -> bool {
+    record[FIRST_ROW] <= row
+}
+
+/// When a record was touched last, coarse.
+#[inline]
+pub(crate) fn touched(record: &[u64]) -> u32 {
+    record[TIMES] as u32
+}
+
+/// Until when a record's key was evicted, if it was.
+#[inline]
+pub(crate) fn evicted_us(record: &[u64]) -> Option<i64> {
+    coarse::time_us((record[TIMES] >> 32) as u32)
+}
+
 /// One family.
 #[derive(Debug)]
 pub(crate) struct Family {
@@ -48,14 +79,30 @@ pub(crate) struct Family {
     /// Words that hold the start, plus one, of the day and the month that calendar cells are of.
     day_word: Option<usize>,
     month_word: Option<usize>,
-    /// Slots given out, 0 among them for "none".
-    pub(crate) slots: u32,
+    /// Slots ever made, 0 among them for "none".
+    pub(super) made: u32,
+    /// Slots that have a key.
+    pub(super) held: u32,
+    /// Head of the list of free slots.
+    pub(super) free: u32,
+    /// The slot looked at last.
+    pub(super) hand: u32,
+    /// Most slots that have a key.
+    pub(super) keys_max: u32,
+    /// Most nodes of value trees.
+    pub(super) nodes_max: u32,
+    /// Cells that keep values.
+    pub(super) value_cells: usize,
+    /// How long its sliding windows look back; `None` where a cell is for ever.
+    pub(super) longest_us: Option<i64>,
+    /// The marks of keys that were evicted.
+    pub(super) filter: Filter,
 }
 
 impl Family {
-    /// A family without keys.
-    pub(crate) fn new(spec: &FamilySpec) -> Self {
-        let mut words = CORRECTED + 1;
+    /// A family without keys; the slots of keys of one text stand at this place beside it.
+    pub(crate) fn new(spec: &FamilySpec, beside: usize, budgets: &Budgets) -> Self {
+        let mut words = HEADER;
         let mut word_for = |span| {
             let needed = spec.cells.iter().any(|cell| cell.span == span);
             needed.then(|| {
@@ -74,29 +121,44 @@ impl Family {
             cells[at].offset = words;
             words += Cell::words(cells[at].span, cells[at].measure);
         }
+        let spans = || cells.iter().map(|cell| cell.span);
+        let sliding = spans().map(|span| if let Span::Sliding { length_us } = span { length_us } else { 0 });
+        let forever = spans().any(|span| span == Span::Forever);
+        let longest_us = (!forever).then(|| sliding.max().unwrap_or(0));
+        let reach_us =
+            spans().map(Span::reach_us).try_fold(0, |longest: i64, reach| Some(longest.max(reach?)));
+        let nodes_max = budgets.arena_bytes_max / Values::NODE_BYTES;
         Self {
-            keys: Keys::new(spec.key_texts),
+            keys: Keys::new(spec.key_texts, beside),
+            made: 1,
+            held: 0,
+            free: 0,
+            hand: 0,
+            keys_max: if forever { budgets.forever_keys_max } else { budgets.keys_max }.max(1),
+            nodes_max: u32::try_from(nodes_max).unwrap_or(u32::MAX),
+            value_cells: cells.iter().filter(|cell| cell.has_values()).count(),
+            longest_us,
+            filter: Filter::new(budgets.filter_bytes, reach_us),
             allowed: spec.allowed,
             cells,
             records: Chunked::new(words),
             values: Values::new(),
             day_word,
             month_word,
-            slots: 1,
         }
     }
 
-    /// The slot of a key, given now if it has none.
+    /// Whether what a row says of a slot is of the key that has it now.
     #[inline]
-    pub(crate) fn slot(&mut self, key: &Key) -> u32 {
-        if let Some(slot) = self.keys.get(key) {
-            return slot;
-        }
-        let slot = self.slots;
-        self.slots += 1;
-        self.keys.set(key, slot);
-        self.records.reach(slot);
-        slot
+    pub(crate) fn owns(&self, slot: u32, row: u64) -> bool {
+        self.records.row(slot).is_some_and(|record| is_own(record, row))
+    }
+
+    /// Notes that a key was fed or corrected now.
+    #[inline]
+    pub(crate) fn touch(&mut self, slot: u32, now_us: i64) {
+        let word = &mut self.records.row_mut(slot)[TIMES];
+        *word = *word >> 32 << 32 | u64::from(coarse::after(now_us));
     }
 
     /// Takes a contribution that happens now in, to every cell that `mask` feeds.
@@ -159,8 +221,9 @@ impl Family {
         }
     }
 
-    /// Bytes held.
-    pub(crate) fn bytes(&self) -> usize {
-        self.keys.bytes() + self.records.bytes() + self.values.bytes()
+    /// Bytes of a record before its cells.
+    pub(crate) fn header_bytes(&self) -> usize {
+        (HEADER + usize::from(self.day_word.is_some()) + usize::from(self.month_word.is_some()))
+            * size_of::<u64>()
     }
 }

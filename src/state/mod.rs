@@ -6,21 +6,28 @@
 mod bag;
 mod cell;
 mod chunked;
+mod coarse;
 mod dictionary;
 mod family;
+mod filter;
 mod forest;
 mod keys;
 mod log;
+mod memory;
+mod shards;
 mod side;
+mod slots;
 /// What is to be kept.
 pub mod spec;
 mod tail;
+mod texts;
 
 pub use cell::Moments;
 pub use keys::Key;
 pub use log::Standing;
+pub use memory::{FamilyLayout, Layout, Memory};
 pub use side::Scope;
-pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+pub use spec::{AMOUNT_COLUMN, Budgets, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
 
 use crate::time::{Calendar, Period, TIME_US_MIN};
 use cell::Cell;
@@ -32,6 +39,9 @@ use tail::Tail;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
+
+/// Keys of a family, and texts, that are looked at for each event that leaves time for it.
+const SWEPT_WHEN_IDLE: usize = 64;
 
 /// What one event contributes.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +111,7 @@ pub struct Held<'a> {
     record: Option<&'a [u64]>,
     periods: Periods,
     now_us: i64,
+    evicted_us: Option<i64>,
 }
 
 impl<'a> Held<'a> {
@@ -146,6 +157,12 @@ impl<'a> Held<'a> {
         self.record.is_some_and(|record| self.family.corrected(record, span, self.periods, self.now_us))
     }
 
+    /// Whether a cell covers a time of which all that was known of the key was given up for want of room.
+    #[inline]
+    pub fn evicted(&self, cell: usize) -> bool {
+        self.evicted_us.is_some_and(|evicted_us| self.covers(cell, evicted_us))
+    }
+
     /// Whether a cell covers a time at or before now.
     #[inline]
     pub fn covers(&self, cell: usize, time_us: i64) -> bool {
@@ -153,31 +170,35 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Bytes held, by part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// The dictionary of keys.
-    pub dictionary: usize,
-    /// Keys, records and value trees of all families.
-    pub families: usize,
-    /// The tail log.
-    pub log: usize,
-    /// One row of the tail log.
-    pub log_row: usize,
-    /// The side buffer.
-    pub side: usize,
+/// The values that are numbers of texts.
+#[derive(Debug)]
+struct TextValues {
+    columns: Vec<usize>,
+    /// How long one may be in a window or corrected; `None` for ever.
+    reach_us: Option<i64>,
 }
 
-impl Memory {
-    /// Both together; a row is then one of each.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        Self {
-            dictionary: self.dictionary + other.dictionary,
-            families: self.families + other.families,
-            log: self.log + other.log,
-            log_row: self.log_row + other.log_row,
-            side: self.side + other.side,
+impl TextValues {
+    fn new(spec: &Spec) -> Self {
+        let mut texts = Self { columns: Vec::new(), reach_us: Some(spec.horizon_us) };
+        for cell in spec.families.iter().flat_map(|family| &family.cells) {
+            if let Measure::Distinct { column } = cell.measure {
+                texts.columns.push(column);
+                texts.reach_us =
+                    texts.reach_us.zip(cell.span.reach_us()).map(|(longest, reach)| longest.max(reach));
+            }
+        }
+        texts.columns.sort_unstable();
+        texts.columns.dedup();
+        texts
+    }
+
+    /// Keeps their texts for as long as they may be in a window.
+    #[inline]
+    fn carry(&self, dictionary: &mut Dictionary, now_us: i64, value: impl Fn(usize) -> i64) {
+        let until_us = self.reach_us.map(|reach_us| now_us.saturating_add(reach_us));
+        for &column in &self.columns {
+            dictionary.carry(value(column) as u32, until_us);
         }
     }
 }
@@ -190,7 +211,9 @@ pub struct State {
     uses_calendar: bool,
     periods: Periods,
     dictionary: Dictionary,
+    tenants: Dictionary,
     families: Vec<Family>,
+    text_values: TextValues,
     log: Log,
     side: Side,
     tails: Vec<Tail>,
@@ -200,8 +223,15 @@ pub struct State {
 
 impl State {
     /// An empty state at the beginning of time.
-    pub fn new(spec: &Spec, calendar: Calendar) -> Self {
-        let families: Vec<Family> = spec.families.iter().map(Family::new).collect();
+    pub fn new(spec: &Spec, calendar: Calendar, budgets: &Budgets) -> Self {
+        let mut beside = 0;
+        let family = |family: &FamilySpec| {
+            let at = beside;
+            beside += usize::from(family.key_texts == 1);
+            Family::new(family, at, budgets)
+        };
+        let families: Vec<Family> = spec.families.iter().map(family).collect();
+        let text_values = TextValues::new(spec);
         let spans: Vec<Span> = spec.families.iter().flat_map(|f| f.cells.iter().map(|c| c.span)).collect();
         let mut lengths: Vec<i64> = spans
             .iter()
@@ -225,7 +255,9 @@ impl State {
             calendar,
             uses_calendar: spans.iter().any(|span| matches!(span, Span::Day | Span::Month)),
             periods: Periods { day: Period::EMPTY, month: Period::EMPTY },
-            dictionary: Dictionary::new(),
+            dictionary: Dictionary::new(beside, !text_values.columns.is_empty()),
+            tenants: Dictionary::new(0, false),
+            text_values,
             log: Log::new(families.len(), spec.columns),
             families,
             side: Side::new(),
@@ -272,9 +304,48 @@ impl State {
         self.dictionary.number(tenant, text)
     }
 
-    /// Texts numbered so far.
+    /// The number of a tenant, for good; 0 is none.
+    pub fn tenant_number(&mut self, name: &str) -> u32 {
+        self.tenants.number(0, name)
+    }
+
+    /// Numbers of texts and tenants in use, and one for "no text"; `u32::MAX` where no tenant more can have one.
     pub fn texts(&self) -> u32 {
-        self.dictionary.len()
+        let tenants = self.tenants.len();
+        if tenants < dictionary::TENANTS_MAX {
+            self.dictionary.len().saturating_add(tenants - 1)
+        } else {
+            u32::MAX
+        }
+    }
+
+    /// Takes back what nothing in a window needs, a little at a time: of texts, and in `idle` time more of them, and of
+    /// keys. Where texts are `pressed` for room, cold keys are evicted. To be called between two events.
+    pub fn tidy(&mut self, idle: bool, pressed: bool) {
+        let Self { now_us, periods, dictionary, families, .. } = self;
+        dictionary.sweep(if idle || pressed { SWEPT_WHEN_IDLE } else { 0 }, *now_us);
+        if !(idle || pressed) {
+            return;
+        }
+        for family in families {
+            if idle {
+                family.sweep(SWEPT_WHEN_IDLE, *now_us, *periods, dictionary);
+            }
+            if pressed {
+                family.make_room_for_texts(*now_us, *periods, dictionary);
+            }
+        }
+    }
+
+    /// The keys that a family holds, each with its tenant, in the order in which they lie.
+    pub fn keys(&self, family: usize) -> impl Iterator<Item = (Option<String>, Vec<String>)> {
+        self.families[family].keys_held().map(|(key, _)| {
+            let texts =
+                key.iter().filter(|&&number| number != NO_TEXT).map(|&number| self.dictionary.text(number));
+            let texts: Vec<(u32, String)> = texts.flatten().collect();
+            let tenant = texts.first().and_then(|&(tenant, _)| self.tenants.text(tenant));
+            (tenant.map(|(_, name)| name), texts.into_iter().map(|(_, text)| text).collect())
+        })
     }
 
     /// Entries in the side buffer.
@@ -282,23 +353,17 @@ impl State {
         self.side.len()
     }
 
-    /// Bytes held.
-    pub fn memory(&self) -> Memory {
-        Memory {
-            dictionary: self.dictionary.bytes(),
-            families: self.families.iter().map(Family::bytes).sum(),
-            log: self.log.bytes(),
-            log_row: self.log.row_bytes(),
-            side: self.side.bytes(),
-        }
-    }
-
     /// What a family holds for a key.
     #[inline]
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
         let family = &self.families[family];
-        let record = family.keys.get(key).and_then(|slot| family.records.row(slot));
-        Held { family, record, periods: self.periods, now_us: self.now_us }
+        let slot = family.keys.get(key, &self.dictionary);
+        let record = slot.and_then(|slot| family.records.row(slot));
+        let evicted_us = match record {
+            Some(record) => family::evicted_us(record),
+            None => family.marked_us(key, &self.dictionary),
+        };
+        Held { family, record, periods: self.periods, now_us: self.now_us, evicted_us }
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
@@ -309,13 +374,17 @@ impl State {
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
+        self.text_values.carry(&mut self.dictionary, self.now_us, |column| given.values[column]);
         for (at, family) in self.families.iter_mut().enumerate() {
             let mask = given.masks[at];
             if mask == 0 {
                 self.log.set_family(at, 0, 0);
                 continue;
             }
-            let slot = family.slot(&given.keys[at]);
+            let dictionary = &mut self.dictionary;
+            family.make_room_for_values(self.now_us, self.periods, dictionary);
+            let slot = family.slot(&given.keys[at], row, self.now_us, self.periods, dictionary);
+            family.touch(slot, self.now_us);
             self.log.set_family(at, slot, mask);
             if !late {
                 let counted = given.standing.counted(mask, family.allowed);
@@ -355,10 +424,11 @@ impl State {
         for (at, family) in self.families.iter_mut().enumerate() {
             let (slot, mask) = row.family(at);
             let mask = entry.scope.of(mask, family.allowed);
-            if mask == 0 {
+            if mask == 0 || !family.owns(slot, entry.row) {
                 continue;
             }
             feeds = true;
+            family.touch(slot, self.now_us);
             family.turn_period(slot, self.periods);
             family.note_corrected(slot, time_us);
             let record = family.records.row_mut(slot);
@@ -383,6 +453,7 @@ impl State {
                 tail.put_aside(time_us);
             }
         }
+        self.text_values.carry(&mut self.dictionary, self.now_us, |column| row.value(column));
         self.side.put(place, entry);
     }
 }

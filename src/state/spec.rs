@@ -1,5 +1,7 @@
 //! What is to be kept: families of keys, and a cell for each aggregate over a span of time.
 
+use crate::time::DAY_US;
+
 /// The part of the past that a cell covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Span {
@@ -14,6 +16,19 @@ pub enum Span {
     Month,
     /// Everything.
     Forever,
+}
+
+impl Span {
+    /// How far back it looks at most, in microseconds; `None` for ever.
+    pub(crate) fn reach_us(self) -> Option<i64> {
+        match self {
+            Self::Sliding { length_us } => Some(length_us),
+            // A day or a month is longer where the clocks were changed, once even by a whole day.
+            Self::Day => Some(3 * DAY_US),
+            Self::Month => Some(34 * DAY_US),
+            Self::Forever => None,
+        }
+    }
 }
 
 /// What a cell keeps. A column is a position in the values that a contribution brings.
@@ -62,6 +77,19 @@ pub struct FamilySpec {
     pub allowed: u64,
     /// Its cells.
     pub cells: Vec<CellSpec>,
+}
+
+/// How much a state may hold of what grows with keys. All that is done for it depends on events and on these alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Keys of a family; beyond, the coldest of some is evicted.
+    pub keys_max: u32,
+    /// The same of a family with something to keep for ever.
+    pub forever_keys_max: u32,
+    /// Bytes of a family's value trees; beyond, the coldest of some keys with values there is evicted.
+    pub arena_bytes_max: usize,
+    /// Bytes of the filter that knows a family's evicted keys; the smaller, the more keys are taken for evicted.
+    pub filter_bytes: usize,
 }
 
 /// Most texts that make one key.

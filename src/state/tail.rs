@@ -1,7 +1,7 @@
 //! A tail: walks a fixed time behind now over the log and the side buffer, and takes out what it passes.
 
 use super::cell::Cell;
-use super::family::Family;
+use super::family::{Family, is_own};
 use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
 use super::side::{Entry, Scope, Side};
 
@@ -123,6 +123,9 @@ impl Tail {
                 continue;
             }
             let record = family.records.row_mut(slot);
+            if !is_own(record, self.row) {
+                continue;
+            }
             for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 if self.settles {
                     let of_allowed = family.allowed >> cell.bit & 1 == 1;
@@ -156,6 +159,9 @@ impl Tail {
             let (slot, mask) = row.family(part.family);
             let family = &mut families[part.family];
             let mask = entry.scope.of(mask, family.allowed);
+            if !family.owns(slot, entry.row) {
+                continue;
+            }
             for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 let record = family.records.row_mut(slot);
                 if self.settles && !entry.negative {
