@@ -79,8 +79,9 @@ impl Gathered {
     pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
         let event = facts.event;
         let kind = &plan.kinds[event.kind() as usize];
-        let tenant = self.tenant(event, state);
         self.numbers.fill(NO_TEXT);
+        // A tenant's number is for good, so an event that names no key gets it none.
+        let tenant = if kind.key_fields.is_empty() { 0 } else { self.tenant(event, state) };
         for &field in &kind.key_fields {
             if let Some(text) = text(event, plan.key_fields[field]) {
                 self.numbers[field] = state.text_number(tenant, text);

@@ -8,6 +8,7 @@ use super::features::{self, Wanted};
 use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
+use crate::event::Kind;
 use crate::rules::{Condition, Facts, Feature};
 use crate::state::{Budgets, Contribution, Correction, Layout, Memory, Standing, State};
 use crate::time::Calendar;
@@ -151,6 +152,12 @@ impl Ledger {
     /// Changes what a row contributes.
     pub(crate) fn correct(&mut self, correction: &Correction) {
         self.state.correct(correction);
+    }
+
+    /// Whether events of a kind may bring texts.
+    #[inline]
+    pub(crate) fn names_keys(&self, kind: Kind) -> bool {
+        !self.plan.kinds[kind as usize].key_fields.is_empty()
     }
 
     /// Texts that its keys are made of.

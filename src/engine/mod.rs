@@ -375,8 +375,8 @@ impl Engine {
         if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        // Only time makes room where eviction did not.
-        if ledgers::texts(&self.ledgers.live) >= texts_max && event.kind() != Kind::Clock {
+        let names_keys = || self.ledgers.live.iter().any(|ledger| ledger.names_keys(event.kind()));
+        if ledgers::texts(&self.ledgers.live) >= texts_max && names_keys() {
             return Some(Refusal::KeysFull { texts_max });
         }
         listing::refuses(&self.live.rules, &self.live.lists, &self.limits, event)

@@ -20,6 +20,7 @@ mod slots;
 /// What is to be kept.
 pub mod spec;
 mod tail;
+mod text_values;
 mod texts;
 
 pub use cell::Moments;
@@ -36,6 +37,7 @@ use family::{Family, Periods};
 use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
 use side::{Entry, Place, Side};
 use tail::Tail;
+use text_values::TextValues;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
@@ -170,39 +172,6 @@ impl<'a> Held<'a> {
     }
 }
 
-/// The values that are numbers of texts.
-#[derive(Debug)]
-struct TextValues {
-    columns: Vec<usize>,
-    /// How long one may be in a window or corrected; `None` for ever.
-    reach_us: Option<i64>,
-}
-
-impl TextValues {
-    fn new(spec: &Spec) -> Self {
-        let mut texts = Self { columns: Vec::new(), reach_us: Some(spec.horizon_us) };
-        for cell in spec.families.iter().flat_map(|family| &family.cells) {
-            if let Measure::Distinct { column } = cell.measure {
-                texts.columns.push(column);
-                texts.reach_us =
-                    texts.reach_us.zip(cell.span.reach_us()).map(|(longest, reach)| longest.max(reach));
-            }
-        }
-        texts.columns.sort_unstable();
-        texts.columns.dedup();
-        texts
-    }
-
-    /// Keeps their texts for as long as they may be in a window.
-    #[inline]
-    fn carry(&self, dictionary: &mut Dictionary, now_us: i64, value: impl Fn(usize) -> i64) {
-        let until_us = self.reach_us.map(|reach_us| now_us.saturating_add(reach_us));
-        for &column in &self.columns {
-            dictionary.carry(value(column) as u32, until_us);
-        }
-    }
-}
-
 /// All aggregates.
 #[derive(Debug)]
 pub struct State {
@@ -255,7 +224,7 @@ impl State {
             calendar,
             uses_calendar: spans.iter().any(|span| matches!(span, Span::Day | Span::Month)),
             periods: Periods { day: Period::EMPTY, month: Period::EMPTY },
-            dictionary: Dictionary::new(beside, !text_values.columns.is_empty()),
+            dictionary: Dictionary::new(beside, !text_values.is_empty()),
             tenants: Dictionary::new(0, false),
             text_values,
             log: Log::new(families.len(), spec.columns),
@@ -374,7 +343,8 @@ impl State {
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
-        self.text_values.carry(&mut self.dictionary, self.now_us, |column| given.values[column]);
+        let mask = |family| given.masks[family];
+        self.text_values.carry(&mut self.dictionary, self.now_us, mask, |column| given.values[column]);
         for (at, family) in self.families.iter_mut().enumerate() {
             let mask = given.masks[at];
             if mask == 0 {
@@ -453,7 +423,8 @@ impl State {
                 tail.put_aside(time_us);
             }
         }
-        self.text_values.carry(&mut self.dictionary, self.now_us, |column| row.value(column));
+        let mask = |family| row.family(family).1;
+        self.text_values.carry(&mut self.dictionary, self.now_us, mask, |column| row.value(column));
         self.side.put(place, entry);
     }
 }
