@@ -13,14 +13,19 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use weir::state::{Budgets, CellSpec, Contribution, FamilySpec, Measure, Span, Spec, Standing, State};
+use weir::state::{Budgets, CellSpec, Contribution, FamilySpec, Measure, Scope, Scopes, Span, Spec, State};
 use weir::time::{Calendar, DAY_US};
 
 const KEYS: u32 = 10_000_000;
 
 fn state(keys_max: u32) -> State {
-    let cell = CellSpec { span: Span::Sliding { length_us: DAY_US }, bit: 0, measure: Measure::Count };
-    let family = FamilySpec { key_texts: 1, allowed: 0, cells: vec![cell] };
+    let cell = CellSpec {
+        span: Span::Sliding { length_us: DAY_US, delay_us: 0 },
+        bit: 0,
+        reset: None,
+        measure: Measure::Count,
+    };
+    let family = FamilySpec { key_texts: 1, scopes: [1, 0, 0, 0, 0, 0], cells: vec![cell] };
     let spec = Spec { families: vec![family], columns: 1, horizon_us: DAY_US };
     let budgets = Budgets { keys_max, forever_keys_max: keys_max, arena_bytes_max: 0, filter_bytes: 1 << 24 };
     State::new(&spec, Calendar::new("UTC").unwrap(), &budgets)
@@ -36,11 +41,12 @@ fn feed(name: &str, state: &mut State) {
         write!(text, "account-{n:08}").unwrap();
         let time_us = start_us + i64::from(n) * 1_000;
         let begun = Instant::now();
-        state.advance(time_us);
+        let mut all = u64::MAX;
+        state.advance(time_us, &mut all);
         state.tidy(false, false);
         let keys = [[state.text_number(0, &text), 0, 0, 0]];
-        let standing = Standing::Allowed;
-        state.contribute(Contribution { time_us, standing, masks: &[1], keys: &keys, values: &[1] });
+        let scopes = Scopes::default().with(Scope::Asked);
+        state.contribute(Contribution { time_us, scopes, masks: &[1], keys: &keys, values: &[1] });
         times.record(begun.elapsed().as_nanos() as u64).unwrap();
     }
     let (memory, layout) = (state.memory(), state.layout());

@@ -41,9 +41,12 @@ fn rules() -> RuleSet {
             "mean = 'amount'",
         ]
         .into_iter()
-        .chain(["min = 'amount'", "max = 'amount'", "deviation = 'amount'"])
+        .chain(["min = 'amount'", "max = 'amount'", "deviation = 'amount'", "first = 'amount'"])
+        .chain(["previous = 'amount'", "quantile = 'amount', q = 0.9", "z_score = 'amount'"])
+        .chain(["speed = ['latitude', 'longitude']"])
         {
             let word = aggregate.split(' ').next().unwrap_or_default();
+            more += &format!("{word}_{name}_ratio = {{ ratio = 'amount', to = '{word}_{name}' }}\n");
             more +=
                 &format!("{word}_{name} = {{ {aggregate}, by = ['account', 'device'], over = '{over}' }}\n");
             more += &format!(
@@ -117,6 +120,7 @@ fn event(draft: &mut Draft, start_us: i64, n: usize) -> &Event {
     text(draft, TextField::Payee, &format!("account-{}", (account + at % 5 * 3) % 90));
     text(draft, TextField::Device, &format!("the-device-of-customer-{}", account / (2 + at % 3)));
     text(draft, TextField::Instrument, ["account", "card", "wallet"][at % 3]);
+    draft.location(at as f64 % 90.0, at as f64 % 180.0).unwrap();
     text(draft, TextField::Channel, if turn == 10 { "ask" } else { "mobile" });
     draft.seal().unwrap()
 }

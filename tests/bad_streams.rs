@@ -394,6 +394,7 @@ const SIDE: Limits = Limits {
     forever_keys_max: 1 << 20,
     arena_bytes_max: 1 << 30,
     filter_bytes: 1 << 20,
+    expiries_a_step_max: u64::MAX,
     list_entries_max: 1 << 20,
 };
 

@@ -168,7 +168,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
                 lines.finish()?;
                 shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
                 progress.finish();
-                tally.summary(&mut anstream::stderr().lock())?;
+                tally.summary(&engine, &mut anstream::stderr().lock())?;
                 return Err(error.into());
             }
         };
@@ -199,7 +199,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     progress.finish();
     let (seconds, counts) = (start.elapsed().as_secs_f64(), reader.counts());
     let mut report = anstream::stderr().lock();
-    tally.summary(&mut report)?;
+    tally.summary(&engine, &mut report)?;
     let rate = counts.taken as f64 / seconds;
     writeln!(
         report,

@@ -1,5 +1,6 @@
 //! What one event brings: its key numbers, its values, and which cells it feeds.
 
+use super::places;
 use super::plan::{Column, Plan};
 use crate::event::{Event, ExtraValue, TextField};
 use crate::rules::{Facts, KeyField, NumberField};
@@ -44,7 +45,8 @@ pub(crate) fn text(event: &Event, field: KeyField) -> Option<&str> {
     }
 }
 
-fn number(event: &Event, field: NumberField) -> Option<i64> {
+/// The number of a field, if windows take it in.
+pub(crate) fn number(event: &Event, field: NumberField) -> Option<i64> {
     match field {
         NumberField::Amount => event.amount().map(|amount| amount.minor),
         NumberField::Extra(position) => match event.extra(position) {
@@ -75,6 +77,12 @@ impl Gathered {
         self.masks.iter().any(|&mask| mask != 0)
     }
 
+    /// What the event brings to a column.
+    #[inline]
+    pub(crate) fn value(&self, column: usize) -> Option<i64> {
+        self.present[column].then(|| self.values[column])
+    }
+
     /// Gathers from an event.
     pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
         let event = facts.event;
@@ -93,6 +101,7 @@ impl Gathered {
                 Column::Text(field) => {
                     Some(i64::from(self.numbers[field])).filter(|&n| n != i64::from(NO_TEXT))
                 }
+                Column::Place(latitude, longitude) => places::place(event, latitude, longitude),
             };
             self.present[at] = value.is_some();
             self.values[at] = value.unwrap_or(0);

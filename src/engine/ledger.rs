@@ -9,12 +9,21 @@ use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
 use crate::event::Kind;
-use crate::rules::{Condition, Facts, Feature};
-use crate::state::{Budgets, Contribution, Correction, Layout, Memory, Standing, State};
-use crate::time::Calendar;
+use crate::rules::{Condition, Facts, Feature, RuleSet};
+use crate::state::{Budgets, Contribution, Correction, Layout, Memory, Scopes, State};
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
-pub(crate) type Binding = Vec<(usize, Option<Condition>)>;
+pub(crate) type Binding = Vec<Bound>;
+
+/// What a rule set knows of a feature.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    /// Its position in the ledger.
+    pub(crate) feature: usize,
+    pub(crate) condition: Option<Condition>,
+    /// The condition on what empties it.
+    pub(crate) reset: Option<Condition>,
+}
 
 /// The aggregates of some features.
 #[derive(Debug)]
@@ -34,16 +43,17 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// An empty ledger of these features from the first event on; a payment in it can be corrected for `horizon_us`.
-    pub(crate) fn new(features: &[&Feature], horizon_us: i64, calendar: Calendar, budgets: &Budgets) -> Self {
-        let plan = Plan::new(features, horizon_us);
+    /// An empty ledger of these features of a rule set, from the first event on.
+    pub(crate) fn new(features: &[&Feature], rules: &RuleSet, budgets: &Budgets) -> Self {
+        let horizon_us = rules.horizon_us;
+        let plan = Plan::new(features, horizon_us, rules.feedback);
         let mut hashes: Vec<_> =
             features.iter().enumerate().map(|(at, feature)| (feature.hash, at)).collect();
         hashes.sort_unstable();
         Self {
             features: hashes,
             bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
-            state: State::new(&plan.spec, calendar, budgets),
+            state: State::new(&plan.spec, rules.calendar.clone(), budgets),
             gathered: Gathered::new(&plan),
             plan,
             first_row: 0,
@@ -77,10 +87,8 @@ impl Ledger {
             return;
         }
         self.plan.unbind();
-        for (at, condition) in &binding {
-            self.plan.bind(*at, condition);
-        }
-        let goes_on = |at: usize| binding.iter().any(|&(held, _)| held == at);
+        binding.iter().for_each(|bound| self.plan.bind(bound));
+        let goes_on = |at: usize| binding.iter().any(|bound| bound.feature == at);
         self.features.retain(|&(_, at)| self.bound.binary_search(&at).is_err() || goes_on(at));
         self.bound.retain(|&at| goes_on(at));
     }
@@ -94,10 +102,20 @@ impl Ledger {
         wanted
     }
 
-    /// Moves its windows forward.
+    /// Moves its windows forward, as far as a budget goes; see [`State::advance`].
     #[inline]
-    pub(crate) fn advance(&mut self, now_us: i64) {
-        self.state.advance(now_us);
+    pub(crate) fn advance(&mut self, now_us: i64, budget: &mut u64) {
+        self.state.advance(now_us, budget);
+    }
+
+    /// When a window moves over something next, if there is anything.
+    pub(crate) fn next_due_us(&self) -> Option<i64> {
+        self.state.next_due_us()
+    }
+
+    /// The scopes in which payments feed it.
+    pub(crate) fn scopes(&self) -> Scopes {
+        self.state.scopes()
     }
 
     /// Takes back what is over; see [`State::tidy`].
@@ -131,11 +149,11 @@ impl Ledger {
         features::read_all(plan, wanted, state, gathered, *since_us, time_us, readings);
     }
 
-    /// Files what was gathered as its next row.
+    /// Files what was gathered as its next row, which counts at once in these scopes.
     #[inline]
-    pub(crate) fn file(&mut self, time_us: i64, standing: Standing) {
+    pub(crate) fn file(&mut self, time_us: i64, scopes: Scopes) {
         let Gathered { masks, keys, values, .. } = &self.gathered;
-        self.state.contribute(Contribution { time_us, standing, masks, keys, values });
+        self.state.contribute(Contribution { time_us, scopes, masks, keys, values });
     }
 
     /// Whether a payment's row is in it, and something else than the row holds what it contributes.
@@ -175,6 +193,13 @@ impl Ledger {
     /// Bytes of one of each thing that it keeps.
     pub(crate) fn layout(&self) -> Layout {
         self.state.layout()
+    }
+
+    /// Most entries that one event can add to them: what a payment holds is taken back and put anew, and the event may
+    /// be late itself.
+    #[inline]
+    pub(crate) fn side_entries_an_event(&self) -> usize {
+        3 * self.state.scopes().len()
     }
 
     /// Bytes held.

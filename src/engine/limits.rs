@@ -33,6 +33,9 @@ pub struct Limits {
     /// Bytes of the marks of evicted keys, for all features with the same key; the smaller, the more new keys are taken for
     /// evicted ones. Takes no room before the first eviction.
     pub filter_bytes: usize,
+    /// Contributions that one event lets windows take in late or leave; beyond, the features concerned are `behind`, and
+    /// `clock` events stop short of the time that they say.
+    pub expiries_a_step_max: u64,
     /// Entries of one list; beyond, the event that would put one on is refused.
     pub list_entries_max: usize,
 }
@@ -49,6 +52,7 @@ impl Default for Limits {
             forever_keys_max: 1 << 28,
             arena_bytes_max: 1 << 36,
             filter_bytes: 1 << 24,
+            expiries_a_step_max: u64::MAX,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
     }

@@ -40,6 +40,16 @@ pub enum ReloadError {
         /// Its own.
         found: String,
     },
+    /// The gateway reports something else.
+    #[error(
+        "its `feedback` is {found} and the running rule set's is {running}; start another engine with it"
+    )]
+    Feedback {
+        /// The running one's.
+        running: &'static str,
+        /// Its own.
+        found: &'static str,
+    },
     /// Events were read with other extra fields.
     #[error(
         "its extra field `{name}` is {found}, in the running rule set it is {running}; give both the same [fields], or start another engine with it"
@@ -77,6 +87,10 @@ pub(super) fn check_fit(running: &RuleSet, found: &RuleSet) -> Result<(), Reload
     if running.time_zone != found.time_zone {
         let (running, found) = (running.time_zone.clone(), found.time_zone.clone());
         return Err(ReloadError::TimeZone { running, found });
+    }
+    if running.feedback != found.feedback {
+        let (running, found) = (running.feedback.name(), found.feedback.name());
+        return Err(ReloadError::Feedback { running, found });
     }
     if running.schema == found.schema {
         return Ok(());
@@ -196,7 +210,7 @@ impl Engine {
     fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
         let sources = Sources::find(rules, self.ledgers.live.iter());
         let keeps: Vec<bool> = sources.keeps().collect();
-        let new = sources.ledger_of_missing(rules, &self.calendar, &self.limits.budgets());
+        let new = sources.ledger_of_missing(rules, &self.limits.budgets());
         let ledgers = keeps.iter().filter(|keeps| **keeps).count() + usize::from(new.is_some());
         if ledgers > LEDGERS_MAX {
             return None;
@@ -206,7 +220,8 @@ impl Engine {
         let mut wanted: Vec<_> = wanted.filter(|(_, keeps)| **keeps).map(|(wanted, _)| wanted).collect();
         wanted.extend(new.as_ref().map(|ledger| sources.wanted_of_missing(ledger, &read)));
         let bindings = sources.bindings(rules).collect();
-        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted));
+        let (from, judge) =
+            (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted, self.recording));
         Some(Takeover { from, judge, keeps, bindings, new })
     }
 

@@ -118,7 +118,7 @@ impl Engine {
     ) -> Result<(), ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.drop_shadow();
-        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new());
+        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new(), self.recording);
         judge.take_lists(&self.live);
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());
@@ -174,7 +174,7 @@ impl Engine {
         let rules = &shadow.judge.rules;
         self.ledgers.shadow.extend(left);
         let mut sources = Sources::find(rules, self.ledgers.all());
-        if let Some(mut ledger) = sources.ledger_of_missing(rules, &self.calendar, &shadow.limits.budgets()) {
+        if let Some(mut ledger) = sources.ledger_of_missing(rules, &shadow.limits.budgets()) {
             ledger.begin(self.now_us, self.row);
             self.ledgers.shadow.push(ledger);
             sources = Sources::find(rules, self.ledgers.all());

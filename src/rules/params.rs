@@ -4,13 +4,14 @@ use std::cmp::Ordering;
 
 use toml::de::DeValue;
 
+use super::amounts::{self, amount};
 use super::document::{self, Item, Table, expected};
 use super::limits::PARAMS_MAX;
 use super::names::{Meaning, ParamValue, Scope};
 use super::problem::{Problem, Problems};
 use super::sections::{Name, declare};
 use super::types::Unit;
-use crate::money::{self, Currency, Decimals};
+use crate::money::Currency;
 use crate::time::parse_duration;
 
 const KEYS: [&str; 4] = ["value", "unit", "min", "max"];
@@ -67,7 +68,7 @@ fn read_one(
     table.check_keys(problems, &KEYS, &[]);
     let unit = match table.get("unit") {
         None => None,
-        Some(_) => Some(unit(&table, currency, problems)?),
+        Some(_) => Some(amounts::currency(table.text(problems, "unit")?, currency, problems)?),
     };
     let value_item = table.required(problems, "value")?;
     let value = scalar(value_item, unit, problems)?;
@@ -100,43 +101,10 @@ fn read_one(
     Some((value, bounds))
 }
 
-/// The currency of a parameter, which must be that of the rule set.
-fn unit(table: &Table<'_>, currency: Option<Currency>, problems: &mut Problems) -> Option<Currency> {
-    let text = table.text(problems, "unit")?;
-    let unit = match money::currency(text.value) {
-        Ok(unit) => unit,
-        Err(error) => {
-            let problem = Problem::error(text.span, error.to_string(), "not a currency");
-            problems.push(problem.help("other units than currencies are not supported by this version"));
-            return None;
-        }
-    };
-    if let Some(currency) = currency
-        && currency != unit
-    {
-        let message = format!("this amount is in {}, the rule set's are in {}", unit.code(), currency.code());
-        problems.push(Problem::error(text.span, message, "another currency"));
-        return None;
-    }
-    Some(unit)
-}
-
 /// A value, in minor units where it has a currency.
 fn scalar(item: Item<'_>, unit: Option<Currency>, problems: &mut Problems) -> Option<ParamValue> {
     if let Some(currency) = unit {
-        let written = match item.get_ref() {
-            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-            DeValue::Float(number) => number.as_str(),
-            _ => return expected(problems, item, "an amount"),
-        };
-        let written = written.strip_prefix('+').unwrap_or(written);
-        return match money::parse_major(written, currency, Decimals::Exact) {
-            Ok(minor) => Some(ParamValue::Whole(minor, Unit::Money)),
-            Err(error) => {
-                problems.push(Problem::error(item.span(), error.to_string(), "not an amount"));
-                None
-            }
-        };
+        return amount(item, currency, problems).map(|minor| ParamValue::Whole(minor, Unit::Money));
     }
     match item.get_ref() {
         DeValue::Integer(_) => document::integer(problems, item).map(|v| ParamValue::Whole(v, Unit::Plain)),

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
 
 use toml::de::DeValue;
 
+use super::amounts::{self, amount};
 use super::document::{self, Item, Table as Section, describe, expected, text};
 use super::limits::{ROWS_MAX, TABLES_MAX};
 use super::names::{Meaning, Scope};
@@ -16,7 +16,7 @@ use super::sections::{Name, declare};
 use super::sql::{self, Reach, Used};
 use super::table::{Row, Table, UnknownRow, Values};
 use crate::event::ExtraType;
-use crate::money::{self, Currency, Decimals};
+use crate::money::Currency;
 
 const KEYS: [&str; 5] = ["rows", "else", "on_unknown", "order", "unit"];
 const ROW_KEYS: [&str; 2] = ["when", "is"];
@@ -210,16 +210,7 @@ impl<'d> Reader<'_, 'd> {
     fn unit(&mut self, section: &Section<'d>) -> Option<Option<Currency>> {
         let Some(item) = section.get("unit") else { return Some(None) };
         let code = text(self.file, self.problems, item)?;
-        match money::currency(code.value) {
-            Ok(unit) if self.currency.is_none_or(|currency| currency == unit) => Some(Some(unit)),
-            Ok(unit) => {
-                let own = self.currency.map_or("", |currency| currency.code());
-                let message =
-                    format!("this table is in {}, the rule set's amounts are in {own}", unit.code());
-                self.fail(Problem::error(code.span, message, "another currency"))
-            }
-            Err(error) => self.fail(Problem::error(code.span, error.to_string(), "not a currency")),
-        }
+        amounts::currency(code, self.currency, self.problems).map(Some)
     }
 
     fn rows(&mut self, section: &Section<'d>) -> Option<Vec<(Section<'d>, Range<usize>)>> {
@@ -265,15 +256,7 @@ impl<'d> Reader<'_, 'd> {
 
     fn scalar(&mut self, item: Item<'d>, unit: Option<Currency>) -> Option<Scalar> {
         if let Some(currency) = unit {
-            let written = match item.get_ref() {
-                DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-                DeValue::Float(number) => number.as_str(),
-                _ => return expected(self.problems, item, "an amount"),
-            };
-            return match money::parse_major(written, currency, Decimals::Exact) {
-                Ok(minor) => Some(Scalar::Whole(minor)),
-                Err(error) => self.fail(Problem::error(item.span(), error.to_string(), "not an amount")),
-            };
+            return amount(item, currency, self.problems).map(Scalar::Whole);
         }
         match item.get_ref() {
             DeValue::String(text) => Some(Scalar::Text(text.as_ref().into())),
@@ -351,28 +334,15 @@ fn kind(scalar: &Scalar) -> &'static str {
 
 /// Values of one type, as they are held.
 fn typed(scalars: &[Scalar]) -> (Values, ExtraType) {
-    fn all<T>(scalars: &[Scalar], of: impl Fn(&Scalar) -> Option<T>) -> Arc<[T]> {
-        scalars.iter().filter_map(of).collect()
+    macro_rules! all {
+        ($of:ident) => {
+            scalars.iter().filter_map(|held| if let Scalar::$of(v) = held { Some(v.clone()) } else { None })
+        };
     }
     match scalars.first() {
-        Some(Scalar::Whole(_)) => {
-            let whole = |scalar: &Scalar| if let Scalar::Whole(value) = scalar { Some(*value) } else { None };
-            (Values::Whole(all(scalars, whole)), ExtraType::Integer)
-        }
-        Some(Scalar::Decimal(_)) => {
-            let decimal =
-                |scalar: &Scalar| if let Scalar::Decimal(value) = scalar { Some(*value) } else { None };
-            (Values::Decimal(all(scalars, decimal)), ExtraType::Decimal)
-        }
-        Some(Scalar::Boolean(_)) => {
-            let boolean =
-                |scalar: &Scalar| if let Scalar::Boolean(value) = scalar { Some(*value) } else { None };
-            (Values::Boolean(all(scalars, boolean)), ExtraType::Boolean)
-        }
-        Some(Scalar::Text(_)) | None => {
-            let text =
-                |scalar: &Scalar| if let Scalar::Text(value) = scalar { Some(value.clone()) } else { None };
-            (Values::Text(all(scalars, text)), ExtraType::Text)
-        }
+        Some(Scalar::Whole(_)) => (Values::Whole(all!(Whole).collect()), ExtraType::Integer),
+        Some(Scalar::Decimal(_)) => (Values::Decimal(all!(Decimal).collect()), ExtraType::Decimal),
+        Some(Scalar::Boolean(_)) => (Values::Boolean(all!(Boolean).collect()), ExtraType::Boolean),
+        Some(Scalar::Text(_)) | None => (Values::Text(all!(Text).collect()), ExtraType::Text),
     }
 }

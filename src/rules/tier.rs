@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
+use super::amounts::amount;
 use super::document::{Item, Table, expected, one_or_more, text};
 use super::features::key_field;
 use super::limits::{BREAKER_US_MAX, BREAKER_US_MIN};
@@ -17,7 +18,6 @@ use super::ruleset::{Action, Breaker, ControlGroup, Mode, OnUnknown, Share, Tier
 use super::table::UnknownRow;
 use super::tables;
 use crate::decision::Outcome;
-use crate::money::{Decimals, parse_major};
 use crate::time::{Calendar, format_duration, parse_duration};
 
 /// The keys of a rule that are read here.
@@ -191,18 +191,8 @@ impl Reader<'_> {
         table.check_keys(self.problems, &["percent", "by", "amount_max"], &[]);
         let (ppm, by) = (self.percent(&table), self.by(&table));
         let item = table.required(self.problems, "amount_max")?;
-        let currency = self.scope.currency?;
-        let written = match item.get_ref() {
-            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-            DeValue::Float(number) => number.as_str(),
-            _ => return expected(self.problems, item, "an amount"),
-        };
-        match parse_major(written, currency, Decimals::Exact) {
-            Ok(amount_minor_max) => {
-                Some(ControlGroup { share: Share { ppm: ppm?, by: by? }, amount_minor_max })
-            }
-            Err(error) => self.fail(Problem::error(item.span(), error.to_string(), "not an amount")),
-        }
+        let amount_minor_max = amount(item, self.scope.currency?, self.problems)?;
+        Some(ControlGroup { share: Share { ppm: ppm?, by: by? }, amount_minor_max })
     }
 }
 

@@ -18,6 +18,20 @@ struct Node<K, V> {
     level: u32,
 }
 
+/// A value of a tree that may sum up what is below it.
+pub(crate) trait Held: Copy + Default {
+    /// Whether it does.
+    const SUMS: bool = false;
+
+    /// The value with what the sides below it hold, themselves summed.
+    #[must_use]
+    fn with_below(self, _left: Self, _right: Self) -> Self {
+        self
+    }
+}
+
+impl Held for i32 {}
+
 /// An arena of ordered maps from `K` to `V`.
 #[derive(Debug)]
 pub(crate) struct Forest<K, V> {
@@ -32,15 +46,18 @@ pub(crate) struct Forest<K, V> {
     listed: u32,
 }
 
-impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
+impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
     /// Bytes of a node.
     pub(crate) const NODE_BYTES: usize = size_of::<Node<K, V>>();
 
     /// An arena without trees.
     pub(crate) fn new() -> Self {
-        let mut nodes = Chunked::new(1);
-        nodes.reach(NIL);
-        Self { nodes, made: 1, free: NIL, discarded: NIL, listed: 0 }
+        Self { nodes: Chunked::new(1), made: 1, free: NIL, discarded: NIL, listed: 0 }
+    }
+
+    /// Makes room for the first nodes beforehand.
+    pub(crate) fn prepare(&mut self) {
+        self.nodes.reach(NIL);
     }
 
     #[inline]
@@ -89,6 +106,36 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         best
     }
 
+    /// The greatest key below `bound`.
+    pub(crate) fn last_below(&self, root: u32, bound: K) -> Option<K> {
+        let (mut at, mut best) = (root, None);
+        while at != NIL {
+            let node = self.node(at);
+            if node.key < bound {
+                best = Some(node.key);
+                at = node.right;
+            } else {
+                at = node.left;
+            }
+        }
+        best
+    }
+
+    /// The key that `towards` leads to: it is told what a node holds and what its left side does, and says on which
+    /// side to go on, or that the node is it.
+    pub(crate) fn search(&self, root: u32, mut towards: impl FnMut(V, V) -> Ordering) -> Option<K> {
+        let mut at = root;
+        while at != NIL {
+            let node = self.node(at);
+            at = match towards(node.value, self.node(node.left).value) {
+                Ordering::Less => node.left,
+                Ordering::Greater => node.right,
+                Ordering::Equal => return Some(node.key),
+            };
+        }
+        None
+    }
+
     /// The tree with `key` set to `value`.
     #[must_use]
     pub(crate) fn insert(&mut self, root: u32, key: K, value: V) -> u32 {
@@ -107,9 +154,11 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
             }
             Ordering::Equal => {
                 self.node_mut(root).value = value;
+                self.sum(root);
                 return root;
             }
         }
+        self.sum(root);
         let root = self.skew(root);
         self.split(root)
     }
@@ -146,6 +195,7 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
                 }
             }
         }
+        self.sum(root);
         self.rebalance(root)
     }
 
@@ -227,6 +277,16 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         self.listed += 1;
     }
 
+    /// Sums a node up anew, whose sides are right.
+    #[inline]
+    fn sum(&mut self, at: u32) {
+        if V::SUMS {
+            let node = self.node(at);
+            let (left, right) = (self.node(node.left).value, self.node(node.right).value);
+            self.node_mut(at).value = node.value.with_below(left, right);
+        }
+    }
+
     fn skew(&mut self, root: u32) -> u32 {
         let node = self.node(root);
         let left = self.node(node.left);
@@ -235,6 +295,8 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         }
         self.node_mut(root).left = left.right;
         self.node_mut(node.left).right = root;
+        self.sum(root);
+        self.sum(node.left);
         node.left
     }
 
@@ -246,6 +308,8 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         }
         self.node_mut(root).right = right.left;
         *self.node_mut(node.right) = Node { left: root, level: right.level + 1, ..right };
+        self.sum(root);
+        self.sum(node.right);
         node.right
     }
 
@@ -288,6 +352,8 @@ mod tests {
 
     use super::*;
 
+    impl Held for i64 {}
+
     fn depth(forest: &Forest<i64, i64>, at: u32) -> u32 {
         let node = forest.node(at);
         if at == NIL { 0 } else { 1 + depth(forest, node.left).max(depth(forest, node.right)) }
@@ -314,6 +380,10 @@ mod tests {
                     prop_assert_eq!(
                         forest.first_above(*root, key),
                         map.range(key + 1..).next().map(|(k, v)| (*k, *v))
+                    );
+                    prop_assert_eq!(
+                        forest.last_below(*root, key),
+                        map.range(..key).next_back().map(|(k, _)| *k)
                     );
                 }
                 if n % 50 == 49 {

@@ -5,41 +5,19 @@
 
 use std::collections::VecDeque;
 
+use super::spec::{Scope, Scopes};
+
 /// Rows in one chunk.
 const ROWS: usize = 4096;
 
-/// What a payment counts as when it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It asked and was refused: it never counts as allowed.
-    Asked,
-    /// It asked and was stepped up: it counts as allowed once authenticated.
-    Open,
-    /// It counts as asked and as allowed.
-    Allowed,
-}
-
-impl Standing {
-    /// The bits of a mask that count at once, given those that count only allowed payments.
-    #[inline]
-    pub(crate) fn counted(self, mask: u64, allowed: u64) -> u64 {
-        if self == Self::Allowed { mask } else { mask & !allowed }
-    }
-}
-
-/// The contribution came in late; its own time is in the side buffer.
-pub(crate) const LATE: u8 = 1;
-/// What it contributed as asked was taken back or replaced.
-pub(crate) const ASKED_SUPERSEDED: u8 = 2;
-/// What it contributed as allowed was taken back or replaced.
-pub(crate) const ALLOWED_SUPERSEDED: u8 = 4;
-const OPEN: u8 = 8;
-const ALLOWED: u8 = 16;
+/// The contribution came in late; its own time is in the side buffer. The bits above are the scopes that count.
+const LATE: u8 = 1;
 
 #[derive(Debug)]
 struct Chunk {
     at_us: Box<[i64]>,
     flags: Box<[u8]>,
+    superseded: Box<[u8]>,
     slots: Vec<Box<[u32]>>,
     masks: Vec<Box<[u64]>>,
     values: Vec<Box<[i64]>>,
@@ -87,7 +65,7 @@ impl Log {
     }
 
     /// Appends an empty row and gives its position. Its slots and masks are then set family by family.
-    pub(crate) fn append(&mut self, at_us: i64, standing: Standing, late: bool, values: &[i64]) -> u64 {
+    pub(crate) fn append(&mut self, at_us: i64, counted: Scopes, late: bool, values: &[i64]) -> u64 {
         let row = self.end;
         let at = (row % ROWS as u64) as usize;
         if at == 0 || self.chunks.is_empty() {
@@ -95,6 +73,7 @@ impl Log {
             let chunk = self.spare.pop().unwrap_or_else(|| Chunk {
                 at_us: column(),
                 flags: column(),
+                superseded: column(),
                 slots: (0..families).map(|_| column()).collect(),
                 masks: (0..families).map(|_| column()).collect(),
                 values: (0..columns).map(|_| column()).collect(),
@@ -103,12 +82,8 @@ impl Log {
         }
         if let Some(chunk) = self.chunks.back_mut() {
             chunk.at_us[at] = at_us;
-            chunk.flags[at] = (u8::from(late) * LATE)
-                | match standing {
-                    Standing::Asked => 0,
-                    Standing::Open => OPEN,
-                    Standing::Allowed => ALLOWED,
-                };
+            chunk.flags[at] = (u8::from(late) * LATE) | (counted.bits() << 1);
+            chunk.superseded[at] = 0;
             for (column, value) in chunk.values.iter_mut().zip(values) {
                 column[at] = *value;
             }
@@ -127,27 +102,33 @@ impl Log {
         }
     }
 
-    /// A row that is still held.
+    /// A row, if it is held.
     #[inline]
-    pub(crate) fn row(&self, row: u64) -> Row<'_> {
-        let chunk = &self.chunks[(row / ROWS as u64 - self.dropped) as usize];
-        Row { chunk, at: (row % ROWS as u64) as usize }
+    pub(crate) fn row(&self, row: u64) -> Option<Row<'_>> {
+        if row >= self.end {
+            return None;
+        }
+        let chunk = (row / ROWS as u64).checked_sub(self.dropped)?;
+        Some(Row { chunk: self.chunks.get(chunk as usize)?, at: (row % ROWS as u64) as usize })
     }
 
-    /// Adds flags to a row.
-    pub(crate) fn flag(&mut self, row: u64, flags: u8) {
-        let chunk = (row / ROWS as u64 - self.dropped) as usize;
-        self.chunks[chunk].flags[(row % ROWS as u64) as usize] |= flags;
+    /// Says that something else than the row holds what it contributes in a scope.
+    pub(crate) fn supersede(&mut self, row: u64, scope: Scope) {
+        let chunk = (row / ROWS as u64).checked_sub(self.dropped);
+        if let Some(chunk) = chunk.and_then(|chunk| self.chunks.get_mut(chunk as usize)) {
+            chunk.superseded[(row % ROWS as u64) as usize] |= Scopes::default().with(scope).bits();
+        }
     }
 
-    /// Drops the chunks whose rows all came in at or before `edge_us`.
-    pub(crate) fn drop_through(&mut self, edge_us: i64) {
-        while self.chunks.len() > 1 && self.chunks[0].at_us[ROWS - 1] <= edge_us {
-            if let Some(chunk) = self.chunks.pop_front() {
-                self.dropped += 1;
-                if self.spare.is_empty() {
-                    self.spare.push(chunk);
-                }
+    /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
+    pub(crate) fn drop_oldest(&mut self, edge_us: i64, below: u64) {
+        let over = self.chunks.len() > 1
+            && self.chunks[0].at_us[ROWS - 1] <= edge_us
+            && (self.dropped + 1) * ROWS as u64 <= below;
+        if over && let Some(chunk) = self.chunks.pop_front() {
+            self.dropped += 1;
+            if self.spare.is_empty() {
+                self.spare.push(chunk);
             }
         }
     }
@@ -159,7 +140,7 @@ impl Log {
 
     /// Bytes of one row.
     pub(crate) fn row_bytes(&self) -> usize {
-        9 + self.families * 12 + self.columns * 8
+        10 + self.families * 12 + self.columns * 8
     }
 }
 
@@ -177,20 +158,22 @@ impl Row<'_> {
         self.chunk.at_us[self.at]
     }
 
-    /// Its flags.
+    /// Whether its own time is earlier than when it came in.
     #[inline]
-    pub(crate) fn flags(self) -> u8 {
-        self.chunk.flags[self.at]
+    pub(crate) fn is_late(self) -> bool {
+        self.chunk.flags[self.at] & LATE != 0
     }
 
-    /// What it counted as when it was written.
+    /// The scopes in which it counted when it was written.
     #[inline]
-    pub(crate) fn standing(self) -> Standing {
-        match self.flags() & (OPEN | ALLOWED) {
-            ALLOWED => Standing::Allowed,
-            OPEN => Standing::Open,
-            _ => Standing::Asked,
-        }
+    pub(crate) fn counted(self) -> Scopes {
+        Scopes::from_bits(self.chunk.flags[self.at] >> 1)
+    }
+
+    /// The scopes in which something else holds what it contributes.
+    #[inline]
+    pub(crate) fn superseded(self) -> Scopes {
+        Scopes::from_bits(self.chunk.superseded[self.at])
     }
 
     /// Slot and mask of a family.

@@ -1,7 +1,7 @@
 //! What a state takes up: bytes held by part, and the bytes of one of each thing that it keeps.
 
-use super::bag::Values;
 use super::family::Family;
+use super::values::Values;
 use super::{Cell, State};
 
 /// Bytes held, by part.
@@ -70,8 +70,8 @@ pub struct FamilyLayout {
     pub header: usize,
     /// Each aggregate.
     pub aggregates: Vec<usize>,
-    /// A value that has no room in its record.
-    pub arena_entry: usize,
+    /// A value that has no room in its record, by kind: of a multiset, of a sequence, and a bucket.
+    pub arena_entries: [usize; 3],
 }
 
 impl FamilyLayout {
@@ -89,7 +89,7 @@ impl Family {
             key: self.keys.owner_bytes(),
             header: self.header_bytes(),
             aggregates: words.map(|words| words * size_of::<u64>()).collect(),
-            arena_entry: Values::NODE_BYTES,
+            arena_entries: Values::NODE_BYTES,
         }
     }
 }
@@ -122,36 +122,37 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budgets, CellSpec, Contribution, FamilySpec, Measure, Span, Spec, Standing};
+    use super::super::{Budgets, CellSpec, Contribution, FamilySpec, Measure, Scope, Scopes, Span, Spec};
     use super::*;
     use crate::time::{Calendar, DAY_US};
 
-    const BUDGETS: Budgets = Budgets {
-        keys_max: 1 << 28,
-        forever_keys_max: 1 << 28,
-        arena_bytes_max: 1 << 40,
-        filter_bytes: 1 << 24,
-    };
+    const ASKED: [u64; Scope::COUNT] = [1, 0, 0, 0, 0, 0];
 
     fn cells(measures: &[Measure]) -> Vec<CellSpec> {
-        let cell = |&measure| CellSpec { span: Span::Sliding { length_us: DAY_US }, bit: 0, measure };
+        let cell = |&measure| CellSpec {
+            span: Span::Sliding { length_us: DAY_US, delay_us: 0 },
+            bit: 0,
+            reset: None,
+            measure,
+        };
         measures.iter().map(cell).collect()
     }
 
     fn state(families: Vec<FamilySpec>) -> State {
         let spec = Spec { families, columns: 1, horizon_us: DAY_US };
-        State::new(&spec, Calendar::new("UTC").unwrap(), &BUDGETS)
+        State::new(&spec, Calendar::new("UTC").unwrap(), &Budgets::default())
     }
 
     /// Feeds so many keys of one text.
     fn fed(state: &mut State, keys: u32) {
-        state.advance(1);
+        let mut all = u64::MAX;
+        state.advance(1, &mut all);
         for n in 0..keys {
             let key = [state.text_number(0, &format!("account-{n}")), 0, 0, 0];
             let (masks, keys) = ([1], [key]);
             state.contribute(Contribution {
                 time_us: 1,
-                standing: Standing::Allowed,
+                scopes: Scopes::default().with(Scope::Asked),
                 masks: &masks,
                 keys: &keys,
                 values: &[n.into()],
@@ -163,11 +164,11 @@ mod tests {
     fn a_layout_says_what_is_allocated() {
         let measures =
             [Measure::Count, Measure::Moments { column: 0, squares: true }, Measure::Ordered { column: 0 }];
-        let mut state = state(vec![FamilySpec { key_texts: 1, allowed: 0, cells: cells(&measures) }]);
+        let mut state = state(vec![FamilySpec { key_texts: 1, scopes: ASKED, cells: cells(&measures) }]);
         let layout = state.layout();
         let family = &layout.families[0];
         assert_eq!((layout.text, layout.text_inline), (28, 16));
-        assert_eq!((family.key, family.header, family.arena_entry), (4, 24, 24));
+        assert_eq!((family.key, family.header, family.arena_entries[0]), (4, 24, 24));
         assert_eq!(family.aggregates, [8, 40, 56]);
         assert_eq!(family.record(), 128);
         let chunk = 4096;
@@ -180,7 +181,7 @@ mod tests {
         assert_eq!(state.layout().families[0].held, 3 * chunk);
         // The heads of the parts of a table, and two buckets for each key at the most.
         assert!(tables <= 6_144 * (32 + 36) + 2 * 5 * rows, "{tables} bytes of tables");
-        assert_eq!(memory.arenas, chunk as usize * family.arena_entry, "every value is near");
+        assert_eq!(memory.arenas, chunk as usize * family.arena_entries[0], "every value is near");
         let beside = layout.text + family.key + family.header;
         assert!(beside as f64 + 5.0 / (7.0 / 8.0) <= 64.0, "{beside} bytes and a full table");
     }
@@ -188,9 +189,9 @@ mod tests {
     #[test]
     fn several_texts_and_values_take_more() {
         let distinct =
-            FamilySpec { key_texts: 2, allowed: 0, cells: cells(&[Measure::Distinct { column: 0 }]) };
-        let day = CellSpec { span: Span::Day, bit: 0, measure: Measure::Count };
-        let one = FamilySpec { key_texts: 1, allowed: 0, cells: vec![day] };
+            FamilySpec { key_texts: 2, scopes: ASKED, cells: cells(&[Measure::Distinct { column: 0 }]) };
+        let day = CellSpec { span: Span::Day { delay_us: 0 }, bit: 0, reset: None, measure: Measure::Count };
+        let one = FamilySpec { key_texts: 1, scopes: ASKED, cells: vec![day] };
         let layout = state(vec![distinct, one.clone(), one]).layout();
         assert_eq!(layout.text, 24 + 4 + 2 * 4, "until when it is a value, and two slots");
         let header_and_key = |at: usize| (layout.families[at].header, layout.families[at].key);

@@ -6,9 +6,9 @@
 
 use super::coarse;
 use super::dictionary::Dictionary;
-use super::family::{FIRST_ROW, Family, NOBODYS, Periods, TIMES, touched};
+use super::family::{FIRST_ROW, Family, NOBODYS, TIMES, touched};
 use super::keys::Key;
-use super::spec::Span;
+use super::turns::Turns;
 
 /// Slots looked at for each new key, so that what is free never is more than a third of what is held.
 const SWEPT_A_KEY: usize = 4;
@@ -25,27 +25,20 @@ impl Family {
         key: &Key,
         row: u64,
         now_us: i64,
-        periods: Periods,
+        turns: &Turns,
         dictionary: &mut Dictionary,
     ) -> u32 {
         match self.keys.get(key, dictionary) {
             Some(slot) => slot,
-            None => self.admit(key, row, now_us, periods, dictionary),
+            None => self.admit(key, row, now_us, turns, dictionary),
         }
     }
 
     #[cold]
-    fn admit(
-        &mut self,
-        key: &Key,
-        row: u64,
-        now_us: i64,
-        periods: Periods,
-        dictionary: &mut Dictionary,
-    ) -> u32 {
-        self.sweep(SWEPT_A_KEY, now_us, periods, dictionary);
+    fn admit(&mut self, key: &Key, row: u64, now_us: i64, turns: &Turns, dictionary: &mut Dictionary) -> u32 {
+        self.sweep(SWEPT_A_KEY, now_us, turns, dictionary);
         while self.held >= self.keys_max {
-            self.evict(now_us, periods, dictionary, |_, _| true);
+            self.evict(now_us, turns, dictionary, |_, _| true);
         }
         let slot = if self.free != 0 {
             let slot = self.free;
@@ -74,10 +67,10 @@ impl Family {
     }
 
     /// Looks at some slots, and takes those back that nothing in a window needs.
-    pub(crate) fn sweep(&mut self, slots: usize, now_us: i64, periods: Periods, dictionary: &mut Dictionary) {
+    pub(crate) fn sweep(&mut self, slots: usize, now_us: i64, turns: &Turns, dictionary: &mut Dictionary) {
         for _ in 0..slots.min(self.made as usize) {
             let slot = self.turn_hand();
-            if self.is_over(slot, now_us, periods) {
+            if self.is_over(slot, now_us, turns) {
                 self.take_back(slot, dictionary);
             }
         }
@@ -85,23 +78,18 @@ impl Family {
 
     /// Makes room for the values of one more event, as far as keys under the hand have any.
     #[inline]
-    pub(crate) fn make_room_for_values(
-        &mut self,
-        now_us: i64,
-        periods: Periods,
-        dictionary: &mut Dictionary,
-    ) {
+    pub(crate) fn make_room_for_values(&mut self, now_us: i64, turns: &Turns, dictionary: &mut Dictionary) {
         for _ in 0..EVICTIONS_FOR_VALUES {
-            if self.value_cells == 0 || self.values.room(self.nodes_max) >= self.value_cells {
+            if self.values.has_room(self.arena_bytes_max) {
                 return;
             }
-            self.evict(now_us, periods, dictionary, Self::holds_nodes);
+            self.evict(now_us, turns, dictionary, Self::holds_nodes);
         }
     }
 
     /// Makes room for texts: takes the coldest key under the hand its slot away.
-    pub(crate) fn make_room_for_texts(&mut self, now_us: i64, periods: Periods, dictionary: &mut Dictionary) {
-        self.evict(now_us, periods, dictionary, |_, _| true);
+    pub(crate) fn make_room_for_texts(&mut self, now_us: i64, turns: &Turns, dictionary: &mut Dictionary) {
+        self.evict(now_us, turns, dictionary, |_, _| true);
     }
 
     /// The slots that have a key, in the order in which they lie.
@@ -116,7 +104,7 @@ impl Family {
     fn evict(
         &mut self,
         now_us: i64,
-        periods: Periods,
+        turns: &Turns,
         dictionary: &mut Dictionary,
         wanted: impl Fn(&Self, &[u64]) -> bool,
     ) {
@@ -129,7 +117,7 @@ impl Family {
             if slot == 0 || !wanted(self, record) {
                 continue;
             }
-            if self.is_over(slot, now_us, periods) {
+            if self.is_over(slot, now_us, turns) {
                 self.take_back(slot, dictionary);
                 return;
             }
@@ -138,7 +126,7 @@ impl Family {
         }
         if let Some((_, slot)) = coldest {
             let hash = self.keys.hash_of_texts(&self.keys.key(slot), dictionary);
-            self.filter.mark(hash, now_us);
+            self.filter.mark(hash, now_us.saturating_add(self.later_us));
             self.take_back(slot, dictionary);
         }
     }
@@ -153,11 +141,11 @@ impl Family {
     }
 
     /// Whether a slot has a key of which no window covers anything any more.
-    fn is_over(&self, slot: u32, now_us: i64, periods: Periods) -> bool {
+    fn is_over(&self, slot: u32, now_us: i64, turns: &Turns) -> bool {
         let (Some(record), Some(longest_us)) = (self.records.row(slot), self.longest_us) else {
             return false;
         };
-        let calendar = [Span::Day, Span::Month].iter().any(|&span| self.is_present(record, span, periods));
+        let calendar = self.turns.iter().any(|&(turn, word)| record[word] == turns.stamp(turn));
         let edge_us = now_us - longest_us;
         slot != 0 && record[FIRST_ROW] != NOBODYS && !calendar && !coarse::is_after(touched(record), edge_us)
     }

@@ -126,7 +126,7 @@ impl Run {
         let mut out = anstream::stdout().lock();
         let rules = self.engine.rules();
         writeln!(out, "{HEAD}weir demo{HEAD:#}: rule set `{}`, {accounts} accounts", rules.name)?;
-        self.tally.summary(&mut out)?;
+        self.tally.summary(&self.engine, &mut out)?;
         self.show_outcomes(&mut out)?;
         self.show_rules(&mut out)?;
         self.confusion.show(&mut out)?;
