@@ -18,7 +18,7 @@ mod twin;
 use std::sync::Arc;
 
 use hostile::{STARTS, steps, stream};
-use packs::{compiled, definitions, text};
+use packs::{compiled, definitions, options, text, varied};
 use proptest::prelude::*;
 use twin::{Said, Twin};
 use weir::decision::{Quality, Reading, Value};
@@ -127,8 +127,9 @@ proptest! {
         steps in steps(),
         start in prop::sample::select(&STARTS[..]),
         limits in limits(),
+        options in options(),
     ) {
-        let rules = pack(&features);
+        let rules = varied(pack(&features), &options);
         let events = stream(&rules, &steps, start);
         agree(&rules, limits, &events)?;
         prop_assert_eq!(agree(&rules, Limits::default(), &events)?, 0);
