@@ -162,7 +162,8 @@ impl Pair {
         let held = self.kernel.held();
         let (keys, kernel_keys, kernel_records) = self.kernel.keys();
         let per_key = |bytes: usize| bytes as f64 / keys as f64;
-        let State { dictionary, families, log, log_row, side } = memory.state;
+        let State { dictionary, log, log_row, side, .. } = memory.state;
+        let families = memory.state.families();
         println!(
             "  bytes: {:.1} a key ({:.1} dictionary, {:.1} families; {keys} keys were seen), {:.1} an event in the log ({log_row} a row), {side} in the side buffer",
             per_key(dictionary + families),

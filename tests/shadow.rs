@@ -79,6 +79,7 @@ proptest! {
         acts in prop::collection::btree_map(0..80_usize, 0..4_u8, 1..8),
         // Tight enough that events are refused and shadows stop.
         texts_max in prop::sample::select(vec![4_u32, 8, 1_000]),
+        keys_max in prop::sample::select(vec![1_u32, 3, 1_000]),
         side_entries_max in prop::sample::select(vec![14_usize, 60, 10_000]),
         shadow_texts_max in prop::sample::select(vec![2_u32, 6, 1_000]),
         corrections_max in prop::sample::select(vec![1_usize, 1 << 20]),
@@ -92,8 +93,22 @@ proptest! {
         let shadow = compiled(&text("shadow", &strict, &[("f", &shared), ("own", &own)]));
         let shadow = varied(shadow, &shadow_options);
         let events = stream(&live, &steps, start);
-        let limits = Limits { texts_max, side_entries_max, corrections_max, ..Limits::default() };
-        let budget = ShadowLimits { texts_max: shadow_texts_max, side_entries_max: side_entries_max / 2 };
+        let limits = Limits {
+            texts_max,
+            side_entries_max,
+            corrections_max,
+            keys_max,
+            forever_keys_max: keys_max,
+            filter_bytes: 1 << 10,
+            ..Limits::default()
+        };
+        let budget = ShadowLimits {
+            texts_max: shadow_texts_max,
+            side_entries_max: side_entries_max / 2,
+            keys_max: 3,
+            forever_keys_max: keys_max / 2,
+            ..ShadowLimits::default()
+        };
         let (mut watched, mut alone) = (engine(&live, limits), engine(&live, limits));
         for engine in [&mut watched, &mut alone] {
             engine.stage(live.clone()).unwrap();
@@ -230,7 +245,7 @@ fn a_shadow_says_what_it_would_have_done() {
     assert_eq!(engine.shadow_decision(), None, "it is asked once");
     engine.drop_shadow();
     assert!(engine.shadow_rules().is_none());
-    assert_eq!(engine.memory().shadow.families, 0);
+    assert_eq!(engine.memory().shadow.families(), 0);
 }
 
 #[test]

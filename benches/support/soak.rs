@@ -135,7 +135,7 @@ struct Run {
 
 fn bytes(memory: &EngineMemory) -> usize {
     let state = memory.state;
-    let held = state.dictionary + state.families + state.log + state.side;
+    let held = state.dictionary + state.families() + state.log + state.side;
     held + memory.ids + memory.answers + memory.corrections
 }
 
@@ -222,7 +222,7 @@ impl Run {
             "{at} payments, MiB: {} in all; log {}, families {}, dictionary {}, side {}, ids {}, answers {}, corrections {}; {} values compared, {} different",
             mib(bytes(&memory)),
             mib(state.log),
-            mib(state.families),
+            mib(state.families()),
             mib(state.dictionary),
             mib(state.side),
             mib(memory.ids),

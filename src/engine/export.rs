@@ -31,31 +31,18 @@ pub struct KeyRow {
 impl Ledger {
     /// Every key that these features are filed under, with their values as of now; features are positions here, all of
     /// one key.
-    fn rows(&self, fields: usize, features: &[usize]) -> Vec<KeyRow> {
-        let texts = self.state.texts_by_number();
-        let text = |number: u32| texts.get(number as usize).cloned().flatten();
+    fn rows(&self, features: &[usize]) -> Vec<KeyRow> {
         let family = |at: &usize| self.plan.lookups[self.plan.reads[*at].lookup].family;
         let mut keys: Vec<_> = features.iter().map(family).flat_map(|at| self.state.keys(at)).collect();
         keys.sort_unstable();
         keys.dedup();
         let row = |key| {
-            let mut parts = Vec::new();
-            let mut tenant = 0;
-            for &number in key_parts(&key, fields) {
-                let (owner, part) = text(number)?;
-                tenant = owner;
-                parts.push(part);
-            }
+            let (tenant, texts) = self.state.key_texts(&key);
             let read = |at: &usize| features::read_one(&self.plan, &self.state, *at, &key, self.since_us);
-            let readings = features.iter().map(read).collect();
-            Some(KeyRow { tenant: text(tenant).map(|(_, name)| name), key: parts, readings })
+            KeyRow { tenant, key: texts, readings: features.iter().map(read).collect() }
         };
-        keys.into_iter().filter_map(row).collect()
+        keys.into_iter().map(row).collect()
     }
-}
-
-fn key_parts(key: &crate::state::Key, fields: usize) -> &[u32] {
-    key.get(..fields).unwrap_or_default()
 }
 
 impl Engine {
@@ -91,7 +78,7 @@ impl Engine {
             };
             let (columns, positions): (Vec<usize>, Vec<usize>) =
                 table.features.iter().enumerate().filter_map(held).unzip();
-            for KeyRow { tenant, key, readings } in ledger.rows(table.fields.len(), &positions) {
+            for KeyRow { tenant, key, readings } in ledger.rows(&positions) {
                 let row = rows.entry((tenant, key)).or_insert(vec![Reading::default(); table.features.len()]);
                 for (&column, reading) in columns.iter().zip(readings) {
                     row[column] = reading;

@@ -43,14 +43,17 @@ pub(crate) fn read_all(
             let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
+            let evicted = held.evicted(cell);
             let value = match read.aggregate {
                 Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
                     let scored = read.column.and_then(|column| gathered.value(column));
                     scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, now_us))
                 }
+                // It may well have been seen before.
+                Aggregate::IsNew if evicted && held.count(cell) == 0 => Value::Null,
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
-            let quality = quality(plan, at, &held, since_us);
+            let quality = if evicted { Quality::Evicted } else { quality(plan, at, &held, since_us) };
             readings[position] = Reading { value, quality };
         }
     }

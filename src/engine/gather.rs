@@ -87,8 +87,9 @@ impl Gathered {
     pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
         let event = facts.event;
         let kind = &plan.kinds[event.kind() as usize];
-        let tenant = self.tenant(event, state);
         self.numbers.fill(NO_TEXT);
+        // A tenant's number is for good, so an event that names no key gets it none.
+        let tenant = if kind.key_fields.is_empty() { 0 } else { self.tenant(event, state) };
         for &field in &kind.key_fields {
             if let Some(text) = text(event, plan.key_fields[field]) {
                 self.numbers[field] = state.text_number(tenant, text);
@@ -148,7 +149,7 @@ impl Gathered {
         {
             return *number;
         }
-        let number = state.text_number(0, name);
+        let number = state.tenant_number(name);
         let held = self.tenant.get_or_insert_default();
         held.0.clear();
         held.0.push_str(name);

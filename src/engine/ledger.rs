@@ -8,8 +8,9 @@ use super::features::{self, Wanted};
 use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
+use crate::event::Kind;
 use crate::rules::{Condition, Facts, Feature, RuleSet};
-use crate::state::{ChunkStore, Contribution, Correction, Memory, Scopes, State};
+use crate::state::{Budgets, ChunkStore, Contribution, Correction, Layout, Memory, Scopes, State};
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
 pub(crate) type Binding = Vec<Bound>;
@@ -43,7 +44,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// An empty ledger of these features of a rule set, from the first event on.
-    pub(crate) fn new(features: &[&Feature], rules: &RuleSet) -> Self {
+    pub(crate) fn new(features: &[&Feature], rules: &RuleSet, budgets: &Budgets) -> Self {
         let horizon_us = rules.horizon_us;
         let plan = Plan::new(features, horizon_us, rules.feedback);
         let mut hashes: Vec<_> =
@@ -52,7 +53,7 @@ impl Ledger {
         Self {
             features: hashes,
             bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
-            state: State::new(&plan.spec, rules.calendar.clone()),
+            state: State::new(&plan.spec, rules.calendar.clone(), budgets),
             gathered: Gathered::new(&plan),
             plan,
             first_row: 0,
@@ -127,6 +128,12 @@ impl Ledger {
         self.state.scopes()
     }
 
+    /// Takes back what is over; see [`State::tidy`].
+    #[inline]
+    pub(crate) fn tidy(&mut self, idle: bool, pressed: bool) {
+        self.state.tidy(idle, pressed);
+    }
+
     /// Gathers what an event contributes to it.
     #[inline]
     pub(crate) fn gather(&mut self, facts: &Facts<'_>) {
@@ -175,6 +182,12 @@ impl Ledger {
         self.state.correct(correction);
     }
 
+    /// Whether events of a kind may bring texts.
+    #[inline]
+    pub(crate) fn names_keys(&self, kind: Kind) -> bool {
+        !self.plan.kinds[kind as usize].key_fields.is_empty()
+    }
+
     /// Texts that its keys are made of.
     #[inline]
     pub(crate) fn texts(&self) -> u32 {
@@ -185,6 +198,11 @@ impl Ledger {
     #[inline]
     pub(crate) fn side_entries(&self) -> usize {
         self.state.side_entries()
+    }
+
+    /// Bytes of one of each thing that it keeps.
+    pub(crate) fn layout(&self) -> Layout {
+        self.state.layout()
     }
 
     /// Most entries that one event can add to them: what a payment holds is taken back and put anew, and the event may

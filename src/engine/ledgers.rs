@@ -5,7 +5,11 @@
 use super::features::Wanted;
 use super::ledger::{Binding, Bound, Ledger};
 use crate::rules::{Feature, RuleSet};
-use crate::state::{Memory, Scopes};
+use crate::state::{Budgets, Memory, Scopes};
+
+/// The part of the texts that eviction keeps free: one in so many, and more than one event brings where there are few.
+const TEXTS_LEFT: u32 = 16;
+const TEXTS_AN_EVENT: u32 = 16;
 
 /// All ledgers.
 #[derive(Debug)]
@@ -33,6 +37,14 @@ impl Ledgers {
 #[inline]
 pub(crate) fn texts(ledgers: &[Ledger]) -> u32 {
     ledgers.iter().fold(0, |texts, ledger| texts.saturating_add(ledger.texts()))
+}
+
+/// Takes back what is over in some ledgers that may have so many texts together, more of it in `idle` time; with few
+/// texts left, their coldest keys are evicted.
+pub(crate) fn tidy(ledgers: &mut [Ledger], idle: bool, texts_max: u32) {
+    let left = (texts_max / TEXTS_LEFT).max(TEXTS_AN_EVENT).min(texts_max / 2);
+    let pressed = texts(ledgers) >= texts_max - left;
+    ledgers.iter_mut().for_each(|ledger| ledger.tidy(idle, pressed));
 }
 
 /// Late and corrected contributions that some ledgers hold, and may hold after one more event.
@@ -94,15 +106,15 @@ impl Sources {
     }
 
     /// A ledger for the features that none keeps, if there are any.
-    pub(crate) fn ledger_of_missing(&self, rules: &RuleSet) -> Option<Ledger> {
-        (!self.missing.is_empty()).then(|| self.new_ledger(rules))
+    pub(crate) fn ledger_of_missing(&self, rules: &RuleSet, budgets: &Budgets) -> Option<Ledger> {
+        (!self.missing.is_empty()).then(|| self.new_ledger(rules, budgets))
     }
 
     /// A ledger for the features that none keeps, if only to number payments.
-    pub(crate) fn new_ledger(&self, rules: &RuleSet) -> Ledger {
+    pub(crate) fn new_ledger(&self, rules: &RuleSet, budgets: &Budgets) -> Ledger {
         let features: Vec<&Feature> =
             self.missing.iter().map(|&position| &rules.features[position]).collect();
-        Ledger::new(&features, rules)
+        Ledger::new(&features, rules, budgets)
     }
 
     /// What is read of each of the ledgers that were looked through, where `read` says so of a position.

@@ -38,7 +38,7 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::{ChunkStore, Memory};
+use crate::state::{ChunkStore, Layout, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
@@ -107,7 +107,7 @@ pub enum Refusal {
         side_entries_max: usize,
     },
     /// There is no room for new keys.
-    #[error("there is no room for new keys ({texts_max} are held)")]
+    #[error("there is no room for new keys ({texts_max} texts are held, and evicting keys made no room)")]
     KeysFull {
         /// The bound.
         texts_max: u32,
@@ -241,7 +241,7 @@ impl Engine {
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
         let sources = Sources::find(&rules, std::iter::empty());
-        let mut ledger = sources.new_ledger(&rules);
+        let mut ledger = sources.new_ledger(&rules, &limits.budgets());
         let logs = Logs::new(&limits);
         logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
@@ -327,6 +327,11 @@ impl Engine {
         }
     }
 
+    /// Bytes of one of each thing that the features are kept in, by ledger of the live rule set.
+    pub fn layouts(&self) -> Vec<Layout> {
+        self.ledgers.live.iter().map(Ledger::layout).collect()
+    }
+
     /// Takes one event in and answers it.
     pub fn step(&mut self, event: &Event) -> Answer<'_> {
         if let Some(shadow) = &mut self.shadow {
@@ -358,6 +363,7 @@ impl Engine {
         if let Some((identity, payment)) = corrected {
             self.correct(identity, payment);
         }
+        self.tidy(event.kind() == Kind::Clock);
         match event.kind() {
             Kind::Transaction => self.transaction(event),
             _ => {
@@ -397,7 +403,8 @@ impl Engine {
         if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        if ledgers::texts(&self.ledgers.live) >= texts_max {
+        let names_keys = || self.ledgers.live.iter().any(|ledger| ledger.names_keys(event.kind()));
+        if ledgers::texts(&self.ledgers.live) >= texts_max && names_keys() {
             return Some(Refusal::KeysFull { texts_max });
         }
         listing::refuses(&self.live.rules, &self.live.lists, &self.limits, event)
@@ -437,6 +444,14 @@ impl Engine {
             if before.1 == 0 || (now_us, left) == before {
                 return;
             }
+        }
+    }
+
+    /// Takes back what is over, under each budget for itself.
+    fn tidy(&mut self, idle: bool) {
+        ledgers::tidy(&mut self.ledgers.live, idle, self.limits.texts_max);
+        if let Some(shadow) = &self.shadow {
+            ledgers::tidy(&mut self.ledgers.shadow, idle, shadow.texts_max());
         }
     }
 

@@ -5,7 +5,10 @@
 
 use hashbrown::HashTable;
 
-const SHARDS: usize = 256;
+/// Most parts; each grows on its own, so that no event waits for all to move.
+const SHARDS: usize = 4096;
+/// Ids for which a part of its own is worth while.
+const SHARD_IDS: usize = 256;
 
 #[derive(Clone, Copy, Debug)]
 struct Item<V> {
@@ -40,16 +43,17 @@ impl<V: Copy> Recent<V> {
     /// An empty map.
     pub(crate) fn new(horizon_us: i64, most: usize) -> Self {
         let shard = || Shard { young: HashTable::new(), old: HashTable::new(), since_us: i64::MIN };
+        let shards = (most / SHARD_IDS).clamp(1, SHARDS);
         // Two generations hold at most `most` together.
-        let shard_max = (most / SHARDS / 2).max(1);
-        Self { shards: (0..SHARDS).map(|_| shard()).collect(), horizon_us, forgotten_us: i64::MIN, shard_max }
+        let shard_max = (most / shards / 2).max(1);
+        Self { shards: (0..shards).map(|_| shard()).collect(), horizon_us, forgotten_us: i64::MIN, shard_max }
     }
 
     /// What is remembered of an identity.
     #[inline]
     pub(crate) fn get(&self, identity: u128, now_us: i64) -> Option<&V> {
         let identity = split(identity);
-        let shard = &self.shards[identity[1] as usize % SHARDS];
+        let shard = &self.shards[identity[1] as usize % self.shards.len()];
         let same = |item: &Item<V>| item.identity == identity;
         let item = shard.young.find(identity[0], same).or_else(|| shard.old.find(identity[0], same))?;
         (item.arrived_us > self.forgotten_us.max(now_us - self.horizon_us)).then_some(&item.value)
@@ -65,7 +69,8 @@ impl<V: Copy> Recent<V> {
     #[inline]
     pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {
         let identity = split(identity);
-        let shard = &mut self.shards[identity[1] as usize % SHARDS];
+        let at = identity[1] as usize % self.shards.len();
+        let shard = &mut self.shards[at];
         let over = shard.since_us.checked_add(self.horizon_us).is_none_or(|end_us| now_us >= end_us);
         if over || shard.young.len() >= self.shard_max {
             std::mem::swap(&mut shard.young, &mut shard.old);
@@ -85,7 +90,8 @@ impl<V: Copy> Recent<V> {
     /// Forgets an identity.
     pub(crate) fn remove(&mut self, identity: u128) {
         let identity = split(identity);
-        let shard = &mut self.shards[identity[1] as usize % SHARDS];
+        let at = identity[1] as usize % self.shards.len();
+        let shard = &mut self.shards[at];
         for generation in [&mut shard.young, &mut shard.old] {
             if let Ok(entry) = generation.find_entry(identity[0], |held| held.identity == identity) {
                 entry.remove();

@@ -210,7 +210,7 @@ impl Engine {
     fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
         let sources = Sources::find(rules, self.ledgers.live.iter());
         let keeps: Vec<bool> = sources.keeps().collect();
-        let new = sources.ledger_of_missing(rules);
+        let new = sources.ledger_of_missing(rules, &self.limits.budgets());
         let ledgers = keeps.iter().filter(|keeps| **keeps).count() + usize::from(new.is_some());
         if ledgers > LEDGERS_MAX {
             return None;

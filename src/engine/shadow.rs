@@ -84,6 +84,11 @@ impl Shadow {
         listing::change(&self.judge.rules, &mut self.judge.lists, event);
     }
 
+    /// How many texts its own ledgers may have.
+    pub(super) fn texts_max(&self) -> u32 {
+        self.limits.texts_max
+    }
+
     /// Decides on an event that the ledgers have gathered, unless it was stopped.
     pub(super) fn decide(
         &mut self,
@@ -145,7 +150,7 @@ impl Engine {
     /// Stops the shadow where one more event could be too much for its budget.
     pub(super) fn check_shadow(&mut self, may_go_aside: bool) {
         let Some(shadow) = &self.shadow else { return };
-        let (own, ShadowLimits { texts_max, side_entries_max }) = (&self.ledgers.shadow, shadow.limits);
+        let (own, ShadowLimits { texts_max, side_entries_max, .. }) = (&self.ledgers.shadow, shadow.limits);
         if ledgers::texts(own) >= texts_max && !own.is_empty() {
             self.stop_shadow(ShadowStopped::KeysFull { texts_max });
         } else if may_go_aside && ledgers::side_entries_after_one_more(own) > side_entries_max {
@@ -169,7 +174,7 @@ impl Engine {
         let rules = &shadow.judge.rules;
         self.ledgers.shadow.extend(left);
         let mut sources = Sources::find(rules, self.ledgers.all());
-        if let Some(mut ledger) = sources.ledger_of_missing(rules) {
+        if let Some(mut ledger) = sources.ledger_of_missing(rules, &shadow.limits.budgets()) {
             self.logs.give(&mut ledger);
             ledger.begin(self.now_us, self.row);
             self.ledgers.shadow.push(ledger);

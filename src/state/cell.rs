@@ -180,6 +180,16 @@ impl Cell {
         words[2] = greatest as u64;
     }
 
+    /// Whether it keeps values in trees.
+    pub(crate) fn has_values(&self) -> bool {
+        !matches!(self.measure, Measure::Count | Measure::Moments { .. })
+    }
+
+    /// Whether some of its values are in a tree, whose root every measure with values has in its first word.
+    pub(crate) fn holds_nodes(&self, record: &[u64]) -> bool {
+        self.has_values() && record[self.offset] as u32 != 0
+    }
+
     /// Empties it.
     pub(crate) fn clear(&self, record: &mut [u64], values: &mut Values) {
         let words = &mut record[self.offset..self.offset + Self::words(self.span, self.measure)];

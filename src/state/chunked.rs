@@ -37,8 +37,13 @@ impl<T: Copy + Default> Chunked<T> {
         &mut self.chunks[at as usize / CHUNK][start..start + self.width]
     }
 
+    /// Bytes of one row.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.width * size_of::<T>()
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.chunks.len() * CHUNK * self.width * size_of::<T>()
+        self.chunks.len() * CHUNK * self.row_bytes()
     }
 }

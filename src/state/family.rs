@@ -1,15 +1,46 @@
 //! A family: all cells with the same key, side by side in one fixed-width record per key.
+//!
+//! Before the cells a record says whose it is and how old: [`slots`](super::slots) gives records to keys by that.
 
 use super::cell::{Cell, Origin};
 use super::chunked::Chunked;
-use super::keys::{Key, Keys};
-use super::spec::{CellSpec, FamilySpec, Scope, Scopes, Span};
+use super::coarse;
+use super::filter::Filter;
+use super::keys::Keys;
+use super::spec::{Budgets, CellSpec, FamilySpec, Scope, Scopes, Span};
 use super::tail::Role;
 use super::turns::Turns;
 use super::values::Values;
 
 /// Word of a record: own time of the latest late or corrected contribution, plus one.
 const CORRECTED: usize = 0;
+/// Word of a record: the first row that is its own; what is due of older ones was another key's.
+pub(crate) const FIRST_ROW: usize = 1;
+/// Word of a record: when it was touched last, and above it until when its key was evicted, both coarse.
+pub(crate) const TIMES: usize = 2;
+/// Words before the calendar's and the cells.
+const HEADER: usize = 3;
+
+/// The first row of a record that is nobody's.
+pub(crate) const NOBODYS: u64 = u64::MAX;
+
+/// Whether a row is not older than a record's key.
+#[inline]
+pub(crate) fn is_own(record: &[u64], row: u64) -> bool {
+    record[FIRST_ROW] <= row
+}
+
+/// When a record was touched last, coarse.
+#[inline]
+pub(crate) fn touched(record: &[u64]) -> u32 {
+    record[TIMES] as u32
+}
+
+/// Until when a record's key was evicted, if it was.
+#[inline]
+pub(crate) fn evicted_us(record: &[u64]) -> Option<i64> {
+    coarse::time_us((record[TIMES] >> 32) as u32)
+}
 
 /// One family.
 #[derive(Debug)]
@@ -21,21 +52,41 @@ pub(crate) struct Family {
     pub(crate) records: Chunked<u64>,
     pub(crate) values: Values,
     /// Numbers of the calendar spans of its cells, with the words that say which period they are of.
-    turns: Vec<(usize, usize)>,
+    pub(super) turns: Vec<(usize, usize)>,
     /// The bits that empty cells, with the words that say which rows are ignored since.
     resets: Vec<(u32, usize)>,
-    /// Slots given out, 0 among them for "none".
-    pub(crate) slots: u32,
+    /// Slots ever made, 0 among them for "none".
+    pub(super) made: u32,
+    /// Slots that have a key.
+    pub(super) held: u32,
+    /// Head of the list of free slots.
+    pub(super) free: u32,
+    /// The slot looked at last.
+    pub(super) hand: u32,
+    /// Most slots that have a key.
+    pub(super) keys_max: u32,
+    /// Most bytes of value trees of each kind.
+    pub(super) arena_bytes_max: usize,
+    /// How long after it was touched a key may be in a window, but for a calendar's; `None` where a cell is for ever.
+    pub(super) longest_us: Option<i64>,
+    /// How long after a row came in it may contribute at a later time than its own.
+    pub(super) later_us: i64,
+    /// The marks of keys that were evicted.
+    pub(super) filter: Filter,
 }
 
 impl Family {
-    /// A family without keys. `tail` numbers the tails that a cell needs.
+    /// A family without keys; the slots of keys of one text stand at the place `beside` it. What is fed can be corrected
+    /// for `horizon_us`, and `tail` numbers the tails that a cell needs.
     pub(crate) fn new(
         spec: &FamilySpec,
+        beside: usize,
+        budgets: &Budgets,
+        horizon_us: i64,
         turns: &Turns,
         tail: impl Fn(Role, &CellSpec) -> Option<u16>,
     ) -> Self {
-        let mut words = CORRECTED + 1;
+        let mut words = HEADER;
         let mut turned: Vec<(usize, usize)> = Vec::new();
         let mut resets: Vec<(u32, usize)> = Vec::new();
         for cell in &spec.cells {
@@ -77,15 +128,32 @@ impl Family {
                 |scope: Scope| if scopes.contains(scope) { spec.scopes[scope as usize] } else { 0 };
             Scope::ALL.into_iter().fold(0, |bits, scope| bits | of_scope(scope))
         };
+        let spans = || cells.iter().map(|cell| cell.span);
+        let longest = |most: Option<i64>, reach: Option<i64>| Some(most?.max(reach?));
+        // What a record holds of a calendar period without a delay, its own words tell.
+        let told = |span: &Span| span.is_calendar() && span.delay_us() == 0;
+        let sliding_us = spans().filter(|span| !told(span)).map(Span::reach_us).fold(Some(0), longest);
+        let reach_us = spans().map(Span::reach_us).fold(Some(0), longest);
+        let later = [Scope::Executed, Scope::Pending].iter().any(|&scope| spec.scopes[scope as usize] != 0);
+        let later_us = if later { horizon_us } else { 0 };
+        let after_later = |us: i64| us.saturating_add(later_us);
         Self {
-            keys: Keys::new(spec.key_texts),
+            keys: Keys::new(spec.key_texts, beside),
             bits: Box::new(std::array::from_fn(of)),
+            made: 1,
+            held: 0,
+            free: 0,
+            hand: 0,
+            keys_max: if reach_us.is_none() { budgets.forever_keys_max } else { budgets.keys_max }.max(1),
+            arena_bytes_max: budgets.arena_bytes_max,
+            longest_us: sliding_us.map(after_later),
+            later_us,
+            filter: Filter::new(budgets.filter_bytes, reach_us.map(after_later)),
             cells,
             records: Chunked::new(words),
             values: Values::new(&spec.cells),
             turns: turned,
             resets,
-            slots: 1,
         }
     }
 
@@ -101,17 +169,17 @@ impl Family {
         self.resets.iter().fold(0, |bits, (bit, _)| bits | mask & 1 << bit)
     }
 
-    /// The slot of a key, given now if it has none.
+    /// Whether what a row says of a slot is of the key that has it now.
     #[inline]
-    pub(crate) fn slot(&mut self, key: &Key) -> u32 {
-        if let Some(slot) = self.keys.get(key) {
-            return slot;
-        }
-        let slot = self.slots;
-        self.slots += 1;
-        self.keys.set(key, slot);
-        self.records.reach(slot);
-        slot
+    pub(crate) fn owns(&self, slot: u32, row: u64) -> bool {
+        self.records.row(slot).is_some_and(|record| is_own(record, row))
+    }
+
+    /// Notes that a key was fed or corrected now.
+    #[inline]
+    pub(crate) fn touch(&mut self, slot: u32, now_us: i64) {
+        let word = &mut self.records.row_mut(slot)[TIMES];
+        *word = *word >> 32 << 32 | u64::from(coarse::after(now_us));
     }
 
     /// Whether what came in by this row never counts for a cell again.
@@ -193,9 +261,9 @@ impl Family {
         Scope::ALL.into_iter().filter(used).fold(Scopes::default(), Scopes::with)
     }
 
-    /// Bytes held.
-    pub(crate) fn bytes(&self) -> usize {
-        self.keys.bytes() + self.records.bytes() + self.values.bytes()
+    /// Bytes of a record before its cells.
+    pub(crate) fn header_bytes(&self) -> usize {
+        (HEADER + self.turns.len() + self.resets.len()) * size_of::<u64>()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many small ordered maps in one arena: a forest of AA trees (Andersson 1993, balanced in the worst case).
 //!
 //! A tree is its root's number, 0 for an empty one, so that a zeroed record holds empty trees. Freed nodes are
-//! used again; a discarded tree is taken apart one node at a time, by later insertions.
+//! used again; a discarded tree is taken apart one node at a time, by later insertions. No call is linear in a tree.
 
 use std::cmp::Ordering;
 
@@ -41,14 +41,19 @@ pub(crate) struct Forest<K, V> {
     made: u32,
     /// Head of the list of free nodes, linked through `left`.
     free: u32,
-    /// Roots of discarded trees.
-    discarded: Vec<u32>,
+    /// Head of the list of the roots of discarded trees, linked through `level`.
+    discarded: u32,
+    /// Nodes in both lists.
+    listed: u32,
 }
 
 impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
+    /// Bytes of a node.
+    pub(crate) const NODE_BYTES: usize = size_of::<Node<K, V>>();
+
     /// An arena without trees.
     pub(crate) fn new() -> Self {
-        Self { nodes: Chunked::new(1), made: 1, free: NIL, discarded: Vec::new() }
+        Self { nodes: Chunked::new(1), made: 1, free: NIL, discarded: NIL, listed: 0 }
     }
 
     /// Makes room for the first nodes beforehand.
@@ -198,8 +203,16 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
     /// Gives a whole tree back at once; its nodes are taken apart by later insertions.
     pub(crate) fn discard(&mut self, root: u32) {
         if root != NIL {
-            self.discarded.push(root);
+            self.node_mut(root).level = self.discarded;
+            self.discarded = root;
+            self.listed += 1;
         }
+    }
+
+    /// Nodes that can be had at least, of at most so many ever made.
+    #[inline]
+    pub(crate) fn room(&self, most: u32) -> usize {
+        self.listed as usize + most.saturating_sub(self.made) as usize
     }
 
     /// Bytes held.
@@ -240,10 +253,14 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
         if self.free != NIL {
             let at = self.free;
             self.free = self.node(at).left;
+            self.listed -= 1;
             return at;
         }
-        if let Some(at) = self.discarded.pop() {
+        if self.discarded != NIL {
+            let at = self.discarded;
             let node = self.node(at);
+            self.discarded = node.level;
+            self.listed -= 1;
             self.discard(node.left);
             self.discard(node.right);
             return at;
@@ -258,6 +275,7 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
         let free = self.free;
         *self.node_mut(at) = Node { left: free, ..Node::default() };
         self.free = at;
+        self.listed += 1;
     }
 
     /// Sums a node up anew, whose sides are right.

@@ -8,20 +8,27 @@ mod buckets;
 mod cell;
 mod chunk;
 mod chunked;
+mod coarse;
 mod dictionary;
 mod family;
+mod filter;
 mod forest;
 mod keys;
 mod log;
 mod marks;
+mod memory;
 mod sequence;
 mod shapes;
+mod shards;
 mod side;
+mod slots;
 /// What is to be kept.
 pub mod spec;
 mod spill;
 mod store;
 mod tail;
+mod text_values;
+mod texts;
 mod turns;
 mod values;
 mod waiting;
@@ -30,8 +37,11 @@ pub use cell::Moments;
 pub use chunk::ChunkColumns;
 pub use keys::Key;
 pub use log::CHUNK_ROWS;
+pub use memory::{FamilyLayout, Layout, Memory};
 pub use sequence::Moment;
-pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec};
+pub use spec::{
+    AMOUNT_COLUMN, Budgets, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec,
+};
 pub use store::{ChunkStore, Fetched};
 
 use crate::time::{Calendar, TIME_US_MIN};
@@ -42,12 +52,15 @@ use log::Log;
 use side::{Entry, Place, Side};
 use spill::Spill;
 use tail::{Ground, Role, Tail};
+use text_values::TextValues;
 use turns::Turns;
 use waiting::Waiting;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
 
+/// Keys of a family, and texts, that are looked at for each event that leaves time for it.
+const SWEPT_WHEN_IDLE: usize = 64;
 /// Most entries of the side buffer that one step forgets.
 const FORGOTTEN_A_STEP: usize = 32;
 
@@ -103,6 +116,7 @@ pub struct Held<'a> {
     state: &'a State,
     family: &'a Family,
     record: Option<&'a [u64]>,
+    evicted_us: Option<i64>,
 }
 
 impl<'a> Held<'a> {
@@ -167,6 +181,12 @@ impl<'a> Held<'a> {
         self.record.is_some_and(|record| self.family.corrected(record, cell, turns, *now_us))
     }
 
+    /// Whether a cell covers a time of which all that was known of the key was given up for want of room.
+    #[inline]
+    pub fn evicted(&self, cell: usize) -> bool {
+        self.evicted_us.is_some_and(|evicted_us| self.reaches(cell, evicted_us))
+    }
+
     /// Whether what a cell covers reaches back to a time or before.
     #[inline]
     pub fn reaches(&self, cell: usize, time_us: i64) -> bool {
@@ -177,38 +197,9 @@ impl<'a> Held<'a> {
     /// budget of a step was spent, or because a chunk of the log is away.
     #[inline]
     pub fn behind(&self, cell: usize) -> bool {
-        let Self { state, family, record } = self;
+        let Self { state, family, record, .. } = self;
         let behind = state.is_behind() || state.waiting.len() > 0;
         behind && record.is_some() && state.lags(&family.cells[cell])
-    }
-}
-
-/// Bytes held, by part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// The dictionary of keys.
-    pub dictionary: usize,
-    /// Keys, records and value trees of all families.
-    pub families: usize,
-    /// The tail log.
-    pub log: usize,
-    /// One row of the tail log.
-    pub log_row: usize,
-    /// The side buffer.
-    pub side: usize,
-}
-
-impl Memory {
-    /// Both together; a row is then one of each.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        Self {
-            dictionary: self.dictionary + other.dictionary,
-            families: self.families + other.families,
-            log: self.log + other.log,
-            log_row: self.log_row + other.log_row,
-            side: self.side + other.side,
-        }
     }
 }
 
@@ -218,7 +209,9 @@ pub struct State {
     now_us: i64,
     turns: Turns,
     dictionary: Dictionary,
+    tenants: Dictionary,
     families: Vec<Family>,
+    text_values: TextValues,
     log: Log,
     side: Side,
     tails: Vec<Tail>,
@@ -233,7 +226,7 @@ pub struct State {
 
 impl State {
     /// An empty state at the beginning of time.
-    pub fn new(spec: &Spec, calendar: Calendar) -> Self {
+    pub fn new(spec: &Spec, calendar: Calendar, budgets: &Budgets) -> Self {
         let cells = || spec.families.iter().flat_map(|family| &family.cells);
         let horizon_us = spec.horizon_us;
         let of_cell = |cell| {
@@ -248,8 +241,14 @@ impl State {
             kinds.binary_search(&kind).ok().map(|at| at as u16)
         };
         let turns = Turns::new(cells().map(|cell| cell.span), calendar);
-        let families: Vec<Family> =
-            spec.families.iter().map(|family| Family::new(family, &turns, number)).collect();
+        let mut beside = 0;
+        let family = |family: &FamilySpec| {
+            let at = beside;
+            beside += usize::from(family.key_texts == 1);
+            Family::new(family, at, budgets, horizon_us, &turns, number)
+        };
+        let families: Vec<Family> = spec.families.iter().map(family).collect();
+        let text_values = TextValues::new(spec);
         let tail = |(at, &(role, length_us)): (usize, &(Role, i64))| {
             Tail::new(role, length_us, at as u16, &families)
         };
@@ -257,7 +256,9 @@ impl State {
             now_us: TIME_US_MIN - 1,
             tails: kinds.iter().enumerate().map(tail).collect(),
             turns,
-            dictionary: Dictionary::new(),
+            dictionary: Dictionary::new(beside, !text_values.is_empty()),
+            tenants: Dictionary::new(0, false),
+            text_values,
             log: Log::new(families.len(), spec.columns),
             side: Side::new(families.len(), spec.columns),
             scopes: families.iter().map(Family::scopes).fold(Scopes::default(), Scopes::or),
@@ -397,19 +398,50 @@ impl State {
         self.dictionary.number(tenant, text)
     }
 
-    /// The keys of a family that have a record.
-    pub fn keys(&self, family: usize) -> Vec<Key> {
-        self.families[family].keys.all()
+    /// The number of a tenant, for good; 0 is none.
+    pub fn tenant_number(&mut self, name: &str) -> u32 {
+        self.tenants.number(0, name)
     }
 
-    /// Every text by its number, with the number of its tenant's name.
-    pub fn texts_by_number(&self) -> Vec<Option<(u32, String)>> {
-        self.dictionary.texts()
-    }
-
-    /// Texts numbered so far.
+    /// Numbers of texts and tenants in use, and one for "no text"; `u32::MAX` where no tenant more can have one.
     pub fn texts(&self) -> u32 {
-        self.dictionary.len()
+        let tenants = self.tenants.len();
+        if tenants < dictionary::TENANTS_MAX {
+            self.dictionary.len().saturating_add(tenants - 1)
+        } else {
+            u32::MAX
+        }
+    }
+
+    /// Takes back what nothing in a window needs, a little at a time: of texts, and in `idle` time more of them, and of
+    /// keys. Where texts are `pressed` for room, cold keys are evicted. To be called between two events.
+    pub fn tidy(&mut self, idle: bool, pressed: bool) {
+        let Self { now_us, turns, dictionary, families, .. } = self;
+        dictionary.sweep(if idle || pressed { SWEPT_WHEN_IDLE } else { 0 }, *now_us);
+        if !(idle || pressed) {
+            return;
+        }
+        for family in families {
+            if idle {
+                family.sweep(SWEPT_WHEN_IDLE, *now_us, turns, dictionary);
+            }
+            if pressed {
+                family.make_room_for_texts(*now_us, turns, dictionary);
+            }
+        }
+    }
+
+    /// The keys that a family holds, in the order in which they lie.
+    pub fn keys(&self, family: usize) -> impl Iterator<Item = Key> {
+        self.families[family].keys_held().map(|(key, _)| key)
+    }
+
+    /// The tenant and the texts of a key that a family holds.
+    pub fn key_texts(&self, key: &Key) -> (Option<String>, Vec<String>) {
+        let texts = key.iter().filter(|&&number| number != NO_TEXT);
+        let texts: Vec<(u32, String)> = texts.filter_map(|&number| self.dictionary.text(number)).collect();
+        let tenant = texts.first().and_then(|&(tenant, _)| self.tenants.text(tenant));
+        (tenant.map(|(_, name)| name), texts.into_iter().map(|(_, text)| text).collect())
     }
 
     /// Entries in the side buffer, and corrections that wait for their rows.
@@ -417,23 +449,17 @@ impl State {
         self.side.len() + self.waiting.len()
     }
 
-    /// Bytes held.
-    pub fn memory(&self) -> Memory {
-        Memory {
-            dictionary: self.dictionary.bytes(),
-            families: self.families.iter().map(Family::bytes).sum(),
-            log: self.log.bytes(),
-            log_row: self.log.row_bytes(),
-            side: self.side.bytes(),
-        }
-    }
-
     /// What a family holds for a key.
     #[inline]
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
         let family = &self.families[family];
-        let record = family.keys.get(key).and_then(|slot| family.records.row(slot));
-        Held { state: self, family, record }
+        let slot = family.keys.get(key, &self.dictionary);
+        let record = slot.and_then(|slot| family.records.row(slot));
+        let evicted_us = match record {
+            Some(record) => family::evicted_us(record),
+            None => family.marked_us(key, &self.dictionary),
+        };
+        Held { state: self, family, record, evicted_us }
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
@@ -444,6 +470,9 @@ impl State {
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
+        let mask = |family| given.masks[family];
+        self.text_values.carry(&mut self.dictionary, self.now_us, mask, |column| given.values[column]);
+        let (turns, dictionary) = (&self.turns, &mut self.dictionary);
         let origin = Origin { time_us: self.now_us, row };
         for (at, family) in self.families.iter_mut().enumerate() {
             let empties = family.empties(given.masks[at]);
@@ -451,13 +480,17 @@ impl State {
             // What only empties needs no record of its own: where there is none, nothing came in before.
             let slot = match mask {
                 0 if empties == 0 => None,
-                0 => family.keys.get(&given.keys[at]),
-                _ => Some(family.slot(&given.keys[at])),
+                0 => family.keys.get(&given.keys[at], dictionary),
+                _ => {
+                    family.make_room_for_values(self.now_us, turns, dictionary);
+                    Some(family.slot(&given.keys[at], row, self.now_us, turns, dictionary))
+                }
             };
             let Some(slot) = slot else {
                 self.log.put_slot(at, 0);
                 continue;
             };
+            family.touch(slot, self.now_us);
             self.log.put_slot(at, slot);
             let counted = mask & family.bits(given.scopes);
             if !late && counted != 0 {
@@ -492,8 +525,12 @@ impl State {
         let Correction { row, time_us, scope, arrival, amount, change } = *correction;
         let families = &self.families;
         let scopes = Scopes::default().with(scope);
-        let keep = |family: usize, mask: u64| mask & families[family].bits(scopes);
-        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer.
+        let keep = |family: usize, slot: u32, mask: u64| {
+            let family = &families[family];
+            if family.owns(slot, row) { mask & family.bits(scopes) } else { 0 }
+        };
+        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer, nor what
+        // is of keys that have lost their slots.
         let Some(copy) = self.log.row(row).and_then(|held| self.side.copy(held, amount, keep)) else {
             return;
         };
@@ -511,9 +548,10 @@ impl State {
     /// Takes an entry in as far as it is due, and leaves the rest to the tails.
     fn aside(&mut self, place: Place, entry: Entry) {
         let (time_us, _) = place;
-        let Self { families, side, tails, turns, .. } = self;
+        let Self { families, side, tails, turns, dictionary, text_values, .. } = self;
         let copied = side.copied(entry.copy);
         let value = |column| copied.value(column);
+        text_values.carry(dictionary, self.now_us, |family| copied.family(family).1, value);
         let passed = |tail: Option<u16>| tail.map(|at| place <= tails[usize::from(at)].passed());
         // What comes at the time that it is about corrects nothing.
         let prompt = !entry.negative && time_us == self.now_us;
@@ -522,6 +560,7 @@ impl State {
             if mask == 0 {
                 continue;
             }
+            family.touch(slot, self.now_us);
             family.turn_period(slot, turns);
             if !prompt {
                 family.note_corrected(slot, time_us);
@@ -568,7 +607,7 @@ mod tests {
         scopes[Scope::Asked as usize] = 1;
         let family = FamilySpec { key_texts: 1, scopes, cells: vec![cell] };
         let spec = Spec { families: vec![family], columns: 1, horizon_us: 10 };
-        let mut state = State::new(&spec, Calendar::new("UTC")?);
+        let mut state = State::new(&spec, Calendar::new("UTC")?, &Budgets::default());
         let key = [state.text_number(0, "a"), 0, 0, 0];
         let scopes = Scopes::default().with(Scope::Asked);
         let mut all = u64::MAX;

@@ -86,10 +86,14 @@ impl Side {
         &mut self,
         row: Row<'_>,
         amount: i64,
-        keep: impl Fn(usize, u64) -> u64,
+        keep: impl Fn(usize, u32, u64) -> u64,
     ) -> Option<u32> {
         let families = self.families;
-        if (0..families).all(|family| keep(family, row.family(family).1) == 0) {
+        let kept = |family| {
+            let (slot, mask) = row.family(family);
+            keep(family, slot, mask)
+        };
+        if (0..families).all(|family| kept(family) == 0) {
             return None;
         }
         let copy = self.spare();
@@ -97,7 +101,7 @@ impl Side {
         for family in 0..families {
             let (slot, mask) = row.family(family);
             words[family * 2] = u64::from(slot);
-            words[family * 2 + 1] = keep(family, mask);
+            words[family * 2 + 1] = keep(family, slot, mask);
         }
         for (column, word) in words[families * 2..].iter_mut().enumerate() {
             *word = if column == AMOUNT_COLUMN { amount } else { row.value(column) } as u64;

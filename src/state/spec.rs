@@ -1,5 +1,7 @@
 //! What is to be kept: families of keys, and a cell for each aggregate over a span of time.
 
+use crate::time::DAY_US;
+
 /// The part of the past that a cell covers. With a delay it ends that long before now, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Span {
@@ -121,6 +123,20 @@ impl Scopes {
     }
 }
 
+impl Span {
+    /// How far back it looks at most, in microseconds; `None` for ever.
+    pub(crate) fn reach_us(self) -> Option<i64> {
+        let length_us = match self {
+            Self::Sliding { length_us, .. } => length_us,
+            // A day or a month is longer where the clocks were changed, once even by a whole day.
+            Self::Day { .. } => 3 * DAY_US,
+            Self::Month { .. } => 34 * DAY_US,
+            Self::Forever { .. } => return None,
+        };
+        Some(length_us.saturating_add(self.delay_us()))
+    }
+}
+
 /// What a cell keeps. A column is a position in the values that a contribution brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -179,6 +195,25 @@ pub struct FamilySpec {
     pub scopes: [u64; Scope::COUNT],
     /// Its cells.
     pub cells: Vec<CellSpec>,
+}
+
+/// How much a state may hold of what grows with keys. All that is done for it depends on events and on these alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Keys of a family; beyond, the coldest of some is evicted.
+    pub keys_max: u32,
+    /// The same of a family with something to keep for ever.
+    pub forever_keys_max: u32,
+    /// Bytes of a family's value trees of each kind (values, sequences, buckets); beyond, the coldest of some keys with values there is evicted.
+    pub arena_bytes_max: usize,
+    /// Bytes of the filter that knows a family's evicted keys; the smaller, the more keys are taken for evicted.
+    pub filter_bytes: usize,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { keys_max: 1 << 28, forever_keys_max: 1 << 28, arena_bytes_max: 1 << 36, filter_bytes: 1 << 24 }
+    }
 }
 
 /// Most texts that make one key.

@@ -194,7 +194,7 @@ impl Tail {
             let (slot, mask) = row.family(part.family);
             let family = &mut families[part.family];
             let mask = mask & part.bits & family.bits(counted);
-            if mask == 0 {
+            if mask == 0 || !family.owns(slot, self.row) {
                 continue;
             }
             if part.turns {
@@ -243,10 +243,10 @@ impl Tail {
         for part in &self.parts {
             let (slot, mask) = copied.family(part.family);
             let mask = mask & part.bits;
-            if mask == 0 {
+            let family = &mut ground.families[part.family];
+            if mask == 0 || !family.owns(slot, entry.row) {
                 continue;
             }
-            let family = &mut ground.families[part.family];
             if part.turns {
                 family.turn_period(slot, ground.turns);
             }

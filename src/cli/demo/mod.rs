@@ -179,7 +179,7 @@ impl Run {
         writeln!(
             out,
             "  memory: {:.0} MiB keys and aggregates, {:.0} MiB tail log ({} bytes an event), {:.0} MiB ids and first answers",
-            mib(memory.state.dictionary + memory.state.families),
+            mib(memory.state.dictionary + memory.state.families()),
             mib(memory.state.log + memory.state.side),
             memory.state.log_row,
             mib(memory.ids + memory.answers + memory.corrections)
