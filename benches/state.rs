@@ -40,6 +40,8 @@ const FEATURES: [(&str, &str); 4] =
 /// Events that one takes before it is the other's turn: enough to make the caches one's own.
 const STRETCH: usize = 1 << 17;
 const MEASURED: usize = 2_000_000;
+/// Entries that one step takes out of the windows at most: what an idle hour leaves is passed in slices.
+const EXPIRIES_A_STEP_MAX: u64 = 1_024;
 
 /// A number that depends on every value.
 fn mix(sum: u64, value: i64) -> u64 {
@@ -70,7 +72,8 @@ impl Ours {
             keyed::FIELDS.iter().flat_map(|(_, letter)| (0..4).map(move |at| format!("{letter}{at}")));
         let place = |name: String| rules.features.iter().position(|feature| feature.name == name).unwrap();
         let places = names.map(place).collect();
-        Self { engine: Engine::new(rules, Limits::default(), Recording::All), places }
+        let limits = Limits { expiries_a_step_max: EXPIRIES_A_STEP_MAX, ..Limits::default() };
+        Self { engine: Engine::new(rules, limits, Recording::All), places }
     }
 
     fn take(&mut self, event: &Event, sum: u64) -> u64 {

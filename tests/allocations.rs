@@ -46,7 +46,9 @@ fn rules() -> RuleSet {
         .chain(["speed = ['latitude', 'longitude']"])
         {
             let word = aggregate.split(' ').next().unwrap_or_default();
-            more += &format!("{word}_{name}_ratio = {{ ratio = 'amount', to = '{word}_{name}' }}\n");
+            if word == "sum" {
+                more += &format!("{word}_{name}_ratio = {{ ratio = 'amount', to = '{word}_{name}' }}\n");
+            }
             more +=
                 &format!("{word}_{name} = {{ {aggregate}, by = ['account', 'device'], over = '{over}' }}\n");
             more += &format!(
@@ -89,10 +91,10 @@ fn otherwise(at: usize, feature: Feature) -> Feature {
     let delay_us = [0, 3_600 * SECOND_US, 0, DAY_US][at % 4];
     Feature {
         counts: if label.is_some() { Counts::Asked } else { Counts::Executed },
-        pending: at % 2 == 0,
+        pending: at.is_multiple_of(2),
         label,
         delay_us,
-        reset: (at % 5 == 0).then_some(reset),
+        reset: at.is_multiple_of(5).then_some(reset),
         current: feature.current && delay_us == 0 && label.is_none(),
         ..feature
     }

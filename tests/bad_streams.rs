@@ -381,6 +381,8 @@ const SIDE: Limits = Limits {
     corrections_max: 1 << 20,
     texts_max: 1 << 20,
     expiries_a_step_max: u64::MAX,
+    log_bytes_max: usize::MAX,
+    log_chunk_rows: 4096,
     list_entries_max: 1 << 20,
 };
 

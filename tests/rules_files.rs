@@ -6,7 +6,7 @@ use weir::event::{ExtraType, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{
     Action, Aggregate, Checked, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label, NumberField,
-    OnUnknown, Operand, RuleSet, Severity, Stratum, Window, compile,
+    OnUnknown, Operand, RuleSet, Severity, Stratum, Window, compile, describe,
 };
 use weir::time::{DAY_US, SECOND_US};
 
@@ -233,6 +233,40 @@ fn a_ratio_is_read_with_its_parts_and_is_of_their_stratum() {
     assert_eq!((large.stratum(), large.by.len()), (Stratum::DecisionFed, 0));
     assert!(set.features.iter().all(|feature| feature.used));
     assert_eq!(set.rules[0].reads, [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn what_a_feature_says_can_be_told() {
+    let text = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[params]\nweek = \"7d\"\n[features]\n\
+        frauds = { count = \"*\", by = \"merchant\", over = \"14d\", delay = \"week\", label = \"fraud\", reset = { from = \"login\", where = \"level > 2\" } }\n\
+        large = { quantile = \"amount\", q = 0.95, by = \"merchant\", over = \"7d\", counts = \"executed\", pending = true }\n\
+        risk = { ratio = \"frauds\", to = \"large\" }\n\
+        [[rule]]\nid = \"a\"\nthen = \"alert\"\nreason = \"a\"\nwhen = \"risk > 1.5\"\n";
+    let (_, description) = describe("t.toml", text).unwrap();
+    let said = |at: usize| -> Vec<(&str, &str)> {
+        let aspects = &description.features[at].aspects;
+        aspects.iter().map(|aspect| (aspect.key.as_str(), aspect.text.as_str())).collect()
+    };
+    let frauds = [
+        ("value", "count *"),
+        ("by", "merchant"),
+        ("over", "14d"),
+        ("delay", "week"),
+        ("counts", "asked"),
+        ("label", "fraud"),
+        ("reset from", "login"),
+        ("reset where", "level > 2"),
+        ("current", "false"),
+    ];
+    assert_eq!(said(0), frauds);
+    assert_eq!(said(1)[..1], [("value", "quantile 0.95 of amount")]);
+    assert!(said(1).contains(&("counts", "executed or pending")), "{:?}", said(1));
+    assert_eq!(said(2), [("value", "ratio frauds to large")]);
+    assert!(description.features.iter().all(|feature| feature.rules == ["a"]));
+    assert_eq!(
+        (&description.params[0].features[..], &description.params[0].rules[..]),
+        (&["frauds".to_owned()][..], &["a".to_owned()][..])
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@
 
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "support/shelf.rs"]
+mod shelf;
 #[path = "support/twin.rs"]
 mod twin;
 
@@ -18,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hostile::{LENGTHS_US, STARTS, Step, steps, stream};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use shelf::Shelf;
 use twin::{Said, Twin};
 use weir::decision::{Decision, Outcome, Quality, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
@@ -251,7 +254,10 @@ fn said(answer: Answer<'_>) -> Said {
 }
 
 fn agree(rules: &RuleSet, events: &[Event]) -> Result<(), TestCaseError> {
-    let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
+    agree_of(Engine::new(rules.clone(), Limits::default(), Recording::All), rules, events)
+}
+
+fn agree_of(mut engine: Engine, rules: &RuleSet, events: &[Event]) -> Result<(), TestCaseError> {
     let mut twin = Twin::new(rules.clone());
     for (at, event) in events.iter().enumerate() {
         let answer = engine.step(event);
@@ -306,9 +312,12 @@ fn say_so(engine: &mut Engine, twin: &mut Twin, event: &Event) -> Result<usize, 
 }
 
 /// The engine agrees with its twin but where it says that it is behind, and in the end it is not.
-fn agree_or_say_so(rules: &RuleSet, events: &[Event], budget: u64) -> Result<(), TestCaseError> {
-    let limits = Limits { expiries_a_step_max: budget, ..Limits::default() };
-    let mut engine = Engine::new(rules.clone(), limits, Recording::All);
+fn agree_or_say_so(
+    mut engine: Engine,
+    rules: &RuleSet,
+    events: &[Event],
+    lagged: &AtomicUsize,
+) -> Result<(), TestCaseError> {
     let mut twin = Twin::new(rules.clone());
     let (mut last, mut behind) = (None, 0);
     for event in events {
@@ -330,12 +339,28 @@ fn agree_or_say_so(rules: &RuleSet, events: &[Event], budget: u64) -> Result<(),
         draft.amount(1, Currency::VND).unwrap();
         prop_assert_eq!(say_so(&mut engine, &mut twin, draft.seal().unwrap())?, 0);
     }
-    LAGGED.fetch_add(behind, Ordering::Relaxed);
+    lagged.fetch_add(behind, Ordering::Relaxed);
     Ok(())
 }
 
-/// Values that waited, over all cases.
-static LAGGED: AtomicUsize = AtomicUsize::new(0);
+/// Rules whose decisions do not depend on values that may wait.
+fn steady() -> RuleSet {
+    let mut rules = base();
+    rules.rules.clear();
+    let asks = compiled(&BASE.replace("busy > 6", "false").replace("known and large > 2", "false"));
+    rules.rules.extend(asks.rules);
+    rules
+}
+
+/// An engine whose log has chunks of so many rows, of which none stays in memory that no tail walks next.
+fn spilling(rules: &RuleSet, chunk_rows: usize, shelf: Shelf) -> Engine {
+    let limits = Limits { log_bytes_max: 0, log_chunk_rows: chunk_rows, ..Limits::default() };
+    Engine::new(rules.clone(), limits, Recording::All).with_store(Box::new(shelf))
+}
+
+fn chunk_rows() -> impl Strategy<Value = usize> {
+    prop::sample::select(&[1_usize, 1, 2, 8][..])
+}
 
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
@@ -361,21 +386,54 @@ proptest! {
 
 #[test]
 fn with_any_budget_a_value_is_exact_or_says_that_it_is_behind() {
-    let mut runner = TestRunner::new(cases(400));
+    let (mut runner, lagged) = (TestRunner::new(cases(400)), AtomicUsize::new(0));
     let budgets = prop::sample::select(vec![1_u64, 2, 7, 100]);
     let start = prop::sample::select(&STARTS[..]);
     let case = ((generated(6), ratios()), feedbacks(), steps(), start, budgets);
     let held = runner.run(&case, |((generated, ratios), feedback, steps, start, budget)| {
-        let mut rules = with(base(), generated, ratios);
+        let mut rules = with(steady(), generated, ratios);
         rules.feedback = feedback;
-        // What is decided must not depend on values that may wait.
-        rules.rules.clear();
-        let asks = compiled(&BASE.replace("busy > 6", "false").replace("known and large > 2", "false"));
-        rules.rules.extend(asks.rules);
-        agree_or_say_so(&rules, &stream(&rules, &steps, start), budget)
+        let limits = Limits { expiries_a_step_max: budget, ..Limits::default() };
+        let engine = Engine::new(rules.clone(), limits, Recording::All);
+        agree_or_say_so(engine, &rules, &stream(&rules, &steps, start), &lagged)
     });
     held.unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(LAGGED.load(Ordering::Relaxed) > 100, "too few values waited");
+    assert!(lagged.load(Ordering::Relaxed) > 100, "too few values waited");
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn a_log_whose_chunks_leave_memory_all_the_time_gives_the_same_values(
+        generated in generated(6),
+        ratios in ratios(),
+        feedback in feedbacks(),
+        steps in steps(),
+        start in prop::sample::select(&STARTS[..]),
+        chunk_rows in chunk_rows(),
+    ) {
+        let mut rules = with(base(), generated, ratios);
+        rules.feedback = feedback;
+        agree_of(spilling(&rules, chunk_rows, Shelf::new(0)), &rules, &stream(&rules, &steps, start))?;
+    }
+}
+
+#[test]
+fn where_a_chunk_is_slow_to_come_back_a_value_is_exact_or_says_that_it_is_behind() {
+    let (mut runner, lagged) = (TestRunner::new(cases(400)), AtomicUsize::new(0));
+    // Every fourth time that it is asked the store answers, or more often.
+    let slow = any::<u64>().prop_map(|bits| bits & 0x7777_7777_7777_7777);
+    let start = prop::sample::select(&STARTS[..]);
+    let case = ((generated(6), ratios()), feedbacks(), steps(), start, (chunk_rows(), slow));
+    let held = runner.run(&case, |((generated, ratios), feedback, steps, start, (chunk_rows, slow))| {
+        let mut rules = with(steady(), generated, ratios);
+        rules.feedback = feedback;
+        let engine = spilling(&rules, chunk_rows, Shelf::new(slow));
+        agree_or_say_so(engine, &rules, &stream(&rules, &steps, start), &lagged)
+    });
+    held.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(lagged.load(Ordering::Relaxed) > 0, "no value waited");
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use weir::engine::{Answer, Engine, Limits, Recording, ShadowLimits, VERSION};
+use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
 use weir::event::{Event, Kind};
-use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
+use weir::io::{DecisionWriter, Output, SpillWatch, create, decision::write_refusal};
 
 use super::breakers::Breakers;
 use super::progress::Progress;
+use super::spill::{self, Spill};
 use super::stream::Source;
 use super::tally::Tally;
 use super::writers::Writers;
@@ -48,6 +49,8 @@ pub(super) struct Args {
     /// Record every feature, not only those that the fired rules read
     #[arg(long)]
     features: bool,
+    #[command(flatten)]
+    spill: Spill,
 }
 
 /// Bytes of decisions gathered before they are written.
@@ -121,11 +124,11 @@ impl Shadow {
 }
 
 /// The engine, with every rule set staged that the stream may ask for.
-fn engine(args: &Args) -> anyhow::Result<Engine> {
+fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
     let rules = rule_file::load(&args.rules)?;
     let lists = rule_file::lists(&args.rules, &rules)?;
     let recording = if args.features { Recording::All } else { Recording::Fired };
-    let mut engine = Engine::new(rules.clone(), Limits::default(), recording);
+    let (mut engine, watch) = args.spill.engine(rules.clone(), recording)?;
     engine.load_lists(lists.clone());
     for path in &args.reload {
         let next = rule_file::load(path)?;
@@ -138,13 +141,13 @@ fn engine(args: &Args) -> anyhow::Result<Engine> {
         // So that the stream may also go back to it.
         engine.stage_with_lists(rules, lists)?;
     }
-    Ok(engine)
+    Ok((engine, watch))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let mut engine = engine(args)?;
+    let (mut engine, watch) = engine(args)?;
     let mut reader = args.source.open(engine.rules().schema.clone())?;
     let mut writers = Writers::new(&engine)?;
     if args.source.is(&args.output) {
@@ -173,6 +176,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             }
         };
         let answer = engine.step(event);
+        spill::check(&watch)?;
         tally.count(answer);
         if let Answer::Decided(decision) = answer {
             breakers.note(decision);

@@ -5,7 +5,7 @@ use super::places::distance_km;
 use super::plan::Plan;
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
-use crate::state::{Held, Moment, Moments, State};
+use crate::state::{Held, Key, Moment, Moments, State};
 use crate::time::SECOND_US;
 
 const HOUR_US: f64 = 3_600.0 * SECOND_US as f64;
@@ -50,19 +50,33 @@ pub(crate) fn read_all(
                 }
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
-            // What came in before may have been executed for as long after as it could be corrected.
-            let later_us = if read.later { plan.spec.horizon_us } else { 0 };
-            let quality = if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
-                Quality::Warming
-            } else if held.behind(cell) {
-                Quality::Behind
-            } else if held.corrected(cell) {
-                Quality::Corrected
-            } else {
-                Quality::Exact
-            };
+            let quality = quality(plan, at, &held, since_us);
             readings[position] = Reading { value, quality };
         }
+    }
+}
+
+/// Reads one feature for a key as of now, for no event.
+pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_us: Option<i64>) -> Reading {
+    let read = &plan.reads[at];
+    let (held, now_us) = (state.held(plan.lookups[read.lookup].family, key), state.now_us());
+    let value = value(read.aggregate, &held, read.cell, None, (now_us, now_us));
+    Reading { value, quality: quality(plan, at, &held, since_us) }
+}
+
+#[inline]
+fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
+    let (read, cell) = (&plan.reads[at], plan.reads[at].cell);
+    // What came in before may have been executed for as long after as it could be corrected.
+    let later_us = if read.later { plan.spec.horizon_us } else { 0 };
+    if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
+        Quality::Warming
+    } else if held.behind(cell) {
+        Quality::Behind
+    } else if held.corrected(cell) {
+        Quality::Corrected
+    } else {
+        Quality::Exact
     }
 }
 

@@ -9,7 +9,7 @@ use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
 use crate::rules::{Condition, Facts, Feature, RuleSet};
-use crate::state::{Contribution, Correction, Memory, Scopes, State};
+use crate::state::{ChunkStore, Contribution, Correction, Memory, Scopes, State};
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
 pub(crate) type Binding = Vec<Bound>;
@@ -31,13 +31,13 @@ pub(crate) struct Ledger {
     features: Vec<([u8; 32], usize)>,
     /// The positions of those whose conditions read what only their rule set knows, sorted.
     bound: Vec<usize>,
-    plan: Plan,
-    state: State,
+    pub(super) plan: Plan,
+    pub(super) state: State,
     gathered: Gathered,
     /// Rows before it are not in it.
     first_row: u64,
     /// When it began; `None` where it has been there from the first event on.
-    since_us: Option<i64>,
+    pub(super) since_us: Option<i64>,
     horizon_us: i64,
 }
 
@@ -59,6 +59,16 @@ impl Ledger {
             since_us: None,
             horizon_us,
         }
+    }
+
+    /// Says how an empty ledger keeps its log; see [`State::set_log`].
+    pub(crate) fn set_log(
+        &mut self,
+        chunk_rows: usize,
+        bytes_max: usize,
+        store: Option<Box<dyn ChunkStore>>,
+    ) {
+        self.state.set_log(chunk_rows, bytes_max, store);
     }
 
     /// Lets an empty ledger begin after all that came in until now, with this row.

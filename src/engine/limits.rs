@@ -20,6 +20,10 @@ pub struct Limits {
     pub corrections_max: usize,
     /// Keys and texts of keys; beyond, an event that may bring a new one is refused.
     pub texts_max: u32,
+    /// Bytes of one ledger's tail log in memory; beyond, with a store, closed chunks leave it that no tail walks next.
+    pub log_bytes_max: usize,
+    /// Rows in one chunk of a tail log: the next power of two, at most 65,536.
+    pub log_chunk_rows: usize,
     /// Contributions that one event lets windows take in late or leave; beyond, the features concerned are `behind`, and
     /// `clock` events stop short of the time that they say.
     pub expiries_a_step_max: u64,
@@ -35,6 +39,8 @@ impl Default for Limits {
             side_entries_max: 1 << 22,
             corrections_max: 1 << 22,
             texts_max: u32::MAX - (1 << 16),
+            log_bytes_max: usize::MAX,
+            log_chunk_rows: crate::state::CHUNK_ROWS,
             expiries_a_step_max: u64::MAX,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }

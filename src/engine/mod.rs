@@ -6,6 +6,7 @@
 mod answers;
 mod breaker;
 mod decide;
+mod export;
 mod features;
 mod gather;
 mod judge;
@@ -13,6 +14,7 @@ mod ledger;
 mod ledgers;
 mod limits;
 mod listing;
+mod logs;
 mod payments;
 mod places;
 mod plan;
@@ -23,6 +25,7 @@ mod reports;
 mod shadow;
 mod share;
 
+pub use export::{KeyRow, KeyTable};
 pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
 pub use shadow::ShadowStopped;
@@ -35,12 +38,13 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::Memory;
+use crate::state::{ChunkStore, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
 use ledger::Ledger;
 use ledgers::{Ledgers, Sources};
+use logs::Logs;
 use payments::{Payment, Payments, Standing};
 use recent::Recent;
 use reload::Reloads;
@@ -222,6 +226,7 @@ pub struct Engine {
     calendar: Calendar,
     now_us: i64,
     ledgers: Ledgers,
+    logs: Logs,
     /// The row of the next event that has one; the same in every ledger.
     row: u64,
     seen: Recent<Seen>,
@@ -236,7 +241,9 @@ impl Engine {
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
         let sources = Sources::find(&rules, std::iter::empty());
-        let ledger = sources.new_ledger(&rules);
+        let mut ledger = sources.new_ledger(&rules);
+        let logs = Logs::new(&limits);
+        logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
         let wanted = sources.wanted_of_missing(&ledger, judge::reads(&rules, recording));
         let payments = Payments::new(horizon_us, limits.corrections_max, rules.feedback);
@@ -245,6 +252,7 @@ impl Engine {
             live: Judge::new(Arc::new(rules), lists, vec![wanted], recording),
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
+            logs,
             row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
@@ -254,6 +262,16 @@ impl Engine {
             limits,
             recording,
         }
+    }
+
+    /// The same engine with a store for the chunks of its tail logs that leave memory; before its first event. Each log
+    /// has a store of its own, [another](ChunkStore::another) like this one. Without one all chunks stay in memory.
+    #[must_use]
+    pub fn with_store(mut self, store: Box<dyn ChunkStore>) -> Self {
+        self.logs.set_store(store);
+        let logs = &self.logs;
+        self.ledgers.each(|ledger| logs.give(ledger));
+        self
     }
 
     /// The rule set that decides.

@@ -272,6 +272,7 @@ impl Engine {
             }
         }
         if let Some(mut ledger) = new {
+            self.logs.give(&mut ledger);
             ledger.begin(self.now_us, self.row);
             self.ledgers.live.push(ledger);
         }

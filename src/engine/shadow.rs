@@ -170,6 +170,7 @@ impl Engine {
         self.ledgers.shadow.extend(left);
         let mut sources = Sources::find(rules, self.ledgers.all());
         if let Some(mut ledger) = sources.ledger_of_missing(rules) {
+            self.logs.give(&mut ledger);
             ledger.begin(self.now_us, self.row);
             self.ledgers.shadow.push(ledger);
             sources = Sources::find(rules, self.ledgers.all());

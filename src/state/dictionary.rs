@@ -114,6 +114,23 @@ impl Dictionary {
         number
     }
 
+    /// Every text by its number, with its tenant's number.
+    pub(crate) fn texts(&self) -> Vec<Option<(u32, String)>> {
+        let mut texts = vec![None; self.given as usize];
+        for entry in self.shards.iter().flatten() {
+            let len = usize::from(entry.len);
+            let (head, tail) = (entry.head.to_le_bytes(), entry.tail.to_le_bytes());
+            let bytes = match len {
+                0..=3 => entry.head.to_be_bytes()[8 - len..].to_vec(),
+                4..=7 => [&head[..4], &tail[8 - len..4]].concat(),
+                8..=INLINE => [&head[..], &tail[INLINE - len..]].concat(),
+                _ => stored(&self.pages, entry).to_vec(),
+            };
+            texts[entry.number as usize] = String::from_utf8(bytes).ok().map(|text| (entry.tenant, text));
+        }
+        texts
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.shards.iter().map(HashTable::allocation_size).sum::<usize>() + self.pages.len() * PAGE_BYTES
@@ -155,9 +172,15 @@ mod tests {
                 assert_eq!(dictionary.number(1, text), 1 + 2 * n + at as u32);
             }
         }
+        let long = "a-rather-long-key-with-a-common-start-77";
+        assert_eq!(dictionary.texts()[1 + 2 * 77 + 1], Some((1, long.to_owned())));
         let texts: Vec<String> = (0..40).map(|len| "ab".repeat(40)[..len].to_owned()).collect();
         let numbers: Vec<u32> = texts.iter().map(|text| dictionary.number(3, text)).collect();
         assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+        let held = dictionary.texts();
+        for (text, &number) in texts.iter().zip(&numbers) {
+            assert_eq!(held[number as usize], Some((3, text.clone())));
+        }
         assert_eq!(dictionary.number(2, "k0"), 40_041);
         assert_ne!(dictionary.number(1, "k0\u{0}"), dictionary.number(1, "k0"));
     }

@@ -65,6 +65,17 @@ impl Keys {
         }
     }
 
+    /// Every key that has a slot.
+    pub(crate) fn all(&self) -> Vec<Key> {
+        match self {
+            Self::One(slots) => {
+                let held = (0..).map_while(|number| Some((number, slots.row(number)?[0])));
+                held.filter(|&(_, slot)| slot != 0).map(|(number, _)| [number, 0, 0, 0]).collect()
+            }
+            Self::Several { shards, .. } => shards.iter().flatten().map(|&(key, _)| key).collect(),
+        }
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -6,24 +6,33 @@
 mod bag;
 mod buckets;
 mod cell;
+mod chunk;
 mod chunked;
 mod dictionary;
 mod family;
 mod forest;
 mod keys;
 mod log;
+mod marks;
 mod sequence;
+mod shapes;
 mod side;
 /// What is to be kept.
 pub mod spec;
+mod spill;
+mod store;
 mod tail;
 mod turns;
 mod values;
+mod waiting;
 
 pub use cell::Moments;
+pub use chunk::ChunkColumns;
 pub use keys::Key;
+pub use log::CHUNK_ROWS;
 pub use sequence::Moment;
 pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec};
+pub use store::{ChunkStore, Fetched};
 
 use crate::time::{Calendar, TIME_US_MIN};
 use cell::{Cell, Origin};
@@ -31,14 +40,19 @@ use dictionary::Dictionary;
 use family::Family;
 use log::Log;
 use side::{Entry, Place, Side};
+use spill::Spill;
 use tail::{Ground, Role, Tail};
 use turns::Turns;
+use waiting::Waiting;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
 
 /// Most entries of the side buffer that one step forgets.
 const FORGOTTEN_A_STEP: usize = 32;
+
+/// Most corrections that waited for their rows and are made in one step.
+const CORRECTED_A_STEP: usize = 64;
 
 /// What one event contributes.
 #[derive(Clone, Copy, Debug)]
@@ -159,10 +173,13 @@ impl<'a> Held<'a> {
         self.family.cells[cell].reaches(time_us, &self.state.turns, self.state.now_us)
     }
 
-    /// Whether something has still to be put into a cell, or taken out of it, for it to hold what it covers.
+    /// Whether something has still to be put into a cell, or taken out of it, for it to hold what it covers: because the
+    /// budget of a step was spent, or because a chunk of the log is away.
     #[inline]
     pub fn behind(&self, cell: usize) -> bool {
-        self.state.is_behind() && self.record.is_some() && self.state.lags(&self.family.cells[cell])
+        let Self { state, family, record } = self;
+        let behind = state.is_behind() || state.waiting.len() > 0;
+        behind && record.is_some() && state.lags(&family.cells[cell])
     }
 }
 
@@ -207,6 +224,9 @@ pub struct State {
     tails: Vec<Tail>,
     /// When a tail has something to pass next, as of the last move; at or before now where one lags.
     due_us: i64,
+    waiting: Waiting,
+    /// The chunk of the log that each tail has come to.
+    reached: Vec<u64>,
     horizon_us: i64,
     scopes: Scopes,
 }
@@ -243,7 +263,18 @@ impl State {
             scopes: families.iter().map(Family::scopes).fold(Scopes::default(), Scopes::or),
             families,
             due_us: i64::MAX,
+            waiting: Waiting::new(),
+            reached: vec![0; kinds.len()],
             horizon_us,
+        }
+    }
+
+    /// Lets the log of an empty state have chunks of so many rows (the next power of two, at most 65,536), and with a store
+    /// hold at most so many bytes of them in memory: beside what tails walk next, which is two chunks for each.
+    pub fn set_log(&mut self, chunk_rows: usize, bytes_max: usize, store: Option<Box<dyn ChunkStore>>) {
+        self.log.set_rows(chunk_rows);
+        if let Some(store) = store {
+            self.log.set_spill(Spill::new(store, bytes_max));
         }
     }
 
@@ -269,17 +300,16 @@ impl State {
     /// windows and out of them, and are taken off it; what is left over makes the cells concerned lag behind.
     #[inline]
     pub fn advance(&mut self, time_us: i64, budget: &mut u64) {
-        if time_us <= self.now_us && !self.is_behind() {
+        if time_us <= self.now_us && !self.is_behind() && self.waiting.len() == 0 {
             return;
         }
         self.now_us = self.now_us.max(time_us);
         self.turns.advance(self.now_us);
-        let Self { turns, families, log, side, tails, .. } = self;
-        let mut ground = Ground { log, side, turns, families, budget };
         let mut due_us = i64::MAX;
-        let (mut row, mut passed) = (u64::MAX, (i64::MAX, u64::MAX));
-        for tail in tails {
-            tail.advance(self.now_us, &mut ground);
+        let (mut row, mut passed) = (self.waiting.first_row(), (i64::MAX, u64::MAX));
+        for at in 0..self.tails.len() {
+            self.pass(at, budget);
+            let tail = &self.tails[at];
             due_us = due_us.min(tail.due_us());
             row = row.min(tail.row());
             passed = passed.min(tail.passed());
@@ -288,6 +318,58 @@ impl State {
         self.log.drop_oldest(self.now_us - self.horizon_us, row);
         if self.side.len() > 0 {
             self.side.drop_through(passed, FORGOTTEN_A_STEP);
+        }
+        if self.waiting.len() > 0 {
+            self.correct_waiting();
+        }
+    }
+
+    /// Lets a tail pass what is due, as far as the budget goes and rows can be had.
+    #[inline]
+    fn pass(&mut self, at: usize, budget: &mut u64) {
+        // What waits to be corrected can't be settled.
+        if self.waiting.len() > 0 && self.tails[at].settles() {
+            return;
+        }
+        self.walk(at, budget);
+        if self.log.spills() {
+            self.read_on(at, budget);
+        }
+    }
+
+    #[inline]
+    fn walk(&mut self, at: usize, budget: &mut u64) {
+        let Self { now_us, turns, families, log, side, tails, .. } = self;
+        tails[at].advance(*now_us, &mut Ground { log, side, turns, families, budget });
+    }
+
+    /// Takes back what a tail needs now, and says what it needs next.
+    fn read_on(&mut self, at: usize, budget: &mut u64) {
+        let chunk = self.log.chunk_of(self.tails[at].row());
+        if self.reached[at] != chunk {
+            self.reached[at] = chunk;
+            self.log.reach(self.tails[at].row());
+        }
+        while self.tails[at].has_row_due(self.now_us) && *budget > 0 && self.log.reach(self.tails[at].row()) {
+            self.walk(at, budget);
+            self.shrink_log();
+        }
+    }
+
+    /// Lets chunks leave memory if they have become too many.
+    fn shrink_log(&mut self) {
+        self.log.shrink(self.tails.iter().map(Tail::row));
+    }
+
+    /// Makes corrections whose rows have come back, the oldest first.
+    fn correct_waiting(&mut self) {
+        for _ in 0..CORRECTED_A_STEP {
+            let Some(correction) = self.waiting.front().filter(|next| self.log.fetch(next.row)) else {
+                return;
+            };
+            self.waiting.pop();
+            self.put_right(&correction);
+            self.shrink_log();
         }
     }
 
@@ -305,7 +387,8 @@ impl State {
     fn lags(&self, cell: &Cell) -> bool {
         let lags =
             |role| cell.tail(role).is_some_and(|at| self.tails[usize::from(at)].due_us() <= self.now_us);
-        Role::ALL.into_iter().any(lags)
+        let awaits = || cell.reaches(self.waiting.latest_us(), &self.turns, self.now_us);
+        Role::ALL.into_iter().any(lags) || self.waiting.len() > 0 && awaits()
     }
 
     /// The number of a text that is part of a key, never [`NO_TEXT`]. Texts of different tenants have different numbers.
@@ -314,14 +397,24 @@ impl State {
         self.dictionary.number(tenant, text)
     }
 
+    /// The keys of a family that have a record.
+    pub fn keys(&self, family: usize) -> Vec<Key> {
+        self.families[family].keys.all()
+    }
+
+    /// Every text by its number, with the number of its tenant's name.
+    pub fn texts_by_number(&self) -> Vec<Option<(u32, String)>> {
+        self.dictionary.texts()
+    }
+
     /// Texts numbered so far.
     pub fn texts(&self) -> u32 {
         self.dictionary.len()
     }
 
-    /// Entries in the side buffer.
+    /// Entries in the side buffer, and corrections that wait for their rows.
     pub fn side_entries(&self) -> usize {
-        self.side.len()
+        self.side.len() + self.waiting.len()
     }
 
     /// Bytes held.
@@ -347,7 +440,7 @@ impl State {
     #[inline]
     pub fn contribute(&mut self, given: Contribution<'_>) -> u64 {
         let late = given.time_us < self.now_us;
-        let row = self.log.append(self.now_us, given.scopes, late, given.values);
+        let row = self.log.append(self.now_us, given.scopes, late, given.masks, given.values);
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
@@ -362,10 +455,10 @@ impl State {
                 _ => Some(family.slot(&given.keys[at])),
             };
             let Some(slot) = slot else {
-                self.log.set_family(at, 0, 0);
+                self.log.put_slot(at, 0);
                 continue;
             };
-            self.log.set_family(at, slot, mask);
+            self.log.put_slot(at, slot);
             let counted = mask & family.bits(given.scopes);
             if !late && counted != 0 {
                 family.take_in(slot, counted, origin, &self.turns, |column| given.values[column]);
@@ -374,17 +467,28 @@ impl State {
                 family.empty(slot, empties, row + 1);
             }
         }
+        if self.log.spills() {
+            self.shrink_log();
+        }
         row
     }
 
     /// Whether a row is held, and something else than the row holds what it contributes.
     pub fn is_moved(&self, row: u64) -> bool {
-        let row = if self.log.holds(row) { self.log.row(row) } else { None };
-        row.is_some_and(|row| row.is_late() || !row.superseded().is_empty())
+        self.log.is_moved(row)
     }
 
-    /// Changes what a row contributes; the row must be held.
+    /// Changes what a row contributes; the row must be held. Where its chunk is away the correction waits, and what it may
+    /// change is `behind`.
     pub fn correct(&mut self, correction: &Correction) {
+        if self.waiting.len() > 0 || !self.log.fetch(correction.row) {
+            self.waiting.push(correction);
+        } else {
+            self.put_right(correction);
+        }
+    }
+
+    fn put_right(&mut self, correction: &Correction) {
         let Correction { row, time_us, scope, arrival, amount, change } = *correction;
         let families = &self.families;
         let scopes = Scopes::default().with(scope);

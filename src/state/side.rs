@@ -2,9 +2,9 @@
 //!
 //! Each entry brings its own copy of the slots, masks and values that it is about, so that no tail needs its row.
 
+use super::chunk::Row;
 use super::chunked::Chunked;
 use super::forest::{Forest, Held};
-use super::log::Row;
 use super::spec::AMOUNT_COLUMN;
 
 /// One late or corrected contribution.

@@ -1,10 +1,11 @@
 //! A tail: walks a fixed time behind now over the log and the side buffer, and does one thing to what it passes.
 
 use super::cell::{Cell, Origin};
+use super::chunk::Row;
 use super::family::Family;
-use super::log::{Log, Row};
+use super::log::Log;
 use super::side::{Entry, Place, Side};
-use super::spec::{CellSpec, Span};
+use super::spec::{CellSpec, Scopes, Span};
 use super::turns::Turns;
 
 /// What a tail does to what it passes.
@@ -54,7 +55,7 @@ pub(crate) struct Tail {
     parts: Vec<Part>,
     /// The next row that it has to pass.
     row: u64,
-    /// When it has to pass that row: `i64::MAX` at the log's end, `i64::MIN` where only the row itself can tell.
+    /// When it has to pass that row: `i64::MAX` at the log's end; where the row is away, not before this.
     row_due_us: i64,
     /// When it has to pass the next side entry, or `i64::MAX`.
     side_due_us: i64,
@@ -104,6 +105,17 @@ impl Tail {
         self.row
     }
 
+    /// Whether a row is due that it has not passed.
+    #[inline]
+    pub(crate) fn has_row_due(&self, now_us: i64) -> bool {
+        self.row_due_us <= now_us
+    }
+
+    /// Whether it settles what can no longer be corrected.
+    pub(crate) fn settles(&self) -> bool {
+        self.role == Role::Settle
+    }
+
     /// Every side entry up to here is passed.
     #[inline]
     pub(crate) fn passed(&self) -> Place {
@@ -151,34 +163,30 @@ impl Tail {
 
     fn pass_rows(&mut self, now_us: i64, ground: &mut Ground<'_>) {
         while *ground.budget > 0 {
-            if self.row == ground.log.end() {
-                self.row_due_us = i64::MAX;
-                return;
-            }
-            let Some(row) = ground.log.row(self.row) else {
-                self.row_due_us = i64::MIN;
-                return;
-            };
-            self.row_due_us = row.at_us().saturating_add(self.length_us);
+            self.row_due_us = self.due_of_row(ground.log);
             if self.row_due_us > now_us {
                 return;
             }
+            let Some(row) = ground.log.row(self.row) else { return };
             *ground.budget -= 1;
             if !row.is_late() {
-                self.pass_row(row, ground.turns, ground.families);
+                self.pass_row(row, ground);
             }
             self.row += 1;
         }
         // What comes next may not be due yet, and then nothing is left over.
-        self.row_due_us = match ground.log.row(self.row) {
-            Some(row) => row.at_us().saturating_add(self.length_us),
-            None if self.row == ground.log.end() => i64::MAX,
-            None => i64::MIN,
-        };
+        self.row_due_us = self.due_of_row(ground.log);
+    }
+
+    fn due_of_row(&self, log: &Log) -> i64 {
+        log.came_in_us(self.row).map_or(i64::MAX, |at_us| at_us.saturating_add(self.length_us))
     }
 
     #[inline]
-    fn pass_row(&self, row: Row<'_>, turns: &Turns, families: &mut [Family]) {
+    fn pass_row(&self, row: Row<'_>, ground: &mut Ground<'_>) {
+        let Ground { log, turns, families, .. } = ground;
+        // Only what is settled asks whether it still stands.
+        let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
         let (time_us, counted) = (row.at_us(), row.counted());
         let origin = Origin { time_us, row: self.row };
         let value = |column| row.value(column);
@@ -192,7 +200,7 @@ impl Tail {
             if part.turns {
                 family.turn_period(slot, turns);
             }
-            let superseded = family.bits(row.superseded());
+            let superseded = family.bits(superseded);
             let record = family.records.row_mut(slot);
             for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
                 if Family::ignores(record, cell, self.row) {
