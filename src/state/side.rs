@@ -73,7 +73,9 @@ impl Side {
         let mut copies = Chunked::new((families * 2 + columns).max(1));
         // Copy 0 is the end of the list of free ones.
         copies.reach(0);
-        Self { forest: Forest::new(), root: 0, len: 0, families, copies, made: 1, free: 0 }
+        let mut forest = Forest::new();
+        forest.prepare();
+        Self { forest, root: 0, len: 0, families, copies, made: 1, free: 0 }
     }
 
     /// Entries held.
