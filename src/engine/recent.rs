@@ -33,6 +33,8 @@ pub(crate) struct Recent<V> {
     /// What arrived at or before this is forgotten, though a longer horizon came later.
     forgotten_us: i64,
     shard_max: usize,
+    /// Whether anything was ever remembered: of most that may be, nothing is.
+    used: bool,
 }
 
 fn split(identity: u128) -> [u64; 2] {
@@ -46,12 +48,16 @@ impl<V: Copy> Recent<V> {
         let shards = (most / SHARD_IDS).clamp(1, SHARDS);
         // Two generations hold at most `most` together.
         let shard_max = (most / shards / 2).max(1);
-        Self { shards: (0..shards).map(|_| shard()).collect(), horizon_us, forgotten_us: i64::MIN, shard_max }
+        let shards = (0..shards).map(|_| shard()).collect();
+        Self { shards, horizon_us, forgotten_us: i64::MIN, shard_max, used: false }
     }
 
     /// What is remembered of an identity.
     #[inline]
     pub(crate) fn get(&self, identity: u128, now_us: i64) -> Option<&V> {
+        if !self.used {
+            return None;
+        }
         let identity = split(identity);
         let shard = &self.shards[identity[1] as usize % self.shards.len()];
         let same = |item: &Item<V>| item.identity == identity;
@@ -68,6 +74,7 @@ impl<V: Copy> Recent<V> {
     /// Remembers `value`, in place of what was remembered.
     #[inline]
     pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {
+        self.used = true;
         let identity = split(identity);
         let at = identity[1] as usize % self.shards.len();
         let shard = &mut self.shards[at];
@@ -79,12 +86,7 @@ impl<V: Copy> Recent<V> {
         }
         let item = Item { identity, arrived_us: now_us, value };
         let same = |held: &Item<V>| held.identity == identity;
-        match shard.young.find_mut(identity[0], same) {
-            Some(held) => *held = item,
-            None => {
-                shard.young.insert_unique(identity[0], item, |held| held.identity[0]);
-            }
-        }
+        shard.young.entry(identity[0], same, |held| held.identity[0]).insert(item);
     }
 
     /// Forgets an identity.
