@@ -38,12 +38,13 @@ pub(crate) fn read_all(
         // The event is part of what it reads where it files its own contribution under the key that it reads.
         let own = if mask != 0 && gathered.keys[lookup.family] == key { mask } else { 0 };
         let late = time_us < now_us;
+        let exact = since_us.is_none() && held.is_exact();
         for &(at, position) in wanted {
             let read = &plan.reads[at];
             let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
-            let evicted = held.evicted(cell);
+            let evicted = !exact && held.evicted(cell);
             let value = match read.aggregate {
                 Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
                     let scored = read.column.and_then(|column| gathered.value(column));
@@ -53,7 +54,11 @@ pub(crate) fn read_all(
                 Aggregate::IsNew if evicted && held.count(cell) == 0 => Value::Null,
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
-            let quality = if evicted { Quality::Evicted } else { quality(plan, at, &held, since_us) };
+            let quality = match evicted {
+                _ if exact => Quality::Exact,
+                true => Quality::Evicted,
+                false => quality(plan, at, &held, since_us),
+            };
             readings[position] = Reading { value, quality };
         }
     }
@@ -67,7 +72,6 @@ pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_u
     Reading { value, quality: quality(plan, at, &held, since_us) }
 }
 
-#[inline]
 fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
     let (read, cell) = (&plan.reads[at], plan.reads[at].cell);
     // What came in before may have been executed for as long after as it could be corrected.
@@ -84,7 +88,19 @@ fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Qu
 }
 
 #[inline]
-fn value(
+fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, times: (i64, i64)) -> Value {
+    let count = || held.count(cell) + i64::from(own.is_some());
+    let sum = || held.sum(cell) + i128::from(own.unwrap_or_default());
+    match aggregate {
+        Aggregate::Count => Value::Whole(count()),
+        Aggregate::Sum(_) => i64::try_from(sum()).map_or(Value::Null, Value::Whole),
+        Aggregate::Mean(_) => mean(count(), sum()),
+        _ => other_value(aggregate, held, cell, own, times),
+    }
+}
+
+/// Of what is not only counted and summed.
+fn other_value(
     aggregate: Aggregate,
     held: &Held<'_>,
     cell: usize,
@@ -104,10 +120,7 @@ fn value(
     let own_moment = || own.map(|value| Moment { time_us, row: u64::MAX, value });
     let of = |moment: Option<Moment>| moment.map_or(Value::Null, |moment| Value::Whole(moment.value));
     match aggregate {
-        Aggregate::Count => Value::Whole(held.count(cell) + i64::from(own.is_some())),
         Aggregate::IsNew => Value::Boolean(held.count(cell) == 0),
-        Aggregate::Sum(_) => i64::try_from(moments().sum).map_or(Value::Null, Value::Whole),
-        Aggregate::Mean(_) => mean(moments()),
         Aggregate::Deviation(_) => deviation(moments()),
         Aggregate::Min(_) => extreme(|(least, _)| least, i64::min),
         Aggregate::Max(_) => extreme(|(_, greatest)| greatest, i64::max),
@@ -121,6 +134,7 @@ fn value(
             of(if own > newest { newest } else { before.max(own) })
         }
         Aggregate::Quantile(_, ppm) => held.quantile(cell, ppm, own).map_or(Value::Null, Value::Whole),
+        Aggregate::Count | Aggregate::Sum(_) | Aggregate::Mean(_) => Value::Null,
         Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Ratio { .. } => Value::Null,
     }
 }
@@ -162,11 +176,11 @@ fn float(value: i128) -> f64 {
 }
 
 /// Sum over count; null without values.
-fn mean(moments: Moments) -> Value {
-    if moments.count <= 0 {
+fn mean(count: i64, sum: i128) -> Value {
+    if count <= 0 {
         return Value::Null;
     }
-    Value::Decimal(float(moments.sum) / moments.count as f64)
+    Value::Decimal(float(sum) / count as f64)
 }
 
 /// The sample standard deviation, from exact integers; null under two values or where they overflow.

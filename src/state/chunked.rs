@@ -30,6 +30,19 @@ impl<T: Copy + Default> Chunked<T> {
         self.chunks.get(at as usize / CHUNK)?.get(start..start + self.width)
     }
 
+    /// One element of row `at`, if it exists.
+    #[inline]
+    pub(crate) fn element(&self, at: u32, element: usize) -> Option<T> {
+        self.chunks.get(at as usize / CHUNK)?.get(at as usize % CHUNK * self.width + element).copied()
+    }
+
+    /// Row `at`, if it exists.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut [T]> {
+        let start = at as usize % CHUNK * self.width;
+        self.chunks.get_mut(at as usize / CHUNK)?.get_mut(start..start + self.width)
+    }
+
     /// Row `at`, which must exist.
     #[inline]
     pub(crate) fn row_mut(&mut self, at: u32) -> &mut [T] {

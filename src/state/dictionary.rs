@@ -210,7 +210,7 @@ impl Dictionary {
     /// The slot of a number in one of the families beside it; 0 is none.
     #[inline]
     pub(crate) fn slot(&self, number: u32, family: usize) -> u32 {
-        self.entries.row(number).map_or(0, |entry| entry[self.slots + family])
+        self.entries.element(number, self.slots + family).unwrap_or_default()
     }
 
     /// Sets the slot of a number in one of the families beside it; 0 is none.

@@ -8,6 +8,7 @@ use super::coarse;
 use super::filter::Filter;
 use super::keys::Keys;
 use super::spec::{Budgets, CellSpec, FamilySpec, Scope, Scopes, Span};
+use super::sums::Fed;
 use super::tail::Role;
 use super::turns::Turns;
 use super::values::Values;
@@ -30,6 +31,12 @@ pub(crate) fn is_own(record: &[u64], row: u64) -> bool {
     record[FIRST_ROW] <= row
 }
 
+/// Whether a late or corrected contribution ever changed a record.
+#[inline]
+pub(crate) fn is_corrected(record: &[u64]) -> bool {
+    record[CORRECTED] != 0
+}
+
 /// When a record was touched last, coarse.
 #[inline]
 pub(crate) fn touched(record: &[u64]) -> u32 {
@@ -49,6 +56,8 @@ pub(crate) struct Family {
     /// By set of scopes, the bits that belong to any of them.
     bits: Box<[u64; Scopes::SETS]>,
     pub(crate) cells: Vec<Cell>,
+    /// Those without a delay, which events feed.
+    prompt: Fed,
     pub(crate) records: Chunked<u64>,
     pub(crate) values: Values,
     /// Numbers of the calendar spans of its cells, with the words that say which period they are of.
@@ -149,6 +158,7 @@ impl Family {
             longest_us: sliding_us.map(after_later),
             later_us,
             filter: Filter::new(budgets.filter_bytes, reach_us.map(after_later)),
+            prompt: Fed::new(cells.iter().filter(|cell| cell.enters.is_none()).copied(), |_| true),
             cells,
             records: Chunked::new(words),
             values: Values::new(&spec.cells),
@@ -200,10 +210,9 @@ impl Family {
     ) {
         self.turn_period(slot, turns);
         let record = self.records.row_mut(slot);
-        for cell in &self.cells {
-            if cell.fed_by(mask) && cell.enters.is_none() {
-                cell.apply(record, &mut self.values, 1, at, &value);
-            }
+        self.prompt.sum(record, mask, 1, &value);
+        for cell in self.prompt.others.iter().filter(|cell| cell.fed_by(mask)) {
+            cell.apply(record, &mut self.values, 1, at, &value);
         }
     }
 
@@ -226,7 +235,7 @@ impl Family {
 
     /// Whether a late or corrected contribution may be part of what a cell covers; it may also be later than that.
     pub(crate) fn corrected(&self, record: &[u64], cell: &Cell, turns: &Turns, now_us: i64) -> bool {
-        record[CORRECTED] != 0 && cell.reaches(record[CORRECTED] as i64 - 1, turns, now_us)
+        is_corrected(record) && cell.reaches(record[CORRECTED] as i64 - 1, turns, now_us)
     }
 
     /// Empties the calendar cells of a record that are of a period that is over.

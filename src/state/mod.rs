@@ -26,6 +26,7 @@ mod slots;
 pub mod spec;
 mod spill;
 mod store;
+mod sums;
 mod tail;
 mod text_values;
 mod texts;
@@ -132,6 +133,12 @@ impl<'a> Held<'a> {
         self.cell(cell).map_or_else(Moments::default, |(cell, record)| cell.moments(record))
     }
 
+    /// The sum of a summing cell.
+    #[inline]
+    pub fn sum(&self, cell: usize) -> i128 {
+        self.cell(cell).map_or(0, |(cell, record)| cell.sum(record))
+    }
+
     /// How many contributions a counting cell holds.
     #[inline]
     pub fn count(&self, cell: usize) -> i64 {
@@ -172,6 +179,14 @@ impl<'a> Held<'a> {
         let Some((cell, record)) = self.cell(cell) else { return i64::from(own.is_some()) };
         let new = own.is_some_and(|value| !cell.has(record, &self.family.values, value));
         cell.distinct(record) + i64::from(new)
+    }
+
+    /// Whether no cell of it is corrected, evicted or behind.
+    #[inline]
+    pub fn is_exact(&self) -> bool {
+        let Self { state, record, evicted_us, .. } = self;
+        let behind = state.is_behind() || state.waiting.len() > 0;
+        !behind && evicted_us.is_none() && record.is_none_or(|record| !family::is_corrected(record))
     }
 
     /// Whether late or corrected contributions may be part of what a cell covers.
