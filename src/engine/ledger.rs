@@ -105,11 +105,7 @@ impl Ledger {
 
     /// Where readings go, given features here, each with the position that its reading goes to.
     pub(crate) fn wanted(&self, reads: impl IntoIterator<Item = (usize, usize)>) -> Wanted {
-        let mut wanted = vec![Vec::new(); self.plan.lookups.len()];
-        for (at, position) in reads {
-            wanted[self.plan.reads[at].lookup].push((at, position));
-        }
-        wanted
+        Wanted::new(&self.plan, reads)
     }
 
     /// Moves its windows forward, as far as a budget goes; see [`State::advance`].

@@ -43,6 +43,11 @@ pub(crate) fn touched(record: &[u64]) -> u32 {
     record[TIMES] as u32
 }
 
+#[inline]
+fn touch(record: &mut [u64], now_us: i64) {
+    record[TIMES] = record[TIMES] >> 32 << 32 | u64::from(coarse::after(now_us));
+}
+
 /// Until when a record's key was evicted, if it was.
 #[inline]
 pub(crate) fn evicted_us(record: &[u64]) -> Option<i64> {
@@ -188,8 +193,7 @@ impl Family {
     /// Notes that a key was fed or corrected now.
     #[inline]
     pub(crate) fn touch(&mut self, slot: u32, now_us: i64) {
-        let word = &mut self.records.row_mut(slot)[TIMES];
-        *word = *word >> 32 << 32 | u64::from(coarse::after(now_us));
+        touch(self.records.row_mut(slot), now_us);
     }
 
     /// Whether what came in by this row never counts for a cell again.
@@ -198,7 +202,8 @@ impl Family {
         cell.reset.is_some_and(|word| row < record[word as usize])
     }
 
-    /// Takes a contribution that happens now in, to every cell without a delay that `mask` feeds.
+    /// Notes that a key was fed now, and takes a contribution that happens now in, to every cell without a delay that
+    /// `mask` feeds.
     #[inline]
     pub(crate) fn take_in(
         &mut self,
@@ -208,8 +213,11 @@ impl Family {
         turns: &Turns,
         value: impl Fn(usize) -> i64,
     ) {
-        self.turn_period(slot, turns);
+        if mask != 0 {
+            self.turn_period(slot, turns);
+        }
         let record = self.records.row_mut(slot);
+        touch(record, at.time_us);
         self.prompt.sum(record, mask, 1, &value);
         for cell in self.prompt.others.iter().filter(|cell| cell.fed_by(mask)) {
             cell.apply(record, &mut self.values, 1, at, &value);
@@ -241,6 +249,12 @@ impl Family {
     /// Empties the calendar cells of a record that are of a period that is over.
     #[inline]
     pub(crate) fn turn_period(&mut self, slot: u32, turns: &Turns) {
+        if !self.turns.is_empty() {
+            self.turn_periods(slot, turns);
+        }
+    }
+
+    fn turn_periods(&mut self, slot: u32, turns: &Turns) {
         for &(turn, word) in &self.turns {
             let record = self.records.row_mut(slot);
             if record[word] == turns.stamp(turn) {

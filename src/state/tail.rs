@@ -181,6 +181,12 @@ impl Tail {
                 self.pass_row(row, ground);
             }
             self.row += 1;
+            if let Some(at_us) = row.next_at_us() {
+                self.row_due_us = at_us.saturating_add(self.length_us);
+                if self.row_due_us > now_us {
+                    return;
+                }
+            }
         }
         // What comes next may not be due yet, and then nothing is left over.
         self.row_due_us = self.due_of_row(ground.log);
