@@ -198,37 +198,46 @@ impl Tail {
 
     #[inline]
     fn pass_row(&self, row: Row<'_>, ground: &mut Ground<'_>) {
-        let Ground { log, turns, families, .. } = ground;
-        // Only what is settled asks whether it still stands.
-        let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
-        let (time_us, counted) = (row.at_us(), row.counted());
-        let origin = Origin { time_us, row: self.row };
-        let value = |column| row.value(column);
+        let counted = row.counted();
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
-            let family = &mut families[part.family];
+            let family = &mut ground.families[part.family];
             let mask = mask & part.bits & family.bits(counted);
             if mask == 0 {
                 continue;
             }
-            if part.turns && family.owns(slot, self.row) {
-                family.turn_period(slot, turns);
-            }
-            let superseded = family.bits(superseded);
             let own = |record: &&mut [u64]| is_own(record, self.row);
             let Some(record) = family.records.get_mut(slot).filter(own) else { continue };
-            part.cells.sum(record, mask, self.role.sign(), value);
-            for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
-                if Family::ignores(record, cell, self.row) {
-                    continue;
-                }
-                match self.role {
-                    Role::Enter if !cell.holds(time_us, turns) => {}
-                    Role::Enter => cell.apply(record, &mut family.values, 1, origin, value),
-                    Role::Leave => cell.apply(record, &mut family.values, -1, origin, value),
-                    Role::Settle => {
-                        cell.settle(record, &mut family.values, origin, value, !cell.fed_by(superseded));
-                    }
+            part.cells.sum(record, mask, self.role.sign(), |column| row.value(column));
+            if !part.cells.others.is_empty() {
+                self.pass_others(row, part, slot, mask, ground);
+            }
+        }
+    }
+
+    /// Does to the cells of one family what it does, but for those that only count and sum.
+    fn pass_others(&self, row: Row<'_>, part: &Part, slot: u32, mask: u64, ground: &mut Ground<'_>) {
+        let Ground { log, turns, families, .. } = ground;
+        let family = &mut families[part.family];
+        if part.turns {
+            family.turn_period(slot, turns);
+        }
+        // Only what is settled asks whether it still stands.
+        let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
+        let superseded = family.bits(superseded);
+        let origin = Origin { time_us: row.at_us(), row: self.row };
+        let value = |column| row.value(column);
+        let record = family.records.row_mut(slot);
+        for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
+            if Family::ignores(record, cell, self.row) {
+                continue;
+            }
+            match self.role {
+                Role::Enter if !cell.holds(origin.time_us, turns) => {}
+                Role::Enter => cell.apply(record, &mut family.values, 1, origin, value),
+                Role::Leave => cell.apply(record, &mut family.values, -1, origin, value),
+                Role::Settle => {
+                    cell.settle(record, &mut family.values, origin, value, !cell.fed_by(superseded));
                 }
             }
         }
