@@ -8,7 +8,7 @@ use super::features::{self, Wanted};
 use super::gather::Gathered;
 use super::plan::Plan;
 use crate::decision::Reading;
-use crate::event::{Event, Kind};
+use crate::event::Kind;
 use crate::rules::{Condition, Facts, Feature, RuleSet};
 use crate::state::{Budgets, ChunkStore, Contribution, Correction, Layout, Memory, Scopes, State};
 
@@ -128,12 +128,6 @@ impl Ledger {
     #[inline]
     pub(crate) fn tidy(&mut self, idle: bool, pressed: bool) {
         self.state.tidy(idle, pressed);
-    }
-
-    /// Lets what it holds for an event come near.
-    #[inline]
-    pub(crate) fn approach(&self, event: &Event) {
-        self.gathered.approach(&self.plan, &self.state, event);
     }
 
     /// Gathers what an event contributes to it.

@@ -1,7 +1,5 @@
 //! A vector that grows without moving what it holds, so that no event pays for the growth of all.
 
-use std::hint::black_box;
-
 /// Elements in one chunk.
 const CHUNK: usize = 4096;
 
@@ -43,15 +41,6 @@ impl<T: Copy + Default> Chunked<T> {
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut [T]> {
         let start = at as usize % CHUNK * self.width;
         self.chunks.get_mut(at as usize / CHUNK)?.get_mut(start..start + self.width)
-    }
-
-    /// Reads a word at each end of row `at`, so that it is near once it is needed; the reads wait for nothing and for
-    /// no other.
-    #[inline]
-    pub(crate) fn approach(&self, at: u32) {
-        if let Some([first, .., last]) = self.row(at) {
-            black_box((*first, *last));
-        }
     }
 
     /// Row `at`, which must exist.

@@ -60,9 +60,6 @@ use waiting::Waiting;
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
 
-/// So many texts, with what is held for them as keys, stay in a cache whatever is done for it.
-const NEAR_TEXTS: u32 = 1 << 16;
-
 /// Keys of a family, and texts, that are looked at for each event that leaves time for it.
 const SWEPT_WHEN_IDLE: usize = 64;
 /// Most entries of the side buffer that one step forgets.
@@ -464,24 +461,6 @@ impl State {
     /// Entries in the side buffer, and corrections that wait for their rows.
     pub fn side_entries(&self) -> usize {
         self.side.len() + self.waiting.len()
-    }
-
-    /// Whether it holds so much that most of it is far from the processor.
-    #[inline]
-    pub fn is_far(&self) -> bool {
-        self.dictionary.len() > NEAR_TEXTS
-    }
-
-    /// Lets what is held for a text as a key come near, as it is needed soon: reads it and does nothing.
-    #[inline]
-    pub fn approach(&self, tenant: u32, text: &str) {
-        let Some(number) = self.dictionary.guess(tenant, text) else { return };
-        let key = [number, NO_TEXT, NO_TEXT, NO_TEXT];
-        for family in self.families.iter().filter(|family| family.keys.is_of_one_text()) {
-            if let Some(slot) = family.keys.get(&key, &self.dictionary) {
-                family.records.approach(slot);
-            }
-        }
     }
 
     /// What a family holds for a key.
