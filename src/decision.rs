@@ -35,8 +35,8 @@ impl Outcome {
     }
 }
 
-/// How far a feature's value can be trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// How far a feature's value can be trusted, from best to worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Quality {
     /// All that the window covers was taken in, in order.

@@ -12,8 +12,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::money::Currency;
-use weir::rules::{RuleSet, compile};
-use weir::time::{SECOND_US, parse_time};
+use weir::rules::{Counts, Feature, Kinds, Label, Reset, RuleSet, compile};
+use weir::time::{DAY_US, SECOND_US, parse_time};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -41,9 +41,14 @@ fn rules() -> RuleSet {
             "mean = 'amount'",
         ]
         .into_iter()
-        .chain(["min = 'amount'", "max = 'amount'", "deviation = 'amount'"])
+        .chain(["min = 'amount'", "max = 'amount'", "deviation = 'amount'", "first = 'amount'"])
+        .chain(["previous = 'amount'", "quantile = 'amount', q = 0.9", "z_score = 'amount'"])
+        .chain(["speed = ['latitude', 'longitude']"])
         {
             let word = aggregate.split(' ').next().unwrap_or_default();
+            if word == "sum" {
+                more += &format!("{word}_{name}_ratio = {{ ratio = 'amount', to = '{word}_{name}' }}\n");
+            }
             more +=
                 &format!("{word}_{name} = {{ {aggregate}, by = ['account', 'device'], over = '{over}' }}\n");
             more += &format!(
@@ -70,7 +75,29 @@ fn rules() -> RuleSet {
             "\n[[rule]]\nid = \"more-{at}\"\nwhen = \"{when}\"\nthen = \"alert\"\nreason = \"more\"\n"
         );
     }
-    compile("retail and more", &text).into_result().unwrap()
+    let mut rules = compile("retail and more", &text).into_result().unwrap();
+    // The same once more: executed or pending, labelled, ending some time before now, emptied now and then.
+    let allowed = rules.features.iter().filter(|feature| feature.name.ends_with("_allowed"));
+    let more: Vec<Feature> =
+        allowed.cloned().enumerate().map(|(at, feature)| otherwise(at, feature)).collect();
+    rules.features.extend(more);
+    rules
+}
+
+fn otherwise(at: usize, feature: Feature) -> Feature {
+    let from = Kinds::default().with(Kind::Change);
+    let reset = Reset { from, condition: None, tables: Vec::new(), lists: Vec::new() };
+    let label = [None, None, Some(Label::Fraud)][at % 3];
+    let delay_us = [0, 3_600 * SECOND_US, 0, DAY_US][at % 4];
+    Feature {
+        counts: if label.is_some() { Counts::Asked } else { Counts::Executed },
+        pending: at.is_multiple_of(2),
+        label,
+        delay_us,
+        reset: at.is_multiple_of(5).then_some(reset),
+        current: feature.current && delay_us == 0 && label.is_none(),
+        ..feature
+    }
 }
 
 /// Event `n` of the stream.
@@ -82,7 +109,7 @@ fn event(draft: &mut Draft, start_us: i64, n: usize) -> &Event {
         12 | 19 => Kind::Authentication,
         13 => Kind::Execution,
         14 | 15 => Kind::Reversal,
-        18 => [Kind::Login, Kind::Change, Kind::Observed, Kind::Clock][at / 20 % 4],
+        18 => [Kind::Login, Kind::Change, Kind::Observed, Kind::Clock, Kind::Label][at / 20 % 5],
         _ => Kind::Transaction,
     };
     let late_us = if turn == 17 { 1_200 * SECOND_US } else { 0 };
@@ -95,6 +122,7 @@ fn event(draft: &mut Draft, start_us: i64, n: usize) -> &Event {
         13 => Some(at - 5),
         14 => Some(at - 8),
         15 => Some(at - 11),
+        18 if kind == Kind::Label => Some(at - 9),
         19 => Some((at + 1) % PERIOD),
         _ => None,
     };
@@ -102,7 +130,7 @@ fn event(draft: &mut Draft, start_us: i64, n: usize) -> &Event {
         text(draft, TextField::Transaction, &format!("event-{about:06}-with-a-long-id"));
     }
     if matches!(kind, Kind::Authentication | Kind::Execution | Kind::Login) {
-        text(draft, TextField::Result, if turn == 13 { "failed" } else { "succeeded" });
+        text(draft, TextField::Result, if turn == 13 && at % 40 < 20 { "failed" } else { "succeeded" });
     }
     let account = at * 7 % 90;
     let amount = [20_000, 55_000, 90_000, 1_200_000, 9_500_000, 30_000_000][at % 6] + at as i64 % 11 * 1_000;
@@ -110,6 +138,7 @@ fn event(draft: &mut Draft, start_us: i64, n: usize) -> &Event {
         Kind::Transaction | Kind::Observed => draft.amount(amount, Currency::VND).unwrap(),
         Kind::Reversal if turn == 14 => draft.amount(15_000, Currency::VND).unwrap(),
         Kind::Change => text(draft, TextField::What, "password"),
+        Kind::Label => text(draft, TextField::Label, ["fraud", "genuine"][at / 40 % 2]),
         _ => {}
     }
     text(draft, TextField::Customer, &format!("customer-{}", account / 2));
@@ -117,6 +146,7 @@ fn event(draft: &mut Draft, start_us: i64, n: usize) -> &Event {
     text(draft, TextField::Payee, &format!("account-{}", (account + at % 5 * 3) % 90));
     text(draft, TextField::Device, &format!("the-device-of-customer-{}", account / (2 + at % 3)));
     text(draft, TextField::Instrument, ["account", "card", "wallet"][at % 3]);
+    draft.location(at as f64 % 90.0, at as f64 % 180.0).unwrap();
     text(draft, TextField::Channel, if turn == 10 { "ask" } else { "mobile" });
     draft.seal().unwrap()
 }

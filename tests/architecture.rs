@@ -158,8 +158,12 @@ fn only_the_engine_knows_both_rules_and_state() {
         let files = sources(folder);
         assert!(!files.is_empty(), "{folder} has moved");
         for path in files {
+            // Where chunks of the log leave memory, the state's columns meet the disk.
+            let meets = ["src/io/chunks.rs", "src/io/chunk_file.rs"].contains(&name(&path).as_str());
             let words = code(&path);
-            let found = modules_named(&words).into_iter().filter(|module| strangers.contains(module));
+            let found = modules_named(&words)
+                .into_iter()
+                .filter(|module| strangers.contains(module) && !(meets && *module == "state"));
             broken.extend(found.map(|module| format!("{} names `{module}`", name(&path))));
         }
     }

@@ -95,6 +95,16 @@ impl Stream {
         self.step(&event)
     }
 
+    /// A payment from an account to a payee.
+    fn pay_from(&mut self, account: &str, payee: &str, time_us: i64) -> Answered {
+        let event = self.event(Kind::Transaction, time_us, |draft| {
+            draft.text(TextField::Account, account).unwrap();
+            draft.text(TextField::Payee, payee).unwrap();
+            draft.amount(1, Currency::VND).unwrap();
+        });
+        self.step(&event)
+    }
+
     /// A payment with an id.
     fn pay_as(&mut self, id: &str, time_us: i64, minor: i64) -> Answered {
         let event = self.event(Kind::Transaction, time_us, |draft| {
@@ -380,6 +390,13 @@ const SIDE: Limits = Limits {
     side_entries_max: 20,
     corrections_max: 1 << 20,
     texts_max: 1 << 20,
+    keys_max: 1 << 20,
+    forever_keys_max: 1 << 20,
+    arena_bytes_max: 1 << 30,
+    filter_bytes: 1 << 20,
+    expiries_a_step_max: u64::MAX,
+    log_bytes_max: usize::MAX,
+    log_chunk_rows: 4096,
     list_entries_max: 1 << 20,
 };
 
@@ -418,18 +435,25 @@ fn payments_that_reports_have_waited_for_pass_no_bound() {
 }
 
 #[test]
-fn without_room_for_keys_events_are_refused_and_repeats_answered() {
+fn without_room_for_texts_the_coldest_keys_are_evicted() {
     let mut stream = Stream::bounded(Limits { texts_max: 10, ..Limits::default() });
     let first = stream.pay_as("t", START_US, 1);
-    let said: Vec<&str> = (0..100)
-        .map(|n| {
-            let event = stream.event(Kind::Transaction, START_US, |draft| {
-                draft.text(TextField::Account, &format!("a{n}")).unwrap();
-                draft.amount(1, Currency::VND).unwrap();
-            });
-            stream.step(&event).0
-        })
-        .collect();
+    for n in 0..100 {
+        assert_eq!(stream.pay_from(&format!("a{n}"), "p", START_US).0, "allow", "payment {n}");
+    }
+    assert_eq!(stream.pay_as("t", START_US, 1), ("repeated", first.1));
+    let again = stream.pay(START_US, 1);
+    assert!(again.1.values().all(|&(_, quality)| quality == Quality::Evicted), "{again:?}");
+    assert_eq!(stream.pay_from("nobody", "p", START_US).1["count"].1, Quality::Exact);
+}
+
+#[test]
+fn where_eviction_makes_no_room_for_texts_events_are_refused_and_repeats_answered() {
+    let payees = "payees = { distinct = 'payee', by = 'account', over = 'forever' }\n";
+    let limits = Limits { texts_max: 10, ..Limits::default() };
+    let mut stream = Stream::new(&[HEAD, FEATURES, payees, RULE].concat(), limits);
+    let first = stream.pay_as("t", START_US, 1);
+    let said: Vec<&str> = (0..100).map(|n| stream.pay_from("a", &format!("payee-{n}"), START_US).0).collect();
     let taken = said.iter().take_while(|said| **said == "allow").count();
     assert!((5..=10).contains(&taken), "{taken} were taken");
     assert!(said[taken..].iter().all(|said| *said == "keys_full"), "{said:?}");

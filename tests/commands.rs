@@ -15,8 +15,8 @@ use std::process::Stdio;
 
 use commands::{CASE, Folder, RULES, outcomes, packed, pairs, payment, unpacked};
 
-const COMMANDS: [&str; 9] =
-    ["score", "check", "schema", "test", "explain", "diff", "generate", "sql", "demo"];
+const COMMANDS: [&str; 10] =
+    ["score", "check", "schema", "test", "explain", "diff", "generate", "sql", "state", "demo"];
 
 #[test]
 fn exit_codes_tell_scripts_what_happened() {

@@ -74,10 +74,12 @@ fn comparison() -> BoxedStrategy<String> {
     let decimals =
         DECIMALS.iter().map(|&d| d.to_owned()).chain(["-0.0".to_owned(), "-2.5".to_owned()]).collect();
     let texts = TEXTS.iter().map(|text| format!("'{text}'")).collect();
+    let qualities = Quality::ALL.iter().map(|quality| format!("'{}'", quality.name())).collect();
     prop_oneof![
         4 => of(vec!["amount", "x", "y", "count", "hour", "x + y", "abs(x)"], wholes),
         2 => of(vec!["d", "mean", "d * 2", "amount / 2"], decimals),
         3 => of(vec!["s", "channel", "payee", "coalesce(s, channel)"], texts),
+        1 => of(vec!["quality(count)", "quality(mean)", "quality(new)"], qualities),
         2 => select(vec![
             "payee in suspected",
             "payee not in suspected",
@@ -133,6 +135,7 @@ struct Met {
     truths: [Option<bool>; 2],
     texts: [Option<&'static str>; 3],
     features: [Value; 3],
+    qualities: [Quality; 3],
     hour: i64,
 }
 
@@ -152,6 +155,7 @@ fn met() -> impl Strategy<Value = Met> {
         weighted(0.9, decimal().prop_map(Value::Decimal)).prop_map(or_null),
         weighted(0.9, any::<bool>().prop_map(Value::Boolean)).prop_map(or_null),
     );
+    let quality = || prop_oneof![3 => Just(Quality::Exact), 2 => select(Quality::ALL.to_vec())];
     (
         prop_oneof![select(WHOLES[..9].to_vec()), 0..AMOUNT_MINOR_MAX],
         [weighted(0.9, whole()), weighted(0.9, whole())],
@@ -159,15 +163,17 @@ fn met() -> impl Strategy<Value = Met> {
         [weighted(0.9, any::<bool>()), weighted(0.9, any::<bool>())],
         [text(), text(), text()],
         features,
+        [quality(), quality(), quality()],
         0..24_i64,
     )
-        .prop_map(|(amount, wholes, decimal, truths, texts, (count, mean, new), hour)| Met {
+        .prop_map(|(amount, wholes, decimal, truths, texts, (count, mean, new), qualities, hour)| Met {
             amount,
             wholes,
             decimal,
             truths,
             texts,
             features: [count, mean, new],
+            qualities,
             hour,
         })
 }
@@ -214,7 +220,8 @@ fn both(set: &RuleSet, index: &Index, all: &[Met], mut then: impl FnMut(&Met, Ve
     let mut draft = Draft::new(Arc::clone(&set.schema));
     let lists = lists();
     for met in all {
-        let features = met.features.map(|value| Reading { value, quality: Quality::Exact });
+        let reading = |at: usize| Reading { value: met.features[at], quality: met.qualities[at] };
+        let features = [0, 1, 2].map(reading);
         let facts =
             Facts { features: &features, lists: &lists, ..Facts::of(event(&mut draft, met), (met.hour, 1)) };
         let rows: Vec<Option<u16>> = set.tables.iter().map(|table| table.row(&facts)).collect();
@@ -264,6 +271,7 @@ fn few_of_many_rules_are_candidates() {
         decimal: Some(20.6),
         truths: [Some(false), None],
         texts: [Some("s7"), Some("web"), Some("p10")],
+        qualities: [Quality::Exact; 3],
         features: [Value::Whole(1_000), Value::Null, Value::Boolean(true)],
         hour: 12,
     };

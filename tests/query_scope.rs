@@ -79,6 +79,39 @@ fn a_list_is_refused_wherever_it_is_asked() {
 }
 
 #[test]
+fn what_queries_do_not_say_is_refused_by_its_key() {
+    let count = "count = \"*\", by = \"account\", over = \"7d\"";
+    let of = |key: &str| format!("{key} = \"amount\", by = \"account\", over = \"7d\", counts = \"asked\"");
+    let place = "speed = [\"latitude\", \"longitude\"], by = \"account\", over = \"7d\", counts = \"asked\"";
+    let cases = [
+        (of("first"), "first"),
+        (of("last"), "last"),
+        (of("previous"), "previous"),
+        (of("z_score"), "z_score"),
+        (of("quantile") + ", q = 0.5", "quantile"),
+        (place.to_owned(), "speed"),
+        ("ratio = \"amount\", to = \"spent\"".to_owned(), "ratio"),
+        (format!("{count}, delay = \"1d\""), "delay"),
+        (format!("{count}, label = \"fraud\""), "label"),
+        (format!("{count}, reset = \"amount > 5\""), "reset"),
+    ];
+    for (feature, key) in cases {
+        let text = HEAD.to_owned()
+            + "[features]\nspent = { sum = \"amount\", by = \"account\", over = \"1d\" }\n"
+            + &format!("x = {{ {feature} }}\n")
+            + &rule("a", "x > 1 and spent > 1");
+        let reasons: Vec<Reason> = refused(&text).into_iter().map(|out| out.reason).collect();
+        assert_eq!(reasons, [Reason::Key(key), Reason::Reads(vec!["x".to_owned()])], "{feature}");
+    }
+    let executed = format!("[features]\nx = {{ {count}, counts = \"executed\", pending = true }}\n");
+    let reasons = refused(&(HEAD.to_owned() + &executed + &rule("a", "x > 1")));
+    assert_eq!(reasons.first().map(|out| &out.reason), Some(&Reason::CountsExecuted));
+    let quality = format!("[features]\nx = {{ {count} }}\n");
+    let reasons = refused(&(HEAD.to_owned() + &quality + &rule("a", "quality(x) = 'warming'")));
+    assert_eq!(reasons.first().map(|out| &out.reason), Some(&Reason::Key("quality")));
+}
+
+#[test]
 fn a_rule_that_is_off_is_left_out_and_one_in_shadow_only_looks() {
     let shadow = rule("s", "amount > 1").replace("then", "mode = \"shadow\"\nthen");
     let off = rule("o", "amount > 2").replace("then", "mode = \"off\"\nthen");

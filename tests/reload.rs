@@ -16,13 +16,13 @@ mod packs;
 use std::collections::BTreeMap;
 
 use hostile::{STARTS, Step, steps, stream};
-use packs::{compiled, control, definitions, pack, text};
+use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Quality, Reading, Value};
 use weir::engine::{Answer, Engine, LEDGERS_MAX, Limits, Recording, ReloadError, STAGED_MAX, ShadowLimits};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::lists::{List, Listing, Lists};
-use weir::rules::{Feature, RuleSet, Window};
+use weir::rules::{Counts, Feature, Feedback, Reset, RuleSet, Window};
 use weir::time::{Calendar, parse_time};
 
 /// What an engine answered, to be compared.
@@ -71,6 +71,9 @@ fn reading(engine: &Engine, name: &str) -> Reading {
 
 /// Whether a window can hold something that came in before `since_us`, told without the engine.
 fn misses(feature: &Feature, since_us: i64, now_us: i64, calendar: &mut Calendar) -> bool {
+    // What came in before may have been executed for as long after as it is remembered.
+    let later_us = if feature.counts == Counts::Executed { 6 * 60 * MINUTE_US } else { 0 };
+    let (since_us, now_us) = (since_us + later_us, now_us - feature.delay_us);
     match feature.window {
         Window::Sliding { length_us } => since_us > now_us - length_us,
         Window::Day => calendar.day(now_us).start_us <= since_us,
@@ -91,14 +94,15 @@ proptest! {
         kept in prop::collection::vec(definitions(), 1..4),
         old in prop::collection::vec(definitions(), 0..3),
         new in prop::collection::vec(definitions(), 1..4),
+        options in options(),
         steps in steps(),
         start in prop::sample::select(&STARTS[..]),
         at in 0..60_usize,
     ) {
         // The same definitions under other names, and beside one that is in all of them.
-        let before = pack("before", &[("kept", &kept), ("old", &old)]);
-        let after = pack("after", &[("stays", &kept), ("new", &new)]);
-        let whole = pack("whole", &[("kept", &kept), ("old", &old), ("new", &new)]);
+        let before = varied(pack("before", &[("kept", &kept), ("old", &old)]), &options);
+        let after = varied(pack("after", &[("stays", &kept), ("new", &new)]), &options);
+        let whole = varied(pack("whole", &[("kept", &kept), ("old", &old), ("new", &new)]), &options);
         let events = stream(&before, &steps, start);
         let at = at.min(events.len());
         let since_us = newest_us(&events[..at], start);
@@ -230,6 +234,9 @@ proptest! {
                 prop_assert_eq!(refused, Err(ReloadError::Currency { running: "VND", found: "USD" }));
                 let refused = tried.stage(unfit("Asia/Ho_Chi_Minh", "UTC")).unwrap_err().to_string();
                 prop_assert!(refused.contains("`UTC`") && refused.contains("`Asia/Ho_Chi_Minh`"), "{}", refused);
+                let silent = RuleSet { feedback: Feedback::None, ..rules.clone() };
+                let refused = tried.stage(silent);
+                prop_assert_eq!(refused, Err(ReloadError::Feedback { running: "execution", found: "none" }));
                 for (to, found) in [("email = \"text\"\nage = \"integer\"", "age"), ("email = \"text\"", "balance")] {
                     let from = if found == "age" { "email = \"text\"" } else { "balance = \"money\"\nemail = \"text\"" };
                     let text = file.replace(from, to).replace("'balance'", "'amount'");
@@ -260,6 +267,7 @@ fn payment(n: usize, ahead_us: i64) -> Step {
         channel: 0,
         email: 0,
         balance: None,
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,
@@ -529,6 +537,40 @@ fn listing(name: &str, others: &str) -> RuleSet {
          [lists]\n{others}watched = {{ key = \"payee\" }}\n"
     );
     compiled(&(text(name, rule, &[]) + &lists))
+}
+
+#[test]
+fn what_asks_a_list_to_empty_a_feature_goes_on_where_that_list_stands() {
+    // The condition of what counts becomes that of what empties.
+    let emptied = |mut rules: RuleSet| {
+        for feature in rules.features.iter_mut().filter(|feature| feature.name == "asked") {
+            let (condition, lists) = (feature.condition.take(), std::mem::take(&mut feature.lists));
+            let from = feature.from;
+            feature.reset = Some(Reset { from, condition, tables: Vec::new(), lists });
+            assert!(feature.is_bound());
+        }
+        rules
+    };
+    let before = emptied(listing("before", ""));
+    let after = emptied(listing("after", "aside = { key = \"device\" }\n"));
+    let mut engine = engine(&before);
+    engine.stage(after.clone()).unwrap();
+    let events = stream(&before, &(0..6).map(|n| payment(n, MINUTE_US)).collect::<Vec<_>>(), STARTS[1]);
+    let mut counted = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        let time_us = events[at.max(1) - 1].time_us();
+        if at == 2 {
+            assert_eq!(engine.step(&put(&before, "l", time_us, "watched", "a")), Answer::Taken);
+        }
+        if at == 4 {
+            let swap = control(&after, "c", time_us, "rule_set", &after.hash_text());
+            assert_eq!(engine.step(&swap), Answer::Taken);
+        }
+        assert!(matches!(engine.step(event), Answer::Decided(_)));
+        assert_eq!(reading(&engine, "asked").quality, Quality::Exact);
+        counted.push(reading(&engine, "asked").value);
+    }
+    assert_eq!(counted, [1, 2, 3, 1, 1, 1].map(Value::Whole));
 }
 
 fn put(rules: &RuleSet, id: &str, time_us: i64, list: &str, entry: &str) -> Event {

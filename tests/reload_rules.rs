@@ -14,7 +14,7 @@ mod packs;
 
 use hostile::{STARTS, Step, stream};
 use packs::{compiled, control};
-use weir::decision::Decision;
+use weir::decision::{Decision, Quality, Reading, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::lists::{List, Listing, Lists};
@@ -32,6 +32,7 @@ fn payments(rules: &RuleSet, count: usize) -> Vec<Event> {
         channel: 0,
         email: 0,
         balance: None,
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,
@@ -137,4 +138,42 @@ fn a_mended_rules_breaker_begins_anew() {
     swap(&mut engine, &after, "c", &events[3]);
     let second: Vec<bool> = (4..8).map(|at| acted(&mut engine, at)).collect();
     assert_eq!(second, first, "what tripped the one that was mended is forgotten");
+}
+
+fn counting(features: &str) -> RuleSet {
+    compiled(&format!(
+        "[ruleset]\nname = \"counting\"\ntime_zone = \"Asia/Ho_Chi_Minh\"\ncurrency = \"VND\"\n\
+         [fields]\nbalance = \"money\"\nemail = \"text\"\n\
+         [features]\nbusy = {{ count = \"*\", by = \"account\", over = \"1h\" }}\n{features}\
+         [[rule]]\nid = \"all\"\nwhen = \"busy > 1000\"\nthen = \"alert\"\nreason = \"all\"\n"
+    ))
+}
+
+#[test]
+fn a_ratio_goes_on_with_its_parts_and_is_as_good_as_the_worse_of_them() {
+    let before = counting("");
+    let after = counting(
+        "newest = { last = \"amount\", by = \"account\", over = \"1h\" }\n\
+         share = { ratio = \"amount\", to = \"busy\" }\nstep = { ratio = \"newest\", to = \"busy\" }\n",
+    );
+    let events = payments(&before, 8);
+    let mut engine = Engine::new(before.clone(), Limits::default(), Recording::All);
+    for event in &events[..4] {
+        decided(&mut engine, event);
+    }
+    engine.stage(after.clone()).unwrap();
+    swap(&mut engine, &after, "c", &events[3]);
+    let names: Vec<&str> = after.features.iter().map(|feature| feature.name.as_str()).collect();
+    assert_eq!(names, ["busy", "newest", "share", "step"]);
+    let read = |engine: &mut Engine, at: usize| -> Vec<Reading> {
+        decided(engine, &events[at]).features.into_iter().map(|(_, reading)| reading).collect()
+    };
+    let [busy, newest, share, step] = read(&mut engine, 4)[..] else { panic!("not four features") };
+    let exact = |value| Reading { value, quality: Quality::Exact };
+    let warming = |value| Reading { value, quality: Quality::Warming };
+    assert_eq!((busy, share), (exact(Value::Whole(5)), exact(Value::Decimal(1_004.0 / 5.0))));
+    assert_eq!((newest, step), (warming(Value::Null), warming(Value::Null)));
+    let [busy, newest, share, step] = read(&mut engine, 5)[..] else { panic!("not four features") };
+    assert_eq!((busy, share), (exact(Value::Whole(6)), exact(Value::Decimal(1_005.0 / 6.0))));
+    assert_eq!((newest, step), (warming(Value::Whole(1_004)), warming(Value::Decimal(1_004.0 / 6.0))));
 }

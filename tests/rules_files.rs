@@ -5,8 +5,8 @@ use weir::decision::Outcome;
 use weir::event::{ExtraType, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{
-    Action, Aggregate, Checked, Counts, Feature, KeyField, Kinds, NumberField, OnUnknown, RuleSet, Severity,
-    Window, compile,
+    Action, Aggregate, Checked, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label, NumberField,
+    OnUnknown, Operand, RuleSet, Severity, Stratum, Window, compile, describe,
 };
 use weir::time::{DAY_US, SECOND_US};
 
@@ -152,6 +152,123 @@ fn features_have_their_defaults() {
     );
 }
 
+/// A file with these features, all of them read by one rule.
+fn with_features(features: &str, when: &str) -> RuleSet {
+    good(&format!(
+        "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[params]\nweek = \"7d\"\n[fields]\nlat = \"decimal\"\nlon = \"decimal\"\n\
+         [features]\n{features}[[rule]]\nid = \"a\"\nthen = \"alert\"\nreason = \"a\"\nwhen = '''{when}'''\n"
+    ))
+}
+
+#[test]
+fn what_looks_at_the_past_alone_leaves_the_event_being_scored_out() {
+    let of = "by = \"account\", over = \"30d\"";
+    let set = with_features(
+        &format!(
+            "first = {{ first = \"amount\", {of} }}\nlast = {{ last = \"amount\", {of}, current = true }}\n\
+             previous = {{ previous = \"amount\", {of} }}\np95 = {{ quantile = \"amount\", q = 0.950, {of} }}\n\
+             z = {{ z_score = \"amount\", {of} }}\nkmh = {{ speed = [\"lat\", \"longitude\"], {of} }}\n"
+        ),
+        "first + last + previous + p95 > amount and z > 1.5 and kmh > week / week",
+    );
+    let amount = NumberField::Amount;
+    let kmh = Aggregate::Speed { latitude: DegreeField::Extra(0), longitude: DegreeField::Longitude };
+    for (name, aggregate, ty, current) in [
+        ("first", Aggregate::First(amount), ExtraType::Money, false),
+        ("last", Aggregate::Last(amount), ExtraType::Money, true),
+        ("previous", Aggregate::Previous(amount), ExtraType::Money, false),
+        ("p95", Aggregate::Quantile(amount, 950_000), ExtraType::Money, false),
+        ("z", Aggregate::ZScore(amount), ExtraType::Decimal, false),
+        ("kmh", kmh, ExtraType::Decimal, false),
+    ] {
+        let found = feature(&set, name);
+        assert_eq!((found.aggregate, found.ty, found.current), (aggregate, ty, current), "{name}");
+        assert_eq!((found.counts, found.used), (Counts::Allowed, true), "{name}");
+    }
+}
+
+#[test]
+fn a_window_may_end_before_now_and_be_of_what_became_of_payments() {
+    let set = with_features(
+        "spent = { sum = \"amount\", by = \"account\", over = \"day\", counts = \"executed\", pending = true }\n\
+         frauds = { mean = \"amount\", by = \"merchant\", over = \"14d\", delay = \"week\", label = \"fraud\" }\n\
+         strong = { sum = \"amount\", by = \"account\", over = \"day\", reset = { from = \"authentication\", where = \"result = 'succeeded'\" } }\n\
+         since_large = { count = \"*\", by = \"account\", over = \"30d\", reset = \"amount > 5\" }\n",
+        "spent + strong > 5 and frauds > 3 and since_large > 2",
+    );
+    // Three weeks are longer than the month's day, and 30 days are longer still.
+    assert_eq!(set.horizon_us, 30 * DAY_US);
+    assert_eq!(set.feedback, Feedback::Execution);
+    let spent = feature(&set, "spent");
+    assert_eq!((spent.counts, spent.pending, spent.current), (Counts::Executed, true, true));
+    assert_eq!(spent.stratum(), Stratum::DecisionFed);
+    let frauds = feature(&set, "frauds");
+    assert_eq!((frauds.label, frauds.counts, frauds.current), (Some(Label::Fraud), Counts::Asked, false));
+    assert_eq!((frauds.delay_us, frauds.stratum()), (7 * DAY_US, Stratum::EventFed));
+    let reset =
+        |name: &str| feature(&set, name).reset.clone().map(|reset| (reset.from, reset.condition.is_some()));
+    assert_eq!(reset("strong"), Some((Kinds::default().with(Kind::Authentication), true)));
+    assert_eq!(reset("since_large"), Some((Kinds::PAYMENTS, true)));
+    let longer = "x = { count = \"*\", by = \"account\", over = \"28d\", delay = \"week\" }\n";
+    assert_eq!(with_features(longer, "x > 5").horizon_us, 35 * DAY_US);
+}
+
+#[test]
+fn a_ratio_is_read_with_its_parts_and_is_of_their_stratum() {
+    let set = with_features(
+        "a_risk = { ratio = \"frauds\", to = \"payments\" }\nlarge = { ratio = \"amount\", to = \"usual\" }\n\
+         frauds = { count = \"*\", by = \"merchant\", over = \"week\", label = \"fraud\" }\n\
+         payments = { count = \"*\", by = \"merchant\", over = \"7d\" }\n\
+         usual = { mean = \"amount\", by = \"account\", over = \"30d\" }\n",
+        "a_risk > 0.02 or large > 5",
+    );
+    let position = |name: &str| set.features.iter().position(|feature| feature.name == name).unwrap();
+    let risk = feature(&set, "a_risk");
+    let of = Operand::Feature(position("frauds"));
+    assert_eq!(risk.aggregate, Aggregate::Ratio { of, to: position("payments") });
+    assert_eq!((risk.ty, risk.stratum(), risk.is_ratio()), (ExtraType::Decimal, Stratum::EventFed, true));
+    let large = feature(&set, "large");
+    let of = Operand::Field(NumberField::Amount);
+    assert_eq!(large.aggregate, Aggregate::Ratio { of, to: position("usual") });
+    assert_eq!((large.stratum(), large.by.len()), (Stratum::DecisionFed, 0));
+    assert!(set.features.iter().all(|feature| feature.used));
+    assert_eq!(set.rules[0].reads, [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn what_a_feature_says_can_be_told() {
+    let text = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[params]\nweek = \"7d\"\n[features]\n\
+        frauds = { count = \"*\", by = \"merchant\", over = \"14d\", delay = \"week\", label = \"fraud\", reset = { from = \"login\", where = \"level > 2\" } }\n\
+        large = { quantile = \"amount\", q = 0.95, by = \"merchant\", over = \"7d\", counts = \"executed\", pending = true }\n\
+        risk = { ratio = \"frauds\", to = \"large\" }\n\
+        [[rule]]\nid = \"a\"\nthen = \"alert\"\nreason = \"a\"\nwhen = \"risk > 1.5\"\n";
+    let (_, description) = describe("t.toml", text).unwrap();
+    let said = |at: usize| -> Vec<(&str, &str)> {
+        let aspects = &description.features[at].aspects;
+        aspects.iter().map(|aspect| (aspect.key.as_str(), aspect.text.as_str())).collect()
+    };
+    let frauds = [
+        ("value", "count *"),
+        ("by", "merchant"),
+        ("over", "14d"),
+        ("delay", "week"),
+        ("counts", "asked"),
+        ("label", "fraud"),
+        ("reset from", "login"),
+        ("reset where", "level > 2"),
+        ("current", "false"),
+    ];
+    assert_eq!(said(0), frauds);
+    assert_eq!(said(1)[..1], [("value", "quantile 0.95 of amount")]);
+    assert!(said(1).contains(&("counts", "executed or pending")), "{:?}", said(1));
+    assert_eq!(said(2), [("value", "ratio frauds to large")]);
+    assert!(description.features.iter().all(|feature| feature.rules == ["a"]));
+    assert_eq!(
+        (&description.params[0].features[..], &description.params[0].rules[..]),
+        (&["frauds".to_owned()][..], &["a".to_owned()][..])
+    );
+}
+
 #[test]
 fn what_changes_no_decision_changes_no_hash() {
     let hash = good(RETAIL).hash;
@@ -173,6 +290,8 @@ fn what_changes_no_decision_changes_no_hash() {
         ),
         ("new_device and since_reset < fresh", "New_Device  AND\\n since_reset<fresh /* soon after */"),
         ("score  = -30", "score = -30"),
+        ("currency = \"VND\"\n", "currency = \"VND\"\nfeedback = \"execution\"\n"),
+        ("over = \"10m\"", "over = \"10m\", current = true"),
         ("then = \"alert\"", "then = \"alert\"\nscore = 0"),
         ("all = [[\"sms_otp\", \"fido\"]]\n[auth.strong]", "all = [[\"fido\", \"sms_otp\"]]\n[auth.strong]"),
     ] {
@@ -204,6 +323,27 @@ fn what_can_change_a_decision_changes_the_hash() {
         ("over = \"10m\"", "over = \"10m\", current = false"),
         ("over = \"10m\"", "over = \"10m\", counts = \"allowed\""),
         ("over = \"10m\"", "over = \"10m\", from = \"transaction\""),
+        ("currency = \"VND\"\n", "currency = \"VND\"\nfeedback = \"none\"\n"),
+        ("currency = \"VND\"\n", "currency = \"VND\"\nfeedback = \"authentication\"\n"),
+        ("over = \"10m\"", "over = \"10m\", counts = \"executed\""),
+        ("over = \"10m\"", "over = \"10m\", counts = \"executed\", pending = true"),
+        ("over = \"10m\"", "over = \"10m\", delay = \"1h\""),
+        ("over = \"10m\"", "over = \"10m\", delay = \"2h\""),
+        ("over = \"10m\"", "over = \"10m\", label = \"fraud\""),
+        ("over = \"10m\"", "over = \"10m\", label = \"genuine\""),
+        ("over = \"10m\"", "over = \"10m\", reset = \"amount > 5\""),
+        ("over = \"10m\"", "over = \"10m\", reset = \"amount > 6\""),
+        ("over = \"10m\"", "over = \"10m\", reset = { from = \"login\" }"),
+        ("mean = \"amount\", by", "first = \"amount\", by"),
+        ("mean = \"amount\", by", "last = \"amount\", by"),
+        ("mean = \"amount\", by", "previous = \"amount\", by"),
+        ("count = \"*\", by", "z_score = \"amount\", by"),
+        ("mean = \"amount\", by", "quantile = \"amount\", q = 0.5, by"),
+        ("mean = \"amount\", by", "quantile = \"amount\", q = 0.500001, by"),
+        ("count = \"*\", by", "speed = [\"latitude\", \"longitude\"], by"),
+        ("spent_24h    = {", "share = { ratio = \"spent_24h\", to = \"count_10m\" }\nspent_24h = {"),
+        ("spent_24h    = {", "share = { ratio = \"amount\", to = \"count_10m\" }\nspent_24h = {"),
+        ("spent_24h    = {", "share = { ratio = \"amount\", to = \"spent_24h\" }\nspent_24h = {"),
         ("amount between near and big", "amount between big and near"),
         ("step_up_at = 50", "step_up_at = 51"),
         ("auth       = \"weak\"", "auth = \"strong\""),

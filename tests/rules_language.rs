@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use weir::decision::{Reading, Value};
+use weir::decision::{Quality, Reading, Value};
 use weir::event::{Draft, ExtraValue, Form, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{Facts, Refused, RuleSet, compile};
@@ -88,6 +88,11 @@ fn event(set: &RuleSet) -> Draft {
 }
 
 fn holds(condition: &str) -> Result<Option<bool>, Refused> {
+    holds_with(condition, Quality::Exact)
+}
+
+/// Whether a condition holds where all features are of this quality.
+fn holds_with(condition: &str, quality: Quality) -> Result<Option<bool>, Refused> {
     let set = rule_set(condition)?;
     let readings: Vec<Reading> = set
         .features
@@ -101,7 +106,7 @@ fn holds(condition: &str) -> Result<Option<bool>, Refused> {
             "usual_items" => Value::Decimal(2.5),
             _ => Value::Null,
         })
-        .map(|value| Reading { value, ..Reading::default() })
+        .map(|value| Reading { value, quality })
         .collect();
     let mut draft = event(&set);
     let facts = Facts { features: &readings, ..Facts::of(draft.seal().unwrap(), (23, 7)) };
@@ -381,6 +386,26 @@ fn choices() {
         ("abs(items - 10) = 3", YES),
         ("abs(balance - amount) = 7000000", YES),
     ]);
+}
+
+#[test]
+fn a_condition_that_asks_for_a_quality_takes_that_value_as_it_is() {
+    let cases = [
+        ("count_10m = 3", [YES, YES, UNKNOWN, UNKNOWN, UNKNOWN]),
+        ("quality(count_10m) = 'warming'", [NO, NO, YES, NO, NO]),
+        ("quality(count_10m) in ('exact', 'corrected')", [YES, YES, NO, NO, NO]),
+        ("quality(count_10m) <> 'exact' and count_10m = 3", [NO, YES, YES, YES, YES]),
+        ("count_10m = 3 and quality(count_10m) <> 'exact'", [NO, YES, YES, YES, YES]),
+        ("count_10m = 3 or quality(count_10m) = 'behind'", [YES; 5]),
+        ("quality(usual) is not null and count_10m = 3", [YES, YES, UNKNOWN, UNKNOWN, UNKNOWN]),
+        ("quality(usual) = 'evicted' or usual > 4000000", [YES; 5]),
+        ("quality(new_device) <> 'exact' and new_device", [NO, YES, YES, YES, YES]),
+        ("quality(unknown_count) = 'exact' and unknown_count is null", [YES, NO, NO, NO, NO]),
+    ];
+    for (condition, expected) in cases {
+        let found = Quality::ALL.map(|quality| holds_with(condition, quality).unwrap());
+        assert_eq!(found, expected, "{condition}");
+    }
 }
 
 #[test]

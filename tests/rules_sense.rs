@@ -40,6 +40,28 @@ fn events() -> Vec<Fields> {
     events
 }
 
+#[test]
+fn a_value_taken_as_it_is_is_not_the_value_that_is_known() {
+    let features = "[features]\nbusy = { count = \"*\", by = \"account\", over = \"1h\" }\n";
+    let told = |stronger: &str, weaker: &str| {
+        let rule = |id: &str, when: &str, more: &str| {
+            format!("[[rule]]\nid = \"{id}\"\nthen = \"block\"\n{more}when = '''{when}'''\n")
+        };
+        let stronger = rule("s", stronger, "tier = \"mandatory\"\n");
+        let head = HEAD.split("[fields]").next().unwrap();
+        let text = head.to_owned() + features + &stronger + &rule("w", weaker, "on_unknown = \"silent\"\n");
+        let problems = compile("t.toml", &text).problems;
+        problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    let none = Vec::<String>::new();
+    let warming = "quality(busy) = 'warming' and busy > 7";
+    assert_eq!(told("quality(busy) = 'exact' and busy > 5", "busy > 7"), none);
+    assert_eq!(told("busy > 5 and amount > 1", warming), none);
+    assert_ne!(told("busy > 5", "busy > 7"), none);
+    assert_ne!(told("quality(busy) <> 'exact'", warming), none);
+    assert_ne!(told("amount > 5", "quality(busy) = 'exact' and quality(busy) = 'behind'"), none);
+}
+
 fn draft(set: &RuleSet, (x, y, d, f, s): Fields) -> Draft {
     let mut draft = Draft::new(Arc::clone(&set.schema));
     draft.begin(Kind::Transaction, 0).unwrap();

@@ -13,7 +13,7 @@ mod hostile;
 mod packs;
 
 use hostile::{STARTS, Step, steps, stream};
-use packs::{compiled, control, definitions, pack, text};
+use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Reading};
 use weir::engine::{Answer, Engine, Limits, Recording, ReloadError, ShadowLimits, ShadowStopped};
@@ -79,17 +79,36 @@ proptest! {
         acts in prop::collection::btree_map(0..80_usize, 0..4_u8, 1..8),
         // Tight enough that events are refused and shadows stop.
         texts_max in prop::sample::select(vec![4_u32, 8, 1_000]),
+        keys_max in prop::sample::select(vec![1_u32, 3, 1_000]),
         side_entries_max in prop::sample::select(vec![14_usize, 60, 10_000]),
         shadow_texts_max in prop::sample::select(vec![2_u32, 6, 1_000]),
+        corrections_max in prop::sample::select(vec![1_usize, 1 << 20]),
+        options in options(),
+        shadow_options in options(),
     ) {
-        let live = pack("live", &[("f", &shared)]);
+        let live = varied(pack("live", &[("f", &shared)]), &options);
         // The live rule set also changes under the shadow.
-        let other = pack("other", &[("g", &next)]);
+        let other = varied(pack("other", &[("g", &next)]), &options);
         let strict = STRICT.replace("MODE", "");
         let shadow = compiled(&text("shadow", &strict, &[("f", &shared), ("own", &own)]));
+        let shadow = varied(shadow, &shadow_options);
         let events = stream(&live, &steps, start);
-        let limits = Limits { texts_max, side_entries_max, ..Limits::default() };
-        let budget = ShadowLimits { texts_max: shadow_texts_max, side_entries_max: side_entries_max / 2 };
+        let limits = Limits {
+            texts_max,
+            side_entries_max,
+            corrections_max,
+            keys_max,
+            forever_keys_max: keys_max,
+            filter_bytes: 1 << 10,
+            ..Limits::default()
+        };
+        let budget = ShadowLimits {
+            texts_max: shadow_texts_max,
+            side_entries_max: side_entries_max / 2,
+            keys_max: 3,
+            forever_keys_max: keys_max / 2,
+            ..ShadowLimits::default()
+        };
         let (mut watched, mut alone) = (engine(&live, limits), engine(&live, limits));
         for engine in [&mut watched, &mut alone] {
             engine.stage(live.clone()).unwrap();
@@ -119,13 +138,14 @@ proptest! {
     fn a_shadow_rule_set_decides_as_it_would_have_decided_live(
         shared in prop::collection::vec(definitions(), 1..3),
         own in prop::collection::vec(definitions(), 1..4),
+        options in options(),
         steps in steps(),
         start in prop::sample::select(&STARTS[..]),
         at in 0..60_usize,
     ) {
         // The same rules, so that what counts as allowed is the same.
-        let live = pack("live", &[("f", &shared)]);
-        let shadow = pack("shadow", &[("s", &shared), ("own", &own)]);
+        let live = varied(pack("live", &[("f", &shared)]), &options);
+        let shadow = varied(pack("shadow", &[("s", &shared), ("own", &own)]), &options);
         let events = stream(&live, &steps, start);
         let at = at.min(events.len());
         let (mut watched, mut swapped) =
@@ -198,6 +218,7 @@ fn payment(n: usize) -> Step {
         channel: 0,
         email: 0,
         balance: None,
+        place: 9,
         tenant: false,
         about: 0,
         succeeded: true,
@@ -224,7 +245,7 @@ fn a_shadow_says_what_it_would_have_done() {
     assert_eq!(engine.shadow_decision(), None, "it is asked once");
     engine.drop_shadow();
     assert!(engine.shadow_rules().is_none());
-    assert_eq!(engine.memory().shadow.families, 0);
+    assert_eq!(engine.memory().shadow.families(), 0);
 }
 
 #[test]

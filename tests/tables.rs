@@ -9,7 +9,7 @@ use weir::decision::{Outcome, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::money::Currency;
-use weir::rules::{RuleSet, Severity, Values, compile};
+use weir::rules::{Kinds, Reset, RuleSet, Severity, Stratum, Values, compile};
 
 const HEAD: &str = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n";
 const RULE: &str = "[[rule]]\nid = \"r\"\nwhen = \"class = 'B'\"\nthen = \"block\"\n";
@@ -328,4 +328,35 @@ fn a_feature_may_carry_what_was_decided() {
         let classes = |class| past.iter().filter(|(.., held)| *held == class).count();
         assert!((0..3).all(|class| classes(class) > 5), "{} {} {}", classes(0), classes(1), classes(2));
     }
+}
+
+#[test]
+fn a_table_empties_a_feature_after_deciding() {
+    let text = format!(
+        "{HEAD}[features]\nsince_b = {{ count = \"*\", by = \"account\", over = \"1h\" }}\n\
+         given = {{ count = \"*\", by = \"account\", over = \"1h\", where = \"class = 'B'\" }}\n\
+         [tables.class]\nrows = [{{ when = \"amount > 10 and since_b > 2\", is = \"B\" }}]\nelse = \"A\"\non_unknown = \"next\"\n{RULE}"
+    );
+    let mut rules = rules(&text);
+    let given = rules.features.iter().find(|feature| feature.name == "given").unwrap().clone();
+    let emptied = rules.features.iter_mut().find(|feature| feature.name == "since_b").unwrap();
+    let (condition, tables) = (given.condition, given.tables);
+    emptied.reset = Some(Reset { from: Kinds::TRANSACTIONS, condition, tables, lists: Vec::new() });
+    assert_eq!(emptied.stratum(), Stratum::DecisionFed);
+    let at = rules.features.iter().position(|feature| feature.name == "since_b").unwrap();
+    let mut engine = Engine::new(rules, Limits::default(), Recording::All);
+    let mut read = |n: usize, amount: i64, account: &str| {
+        let decided = matches!(
+            engine.step(&payment(n, n as i64, amount, account, None)),
+            Answer::Decided(decision) if decision.outcome == Outcome::Allow
+        );
+        (decided, engine.readings()[at].value)
+    };
+    assert_eq!(read(1, 50, "a"), (true, Value::Whole(1)));
+    assert_eq!(read(2, 50, "a"), (true, Value::Whole(2)));
+    assert_eq!(read(3, 5, "a"), (true, Value::Whole(3)), "another row of the table");
+    assert_eq!(read(4, 50, "b"), (true, Value::Whole(1)), "another key");
+    assert_eq!(read(5, 50, "a"), (false, Value::Whole(4)), "what empties it is still part of it");
+    assert_eq!(read(6, 50, "a"), (true, Value::Whole(1)));
+    assert_eq!(read(7, 50, "b"), (true, Value::Whole(2)));
 }

@@ -1,7 +1,7 @@
 //! The features of a rule set, a row each: what they compute, by what, over what, and in which stratum.
 
 use serde::Serialize;
-use weir::rules::{Aggregate, Feature, KeyField, NumberField, RuleSet, Window};
+use weir::rules::{Aggregate, Feature, KeyField, NumberField, Operand, RuleSet, Window};
 use weir::time::format_duration;
 
 /// A feature in words.
@@ -21,30 +21,40 @@ pub(super) fn rows(rules: &RuleSet) -> Vec<Row<'_>> {
 }
 
 fn row<'a>(rules: &'a RuleSet, feature: &'a Feature) -> Row<'a> {
-    let key = |fields: &[KeyField]| fields.iter().map(|field| key_name(rules, *field)).collect();
+    let key = |fields: &[KeyField]| fields.iter().map(|field| field.name(&rules.schema)).collect();
     Row {
         name: &feature.name,
         computes: computes(rules, feature.aggregate),
         by: key(&feature.by),
         at: key(&feature.at),
-        over: match feature.window {
-            Window::Sliding { length_us } => format_duration(length_us),
-            Window::Day => "day".to_owned(),
-            Window::Month => "month".to_owned(),
-            Window::Forever => "forever".to_owned(),
-        },
+        over: over(feature),
         stratum: feature.stratum().name(),
     }
 }
 
-fn computes(rules: &RuleSet, aggregate: Aggregate) -> String {
-    let of = |word: &str, field: NumberField| {
-        let name = match field {
-            NumberField::Amount => "amount",
-            NumberField::Extra(position) => extra_name(rules, position),
-        };
-        format!("{word} {name}")
+/// Its window, with what moves and empties it; nothing for a ratio, which has none.
+fn over(feature: &Feature) -> String {
+    if feature.is_ratio() {
+        return String::new();
+    }
+    let mut over = match feature.window {
+        Window::Sliding { length_us } => format_duration(length_us),
+        Window::Day => "day".to_owned(),
+        Window::Month => "month".to_owned(),
+        Window::Forever => "forever".to_owned(),
     };
+    if feature.delay_us > 0 {
+        over.push_str(&format!(", {} ago", format_duration(feature.delay_us)));
+    }
+    if feature.reset.is_some() {
+        over.push_str(", reset");
+    }
+    over
+}
+
+fn computes(rules: &RuleSet, aggregate: Aggregate) -> String {
+    let of = |word: &str, field: NumberField| format!("{word} {}", field.name(&rules.schema));
+    let feature = |at: usize| rules.features.get(at).map_or("", |feature| &feature.name);
     match aggregate {
         Aggregate::Count => "count".to_owned(),
         Aggregate::Sum(field) => of("sum", field),
@@ -52,21 +62,24 @@ fn computes(rules: &RuleSet, aggregate: Aggregate) -> String {
         Aggregate::Min(field) => of("min", field),
         Aggregate::Max(field) => of("max", field),
         Aggregate::Deviation(field) => of("deviation", field),
-        Aggregate::Distinct(field) => format!("distinct {}", key_name(rules, field)),
+        Aggregate::Distinct(field) => format!("distinct {}", field.name(&rules.schema)),
         Aggregate::IsNew => "is_new".to_owned(),
         Aggregate::Since => "since last".to_owned(),
+        Aggregate::First(field) => of("first", field),
+        Aggregate::Last(field) => of("last", field),
+        Aggregate::Previous(field) => of("previous", field),
+        Aggregate::Quantile(field, ppm) => of(&format!("quantile {} of", f64::from(ppm) / 1e6), field),
+        Aggregate::ZScore(field) => of("z_score", field),
+        Aggregate::Speed { latitude, longitude } => {
+            format!("speed {}, {}", latitude.name(&rules.schema), longitude.name(&rules.schema))
+        }
+        Aggregate::Ratio { of: Operand::Field(field), to } => {
+            format!("ratio {} to {}", field.name(&rules.schema), feature(to))
+        }
+        Aggregate::Ratio { of: Operand::Feature(of), to } => {
+            format!("ratio {} to {}", feature(of), feature(to))
+        }
     }
-}
-
-fn key_name(rules: &RuleSet, field: KeyField) -> &str {
-    match field {
-        KeyField::Text(field) => field.name(),
-        KeyField::Extra(position) => extra_name(rules, position),
-    }
-}
-
-fn extra_name(rules: &RuleSet, position: usize) -> &str {
-    rules.schema.fields().get(position).map_or("", |(name, _)| name)
 }
 
 /// The rows as lines, their columns under each other; nothing where there are no features.

@@ -8,12 +8,14 @@ mod diff;
 mod explain;
 mod feature_table;
 mod generate;
+mod memory;
 mod problems;
 mod progress;
 mod rule_file;
 mod schema;
 mod score;
 mod sql;
+mod state;
 mod stream;
 mod tally;
 mod test;
@@ -53,6 +55,7 @@ enum Command {
     Explain(explain::Args),
     Generate(generate::Args),
     Sql(sql::Args),
+    State(state::Args),
     Demo(demo::Args),
 }
 
@@ -74,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Sql(args) => sql::run(&args),
+        Command::State(args) => state::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

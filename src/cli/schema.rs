@@ -118,6 +118,7 @@ fn ruleset() -> Value {
             "time_zone": text("The IANA name of the zone of its days, hours and dates, such as Asia/Ho_Chi_Minh; UTC unless said."),
             "currency": { "enum": currencies(), "description": "The ISO 4217 code of its amounts." },
             "remember": duration("How long ids are remembered, 1m to 400d; by default as long as the longest window, at least 7d."),
+            "feedback": words("What the gateway reports of a payment after its answer; `execution` unless said.", &["none", "authentication", "execution"]),
             "languages": one_or_more("The languages in which each rule is to have its reason.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$" })),
         }),
     )
@@ -145,9 +146,21 @@ fn feature() -> Value {
     let number = |what: &str| text(&format!("{what} of `amount`, or of an extra field with whole numbers."));
     let fields = |description: &str| one_or_more(description, json!({ "type": "string" }));
     let kinds = json!({ "enum": Kind::ALL.map(Kind::name) });
-    section(
-        "One aggregate over a window.",
-        &["by"],
+    let reset = section(
+        "The kinds of event that reset it, and a condition on their own fields.",
+        &[],
+        json!({
+            "from": one_or_more("The kinds of event that reset it; those that contribute unless said.", kinds.clone()),
+            "where": condition("Which of them reset it."),
+        }),
+    );
+    let reset = json!({
+        "anyOf": [condition("Which of the events that contribute reset it."), reset],
+        "description": "What empties it for a key, once its own event has contributed.",
+    });
+    let mut feature = section(
+        "One aggregate over a window, or a ratio.",
+        &[],
         json!({
             "count": { "const": "*", "description": "How many." },
             "sum": number("The sum"),
@@ -158,15 +171,32 @@ fn feature() -> Value {
             "distinct": text("How many distinct values of a field with text."),
             "is_new": { "const": true, "description": "Whether none came before." },
             "since": { "const": "last", "description": "The time since the latest one before this event; null where there is none." },
+            "first": number("The oldest value"),
+            "last": number("The newest value"),
+            "previous": number("The second newest value"),
+            "quantile": number("The value that a share `q` of values is at or below, off by at most 1/256 of itself,"),
+            "q": { "type": "number", "exclusiveMinimum": 0, "maximum": 0.999_999, "description": "The share of a quantile, above 0 and below 1: 0.5 is the median." },
+            "z_score": number("How many sample deviations the payment is above the mean of those before it,"),
+            "speed": { "type": "array", "items": { "type": "string" }, "minItems": 2, "description": "Kilometres per hour from the newest place to the payment's own: the fields of latitude and longitude." },
+            "ratio": text("What is divided: a feature, `amount`, or an extra field with whole numbers."),
+            "to": text("The feature that a ratio divides by."),
             "by": fields("The fields under which contributions are filed."),
             "at": fields("The fields of the payment by which it is read; those of `by` unless said."),
             "over": text("Its window: a duration such as 24h, `day`, `month`, `forever`, or a duration parameter."),
+            "delay": text("How long before now its window ends: a duration such as 7d, or a duration parameter."),
             "from": one_or_more("The kinds of event that contribute; payments unless said.", kinds),
             "where": condition("Which events contribute: a condition on their own fields."),
-            "counts": words("Which payments contribute: all that asked, or those let through.", &["asked", "allowed"]),
+            "counts": words("Which payments contribute: all that asked, those let through, or those executed, at the time of their execution.", &["asked", "allowed", "executed"]),
+            "pending": { "type": "boolean", "description": "With `counts = \"executed\"`: whether a payment counts from its answer on, until it is executed." },
+            "label": words("It counts only transactions that are labelled so.", &["fraud", "genuine"]),
+            "reset": reset,
             "current": { "type": "boolean", "description": "Whether the payment being scored is part of it." },
         }),
-    )
+    );
+    if let Some(feature) = feature.as_object_mut() {
+        feature.insert("anyOf".to_owned(), json!([{ "required": ["by"] }, { "required": ["ratio"] }]));
+    }
+    feature
 }
 
 fn list() -> Value {

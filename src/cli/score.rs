@@ -2,14 +2,17 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use weir::engine::{Answer, Engine, Limits, Recording, ShadowLimits, VERSION};
+use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
 use weir::event::{Event, Kind};
-use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
+use weir::io::{DecisionWriter, Output, SnapshotFile, SpillWatch, create, decision::write_refusal};
+use weir::rules::RuleSet;
 
 use super::breakers::Breakers;
+use super::memory::{self, Memory};
 use super::progress::Progress;
 use super::stream::Source;
 use super::tally::Tally;
@@ -48,6 +51,8 @@ pub(super) struct Args {
     /// Record every feature, not only those that the fired rules read
     #[arg(long)]
     features: bool,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 /// Bytes of decisions gathered before they are written.
@@ -121,11 +126,14 @@ impl Shadow {
 }
 
 /// The engine, with every rule set staged that the stream may ask for.
-fn engine(args: &Args) -> anyhow::Result<Engine> {
+fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
     let rules = rule_file::load(&args.rules)?;
+    if let Some(engine) = restored(args, &rules)? {
+        return Ok((engine, None));
+    }
     let lists = rule_file::lists(&args.rules, &rules)?;
     let recording = if args.features { Recording::All } else { Recording::Fired };
-    let mut engine = Engine::new(rules.clone(), Limits::default(), recording);
+    let (mut engine, watch) = args.memory.engine(rules.clone(), recording)?;
     engine.load_lists(lists.clone());
     for path in &args.reload {
         let next = rule_file::load(path)?;
@@ -138,13 +146,22 @@ fn engine(args: &Args) -> anyhow::Result<Engine> {
         // So that the stream may also go back to it.
         engine.stage_with_lists(rules, lists)?;
     }
-    Ok(engine)
+    Ok((engine, watch))
+}
+
+/// The engine of a snapshot, if there is one to go on from.
+fn restored(args: &Args, rules: &RuleSet) -> anyhow::Result<Option<Engine>> {
+    let mut rule_sets = vec![Arc::new(rules.clone())];
+    for path in &args.reload {
+        rule_sets.push(Arc::new(rule_file::load(path)?));
+    }
+    args.memory.restored(&rule_sets)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let mut engine = engine(args)?;
+    let (mut engine, watch) = engine(args)?;
     let mut reader = args.source.open(engine.rules().schema.clone())?;
     let mut writers = Writers::new(&engine)?;
     if args.source.is(&args.output) {
@@ -168,11 +185,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
                 lines.finish()?;
                 shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
                 progress.finish();
-                tally.summary(&mut anstream::stderr().lock())?;
+                tally.summary(&engine, &mut anstream::stderr().lock())?;
                 return Err(error.into());
             }
         };
         let answer = engine.step(event);
+        memory::check(&watch)?;
         tally.count(answer);
         if let Answer::Decided(decision) = answer {
             breakers.note(decision);
@@ -197,9 +215,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     lines.finish()?;
     shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
     progress.finish();
+    let snapshot = args.memory.save(&mut engine)?;
     let (seconds, counts) = (start.elapsed().as_secs_f64(), reader.counts());
     let mut report = anstream::stderr().lock();
-    tally.summary(&mut report)?;
+    tally.summary(&engine, &mut report)?;
+    if let Some(SnapshotFile { bytes, sha256 }) = snapshot {
+        writeln!(report, "snapshot of {bytes} bytes, SHA-256 {sha256}")?;
+    }
     let rate = counts.taken as f64 / seconds;
     writeln!(
         report,

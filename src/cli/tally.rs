@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use weir::decision::{Decision, Outcome};
-use weir::engine::Answer;
+use weir::decision::{Decision, Outcome, Quality};
+use weir::engine::{Answer, Engine};
 use weir::rules::RuleSet;
 
 /// Counts of answers, and of rules that fired.
@@ -66,8 +66,8 @@ impl Tally {
         self.outcomes.iter().sum()
     }
 
-    /// One line: decisions by outcome, and what else came.
-    pub(super) fn summary(&self, out: &mut impl Write) -> io::Result<()> {
+    /// One line: decisions by outcome, what else came, and how many values of features were not plainly exact.
+    pub(super) fn summary(&self, engine: &Engine, out: &mut impl Write) -> io::Result<()> {
         let of = |outcome: Outcome| self.outcomes[outcome as usize];
         write!(
             out,
@@ -87,6 +87,11 @@ impl Tally {
         }
         if self.tripped > 0 {
             write!(out, "; {} with a rule kept from acting by its breaker", self.tripped)?;
+        }
+        for (quality, count) in
+            Quality::ALL.iter().zip(engine.qualities()).skip(1).filter(|(_, count)| *count > 0)
+        {
+            write!(out, "; {count} values {}", quality.name())?;
         }
         for (code, count) in &self.refused {
             write!(out, "; {count} refused ({code})")?;

@@ -1,10 +1,14 @@
 //! Reading features: from cells, with or without the event being scored.
 
 use super::gather::{Gathered, key};
+use super::places::distance_km;
 use super::plan::Plan;
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
-use crate::state::{Held, Moments, State};
+use crate::state::{Held, Key, Moment, Moments, State};
+use crate::time::SECOND_US;
+
+const HOUR_US: f64 = 3_600.0 * SECOND_US as f64;
 
 /// Which features of a plan are read and where their readings go: by lookup, the feature with its position.
 pub(crate) type Wanted = Vec<Vec<(usize, usize)>>;
@@ -20,6 +24,7 @@ pub(crate) fn read_all(
     time_us: i64,
     readings: &mut [Reading],
 ) {
+    let now_us = state.now_us();
     for (lookup, wanted) in plan.lookups.iter().zip(wanted) {
         if wanted.is_empty() {
             continue;
@@ -32,27 +37,60 @@ pub(crate) fn read_all(
         let mask = gathered.masks[lookup.family];
         // The event is part of what it reads where it files its own contribution under the key that it reads.
         let own = if mask != 0 && gathered.keys[lookup.family] == key { mask } else { 0 };
-        let late = time_us < state.now_us();
+        let late = time_us < now_us;
         for &(at, position) in wanted {
             let read = &plan.reads[at];
             let cell = read.cell;
-            let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.covers(cell, time_us));
+            let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
-            let value = value(read.aggregate, &held, cell, own, state.now_us());
-            let quality = if since_us.is_some_and(|since_us| held.covers(cell, since_us)) {
-                Quality::Warming
-            } else if held.corrected(cell) {
-                Quality::Corrected
-            } else {
-                Quality::Exact
+            let evicted = held.evicted(cell);
+            let value = match read.aggregate {
+                Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
+                    let scored = read.column.and_then(|column| gathered.value(column));
+                    scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, now_us))
+                }
+                // It may well have been seen before.
+                Aggregate::IsNew if evicted && held.count(cell) == 0 => Value::Null,
+                aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
+            let quality = if evicted { Quality::Evicted } else { quality(plan, at, &held, since_us) };
             readings[position] = Reading { value, quality };
         }
     }
 }
 
+/// Reads one feature for a key as of now, for no event.
+pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_us: Option<i64>) -> Reading {
+    let read = &plan.reads[at];
+    let (held, now_us) = (state.held(plan.lookups[read.lookup].family, key), state.now_us());
+    let value = value(read.aggregate, &held, read.cell, None, (now_us, now_us));
+    Reading { value, quality: quality(plan, at, &held, since_us) }
+}
+
 #[inline]
-fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, now_us: i64) -> Value {
+fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
+    let (read, cell) = (&plan.reads[at], plan.reads[at].cell);
+    // What came in before may have been executed for as long after as it could be corrected.
+    let later_us = if read.later { plan.spec.horizon_us } else { 0 };
+    if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
+        Quality::Warming
+    } else if held.behind(cell) {
+        Quality::Behind
+    } else if held.corrected(cell) {
+        Quality::Corrected
+    } else {
+        Quality::Exact
+    }
+}
+
+#[inline]
+fn value(
+    aggregate: Aggregate,
+    held: &Held<'_>,
+    cell: usize,
+    own: Option<i64>,
+    (time_us, now_us): (i64, i64),
+) -> Value {
     let moments = || {
         let held = held.moments(cell);
         own.map_or(held, |value| held.with(value))
@@ -62,6 +100,9 @@ fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, n
         let all = held.map_or(own, |held| Some(own.map_or(held, |own| join(held, own))));
         all.map_or(Value::Null, Value::Whole)
     };
+    // The event being scored comes in behind all of its own time.
+    let own_moment = || own.map(|value| Moment { time_us, row: u64::MAX, value });
+    let of = |moment: Option<Moment>| moment.map_or(Value::Null, |moment| Value::Whole(moment.value));
     match aggregate {
         Aggregate::Count => Value::Whole(held.count(cell) + i64::from(own.is_some())),
         Aggregate::IsNew => Value::Boolean(held.count(cell) == 0),
@@ -72,7 +113,47 @@ fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, n
         Aggregate::Max(_) => extreme(|(_, greatest)| greatest, i64::max),
         Aggregate::Distinct(_) => Value::Whole(held.distinct(cell, own)),
         Aggregate::Since => held.greatest(cell).map_or(Value::Null, |last_us| Value::Whole(now_us - last_us)),
+        Aggregate::First(_) => of(held.oldest(cell).into_iter().chain(own_moment()).min()),
+        Aggregate::Last(_) => of(held.newest(cell)[0].max(own_moment())),
+        Aggregate::Previous(_) => {
+            let [newest, before] = held.newest(cell);
+            let own = own_moment();
+            of(if own > newest { newest } else { before.max(own) })
+        }
+        Aggregate::Quantile(_, ppm) => held.quantile(cell, ppm, own).map_or(Value::Null, Value::Whole),
+        Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Ratio { .. } => Value::Null,
     }
+}
+
+/// What the value of the event being scored is against those before it.
+fn against(aggregate: Aggregate, held: &Held<'_>, cell: usize, scored: i64, now_us: i64) -> Value {
+    match aggregate {
+        Aggregate::ZScore(_) => z_score(held.moments(cell), scored),
+        Aggregate::Speed { .. } => {
+            let [newest, _] = held.newest(cell);
+            newest.map_or(Value::Null, |newest| speed(&newest, scored, now_us))
+        }
+        _ => Value::Null,
+    }
+}
+
+/// How many sample deviations a value is above the mean; null where there is no deviation, or it is 0.
+fn z_score(moments: Moments, scored: i64) -> Value {
+    let Value::Decimal(deviation) = deviation(moments) else { return Value::Null };
+    if deviation == 0.0 {
+        return Value::Null;
+    }
+    let above = i128::from(scored) * i128::from(moments.count) - moments.sum;
+    Value::Decimal(float(above) / moments.count as f64 / deviation)
+}
+
+/// Kilometres per hour since a place; null where no time passed.
+fn speed(from: &Moment, to: i64, now_us: i64) -> Value {
+    let passed_us = now_us - from.time_us;
+    if passed_us <= 0 {
+        return Value::Null;
+    }
+    Value::Decimal(distance_km(from.value, to) / (passed_us as f64 / HOUR_US))
 }
 
 /// The nearest float; the same as a conversion of the whole 128 bits, which takes long.

@@ -1,5 +1,6 @@
 //! What one event brings: its key numbers, its values, and which cells it feeds.
 
+use super::places;
 use super::plan::{Column, Plan};
 use crate::event::{Event, ExtraValue, TextField};
 use crate::rules::{Facts, KeyField, NumberField};
@@ -44,7 +45,8 @@ pub(crate) fn text(event: &Event, field: KeyField) -> Option<&str> {
     }
 }
 
-fn number(event: &Event, field: NumberField) -> Option<i64> {
+/// The number of a field, if windows take it in.
+pub(crate) fn number(event: &Event, field: NumberField) -> Option<i64> {
     match field {
         NumberField::Amount => event.amount().map(|amount| amount.minor),
         NumberField::Extra(position) => match event.extra(position) {
@@ -75,12 +77,19 @@ impl Gathered {
         self.masks.iter().any(|&mask| mask != 0)
     }
 
+    /// What the event brings to a column.
+    #[inline]
+    pub(crate) fn value(&self, column: usize) -> Option<i64> {
+        self.present[column].then(|| self.values[column])
+    }
+
     /// Gathers from an event.
     pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
         let event = facts.event;
         let kind = &plan.kinds[event.kind() as usize];
-        let tenant = self.tenant(event, state);
         self.numbers.fill(NO_TEXT);
+        // A tenant's number is for good, so an event that names no key gets it none.
+        let tenant = if kind.key_fields.is_empty() { 0 } else { self.tenant(event, state) };
         for &field in &kind.key_fields {
             if let Some(text) = text(event, plan.key_fields[field]) {
                 self.numbers[field] = state.text_number(tenant, text);
@@ -92,6 +101,7 @@ impl Gathered {
                 Column::Text(field) => {
                     Some(i64::from(self.numbers[field])).filter(|&n| n != i64::from(NO_TEXT))
                 }
+                Column::Place(latitude, longitude) => places::place(event, latitude, longitude),
             };
             self.present[at] = value.is_some();
             self.values[at] = value.unwrap_or(0);
@@ -139,7 +149,7 @@ impl Gathered {
         {
             return *number;
         }
-        let number = state.text_number(0, name);
+        let number = state.tenant_number(name);
         let held = self.tenant.get_or_insert_default();
         held.0.clear();
         held.0.push_str(name);

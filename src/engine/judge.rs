@@ -8,7 +8,8 @@ use super::Recording;
 use super::decide::Decider;
 use super::features::Wanted;
 use super::ledger::Ledger;
-use crate::decision::{Decision, Reading};
+use super::ratios::Ratios;
+use crate::decision::{Decision, Quality, Reading};
 use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
 
@@ -20,6 +21,11 @@ pub(crate) struct Judge {
     pub(crate) lists: Lists,
     /// For each ledger what is read of it.
     wanted: Vec<Wanted>,
+    ratios: Ratios,
+    /// The features that are read, as positions.
+    read: Vec<u16>,
+    /// How many values were read of each quality, in the order of [`Quality::ALL`].
+    pub(crate) qualities: [u64; Quality::ALL.len()],
     /// One per feature of the rule set.
     pub(crate) readings: Vec<Reading>,
     pub(crate) decider: Decider,
@@ -33,11 +39,17 @@ pub(crate) fn reads(rules: &RuleSet, recording: Recording) -> impl Fn(usize) -> 
 
 impl Judge {
     /// A rule set with these lists, that reads of each ledger what is wanted.
-    pub(crate) fn new(rules: Arc<RuleSet>, lists: Lists, wanted: Vec<Wanted>) -> Self {
+    pub(crate) fn new(rules: Arc<RuleSet>, lists: Lists, wanted: Vec<Wanted>, recording: Recording) -> Self {
         let lists = (0..rules.lists.len()).map(|at| lists.get(at).cloned().unwrap_or_default()).collect();
         let readings = vec![Reading::default(); rules.features.len()];
         let decider = Decider::new(&rules);
-        Self { rules, lists, wanted, readings, decider, decision: Decision::default() }
+        let ratios = Ratios::new(&rules, reads(&rules, recording));
+        let read: Vec<u16> = {
+            let is_read = reads(&rules, recording);
+            (0..rules.features.len()).filter(|&at| is_read(at)).map(|at| at as u16).collect()
+        };
+        let (qualities, decision) = ([0; Quality::ALL.len()], Decision::default());
+        Self { rules, lists, wanted, ratios, read, qualities, readings, decider, decision }
     }
 
     /// Reads of other ledgers from now on.
@@ -63,6 +75,7 @@ impl Judge {
 
     /// Goes on counting where another judge stopped, for the rules that both have.
     pub(crate) fn go_on(&mut self, before: &Self) {
+        self.qualities = before.qualities;
         self.decider.carry(&self.rules, &before.decider, &before.rules);
     }
 
@@ -76,6 +89,10 @@ impl Judge {
     ) {
         for (ledger, wanted) in ledgers.zip(&self.wanted) {
             ledger.read(wanted, facts.event.time_us(), &mut self.readings);
+        }
+        self.ratios.read(facts.event, &mut self.readings);
+        for &at in &self.read {
+            self.qualities[self.readings[usize::from(at)].quality as usize] += 1;
         }
         let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
         let all = recording == Recording::All;

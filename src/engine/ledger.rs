@@ -4,16 +4,31 @@
 //! are fed alike: rows have the same numbers in each, so that whoever corrects a payment need not know how many
 //! there are. Must never know a rule, a decision or an id.
 
+use serde::{Deserialize, Serialize};
+
 use super::features::{self, Wanted};
 use super::gather::Gathered;
+use super::logs::Logs;
 use super::plan::Plan;
 use crate::decision::Reading;
-use crate::rules::{Condition, Facts, Feature};
-use crate::state::{Contribution, Correction, Memory, Standing, State};
-use crate::time::Calendar;
+use crate::event::Kind;
+use crate::rules::{Condition, Facts, Feature, RuleSet};
+use crate::state::{
+    Budgets, ChunkStore, Contribution, Correction, Layout, Memory, SavedState, Scopes, State,
+};
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
-pub(crate) type Binding = Vec<(usize, Option<Condition>)>;
+pub(crate) type Binding = Vec<Bound>;
+
+/// What a rule set knows of a feature.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    /// Its position in the ledger.
+    pub(crate) feature: usize,
+    pub(crate) condition: Option<Condition>,
+    /// The condition on what empties it.
+    pub(crate) reset: Option<Condition>,
+}
 
 /// The aggregates of some features.
 #[derive(Debug)]
@@ -22,33 +37,91 @@ pub(crate) struct Ledger {
     features: Vec<([u8; 32], usize)>,
     /// The positions of those whose conditions read what only their rule set knows, sorted.
     bound: Vec<usize>,
-    plan: Plan,
-    state: State,
+    pub(super) plan: Plan,
+    pub(super) state: State,
     gathered: Gathered,
+    /// The rule set that it was made for, and the features that it was made of, in their order.
+    origin: [u8; 32],
+    made_of: Vec<[u8; 32]>,
+    budgets: Budgets,
     /// Rows before it are not in it.
     first_row: u64,
     /// When it began; `None` where it has been there from the first event on.
-    since_us: Option<i64>,
+    pub(super) since_us: Option<i64>,
     horizon_us: i64,
 }
 
+/// What is saved of a ledger.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedLedger {
+    /// The rule set that it was made for.
+    pub(crate) origin: [u8; 32],
+    made_of: Vec<[u8; 32]>,
+    budgets: Budgets,
+    features: Vec<([u8; 32], usize)>,
+    bound: Vec<usize>,
+    first_row: u64,
+    since_us: Option<i64>,
+    state: SavedState,
+}
+
 impl Ledger {
-    /// An empty ledger of these features from the first event on; a payment in it can be corrected for `horizon_us`.
-    pub(crate) fn new(features: &[&Feature], horizon_us: i64, calendar: Calendar) -> Self {
-        let plan = Plan::new(features, horizon_us);
+    /// What is saved of it; shares what it holds. `None` where a chunk of its log is not back yet.
+    pub(crate) fn freeze(&mut self) -> Option<SavedLedger> {
+        Some(SavedLedger {
+            state: self.state.freeze()?,
+            origin: self.origin,
+            made_of: self.made_of.clone(),
+            budgets: self.budgets,
+            features: self.features.clone(),
+            bound: self.bound.clone(),
+            first_row: self.first_row,
+            since_us: self.since_us,
+        })
+    }
+
+    /// A ledger that goes on from what was saved, given the rule set that it was made for; `None` where that is another
+    /// one. It still has to be bound to the rule set that feeds it.
+    pub(crate) fn restored(saved: SavedLedger, origin: &RuleSet, logs: &Logs) -> Option<Self> {
+        let find = |hash: &[u8; 32]| origin.features.iter().find(|feature| feature.hash == *hash);
+        let features: Vec<&Feature> = saved.made_of.iter().map(find).collect::<Option<_>>()?;
+        let mut ledger = Self::new(&features, origin, &saved.budgets);
+        logs.give(&mut ledger);
+        (ledger.features, ledger.bound) = (saved.features, saved.bound);
+        (ledger.first_row, ledger.since_us) = (saved.first_row, saved.since_us);
+        ledger.state.resume(saved.state).then_some(ledger)
+    }
+
+    /// An empty ledger of these features of a rule set, from the first event on.
+    pub(crate) fn new(features: &[&Feature], rules: &RuleSet, budgets: &Budgets) -> Self {
+        let horizon_us = rules.horizon_us;
+        let plan = Plan::new(features, horizon_us, rules.feedback);
         let mut hashes: Vec<_> =
             features.iter().enumerate().map(|(at, feature)| (feature.hash, at)).collect();
         hashes.sort_unstable();
         Self {
             features: hashes,
             bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
-            state: State::new(&plan.spec, calendar),
+            state: State::new(&plan.spec, rules.calendar.clone(), budgets),
             gathered: Gathered::new(&plan),
             plan,
+            origin: rules.hash,
+            made_of: features.iter().map(|feature| feature.hash).collect(),
+            budgets: *budgets,
             first_row: 0,
             since_us: None,
             horizon_us,
         }
+    }
+
+    /// Says how an empty ledger keeps its log; see [`State::set_log`].
+    pub(crate) fn set_log(
+        &mut self,
+        chunk_rows: usize,
+        bytes_max: usize,
+        store: Option<Box<dyn ChunkStore>>,
+    ) {
+        self.state.set_log(chunk_rows, bytes_max, store);
     }
 
     /// Lets an empty ledger begin after all that came in until now, with this row.
@@ -76,10 +149,8 @@ impl Ledger {
             return;
         }
         self.plan.unbind();
-        for (at, condition) in &binding {
-            self.plan.bind(*at, condition);
-        }
-        let goes_on = |at: usize| binding.iter().any(|&(held, _)| held == at);
+        binding.iter().for_each(|bound| self.plan.bind(bound));
+        let goes_on = |at: usize| binding.iter().any(|bound| bound.feature == at);
         self.features.retain(|&(_, at)| self.bound.binary_search(&at).is_err() || goes_on(at));
         self.bound.retain(|&at| goes_on(at));
     }
@@ -93,10 +164,26 @@ impl Ledger {
         wanted
     }
 
-    /// Moves its windows forward.
+    /// Moves its windows forward, as far as a budget goes; see [`State::advance`].
     #[inline]
-    pub(crate) fn advance(&mut self, now_us: i64) {
-        self.state.advance(now_us);
+    pub(crate) fn advance(&mut self, now_us: i64, budget: &mut u64) {
+        self.state.advance(now_us, budget);
+    }
+
+    /// When a window moves over something next, if there is anything.
+    pub(crate) fn next_due_us(&self) -> Option<i64> {
+        self.state.next_due_us()
+    }
+
+    /// The scopes in which payments feed it.
+    pub(crate) fn scopes(&self) -> Scopes {
+        self.state.scopes()
+    }
+
+    /// Takes back what is over; see [`State::tidy`].
+    #[inline]
+    pub(crate) fn tidy(&mut self, idle: bool, pressed: bool) {
+        self.state.tidy(idle, pressed);
     }
 
     /// Gathers what an event contributes to it.
@@ -124,11 +211,11 @@ impl Ledger {
         features::read_all(plan, wanted, state, gathered, *since_us, time_us, readings);
     }
 
-    /// Files what was gathered as its next row.
+    /// Files what was gathered as its next row, which counts at once in these scopes.
     #[inline]
-    pub(crate) fn file(&mut self, time_us: i64, standing: Standing) {
+    pub(crate) fn file(&mut self, time_us: i64, scopes: Scopes) {
         let Gathered { masks, keys, values, .. } = &self.gathered;
-        self.state.contribute(Contribution { time_us, standing, masks, keys, values });
+        self.state.contribute(Contribution { time_us, scopes, masks, keys, values });
     }
 
     /// Whether a payment's row is in it, and something else than the row holds what it contributes.
@@ -147,6 +234,12 @@ impl Ledger {
         self.state.correct(correction);
     }
 
+    /// Whether events of a kind may bring texts.
+    #[inline]
+    pub(crate) fn names_keys(&self, kind: Kind) -> bool {
+        !self.plan.kinds[kind as usize].key_fields.is_empty()
+    }
+
     /// Texts that its keys are made of.
     #[inline]
     pub(crate) fn texts(&self) -> u32 {
@@ -157,6 +250,18 @@ impl Ledger {
     #[inline]
     pub(crate) fn side_entries(&self) -> usize {
         self.state.side_entries()
+    }
+
+    /// Bytes of one of each thing that it keeps.
+    pub(crate) fn layout(&self) -> Layout {
+        self.state.layout()
+    }
+
+    /// Most entries that one event can add to them: what a payment holds is taken back and put anew, and the event may
+    /// be late itself.
+    #[inline]
+    pub(crate) fn side_entries_an_event(&self) -> usize {
+        3 * self.state.scopes().len()
     }
 
     /// Bytes held.

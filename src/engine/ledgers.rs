@@ -3,13 +3,13 @@
 //! All are fed alike; what bounds one kind must never look at the other, so that a shadow changes nothing that is live.
 
 use super::features::Wanted;
-use super::ledger::{Binding, Ledger};
+use super::ledger::{Binding, Bound, Ledger};
 use crate::rules::{Feature, RuleSet};
-use crate::state::Memory;
-use crate::time::Calendar;
+use crate::state::{Budgets, Memory, Scopes};
 
-/// Most entries that one event can add to the side buffer of one ledger.
-const SIDE_ENTRIES_AN_EVENT: usize = 6;
+/// The part of the texts that eviction keeps free: one in so many, and more than one event brings where there are few.
+const TEXTS_LEFT: u32 = 16;
+const TEXTS_AN_EVENT: u32 = 16;
 
 /// All ledgers.
 #[derive(Debug)]
@@ -39,10 +39,23 @@ pub(crate) fn texts(ledgers: &[Ledger]) -> u32 {
     ledgers.iter().fold(0, |texts, ledger| texts.saturating_add(ledger.texts()))
 }
 
+/// Takes back what is over in some ledgers that may have so many texts together, more of it in `idle` time; with few
+/// texts left, their coldest keys are evicted.
+pub(crate) fn tidy(ledgers: &mut [Ledger], idle: bool, texts_max: u32) {
+    let left = (texts_max / TEXTS_LEFT).max(TEXTS_AN_EVENT).min(texts_max / 2);
+    let pressed = texts(ledgers) >= texts_max - left;
+    ledgers.iter_mut().for_each(|ledger| ledger.tidy(idle, pressed));
+}
+
 /// Late and corrected contributions that some ledgers hold, and may hold after one more event.
 #[inline]
 pub(crate) fn side_entries_after_one_more(ledgers: &[Ledger]) -> usize {
-    ledgers.iter().map(|ledger| ledger.side_entries() + SIDE_ENTRIES_AN_EVENT).sum()
+    ledgers.iter().map(|ledger| ledger.side_entries() + ledger.side_entries_an_event()).sum()
+}
+
+/// The scopes in which payments feed any of some ledgers.
+pub(crate) fn scopes(ledgers: &[Ledger]) -> Scopes {
+    ledgers.iter().map(Ledger::scopes).fold(Scopes::default(), Scopes::or)
 }
 
 /// Bytes that some ledgers hold.
@@ -63,7 +76,7 @@ impl Sources {
     /// Looks each feature up by its definition. Of several ledgers that keep it the oldest is taken.
     pub(crate) fn find<'l>(rules: &RuleSet, ledgers: impl Iterator<Item = &'l Ledger> + Clone) -> Self {
         let mut sources = Self { kept: ledgers.clone().map(|_| Vec::new()).collect(), missing: Vec::new() };
-        for (position, feature) in rules.features.iter().enumerate() {
+        for (position, feature) in rules.features.iter().enumerate().filter(|(_, f)| !f.is_ratio()) {
             let holds =
                 |(at, ledger): (usize, &'l Ledger)| Some((ledger.age(), at, ledger.find(&feature.hash)?));
             match ledgers.clone().enumerate().filter_map(holds).min() {
@@ -83,16 +96,25 @@ impl Sources {
     pub(crate) fn bindings(&self, rules: &RuleSet) -> impl Iterator<Item = Binding> {
         let bound = |&(at, position): &(usize, usize)| {
             let feature = &rules.features[position];
-            feature.is_bound().then(|| (at, feature.condition.clone()))
+            feature.is_bound().then(|| Bound {
+                feature: at,
+                condition: feature.condition.clone(),
+                reset: feature.reset.as_ref().and_then(|reset| reset.condition.clone()),
+            })
         };
         self.kept.iter().map(move |kept| kept.iter().filter_map(bound).collect())
     }
 
     /// A ledger for the features that none keeps, if there are any.
-    pub(crate) fn ledger_of_missing(&self, rules: &RuleSet, calendar: &Calendar) -> Option<Ledger> {
+    pub(crate) fn ledger_of_missing(&self, rules: &RuleSet, budgets: &Budgets) -> Option<Ledger> {
+        (!self.missing.is_empty()).then(|| self.new_ledger(rules, budgets))
+    }
+
+    /// A ledger for the features that none keeps, if only to number payments.
+    pub(crate) fn new_ledger(&self, rules: &RuleSet, budgets: &Budgets) -> Ledger {
         let features: Vec<&Feature> =
             self.missing.iter().map(|&position| &rules.features[position]).collect();
-        (!features.is_empty()).then(|| Ledger::new(&features, rules.horizon_us, calendar.clone()))
+        Ledger::new(&features, rules, budgets)
     }
 
     /// What is read of each of the ledgers that were looked through, where `read` says so of a position.

@@ -6,6 +6,7 @@
 mod answers;
 mod breaker;
 mod decide;
+mod export;
 mod features;
 mod gather;
 mod judge;
@@ -13,38 +14,49 @@ mod ledger;
 mod ledgers;
 mod limits;
 mod listing;
+mod logs;
 mod payments;
+mod places;
 mod plan;
+mod ratios;
 mod recent;
 mod reload;
+mod reports;
+mod saved;
 mod shadow;
 mod share;
 
+pub use export::{KeyRow, KeyTable};
 pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
+pub use saved::{RestoreError, SavedEngine};
 pub use shadow::ShadowStopped;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::{Decision, Outcome, Reading};
-use crate::event::{Event, Kind, TextField};
+use crate::event::{Event, Kind};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
-use crate::state::{Memory, Standing};
+use crate::state::{ChunkStore, Layout, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use judge::Judge;
 use ledger::Ledger;
-use ledgers::Ledgers;
-use payments::{Payment, Payments, Report};
+use ledgers::{Ledgers, Sources};
+use logs::Logs;
+use payments::{Payment, Payments, Standing};
 use recent::Recent;
 use reload::Reloads;
+use reports::report;
 use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
-pub const VERSION: &str = "0.2.0";
+pub const VERSION: &str = "0.3.0";
 
 /// What the engine says to one event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,7 +111,7 @@ pub enum Refusal {
         side_entries_max: usize,
     },
     /// There is no room for new keys.
-    #[error("there is no room for new keys ({texts_max} are held)")]
+    #[error("there is no room for new keys ({texts_max} texts are held, and evicting keys made no room)")]
     KeysFull {
         /// The bound.
         texts_max: u32,
@@ -155,7 +167,7 @@ impl Refusal {
 }
 
 /// Which features a decision records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recording {
     /// Those that the fired rules read.
     #[default]
@@ -182,7 +194,7 @@ pub struct EngineMemory {
 }
 
 /// The row of a payment and what it counted as when it was filed, in one word, since every id has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Filed(u64);
 
 impl Filed {
@@ -194,18 +206,13 @@ impl Filed {
     }
 
     fn get(self) -> Option<(u64, Standing)> {
-        let standing = match self.0 & 3 {
-            0 => Standing::Asked,
-            1 => Standing::Open,
-            2 => Standing::Allowed,
-            _ => return None,
-        };
-        Some((self.0 >> 2, standing))
+        let standing = Standing::ALL[(self.0 & 3) as usize];
+        (self != Self::NOTHING).then_some((self.0 >> 2, standing))
     }
 }
 
 /// What is remembered of an event by its id.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     fingerprint: u64,
     time_us: i64,
@@ -223,6 +230,7 @@ pub struct Engine {
     calendar: Calendar,
     now_us: i64,
     ledgers: Ledgers,
+    logs: Logs,
     /// The row of the next event that has one; the same in every ledger.
     row: u64,
     seen: Recent<Seen>,
@@ -236,25 +244,38 @@ impl Engine {
     /// An engine without a past, with nothing on its lists.
     pub fn new(rules: RuleSet, limits: Limits, recording: Recording) -> Self {
         let horizon_us = rules.horizon_us;
-        let features: Vec<_> = rules.features.iter().collect();
-        let ledger = Ledger::new(&features, horizon_us, rules.calendar.clone());
+        let sources = Sources::find(&rules, std::iter::empty());
+        let mut ledger = sources.new_ledger(&rules, &limits.budgets());
+        let logs = Logs::new(&limits);
+        logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
-        let read = (0..features.len()).filter(|&at| recording == Recording::All || rules.features[at].used);
-        let wanted = ledger.wanted(read.map(|at| (at, at)));
+        let wanted = sources.wanted_of_missing(&ledger, judge::reads(&rules, recording));
+        let payments = Payments::new(horizon_us, limits.corrections_max, rules.feedback);
         Self {
             calendar: rules.calendar.clone(),
-            live: Judge::new(Arc::new(rules), lists, vec![wanted]),
+            live: Judge::new(Arc::new(rules), lists, vec![wanted], recording),
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
+            logs,
             row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
-            payments: Payments::new(horizon_us, limits.corrections_max),
+            payments,
             reloads: Reloads::default(),
             shadow: None,
             limits,
             recording,
         }
+    }
+
+    /// The same engine with a store for the chunks of its tail logs that leave memory; before its first event. Each log
+    /// has a store of its own, [another](ChunkStore::another) like this one. Without one all chunks stay in memory.
+    #[must_use]
+    pub fn with_store(mut self, store: Box<dyn ChunkStore>) -> Self {
+        self.logs.set_store(store);
+        let logs = &self.logs;
+        self.ledgers.each(|ledger| logs.give(ledger));
+        self
     }
 
     /// The rule set that decides.
@@ -287,6 +308,12 @@ impl Engine {
         self.live.decided(own)
     }
 
+    /// How many values of features were read of each quality, in the order of
+    /// [`Quality::ALL`](crate::decision::Quality::ALL).
+    pub fn qualities(&self) -> [u64; 5] {
+        self.live.qualities
+    }
+
     /// The rules whose breaker kept them from acting when they fired last, as positions.
     pub fn tripped(&self) -> impl Iterator<Item = u16> {
         self.live.decider.tripped()
@@ -302,6 +329,11 @@ impl Engine {
             corrections: self.payments.bytes(),
             lists: self.live.lists.bytes(),
         }
+    }
+
+    /// Bytes of one of each thing that the features are kept in, by ledger of the live rule set.
+    pub fn layouts(&self) -> Vec<Layout> {
+        self.ledgers.live.iter().map(Ledger::layout).collect()
     }
 
     /// Takes one event in and answers it.
@@ -324,17 +356,23 @@ impl Engine {
         if self.shadow.is_some() {
             self.check_shadow(self.may_go_aside(event));
         }
-        if let Some(report) = report(event)
-            && let Err(refusal) = self.report(event, report)
-        {
-            return Answer::Refused(refusal);
+        let corrected = match report(event).map(|report| self.reported(event, report)).transpose() {
+            Ok(corrected) => corrected.flatten(),
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        match event.kind() {
+            Kind::Clock => self.pass_time(now_us),
+            _ => self.advance(now_us),
         }
-        self.advance(now_us);
+        if let Some((identity, payment)) = corrected {
+            self.correct(identity, payment);
+        }
+        self.tidy(event.kind() == Kind::Clock);
         match event.kind() {
             Kind::Transaction => self.transaction(event),
             _ => {
                 self.gather(event);
-                self.file(event, Standing::Allowed, Place::NONE);
+                self.file(event, Standing::Observed, Place::NONE);
                 self.change_lists(event);
                 if let Some(staged) = reload {
                     self.swap(staged);
@@ -369,7 +407,8 @@ impl Engine {
         if side_entries > side_entries_max && self.may_go_aside(event) {
             return Some(Refusal::SideBufferFull { side_entries_max });
         }
-        if ledgers::texts(&self.ledgers.live) >= texts_max {
+        let names_keys = || self.ledgers.live.iter().any(|ledger| ledger.names_keys(event.kind()));
+        if ledgers::texts(&self.ledgers.live) >= texts_max && names_keys() {
             return Some(Refusal::KeysFull { texts_max });
         }
         listing::refuses(&self.live.rules, &self.live.lists, &self.limits, event)
@@ -381,9 +420,43 @@ impl Engine {
         event.time_us() < self.now_us || report(event).is_some() || waited()
     }
 
+    /// Moves to a time, which a shadow's ledgers must not put off.
     fn advance(&mut self, now_us: i64) {
         self.now_us = now_us;
-        self.ledgers.each(|ledger| ledger.advance(now_us));
+        let most = self.limits.expiries_a_step_max;
+        for ledgers in [&mut self.ledgers.live, &mut self.ledgers.shadow] {
+            let mut left = most;
+            ledgers.iter_mut().for_each(|ledger| ledger.advance(now_us, &mut left));
+        }
+    }
+
+    /// Moves towards a time, only as far as nothing is left over; what is due at the same time may take several turns.
+    fn pass_time(&mut self, to_us: i64) {
+        let mut left = self.limits.expiries_a_step_max;
+        if left == u64::MAX {
+            return self.advance(to_us);
+        }
+        let mut left_of_shadow = left;
+        loop {
+            let due_us = self.ledgers.live.iter().filter_map(Ledger::next_due_us).min().unwrap_or(i64::MAX);
+            // Once nothing more may be passed, time stops short of what is due next.
+            let reach_us = if left > 0 { due_us } else { due_us.saturating_sub(1) };
+            let (now_us, before) = (reach_us.min(to_us).max(self.now_us), (self.now_us, left));
+            self.now_us = now_us;
+            self.ledgers.live.iter_mut().for_each(|ledger| ledger.advance(now_us, &mut left));
+            self.ledgers.shadow.iter_mut().for_each(|ledger| ledger.advance(now_us, &mut left_of_shadow));
+            if before.1 == 0 || (now_us, left) == before {
+                return;
+            }
+        }
+    }
+
+    /// Takes back what is over, under each budget for itself.
+    fn tidy(&mut self, idle: bool) {
+        ledgers::tidy(&mut self.ledgers.live, idle, self.limits.texts_max);
+        if let Some(shadow) = &self.shadow {
+            ledgers::tidy(&mut self.ledgers.shadow, idle, shadow.texts_max());
+        }
     }
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
@@ -398,7 +471,7 @@ impl Engine {
         let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,
             Outcome::StepUp => Standing::Open,
-            Outcome::Block => Standing::Asked,
+            Outcome::Block => Standing::Blocked,
         };
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
@@ -428,7 +501,9 @@ impl Engine {
 
     /// Files what was gathered of an event, and remembers the event.
     fn file(&mut self, event: &Event, standing: Standing, answer: Place) {
-        let (identity, time_us, now_us) = (event.identity(), event.time_us(), self.now_us);
+        let (identity, now_us) = (event.identity(), self.now_us);
+        // Time may have stopped short of an event that only lets it pass.
+        let time_us = event.time_us().min(now_us);
         let payment = Kinds::PAYMENTS.contains(event.kind());
         let amount_minor = event.amount().map_or(0, |amount| amount.minor);
         let mut filed = Filed::NOTHING;
@@ -438,72 +513,28 @@ impl Engine {
             if payment {
                 filed = Filed::new(row, standing);
             }
-            self.ledgers.each(|ledger| ledger.file(time_us, standing));
+            let scopes = self.payments.counted(standing);
+            self.ledgers.each(|ledger| ledger.file(time_us, scopes));
             let waited = payment.then(|| self.payments.take_waiting(identity, now_us)).flatten();
             let late = time_us < now_us;
             if late || waited.is_some() {
-                let of = if late { Payment::late } else { Payment::on_time };
-                let mut corrected = of(row, time_us, standing, amount_minor);
+                let mut corrected = if late {
+                    Payment::late(row, time_us, standing, amount_minor)
+                } else {
+                    self.payments.on_time(row, time_us, standing, amount_minor)
+                };
                 corrected.reports = waited.unwrap_or_default();
                 let ledgers = &mut self.ledgers;
                 self.payments.reconcile(&mut corrected, |correction| {
                     ledgers.each(|ledger| ledger.correct(correction));
                 });
                 if payment {
-                    self.payments.remember(identity, now_us, corrected);
+                    self.remember(identity, corrected, late);
                 }
             }
         }
         let fingerprint = event.fingerprint();
-        self.seen.insert(identity, now_us, Seen { fingerprint, time_us, amount_minor, filed, answer });
-    }
-
-    /// Applies what an event reports of an earlier payment; what comes before its payment waits for it.
-    fn report(&mut self, event: &Event, report: Report) -> Result<(), Refusal> {
-        let Some(identity) = event.transaction_identity() else { return Ok(()) };
-        let now_us = self.now_us.max(event.time_us());
-        let Some(&seen) = self.seen.get(identity, now_us) else {
-            self.payments.wait(identity, now_us, report);
-            return Ok(());
-        };
-        let (row, standing) = seen.filed.get().ok_or(Refusal::NotAPayment)?;
-        if now_us - seen.time_us >= self.live.rules.horizon_us {
-            return Err(Refusal::TooOld);
-        }
-        let mut payment = match self.payments.corrected(identity, now_us) {
-            Some(payment) => payment,
-            // What was corrected of it is forgotten, so nobody knows what it contributes.
-            None if self.ledgers.live.iter().any(|ledger| ledger.is_moved(row)) => {
-                return Err(Refusal::TooOld);
-            }
-            None => {
-                if self.ledgers.shadow.iter().any(|ledger| ledger.is_moved(row)) {
-                    self.stop_shadow(ShadowStopped::Forgotten);
-                }
-                Payment::on_time(row, seen.time_us, standing, seen.amount_minor)
-            }
-        };
-        payment.reports = payment.reports.with(report);
-        self.advance(now_us);
-        let ledgers = &mut self.ledgers;
-        self.payments.reconcile(&mut payment, |correction| {
-            ledgers.each(|ledger| {
-                if ledger.remembers(row, seen.time_us, now_us) {
-                    ledger.correct(correction);
-                }
-            });
-        });
-        self.payments.remember(identity, now_us, payment);
-        Ok(())
-    }
-}
-
-fn report(event: &Event) -> Option<Report> {
-    let succeeded = event.text(TextField::Result) == Some("succeeded");
-    match event.kind() {
-        Kind::Authentication => Some(Report::Authentication { succeeded }),
-        Kind::Execution => Some(Report::Execution { succeeded }),
-        Kind::Reversal => Some(Report::Reversal { minor: event.amount().map(|amount| amount.minor) }),
-        _ => None,
+        let seen = Seen { fingerprint, time_us: event.time_us(), amount_minor, filed, answer };
+        self.seen.insert(identity, now_us, seen);
     }
 }

@@ -1,20 +1,45 @@
-//! What payments count as, after authentications, executions and reversals said their part.
+//! What payments count as, after authentications, executions, reversals and labels said their part.
 //!
-//! Each payment has two contributions, as asked and as allowed. What is reported of it says what each should hold;
-//! [`Payments::reconcile`] takes back what differs and puts what should be there, at the payment's own time. Must
-//! never know which aggregates a payment feeds: every ledger is told the same corrections.
+//! Each payment has a contribution in each scope that it counts in, at a time of its own. What is reported of it says
+//! what each should hold; [`Payments::reconcile`] takes back what differs and puts what should be there. Must never
+//! know which aggregates a payment feeds: every ledger is told the same corrections.
+
+use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
-use crate::state::{Change, Correction, Holding, Scope, Standing};
+use crate::rules::{Feedback, Label};
+use crate::state::{Change, Correction, Scope, Scopes};
+
+/// What was answered to a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// It was refused: whatever is reported, it only asked.
+    Blocked,
+    /// It was stepped up: it counts as allowed once authenticated.
+    Open,
+    /// It was allowed.
+    Allowed,
+    /// Nothing was asked: it happened, and was executed as it did.
+    Observed,
+}
+
+impl Standing {
+    /// Every standing, in declaration order.
+    pub(crate) const ALL: [Self; 4] = [Self::Blocked, Self::Open, Self::Allowed, Self::Observed];
+}
 
 /// What was reported of a payment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reports {
-    authenticated: bool,
+    /// When it was first authenticated.
+    authenticated_us: Option<i64>,
+    /// When it was executed, by the newest report.
+    executed_us: Option<i64>,
     failed: bool,
+    reversed_fully: bool,
     /// Minor units taken back so far.
     reversed_minor: i64,
-    reversed_fully: bool,
+    label: Option<Label>,
 }
 
 /// One report.
@@ -24,17 +49,23 @@ pub(crate) enum Report {
     Authentication {
         /// Whether it succeeded.
         succeeded: bool,
+        /// When.
+        time_us: i64,
     },
     /// The payment was executed, or failed.
     Execution {
         /// Whether it was executed.
         succeeded: bool,
+        /// When.
+        time_us: i64,
     },
     /// The payment was taken back, in part where an amount is given.
     Reversal {
         /// Minor units taken back.
         minor: Option<i64>,
     },
+    /// What it turned out to be, as far as anybody knows.
+    Label(Option<Label>),
 }
 
 impl Reports {
@@ -42,103 +73,223 @@ impl Reports {
     #[must_use]
     pub(crate) fn with(mut self, report: Report) -> Self {
         match report {
-            Report::Authentication { succeeded } => self.authenticated |= succeeded,
+            Report::Authentication { succeeded, time_us } => {
+                self.authenticated_us = self.authenticated_us.or(succeeded.then_some(time_us));
+            }
             // What was executed must have been authenticated, whether or not that was reported.
-            Report::Execution { succeeded } => {
+            Report::Execution { succeeded, time_us } => {
                 self.failed = !succeeded;
-                self.authenticated |= succeeded;
+                self.executed_us = succeeded.then_some(time_us);
+                self.authenticated_us = self.authenticated_us.or(self.executed_us);
             }
             Report::Reversal { minor: Some(minor) } => {
                 self.reversed_minor = self.reversed_minor.saturating_add(minor);
             }
             Report::Reversal { minor: None } => self.reversed_fully = true,
+            Report::Label(label) => self.label = label,
         }
         self
     }
+
+    /// Whether they change what a payment holds in any of these scopes, or may with another report.
+    fn matter(&self, standing: Standing, scopes: Scopes) -> bool {
+        let any = |of: &[Scope]| of.iter().any(|&scope| scopes.contains(scope));
+        let authenticated = standing == Standing::Open && self.authenticated_us.is_some();
+        let failed = standing != Standing::Blocked && self.failed;
+        let executed = matches!(standing, Standing::Open | Standing::Allowed) && self.executed_us.is_some();
+        self.reversed_fully
+            || self.reversed_minor > 0
+            || (authenticated || failed) && any(&[Scope::Allowed, Scope::Executed, Scope::Pending])
+            || executed && any(&[Scope::Executed, Scope::Pending])
+            || self.label.is_some() && any(&[Scope::Fraud, Scope::Genuine])
+    }
 }
 
-/// A payment that was late or corrected.
-#[derive(Clone, Copy, Debug)]
+/// Where a contribution is held, and at what time it counts.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Holding {
+    time_us: i64,
+    /// The correction that put it there; [`NOTHING`](Self::NOTHING) and [`ROW`](Self::ROW) are none.
+    arrival: u64,
+}
+
+impl Holding {
+    const NOTHING: u64 = 0;
+    const ROW: u64 = 1;
+
+    fn time_us(self) -> Option<i64> {
+        (self.arrival != Self::NOTHING).then_some(self.time_us)
+    }
+}
+
+/// By scope, the time at which something counts.
+type Times = [Option<i64>; Scope::COUNT];
+
+/// A payment with what was reported of it and what it holds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Payment {
     row: u64,
     time_us: i64,
     pub(crate) reports: Reports,
     amount_minor: i64,
+    /// What its holdings hold.
+    held_minor: i64,
+    holdings: [Holding; Scope::COUNT],
     standing: Standing,
-    asked: Option<Holding>,
-    allowed: Option<Holding>,
 }
+
+const _: () = assert!(size_of::<Payment>() <= 200, "very many are remembered");
 
 impl Payment {
     /// A payment that came in late: it holds nothing before it is reconciled.
     pub(crate) fn late(row: u64, time_us: i64, standing: Standing, amount_minor: i64) -> Self {
-        Self { row, time_us, reports: Reports::default(), amount_minor, standing, asked: None, allowed: None }
+        let holdings = [Holding { time_us, arrival: Holding::NOTHING }; Scope::COUNT];
+        let (reports, held_minor) = (Reports::default(), amount_minor);
+        Self { row, time_us, reports, amount_minor, held_minor, holdings, standing }
     }
 
-    /// A payment that came in on time: its row holds what it contributes.
-    pub(crate) fn on_time(row: u64, time_us: i64, standing: Standing, amount_minor: i64) -> Self {
-        let held = Holding::of_row(amount_minor);
-        let allowed = (standing == Standing::Allowed).then_some(held);
-        Self { asked: Some(held), allowed, ..Self::late(row, time_us, standing, amount_minor) }
+    /// When it counts in each scope.
+    fn times(&self, feedback: Feedback) -> Times {
+        let Reports { authenticated_us, executed_us, failed, label, .. } = self.reports;
+        let time_us = Some(self.time_us);
+        let allowed_us = match self.standing {
+            _ if failed => None,
+            Standing::Blocked => None,
+            // Nothing is done to a payment before it happens, whatever clocks say.
+            Standing::Open => authenticated_us.map(|at_us| at_us.max(self.time_us)),
+            Standing::Allowed | Standing::Observed => time_us,
+        };
+        let reported_us = executed_us.map(|at_us| at_us.max(self.time_us));
+        let executed_us = match (self.standing, feedback) {
+            (Standing::Observed, _) => allowed_us,
+            (_, Feedback::Execution) => allowed_us.and(reported_us),
+            (_, Feedback::None | Feedback::Authentication) => allowed_us.and(reported_us.or(allowed_us)),
+        };
+        let allowed_us = allowed_us.and(time_us);
+        let labelled = |wanted: Label| time_us.filter(|_| label == Some(wanted));
+        let pending_us = allowed_us.and(executed_us.or(time_us));
+        [time_us, allowed_us, executed_us, pending_us, labelled(Label::Fraud), labelled(Label::Genuine)]
     }
 
     /// Makes what it contributes equal to what it should.
-    fn reconcile(&mut self, arrivals: &mut u64, mut correct: impl FnMut(&Correction)) {
-        let Reports { authenticated, failed, reversed_minor, reversed_fully } = self.reports;
+    fn reconcile(&mut self, feedback: Feedback, arrivals: &mut u64, mut correct: impl FnMut(&Correction)) {
+        let Reports { reversed_minor, reversed_fully, .. } = self.reports;
         let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
         let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
-        let asked = (!taken_back).then_some(left);
-        let allowed = match self.standing {
-            Standing::Asked => false,
-            Standing::Open => authenticated && !failed,
-            Standing::Allowed => !failed,
-        };
-        let (row, time_us) = (self.row, self.time_us);
-        let mut change = |scope, change| {
-            let correction = Correction { row, time_us, scope, arrival: *arrivals, change };
+        let wanted = if taken_back { Times::default() } else { self.times(feedback) };
+        let (row, held_minor) = (self.row, self.held_minor);
+        let mut change = |scope, time_us, amount, change| {
             *arrivals += 1;
-            correct(&correction);
-            correction
+            let arrival = *arrivals;
+            correct(&Correction { row, time_us, scope, arrival, amount, change });
+            arrival
         };
-        for (scope, held, wanted) in [
-            (Scope::Asked, &mut self.asked, asked),
-            (Scope::Allowed, &mut self.allowed, asked.filter(|_| allowed)),
-        ] {
-            if held.map(|holding| holding.amount) == wanted {
+        for ((scope, holding), wanted_us) in Scope::ALL.into_iter().zip(&mut self.holdings).zip(wanted) {
+            if holding.time_us() == wanted_us && (held_minor == left || wanted_us.is_none()) {
                 continue;
             }
-            if let Some(holding) = *held {
-                change(scope, Change::TakeBack(holding));
+            match holding.arrival {
+                Holding::NOTHING => {}
+                Holding::ROW => {
+                    change(scope, holding.time_us, held_minor, Change::TakeBackRow);
+                }
+                held => {
+                    change(scope, holding.time_us, held_minor, Change::TakeBack(held));
+                }
             }
-            *held = wanted.map(|amount| change(scope, Change::Put(amount)).holding(amount));
+            holding.arrival = Holding::NOTHING;
+            if let Some(time_us) = wanted_us {
+                *holding = Holding { time_us, arrival: change(scope, time_us, left, Change::Put) };
+            }
         }
+        self.held_minor = left;
+    }
+
+    /// Its row.
+    pub(crate) fn row(&self) -> u64 {
+        self.row
+    }
+
+    /// When it happened, microseconds since 1970 UTC.
+    pub(crate) fn time_us(&self) -> i64 {
+        self.time_us
+    }
+
+    /// Whether it holds something else in these scopes than its row says, or may with another report.
+    pub(crate) fn matters(&self, scopes: Scopes) -> bool {
+        self.reports.matter(self.standing, scopes)
     }
 }
 
+/// The scopes in which a payment counts from the answer on, when nothing was reported of it yet.
+pub(crate) fn counted(standing: Standing, feedback: Feedback) -> Scopes {
+    let times = Payment::late(0, 0, standing, 0).times(feedback);
+    let counts = Scope::ALL.into_iter().zip(times).filter(|(_, time_us)| time_us.is_some());
+    counts.fold(Scopes::default(), |scopes, (scope, _)| scopes.with(scope))
+}
+
 /// What is known of payments that were late or corrected, and of reports that came before their payment.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Payments {
     corrected: Recent<Payment>,
+    /// Those of which only the shadow needs to know.
+    aside: Recent<Payment>,
     waiting: Recent<Reports>,
-    /// Corrections made so far.
+    /// The number of the newest correction.
     arrivals: u64,
+    feedback: Feedback,
+    /// By standing, the scopes in which a payment counts from the answer on.
+    counted: [Scopes; 4],
 }
 
 impl Payments {
-    /// Knows nothing yet; remembers for a horizon of time, and at most so many of each.
-    pub(crate) fn new(horizon_us: i64, most: usize) -> Self {
-        Self { corrected: Recent::new(horizon_us, most), waiting: Recent::new(horizon_us, most), arrivals: 0 }
+    /// Knows nothing yet; remembers for a horizon of time, and at most so many of each. The gateway reports no more
+    /// than `feedback` says.
+    pub(crate) fn new(horizon_us: i64, most: usize, feedback: Feedback) -> Self {
+        let (corrected, aside) = (Recent::new(horizon_us, most), Recent::new(horizon_us, most));
+        let waiting = Recent::new(horizon_us, most);
+        let counted = Standing::ALL.map(|standing| counted(standing, feedback));
+        Self { corrected, aside, waiting, arrivals: Holding::ROW, feedback, counted }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        let (corrected, aside) = (self.corrected.freeze(), self.aside.freeze());
+        Self { corrected, aside, waiting: self.waiting.freeze(), ..*self }
+    }
+
+    /// The scopes in which a payment counts from the answer on, when nothing was reported of it yet.
+    #[inline]
+    pub(crate) fn counted(&self, standing: Standing) -> Scopes {
+        self.counted[standing as usize]
+    }
+
+    /// A payment that came in on time: its row holds what it contributes.
+    pub(crate) fn on_time(&self, row: u64, time_us: i64, standing: Standing, amount_minor: i64) -> Payment {
+        let mut payment = Payment::late(row, time_us, standing, amount_minor);
+        for (scope, holding) in Scope::ALL.into_iter().zip(&mut payment.holdings) {
+            if self.counted(standing).contains(scope) {
+                holding.arrival = Holding::ROW;
+            }
+        }
+        payment
     }
 
     /// Remembers for another horizon from now on.
     pub(crate) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
         self.corrected.set_horizon(now_us, horizon_us);
+        self.aside.set_horizon(now_us, horizon_us);
         self.waiting.set_horizon(now_us, horizon_us);
     }
 
     /// What was corrected of a payment, if it was late or corrected.
     pub(crate) fn corrected(&self, identity: u128, now_us: i64) -> Option<Payment> {
         self.corrected.get(identity, now_us).copied()
+    }
+
+    /// The same of one of which only the shadow needs to know.
+    pub(crate) fn corrected_aside(&self, identity: u128, now_us: i64) -> Option<Payment> {
+        self.aside.get(identity, now_us).copied()
     }
 
     /// What was reported of a payment before it came.
@@ -163,16 +314,49 @@ impl Payments {
 
     /// Makes what a payment contributes equal to what it should.
     pub(crate) fn reconcile(&mut self, payment: &mut Payment, correct: impl FnMut(&Correction)) {
-        payment.reconcile(&mut self.arrivals, correct);
+        payment.reconcile(self.feedback, &mut self.arrivals, correct);
     }
 
     /// Remembers what a payment contributes.
     pub(crate) fn remember(&mut self, identity: u128, now_us: i64, payment: Payment) {
+        self.aside.remove(identity);
         self.corrected.insert(identity, now_us, payment);
+    }
+
+    /// The same, where only the shadow needs to know.
+    pub(crate) fn remember_aside(&mut self, identity: u128, now_us: i64, payment: Payment) {
+        self.aside.insert(identity, now_us, payment);
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.corrected.bytes() + self.waiting.bytes()
+        self.corrected.bytes() + self.aside.bytes() + self.waiting.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_some_feature_counts_has_to_be_remembered() {
+        let of = |standing, reports: &[Report], scopes: &[Scope]| {
+            let mut payment = Payment::late(0, 10, standing, 100);
+            payment.reports = reports.iter().fold(Reports::default(), |all, &report| all.with(report));
+            payment.matters(scopes.iter().fold(Scopes::default(), |all, &scope| all.with(scope)))
+        };
+        let executed = Report::Execution { succeeded: true, time_us: 11 };
+        let failed = Report::Execution { succeeded: false, time_us: 11 };
+        let labelled = Report::Label(Some(Label::Fraud));
+        let money = [Scope::Asked, Scope::Allowed];
+        assert!(!of(Standing::Allowed, &[labelled, executed], &money));
+        assert!(of(Standing::Allowed, &[labelled], &[Scope::Genuine]));
+        assert!(!of(Standing::Allowed, &[labelled, Report::Label(None)], &[Scope::Fraud]));
+        assert!(of(Standing::Allowed, &[executed], &[Scope::Pending]));
+        assert!(!of(Standing::Observed, &[executed], &[Scope::Executed]));
+        assert!(of(Standing::Open, &[executed], &money), "it was authenticated");
+        assert!(of(Standing::Observed, &[failed], &money));
+        assert!(!of(Standing::Blocked, &[failed], &money));
+        assert!(of(Standing::Blocked, &[Report::Reversal { minor: Some(1) }], &[Scope::Allowed]));
     }
 }

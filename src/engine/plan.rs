@@ -1,9 +1,14 @@
 //! From features to cells: what each event has to contribute, and where each feature is read.
 
+use super::ledger::Bound;
+use super::payments::{self, Standing};
 use crate::event::Kind;
 use crate::rules::limits::KEY_FIELDS_MAX;
-use crate::rules::{Aggregate, Condition, Counts, Feature, KeyField, Kinds, NumberField, Window};
-use crate::state::{CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+use crate::rules::{
+    Aggregate, Condition, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label, NumberField, Reset,
+    Window,
+};
+use crate::state::{CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec};
 
 /// What a value column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,15 +17,18 @@ pub(crate) enum Column {
     Number(NumberField),
     /// The dictionary number of a key field, by position in [`Plan::key_fields`].
     Text(usize),
+    /// A place, in one number; see [`super::places`].
+    Place(DegreeField, DegreeField),
 }
 
 /// One way of contributing: a bit of a family's mask.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Contribution {
     pub(crate) family: usize,
     pub(crate) bit: u32,
     pub(crate) from: Kinds,
-    counts: Counts,
+    /// The scope in which it counts; `None` where it empties instead.
+    scope: Option<Scope>,
     pub(crate) condition: Option<Condition>,
     /// Whether the condition reads tables, and so is looked at after deciding.
     pub(crate) carries: bool,
@@ -28,6 +36,17 @@ pub(crate) struct Contribution {
     bound: bool,
     /// The column that must have a value.
     pub(crate) needs: Option<usize>,
+}
+
+impl Contribution {
+    /// Whether both contribute alike, to the same family.
+    fn same(&self, other: &Self) -> bool {
+        self.family == other.family
+            && self.from == other.from
+            && self.scope == other.scope
+            && self.needs == other.needs
+            && self.condition == other.condition
+    }
 }
 
 /// Where keys are looked up for reading.
@@ -46,7 +65,11 @@ pub(crate) struct Read {
     pub(crate) cell: usize,
     pub(crate) lookup: usize,
     pub(crate) bit: u32,
+    /// The bit that empties it.
+    reset: Option<u32>,
     pub(crate) current: bool,
+    /// Whether a payment may count at a later time than its own.
+    pub(crate) later: bool,
     /// The column that it aggregates.
     pub(crate) column: Option<usize>,
 }
@@ -76,6 +99,8 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<Column>,
     pub(crate) contributions: Vec<Contribution>,
     pub(crate) lookups: Vec<Lookup>,
+    /// The scopes in which an allowed payment counts at once.
+    at_once: Scopes,
     /// One per feature.
     pub(crate) reads: Vec<Read>,
     /// One per kind.
@@ -88,13 +113,14 @@ const _: () = assert!(KEY_FIELDS_MAX <= KEY_TEXTS_MAX, "a key that the rules all
 
 impl Plan {
     /// Plans what these features need; what they are fed can be corrected for `horizon_us`.
-    pub(crate) fn new(features: &[&Feature], horizon_us: i64) -> Self {
+    pub(crate) fn new(features: &[&Feature], horizon_us: i64, feedback: Feedback) -> Self {
         let mut plan = Self { columns: vec![Column::Number(NumberField::Amount)], ..Self::default() };
+        plan.at_once = payments::counted(Standing::Allowed, feedback);
         plan.spec.horizon_us = horizon_us;
         // Cells that hold more come first, so that a plain count is read from a sum's cell where it can.
         let mut order: Vec<usize> = (0..features.len()).collect();
         order.sort_by_key(|&at| match features[at].aggregate {
-            Aggregate::Deviation(_) => 0,
+            Aggregate::Deviation(_) | Aggregate::ZScore(_) => 0,
             Aggregate::Sum(_) | Aggregate::Mean(_) => 1,
             _ => 2,
         });
@@ -114,106 +140,132 @@ impl Plan {
         }
     }
 
-    /// Gives a feature's contribution its condition as another rule set has it.
-    pub(crate) fn bind(&mut self, feature: usize, condition: &Option<Condition>) {
-        let read = &self.reads[feature];
-        let family = self.lookups[read.lookup].family;
-        let fed = |contribution: &&mut Contribution| {
-            contribution.family == family && contribution.bit == read.bit && contribution.bound
-        };
-        if let Some(contribution) = self.contributions.iter_mut().find(fed) {
-            contribution.condition.clone_from(condition);
+    /// Gives a feature's contribution, and what empties it, their conditions as another rule set has them.
+    pub(crate) fn bind(&mut self, bound: &Bound) {
+        let Read { lookup, bit, reset, .. } = self.reads[bound.feature];
+        let family = self.lookups[lookup].family;
+        for (bit, condition) in [(Some(bit), &bound.condition), (reset, &bound.reset)] {
+            let fed = |held: &&mut Contribution| held.family == family && Some(held.bit) == bit && held.bound;
+            if let Some(contribution) = self.contributions.iter_mut().find(fed) {
+                contribution.condition.clone_from(condition);
+            }
         }
     }
 
     fn feature(&mut self, feature: &Feature) -> Read {
+        let number = feature.aggregate.number();
         let column = match feature.aggregate {
-            Aggregate::Count | Aggregate::IsNew | Aggregate::Since => None,
-            Aggregate::Sum(field)
-            | Aggregate::Mean(field)
-            | Aggregate::Min(field)
-            | Aggregate::Max(field)
-            | Aggregate::Deviation(field) => Some(place(&mut self.columns, Column::Number(field))),
-            Aggregate::Distinct(field) => {
-                let field = place(&mut self.key_fields, field);
-                Some(place(&mut self.columns, Column::Text(field)))
-            }
+            Aggregate::Distinct(field) => Some(Column::Text(place(&mut self.key_fields, field))),
+            Aggregate::Speed { latitude, longitude } => Some(Column::Place(latitude, longitude)),
+            _ => number.map(Column::Number),
         };
+        let column = column.map(|column| place(&mut self.columns, column));
         // Payments always have an amount, so summing it asks for nothing more than counting does.
-        let always = matches!(
-            feature.aggregate,
-            Aggregate::Sum(NumberField::Amount)
-                | Aggregate::Mean(NumberField::Amount)
-                | Aggregate::Min(NumberField::Amount)
-                | Aggregate::Max(NumberField::Amount)
-                | Aggregate::Deviation(NumberField::Amount)
-        ) && feature.from.within(Kinds::PAYMENTS);
+        let always = number == Some(NumberField::Amount) && feature.from.within(Kinds::PAYMENTS);
         let needs = if always { None } else { column };
         let by = self.positions(&feature.by);
-        let (family, bit) = self.contribution(by, feature, needs);
+        let (family, bit, reset) = self.place(by, feature, needs);
         let measure = match (feature.aggregate, column) {
             (Aggregate::Sum(_) | Aggregate::Mean(_), Some(column)) => {
                 Measure::Moments { column, squares: false }
             }
-            (Aggregate::Deviation(_), Some(column)) => Measure::Moments { column, squares: true },
+            (Aggregate::Deviation(_) | Aggregate::ZScore(_), Some(column)) => {
+                Measure::Moments { column, squares: true }
+            }
+            (
+                Aggregate::First(_) | Aggregate::Last(_) | Aggregate::Previous(_) | Aggregate::Speed { .. },
+                Some(column),
+            ) => Measure::Sequence { column },
+            (Aggregate::Quantile(..), Some(column)) => Measure::Buckets { column },
             (Aggregate::Min(_) | Aggregate::Max(_), Some(column)) => Measure::Ordered { column },
             (Aggregate::Distinct(_), Some(column)) => Measure::Distinct { column },
             (Aggregate::Since, _) => Measure::Times,
             _ => Measure::Count,
         };
+        let delay_us = feature.delay_us;
         let span = match feature.window {
-            Window::Sliding { length_us } => Span::Sliding { length_us },
-            Window::Day => Span::Day,
-            Window::Month => Span::Month,
-            Window::Forever => Span::Forever,
+            Window::Sliding { length_us } => Span::Sliding { length_us, delay_us },
+            Window::Day => Span::Day { delay_us },
+            Window::Month => Span::Month { delay_us },
+            Window::Forever => Span::Forever { delay_us },
         };
-        let cell = self.spec.cell(family, CellSpec { span, bit, measure });
+        let cell = self.spec.cell(family, CellSpec { span, bit, reset, measure });
         let at = self.positions(&feature.at);
         let lookup = place(&mut self.lookups, Lookup { family, at });
-        Read { aggregate: feature.aggregate, cell, lookup, bit, current: feature.current, column }
+        // The event being scored counts as though it were allowed, which may not be enough.
+        let current = feature.current && self.at_once.contains(scope(feature));
+        let later = matches!(scope(feature), Scope::Executed | Scope::Pending);
+        Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, later, column }
     }
 
     fn positions(&mut self, fields: &[KeyField]) -> Vec<usize> {
         fields.iter().map(|field| place(&mut self.key_fields, *field)).collect()
     }
 
-    /// The family and bit of a feature's contribution; a key with more than 64 contributions has several families.
-    fn contribution(&mut self, by: Vec<usize>, feature: &Feature, needs: Option<usize>) -> (usize, u32) {
-        let same = |held: &Contribution| {
-            held.from == feature.from
-                && held.counts == feature.counts
-                && held.needs == needs
-                && held.condition == feature.condition
-        };
-        let of_key = |family: &usize| self.keys[*family] == by;
-        if let Some(held) = self.contributions.iter().find(|held| of_key(&held.family) && same(held)) {
-            return (held.family, held.bit);
-        }
-        let bits =
-            |family: usize| self.contributions.iter().filter(|held| held.family == family).count() as u32;
-        let open = (0..self.keys.len()).filter(of_key).find(|&family| bits(family) < BITS);
-        let (family, bit) = match open {
-            Some(family) => (family, bits(family)),
-            None => {
-                self.spec.families.push(FamilySpec { key_texts: by.len(), ..FamilySpec::default() });
-                self.keys.push(by);
-                (self.keys.len() - 1, 0)
-            }
-        };
-        if feature.counts == Counts::Allowed {
-            self.spec.families[family].allowed |= 1 << bit;
-        }
-        self.contributions.push(Contribution {
+    /// The family of a feature, the bit of its contribution and of what empties it; a key with more than 64 bits has
+    /// several families.
+    fn place(
+        &mut self,
+        by: Vec<usize>,
+        feature: &Feature,
+        needs: Option<usize>,
+    ) -> (usize, u32, Option<u32>) {
+        let feeding = |family: usize| Contribution {
             family,
-            bit,
+            bit: 0,
             from: feature.from,
-            counts: feature.counts,
+            scope: Some(scope(feature)),
             condition: feature.condition.clone(),
             carries: !feature.tables.is_empty(),
-            bound: feature.is_bound(),
+            bound: !feature.tables.is_empty() || !feature.lists.is_empty(),
             needs,
+        };
+        let emptying = |family: usize, reset: &Reset| Contribution {
+            from: reset.from,
+            scope: None,
+            condition: reset.condition.clone(),
+            carries: !reset.tables.is_empty(),
+            bound: !reset.tables.is_empty() || !reset.lists.is_empty(),
+            needs: None,
+            ..feeding(family)
+        };
+        let wanted = |family: usize| {
+            [Some(feeding(family)), feature.reset.as_ref().map(|reset| emptying(family, reset))]
+        };
+        let fits = |family: &usize| {
+            let new = wanted(*family).into_iter().flatten().filter(|wanted| self.bit(wanted).is_none());
+            self.keys[*family] == by && self.bits(*family) + new.count() as u32 <= BITS
+        };
+        // One that has its contribution already goes before one that has room for it.
+        let mut open: Vec<usize> = (0..self.keys.len()).filter(fits).collect();
+        open.sort_by_key(|&family| self.bit(&feeding(family)).is_none());
+        let family = open.first().copied().unwrap_or_else(|| {
+            self.spec.families.push(FamilySpec { key_texts: by.len(), ..FamilySpec::default() });
+            self.keys.push(by.clone());
+            self.keys.len() - 1
         });
-        (family, bit)
+        let [bit, reset] = wanted(family)
+            .map(|wanted| wanted.map(|wanted| self.bit(&wanted).unwrap_or_else(|| self.add(wanted))));
+        (family, bit.unwrap_or_default(), reset)
+    }
+
+    /// How many bits of a family's mask are in use.
+    fn bits(&self, family: usize) -> u32 {
+        self.contributions.iter().filter(|held| held.family == family).count() as u32
+    }
+
+    /// The bit of the same contribution, if it is there.
+    fn bit(&self, wanted: &Contribution) -> Option<u32> {
+        self.contributions.iter().find(|held| held.same(wanted)).map(|held| held.bit)
+    }
+
+    fn add(&mut self, contribution: Contribution) -> u32 {
+        let bit = self.bits(contribution.family);
+        if let Some(scope) = contribution.scope {
+            self.spec.families[contribution.family].scopes[scope as usize] |= 1 << bit;
+        }
+        self.contributions.push(Contribution { bit, ..contribution });
+        bit
     }
 
     fn kind(&self, kind: Kind) -> KindPlan {
@@ -244,6 +296,18 @@ impl Plan {
         plan.key_fields.sort_unstable();
         plan.key_fields.dedup();
         plan
+    }
+}
+
+/// The scope in which a feature counts payments.
+fn scope(feature: &Feature) -> Scope {
+    match (feature.label, feature.counts) {
+        (Some(Label::Fraud), _) => Scope::Fraud,
+        (Some(Label::Genuine), _) => Scope::Genuine,
+        (None, Counts::Asked) => Scope::Asked,
+        (None, Counts::Allowed) => Scope::Allowed,
+        (None, Counts::Executed) if feature.pending => Scope::Pending,
+        (None, Counts::Executed) => Scope::Executed,
     }
 }
 

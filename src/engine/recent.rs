@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared::Shared;
 
-const SHARDS: usize = 256;
+/// Most parts; each grows on its own, so that no event waits for all to move.
+const SHARDS: usize = 4096;
+/// Ids for which a part of its own is worth while.
+const SHARD_IDS: usize = 256;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Item<V> {
@@ -53,6 +56,12 @@ struct Shard<V: Copy> {
     since_us: i64,
 }
 
+impl<V: Copy> Shard<V> {
+    fn is_empty(&self) -> bool {
+        self.young.0.is_empty() && self.old.0.is_empty()
+    }
+}
+
 impl<V: Copy> Default for Shard<V> {
     fn default() -> Self {
         Self { young: Generation::default(), old: Generation::default(), since_us: i64::MIN }
@@ -77,22 +86,30 @@ fn split(identity: u128) -> [u64; 2] {
 impl<V: Copy> Recent<V> {
     /// An empty map.
     pub(crate) fn new(horizon_us: i64, most: usize) -> Self {
+        let shards = (most / SHARD_IDS).clamp(1, SHARDS);
         // Two generations hold at most `most` together.
-        let shard_max = (most / SHARDS / 2).max(1);
-        let shards = (0..SHARDS).map(|_| Shared::default()).collect();
+        let shard_max = (most / shards / 2).max(1);
+        let shards = (0..shards).map(|_| Shared::default()).collect();
         Self { shards, horizon_us, forgotten_us: i64::MIN, shard_max }
     }
 
     /// A copy that shares what it holds.
     pub(crate) fn freeze(&mut self) -> Self {
-        Self { shards: self.shards.iter_mut().map(Shared::share).collect(), ..*self }
+        let share = |shard: &mut Shared<Shard<V>>| {
+            if shard.is_empty() {
+                Shared::from(Shard { since_us: shard.since_us, ..Shard::default() })
+            } else {
+                shard.share()
+            }
+        };
+        Self { shards: self.shards.iter_mut().map(share).collect(), ..*self }
     }
 
     /// What is remembered of an identity.
     #[inline]
     pub(crate) fn get(&self, identity: u128, now_us: i64) -> Option<&V> {
         let identity = split(identity);
-        let shard = &self.shards[identity[1] as usize % SHARDS];
+        let shard = &self.shards[identity[1] as usize % self.shards.len()];
         let same = |item: &Item<V>| item.identity == identity;
         let item = shard.young.0.find(identity[0], same).or_else(|| shard.old.0.find(identity[0], same))?;
         (item.arrived_us > self.forgotten_us.max(now_us - self.horizon_us)).then_some(&item.value)
@@ -108,7 +125,8 @@ impl<V: Copy> Recent<V> {
     #[inline]
     pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {
         let identity = split(identity);
-        let shard = self.shards[identity[1] as usize % SHARDS].get_mut();
+        let at = identity[1] as usize % self.shards.len();
+        let shard = self.shards[at].get_mut();
         let over = shard.since_us.checked_add(self.horizon_us).is_none_or(|end_us| now_us >= end_us);
         if over || shard.young.0.len() >= self.shard_max {
             std::mem::swap(&mut shard.young, &mut shard.old);
@@ -128,7 +146,8 @@ impl<V: Copy> Recent<V> {
     /// Forgets an identity.
     pub(crate) fn remove(&mut self, identity: u128) {
         let identity = split(identity);
-        let shard = self.shards[identity[1] as usize % SHARDS].get_mut();
+        let at = identity[1] as usize % self.shards.len();
+        let shard = self.shards[at].get_mut();
         for generation in [&mut shard.young, &mut shard.old] {
             if let Ok(entry) = generation.0.find_entry(identity[0], |held| held.identity == identity) {
                 entry.remove();

@@ -40,6 +40,16 @@ pub enum ReloadError {
         /// Its own.
         found: String,
     },
+    /// The gateway reports something else.
+    #[error(
+        "its `feedback` is {found} and the running rule set's is {running}; start another engine with it"
+    )]
+    Feedback {
+        /// The running one's.
+        running: &'static str,
+        /// Its own.
+        found: &'static str,
+    },
     /// Events were read with other extra fields.
     #[error(
         "its extra field `{name}` is {found}, in the running rule set it is {running}; give both the same [fields], or start another engine with it"
@@ -78,6 +88,10 @@ pub(super) fn check_fit(running: &RuleSet, found: &RuleSet) -> Result<(), Reload
         let (running, found) = (running.time_zone.clone(), found.time_zone.clone());
         return Err(ReloadError::TimeZone { running, found });
     }
+    if running.feedback != found.feedback {
+        let (running, found) = (running.feedback.name(), found.feedback.name());
+        return Err(ReloadError::Feedback { running, found });
+    }
     if running.schema == found.schema {
         return Ok(());
     }
@@ -106,9 +120,9 @@ struct Takeover {
 }
 
 #[derive(Debug)]
-struct Staged {
-    rules: Arc<RuleSet>,
-    lists: Lists,
+pub(super) struct Staged {
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) lists: Lists,
     /// As control events name it.
     hash_text: String,
     takeover: Option<Takeover>,
@@ -116,10 +130,10 @@ struct Staged {
 
 /// A rule set that decided earlier.
 #[derive(Debug)]
-struct Former {
-    number: u32,
-    rules: Arc<RuleSet>,
-    until_us: i64,
+pub(super) struct Former {
+    pub(super) number: u32,
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) until_us: i64,
 }
 
 /// The rule sets that were live and those that may become so.
@@ -127,8 +141,15 @@ struct Former {
 pub(super) struct Reloads {
     /// How many were live before the present one.
     pub(super) number: u32,
-    former: VecDeque<Former>,
-    staged: Vec<Staged>,
+    pub(super) former: VecDeque<Former>,
+    pub(super) staged: Vec<Staged>,
+}
+
+impl Staged {
+    /// One that was staged before, to be made ready when it is asked for.
+    pub(super) fn restored(rules: Arc<RuleSet>, lists: Lists) -> Self {
+        Self { hash_text: rules.hash_text(), rules, lists, takeover: None }
+    }
 }
 
 impl Reloads {
@@ -196,7 +217,7 @@ impl Engine {
     fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
         let sources = Sources::find(rules, self.ledgers.live.iter());
         let keeps: Vec<bool> = sources.keeps().collect();
-        let new = sources.ledger_of_missing(rules, &self.calendar);
+        let new = sources.ledger_of_missing(rules, &self.limits.budgets());
         let ledgers = keeps.iter().filter(|keeps| **keeps).count() + usize::from(new.is_some());
         if ledgers > LEDGERS_MAX {
             return None;
@@ -206,7 +227,8 @@ impl Engine {
         let mut wanted: Vec<_> = wanted.filter(|(_, keeps)| **keeps).map(|(wanted, _)| wanted).collect();
         wanted.extend(new.as_ref().map(|ledger| sources.wanted_of_missing(ledger, &read)));
         let bindings = sources.bindings(rules).collect();
-        let (from, judge) = (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted));
+        let (from, judge) =
+            (self.reloads.number, Judge::new(Arc::clone(rules), lists.clone(), wanted, self.recording));
         Some(Takeover { from, judge, keeps, bindings, new })
     }
 
@@ -257,6 +279,7 @@ impl Engine {
             }
         }
         if let Some(mut ledger) = new {
+            self.logs.give(&mut ledger);
             ledger.begin(self.now_us, self.row);
             self.ledgers.live.push(ledger);
         }

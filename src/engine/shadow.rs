@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use serde::{Deserialize, Serialize};
+
 use super::judge::{Judge, reads};
 use super::ledger::Ledger;
 use super::ledgers::{self, Ledgers, Sources};
@@ -21,7 +23,7 @@ use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
 
 /// Why a shadow rule set decides no more. What it kept is gone; the live rule set never noticed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ShadowStopped {
     /// Its own keys are too many.
     #[error("the shadow rule set stopped: its own features have {texts_max} keys, all that it may have")]
@@ -53,11 +55,11 @@ pub enum ShadowStopped {
 /// A shadow rule set.
 #[derive(Debug)]
 pub(crate) struct Shadow {
-    judge: Judge,
-    limits: ShadowLimits,
+    pub(super) judge: Judge,
+    pub(super) limits: ShadowLimits,
     /// Whether its decision is on the event taken last.
-    decided: bool,
-    stopped: Option<ShadowStopped>,
+    pub(super) decided: bool,
+    pub(super) stopped: Option<ShadowStopped>,
 }
 
 impl Shadow {
@@ -82,6 +84,11 @@ impl Shadow {
     pub(super) fn change_lists(&mut self, event: &Event, now_us: i64) {
         listing::forget(&self.judge.rules, &mut self.judge.lists, event, now_us);
         listing::change(&self.judge.rules, &mut self.judge.lists, event);
+    }
+
+    /// How many texts its own ledgers may have.
+    pub(super) fn texts_max(&self) -> u32 {
+        self.limits.texts_max
     }
 
     /// Decides on an event that the ledgers have gathered, unless it was stopped.
@@ -113,7 +120,7 @@ impl Engine {
     ) -> Result<(), ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.drop_shadow();
-        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new());
+        let mut judge = Judge::new(Arc::new(rules), lists, Vec::new(), self.recording);
         judge.take_lists(&self.live);
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());
@@ -145,7 +152,7 @@ impl Engine {
     /// Stops the shadow where one more event could be too much for its budget.
     pub(super) fn check_shadow(&mut self, may_go_aside: bool) {
         let Some(shadow) = &self.shadow else { return };
-        let (own, ShadowLimits { texts_max, side_entries_max }) = (&self.ledgers.shadow, shadow.limits);
+        let (own, ShadowLimits { texts_max, side_entries_max, .. }) = (&self.ledgers.shadow, shadow.limits);
         if ledgers::texts(own) >= texts_max && !own.is_empty() {
             self.stop_shadow(ShadowStopped::KeysFull { texts_max });
         } else if may_go_aside && ledgers::side_entries_after_one_more(own) > side_entries_max {
@@ -169,7 +176,8 @@ impl Engine {
         let rules = &shadow.judge.rules;
         self.ledgers.shadow.extend(left);
         let mut sources = Sources::find(rules, self.ledgers.all());
-        if let Some(mut ledger) = sources.ledger_of_missing(rules, &self.calendar) {
+        if let Some(mut ledger) = sources.ledger_of_missing(rules, &shadow.limits.budgets()) {
+            self.logs.give(&mut ledger);
             ledger.begin(self.now_us, self.row);
             self.ledgers.shadow.push(ledger);
             sources = Sources::find(rules, self.ledgers.all());

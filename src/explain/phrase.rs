@@ -32,7 +32,12 @@ impl Style {
             self.pick(english[at], vietnamese[at])
         };
         Some(match &finding.form {
-            Form::Field | Form::Feature(_) | Form::Table(_) | Form::Parameter | Form::Literal => return None,
+            Form::Field
+            | Form::Feature(_)
+            | Form::Quality(_)
+            | Form::Table(_)
+            | Form::Parameter
+            | Form::Literal => return None,
             Form::All | Form::Any | Form::Not => return None,
             Form::Is(truth) => {
                 let is = not(["is", "is not"], ["là", "không là"]);

@@ -223,6 +223,7 @@ fn form_name(form: &Form) -> &'static str {
     match form {
         Form::Field => "field",
         Form::Feature(_) => "feature",
+        Form::Quality(_) => "quality",
         Form::Table(_) => "table",
         Form::Parameter => "parameter",
         Form::Literal => "literal",

@@ -5,6 +5,10 @@
 
 /// The cells of a row, and what their texts say.
 mod cells;
+/// One chunk of the tail log as an Arrow IPC file.
+mod chunk_file;
+/// Chunks of the tail log in files.
+mod chunks;
 /// CSV rows in bounded memory.
 mod csv;
 /// Decisions and refusals, one JSON line each.
@@ -15,6 +19,8 @@ mod error;
 pub mod explanation;
 /// Files, standard streams and gzip.
 mod file;
+/// What is known of every key, as Arrow files.
+mod keys;
 /// A mapping put onto one file: from rows to events.
 mod layout;
 /// Lines in bounded memory.
@@ -37,15 +43,20 @@ mod reader;
 mod scalar;
 /// The tables of a mapping file.
 mod section;
+/// A whole engine at one moment, as one file.
+mod snapshot;
 /// Events to JSON lines.
 mod writer;
 
+pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
+pub use keys::{KeyColumn, KeyValues, write_keys};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
+pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
 pub use writer::write_event;
 
 /// Longest line or row, in bytes without its end; a longer one is bad and is skipped without being kept.

@@ -36,9 +36,10 @@ use sha2::{Digest, Sha256};
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
-    Action, Aggregate, Breaker, Counts, Feature, KeyField, ListDeclaration, Mode, NumberField, OnUnknown,
-    Rule, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Breaker, Counts, Feedback, KeyField, ListDeclaration, Mode, NumberField, OnUnknown,
+    Operand, Rule, RuleSet, Share, Tier, Window,
 };
+use super::sql::Compiled;
 use super::table::{UnknownRow, Values};
 use super::types::Unit;
 use super::{features, rule, tables};
@@ -57,13 +58,16 @@ pub(super) fn hash(
     tables: &[tables::Declared<'_>],
     rules: &[rule::Declared<'_>],
 ) -> [u8; 32] {
-    let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
+    let mut form = Form { hasher: Sha256::new(), schema: &set.schema, features };
     form.put("weir-rules", FORM);
     form.put("name", &set.name);
     form.put("time_zone", &set.time_zone);
     form.put("zone_data", zone_data_version());
     form.put("currency", set.currency.code());
     form.put("remember", set.horizon_us);
+    if set.feedback != Feedback::default() {
+        form.put("feedback", set.feedback.name());
+    }
     for (name, ty) in set.schema.fields() {
         form.put("field", name);
         form.put("type", ty.name());
@@ -78,8 +82,7 @@ pub(super) fn hash(
     form.put("block_at", maybe(set.policy.block_at));
     form.requires(&set.policy.auth);
     for declared in features {
-        let condition = declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str());
-        form.feature(&declared.feature, condition);
+        form.feature(declared);
     }
     for list in &set.lists {
         form.list(list);
@@ -115,6 +118,7 @@ fn value(values: &Values, at: usize) -> String {
 struct Form<'a> {
     hasher: Sha256,
     schema: &'a Schema,
+    features: &'a [features::Declared<'a>],
 }
 
 impl Form<'_> {
@@ -167,10 +171,7 @@ impl Form<'_> {
     }
 
     fn aggregate(&self, aggregate: Aggregate) -> String {
-        let of = |name: &str, field: NumberField| match field {
-            NumberField::Amount => format!("{name} amount"),
-            NumberField::Extra(position) => format!("{name} {}", self.extra_name(position)),
-        };
+        let of = |name: &str, field: NumberField| format!("{name} {}", field.name(self.schema));
         match aggregate {
             Aggregate::Count => "count".to_owned(),
             Aggregate::Sum(field) => of("sum", field),
@@ -181,16 +182,40 @@ impl Form<'_> {
             Aggregate::Distinct(field) => format!("distinct {}", self.key_name(field)),
             Aggregate::IsNew => "is_new".to_owned(),
             Aggregate::Since => "since".to_owned(),
+            Aggregate::First(field) => of("first", field),
+            Aggregate::Last(field) => of("last", field),
+            Aggregate::Previous(field) => of("previous", field),
+            Aggregate::Quantile(field, ppm) => of(&format!("quantile {ppm}"), field),
+            Aggregate::ZScore(field) => of("z_score", field),
+            Aggregate::Speed { latitude, longitude } => {
+                format!("speed {} {}", latitude.name(self.schema), longitude.name(self.schema))
+            }
+            Aggregate::Ratio { of: part, to } => {
+                let part = match part {
+                    Operand::Field(field) => of("ratio field", field),
+                    Operand::Feature(at) => format!("ratio feature {}", self.feature_name(at)),
+                };
+                format!("{part} to {}", self.feature_name(to))
+            }
         }
     }
 
-    fn feature(&mut self, feature: &Feature, condition: &str) {
-        self.put("feature", &feature.name);
-        self.definition(feature, condition);
+    fn feature_name(&self, position: usize) -> &str {
+        self.features.get(position).map_or("", |declared| declared.name.text)
     }
 
-    /// All that a feature says of itself but for its name.
-    fn definition(&mut self, feature: &Feature, condition: &str) {
+    fn feature(&mut self, declared: &features::Declared<'_>) {
+        self.put("feature", &declared.feature.name);
+        self.definition(declared);
+    }
+
+    /// All that a feature says of itself but for its name. What is at its default is left out where it was not
+    /// always there to be said: a definition keeps its hash.
+    fn definition(&mut self, declared: &features::Declared<'_>) {
+        let canonical = |condition: &Option<Compiled<'_>>| {
+            condition.as_ref().map_or_else(String::new, |condition| condition.canonical.clone())
+        };
+        let feature = &declared.feature;
         let aggregate = self.aggregate(feature.aggregate);
         self.put("aggregate", aggregate);
         self.key("by", &feature.by);
@@ -198,7 +223,7 @@ impl Form<'_> {
         for kind in Kind::ALL.into_iter().filter(|kind| feature.from.contains(*kind)) {
             self.put("from", kind.name());
         }
-        self.put("where", condition);
+        self.put("where", canonical(&declared.condition));
         match feature.window {
             Window::Sliding { length_us } => self.put("over", length_us),
             Window::Day => self.put("over", "day"),
@@ -212,6 +237,21 @@ impl Form<'_> {
         };
         self.put("counts", counts);
         self.put("current", feature.current);
+        if feature.delay_us > 0 {
+            self.put("delay", feature.delay_us);
+        }
+        if feature.pending {
+            self.put("pending", true);
+        }
+        if let Some(label) = feature.label {
+            self.put("label", label.name());
+        }
+        if let Some(reset) = &feature.reset {
+            for kind in Kind::ALL.into_iter().filter(|kind| reset.from.contains(*kind)) {
+                self.put("reset_from", kind.name());
+            }
+            self.put("reset_where", canonical(&declared.reset));
+        }
     }
 
     fn list(&mut self, list: &ListDeclaration) {

@@ -11,7 +11,7 @@ use super::features;
 use super::names::ParamValue;
 use super::rule;
 use super::ruleset::{
-    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share, Tier, Window,
 };
 use super::sql::Compiled;
 use super::sql::outline::Quantity;
@@ -118,6 +118,7 @@ impl Description {
             Aspect::new("time_zone", &set.time_zone),
             Aspect::new("currency", set.currency.code()),
             Aspect::new("remember", format_duration(set.horizon_us)),
+            Aspect::new("feedback", set.feedback.name()),
             Aspect::new("methods", set.methods.join(", ")),
         ];
         if let Some(control) = &set.control {
@@ -184,8 +185,10 @@ fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDes
     let tables =
         (0..).zip(&parts.tables).filter(|(at, declared)| named.contains(at) || reads(&declared.table.tables));
     let in_feature = |feature: &features::Declared<'_>| {
-        let in_where = feature.condition.as_ref().is_some_and(|compiled| names(compiled, name));
-        feature.over == Some(name) || in_where || reads(&feature.feature.tables)
+        let in_condition = feature.conditions().any(|compiled| names(compiled, name));
+        let of_reset = feature.feature.reset.as_ref().is_some_and(|reset| reads(&reset.tables));
+        let in_window = feature.over == Some(name) || feature.delay == Some(name);
+        in_window || in_condition || of_reset || reads(&feature.feature.tables)
     };
     let reached: BTreeSet<u16> =
         (0..).zip(&parts.features).filter(|(_, feature)| in_feature(feature)).map(|(at, _)| at).collect();
@@ -219,8 +222,7 @@ fn describe_list(at: usize, list: &ListDeclaration, set: &RuleSet, parts: &Parts
     };
     let tables = (0..).zip(&parts.tables).filter(|(_, table)| table.conditions.iter().any(asks));
     let tables: BTreeSet<u16> = tables.map(|(at, _)| at).collect();
-    let features =
-        (0..).zip(&parts.features).filter(|(_, feature)| feature.condition.as_ref().is_some_and(asks));
+    let features = (0..).zip(&parts.features).filter(|(_, feature)| feature.conditions().any(asks));
     let features: BTreeSet<u16> = features.map(|(at, _)| at).collect();
     let reads = |rule: &&rule::Declared<'_>| {
         let through = rule.rule.tables.iter().any(|table| tables.contains(table))
@@ -280,7 +282,58 @@ fn describe_feature(
     let keys = |fields: &[super::KeyField]| {
         fields.iter().map(|field| field.name(schema)).collect::<Vec<_>>().join(", ")
     };
-    let (key, of) = match feature.aggregate {
+    let name_of = |at: usize| parts.features.get(at).map_or("", |part| part.name.text);
+    let mut aspects = vec![Aspect::new("value", computes(feature.aggregate, schema, name_of))];
+    if !feature.is_ratio() {
+        let named = |written: Option<&'_ str>| {
+            let param = written.filter(|name| parts.params.iter().any(|param| param.name.text == *name));
+            param.map(str::to_owned)
+        };
+        aspects.push(Aspect::new("by", keys(&feature.by)));
+        if feature.at != feature.by {
+            aspects.push(Aspect::new("at", keys(&feature.at)));
+        }
+        let over = match feature.window {
+            Window::Sliding { length_us } => format_duration(length_us),
+            Window::Day => "day".to_owned(),
+            Window::Month => "month".to_owned(),
+            Window::Forever => "forever".to_owned(),
+        };
+        aspects.push(Aspect::new("over", named(declared.over).unwrap_or(over)));
+        if feature.delay_us > 0 {
+            let delay = named(declared.delay).unwrap_or_else(|| format_duration(feature.delay_us));
+            aspects.push(Aspect::new("delay", delay));
+        }
+        if feature.from != Kinds::PAYMENTS {
+            aspects.push(Aspect::new("from", kinds(feature.from)));
+        }
+        aspects.extend(declared.condition.as_ref().map(|compiled| Aspect::condition("where", compiled)));
+        let counts = match (feature.counts, feature.pending) {
+            (Counts::Asked, _) => "asked",
+            (Counts::Allowed, _) => "allowed",
+            (Counts::Executed, false) => "executed",
+            (Counts::Executed, true) => "executed or pending",
+        };
+        aspects.push(Aspect::new("counts", counts));
+        aspects.extend(feature.label.map(|label| Aspect::new("label", label.name())));
+        if let Some(reset) = &feature.reset {
+            aspects.push(Aspect::new("reset from", kinds(reset.from)));
+            let condition = declared.reset.as_ref();
+            aspects.extend(condition.map(|compiled| Aspect::condition("reset where", compiled)));
+        }
+        aspects.push(Aspect::new("current", feature.current.to_string()));
+    }
+    let reads = |rule: &&rule::Declared<'_>| rule.rule.reads.iter().any(|read| usize::from(*read) == at);
+    PartDescription {
+        name: feature.name.clone(),
+        aspects,
+        rules: parts.rules.iter().filter(reads).map(|rule| rule.rule.id.clone()).collect(),
+    }
+}
+
+/// What it computes, as a rule file says it.
+fn computes<'p>(aggregate: Aggregate, schema: &Schema, name_of: impl Fn(usize) -> &'p str) -> String {
+    let (key, of) = match aggregate {
         Aggregate::Count => ("count", "*"),
         Aggregate::IsNew => ("is_new", "true"),
         Aggregate::Since => ("since", "last"),
@@ -290,38 +343,30 @@ fn describe_feature(
         Aggregate::Max(field) => ("max", field.name(schema)),
         Aggregate::Deviation(field) => ("deviation", field.name(schema)),
         Aggregate::Distinct(field) => ("distinct", field.name(schema)),
+        Aggregate::First(field) => ("first", field.name(schema)),
+        Aggregate::Last(field) => ("last", field.name(schema)),
+        Aggregate::Previous(field) => ("previous", field.name(schema)),
+        Aggregate::ZScore(field) => ("z_score", field.name(schema)),
+        Aggregate::Quantile(field, ppm) => {
+            return format!("quantile {} of {}", f64::from(ppm) / 1e6, field.name(schema));
+        }
+        Aggregate::Speed { latitude, longitude } => {
+            return format!("speed {}, {}", latitude.name(schema), longitude.name(schema));
+        }
+        Aggregate::Ratio { of, to } => {
+            let of = match of {
+                Operand::Field(field) => field.name(schema),
+                Operand::Feature(at) => name_of(at),
+            };
+            return format!("ratio {of} to {}", name_of(to));
+        }
     };
-    let mut aspects = vec![Aspect::new("value", format!("{key} {of}")), Aspect::new("by", keys(&feature.by))];
-    if feature.at != feature.by {
-        aspects.push(Aspect::new("at", keys(&feature.at)));
-    }
-    let named = declared.over.filter(|over| parts.params.iter().any(|param| param.name.text == *over));
-    let over = match (named, feature.window) {
-        (Some(param), _) => param.to_owned(),
-        (None, Window::Sliding { length_us }) => format_duration(length_us),
-        (None, Window::Day) => "day".to_owned(),
-        (None, Window::Month) => "month".to_owned(),
-        (None, Window::Forever) => "forever".to_owned(),
-    };
-    aspects.push(Aspect::new("over", over));
-    if feature.from != Kinds::PAYMENTS {
-        let kinds = Kind::ALL.into_iter().filter(|kind| feature.from.contains(*kind)).map(Kind::name);
-        aspects.push(Aspect::new("from", kinds.collect::<Vec<_>>().join(", ")));
-    }
-    aspects.extend(declared.condition.as_ref().map(|compiled| Aspect::condition("where", compiled)));
-    let counts = match feature.counts {
-        Counts::Asked => "asked",
-        Counts::Allowed => "allowed",
-        Counts::Executed => "executed",
-    };
-    aspects.push(Aspect::new("counts", counts));
-    aspects.push(Aspect::new("current", feature.current.to_string()));
-    let reads = |rule: &&rule::Declared<'_>| rule.rule.reads.iter().any(|read| usize::from(*read) == at);
-    PartDescription {
-        name: feature.name.clone(),
-        aspects,
-        rules: parts.rules.iter().filter(reads).map(|rule| rule.rule.id.clone()).collect(),
-    }
+    format!("{key} {of}")
+}
+
+fn kinds(kinds: Kinds) -> String {
+    let names = Kind::ALL.into_iter().filter(|kind| kinds.contains(*kind)).map(Kind::name);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescription {

@@ -64,9 +64,9 @@ pub use expr::{Condition, Facts};
 pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, Feature, Feedback, KeyField, Kinds, Label,
-    ListDeclaration, Mode, NumberField, OnUnknown, Policy, Reset, Rule, RuleSet, Share, Stratum, Tier,
-    Window,
+    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label,
+    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, Reset, Rule, RuleSet, Share, Stratum,
+    Tier, Window,
 };
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
@@ -155,17 +155,20 @@ fn read_whole<T>(
 /// How long ids are remembered: as the file says, or so long that a window never outlives a payment's correction.
 fn horizon(
     said: Option<(i64, Range<usize>)>,
-    windows: impl Iterator<Item = Window>,
+    features: impl Iterator<Item = (Window, i64)>,
     problems: &mut Problems,
 ) -> i64 {
-    let span_us = |window| match window {
-        Window::Sliding { length_us } => length_us,
-        // The longest day has 25 hours, the longest month 31 days and an hour.
-        Window::Day => DAY_US + DAY_US / 24,
-        Window::Month => 31 * DAY_US + DAY_US / 24,
-        Window::Forever => 0,
+    let span_us = |(window, delay_us)| {
+        let length_us = match window {
+            Window::Sliding { length_us } => length_us,
+            // The longest day has 25 hours, the longest month 31 days and an hour.
+            Window::Day => DAY_US + DAY_US / 24,
+            Window::Month => 31 * DAY_US + DAY_US / 24,
+            Window::Forever => 0,
+        };
+        length_us + delay_us
     };
-    let longest_us = windows.map(span_us).max().unwrap_or(0);
+    let longest_us = features.map(span_us).max().unwrap_or(0);
     let Some((us, span)) = said else { return limits::REMEMBER_US_DEFAULT.max(longest_us) };
     if us < longest_us {
         let (us, longest) = (format_duration(us), format_duration(longest_us));
@@ -252,8 +255,9 @@ fn read<T>(
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
     requirements.check_used(problems);
-    let Head { name, time_zone, calendar, currency, remember, .. } = head?;
-    let horizon_us = horizon(remember, features.iter().map(|declared| declared.feature.window), problems);
+    let Head { name, time_zone, calendar, currency, remember, feedback, .. } = head?;
+    let windows = features.iter().map(|declared| (declared.feature.window, declared.feature.delay_us));
+    let horizon_us = horizon(remember, windows, problems);
     let mut set = RuleSet {
         name: name?,
         hash: [0; 32],
@@ -261,7 +265,7 @@ fn read<T>(
         calendar: calendar?,
         currency: currency?,
         horizon_us,
-        feedback: Feedback::default(),
+        feedback,
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),

@@ -1,4 +1,4 @@
-//! What reads what through what: a rule reads the features that its tables read, and so on.
+//! What reads what through what: a rule reads the features that its tables and its ratios read, and so on.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,19 @@ pub(super) fn link(
         let read = tables_read.iter().filter_map(|at| tables.get(usize::from(*at)));
         read.flat_map(|declared| &declared.table.reads).copied().collect()
     };
+    let parts: Vec<Vec<u16>> = features
+        .iter()
+        .map(|declared| declared.feature.aggregate.parts().map(|part| part as u16).collect())
+        .collect();
+    let of_ratios = |read: &BTreeSet<u16>| -> Vec<u16> {
+        read.iter().filter_map(|at| parts.get(usize::from(*at))).flatten().copied().collect()
+    };
     for declared in features.iter_mut() {
-        declared.feature.tables = through(&declared.feature.tables).into_iter().collect();
+        let feature = &mut declared.feature;
+        feature.tables = through(&feature.tables).into_iter().collect();
+        if let Some(reset) = &mut feature.reset {
+            reset.tables = through(&reset.tables).into_iter().collect();
+        }
     }
     let mut open: BTreeSet<u16> = BTreeSet::new();
     let mut tables_used = vec![false; tables.len()];
@@ -34,6 +45,7 @@ pub(super) fn link(
         let tables_read = through(&rule.tables);
         let mut reads = read_by(&tables_read);
         reads.extend(&rule.reads);
+        reads.extend(of_ratios(&reads));
         mark(&tables_read);
         open.extend(&reads);
         rule.tables = tables_read.into_iter().collect();
@@ -46,9 +58,12 @@ pub(super) fn link(
             continue;
         };
         declared.feature.used = true;
-        let carried: BTreeSet<u16> = declared.feature.tables.iter().copied().collect();
+        let of_reset = declared.feature.reset.iter().flat_map(|reset| &reset.tables);
+        let carried: BTreeSet<u16> = declared.feature.tables.iter().chain(of_reset).copied().collect();
         mark(&carried);
-        open.extend(read_by(&carried));
+        let read = read_by(&carried);
+        open.extend(of_ratios(&read));
+        open.extend(read);
     }
     tables_used
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::expr::Condition;
 use super::table::Table;
 use crate::decision::Outcome;
@@ -72,6 +74,97 @@ pub enum Aggregate {
     IsNew,
     /// Microseconds since the latest one before this event; null where there is none.
     Since,
+    /// The value of a field in the oldest one, by own time and then by arrival; null without values.
+    First(NumberField),
+    /// The value of a field in the newest one; null without values.
+    Last(NumberField),
+    /// The value of a field in the second newest one; null under two values.
+    Previous(NumberField),
+    /// The value of a field that this share of values, in millionths, is at or below; off by at most 1/256 of itself,
+    /// null without values.
+    Quantile(NumberField, u32),
+    /// How many sample deviations this event's own value of a field is above the mean; null under two values, where
+    /// the deviation is 0, and without a value of its own.
+    ZScore(NumberField),
+    /// Kilometres per hour from the newest one's place to this event's own; null without both, and where no time passed.
+    Speed {
+        /// Degrees north.
+        latitude: DegreeField,
+        /// Degrees east.
+        longitude: DegreeField,
+    },
+    /// One value over another; null where either is, or the other is 0.
+    Ratio {
+        /// What is divided.
+        of: Operand,
+        /// The feature that it is divided by, by position in the rule set.
+        to: usize,
+    },
+}
+
+impl Aggregate {
+    /// The number field of the contributing events whose values it takes.
+    pub const fn number(self) -> Option<NumberField> {
+        match self {
+            Self::Sum(field)
+            | Self::Mean(field)
+            | Self::Min(field)
+            | Self::Max(field)
+            | Self::Deviation(field)
+            | Self::First(field)
+            | Self::Last(field)
+            | Self::Previous(field)
+            | Self::Quantile(field, _)
+            | Self::ZScore(field) => Some(field),
+            Self::Count
+            | Self::Distinct(_)
+            | Self::IsNew
+            | Self::Since
+            | Self::Speed { .. }
+            | Self::Ratio { .. } => None,
+        }
+    }
+
+    /// The features that it is made of, by position in the rule set: those of a ratio.
+    pub fn parts(self) -> impl Iterator<Item = usize> {
+        let (of, to) = match self {
+            Self::Ratio { of: Operand::Feature(of), to } => (Some(of), Some(to)),
+            Self::Ratio { of: Operand::Field(_), to } => (None, Some(to)),
+            _ => (None, None),
+        };
+        of.into_iter().chain(to)
+    }
+}
+
+/// What a ratio divides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// A field of the event being scored.
+    Field(NumberField),
+    /// A feature, by position in the rule set.
+    Feature(usize),
+}
+
+/// A field with degrees of latitude or longitude.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DegreeField {
+    /// The event's own latitude.
+    Latitude,
+    /// The event's own longitude.
+    Longitude,
+    /// An extra field of type decimal, by position in the schema.
+    Extra(usize),
+}
+
+impl DegreeField {
+    /// Its name in a rule file.
+    pub fn name(self, schema: &Schema) -> &str {
+        match self {
+            Self::Latitude => "latitude",
+            Self::Longitude => "longitude",
+            Self::Extra(position) => extra_name(schema, position),
+        }
+    }
 }
 
 /// A field that can be summed and compared.
@@ -144,7 +237,7 @@ pub enum Counts {
 }
 
 /// What a transaction turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Label {
     /// Fraud.
     Fraud,
@@ -152,8 +245,18 @@ pub enum Label {
     Genuine,
 }
 
+impl Label {
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fraud => "fraud",
+            Self::Genuine => "genuine",
+        }
+    }
+}
+
 /// What the gateway reports of a payment after its answer; what it does not is assumed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Feedback {
     /// Nothing: an allowed payment counts as executed at its own time, a stepped-up one as never authenticated.
     None,
@@ -162,6 +265,17 @@ pub enum Feedback {
     /// Also whether it was executed: until then it is pending.
     #[default]
     Execution,
+}
+
+impl Feedback {
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Authentication => "authentication",
+            Self::Execution => "execution",
+        }
+    }
 }
 
 /// What empties a feature for a key, after its own event's contribution.
@@ -272,6 +386,7 @@ impl Feature {
     pub fn stratum(&self) -> Stratum {
         match self.counts {
             _ if !self.tables.is_empty() => Stratum::DecisionFed,
+            _ if self.reset.as_ref().is_some_and(|reset| !reset.tables.is_empty()) => Stratum::DecisionFed,
             Counts::Allowed | Counts::Executed if self.from.contains(Kind::Transaction) => {
                 Stratum::DecisionFed
             }
@@ -279,9 +394,16 @@ impl Feature {
         }
     }
 
-    /// Whether its condition reads what only its own rule set knows, such as where a list stands or which row of a table holds.
+    /// Whether a condition of it reads what only its own rule set knows, such as where a list stands or which row of a table holds.
     pub fn is_bound(&self) -> bool {
-        !self.tables.is_empty() || !self.lists.is_empty()
+        let reset =
+            self.reset.as_ref().is_some_and(|reset| !reset.tables.is_empty() || !reset.lists.is_empty());
+        reset || !self.tables.is_empty() || !self.lists.is_empty()
+    }
+
+    /// Whether it is computed from other features, and kept by no ledger.
+    pub fn is_ratio(&self) -> bool {
+        matches!(self.aggregate, Aggregate::Ratio { .. })
     }
 }
 
@@ -389,7 +511,7 @@ pub struct Rule {
     pub reason: Vec<(String, String)>,
     /// A code of the neutral catalogue that tells the customer what to do.
     pub customer: Option<String>,
-    /// The features that its condition reads, itself or through tables, as positions, ascending.
+    /// The features that its condition reads, itself or through tables and ratios, as positions, ascending.
     pub reads: Vec<u16>,
     /// The tables that its condition reads, itself or through other tables, as positions, ascending.
     pub tables: Vec<u16>,

@@ -7,7 +7,7 @@ use super::document::{Item, Table, expected, one_of, one_or_more, text};
 use super::limits::{FIELDS_MAX, METHODS_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN};
 use super::names::{Meaning, Scope, did_you_mean, near};
 use super::problem::{Problem, Problems};
-use super::ruleset::Policy;
+use super::ruleset::{Feedback, Policy};
 use crate::event::ExtraType;
 use crate::money::{self, Currency};
 use crate::time::{Calendar, format_duration, parse_duration};
@@ -40,18 +40,27 @@ pub(super) struct Head<'d> {
     pub(super) currency: Option<Currency>,
     /// For how long ids are remembered, and where the file says so.
     pub(super) remember: Option<(i64, Range<usize>)>,
+    /// What the gateway reports after its answers.
+    pub(super) feedback: Feedback,
     /// The languages in which each rule is to have its reason, where the file says.
     pub(super) languages: Option<Vec<&'d str>>,
 }
 
 /// The keys of `[ruleset]`.
-pub(super) const HEAD_KEYS: [&str; 5] = ["name", "time_zone", "currency", "remember", "languages"];
+pub(super) const HEAD_KEYS: [&str; 6] =
+    ["name", "time_zone", "currency", "remember", "feedback", "languages"];
+
+const FEEDBACKS: [(&str, Feedback); 3] = [
+    ("none", Feedback::None),
+    ("authentication", Feedback::Authentication),
+    ("execution", Feedback::Execution),
+];
 
 /// Reads `[ruleset]`.
 pub(super) fn head<'d>(root: &Table<'d>, problems: &mut Problems) -> Option<Head<'d>> {
     let item = root.required(problems, "ruleset")?;
     let table = Table::of(root.file, problems, item, "[ruleset]")?;
-    table.check_keys(problems, &HEAD_KEYS, &["feedback", "extends"]);
+    table.check_keys(problems, &HEAD_KEYS, &["extends"]);
     let name = table.required_text(problems, "name").and_then(|name| {
         if name.value.trim().is_empty() {
             problems.push(Problem::error(name.span, "the name of a rule set cannot be empty", "empty"));
@@ -78,8 +87,9 @@ pub(super) fn head<'d>(root: &Table<'d>, problems: &mut Problems) -> Option<Head
             }
         });
     let remember = remember(&table, problems);
+    let feedback = table.word(problems, "feedback", &FEEDBACKS, &[]).unwrap_or_default();
     let languages = languages(&table, problems);
-    Some(Head { name, time_zone, calendar, currency, remember, languages })
+    Some(Head { name, time_zone, calendar, currency, remember, feedback, languages })
 }
 
 fn languages<'d>(table: &Table<'d>, problems: &mut Problems) -> Option<Vec<&'d str>> {

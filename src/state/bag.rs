@@ -5,7 +5,7 @@
 use super::forest::Forest;
 
 /// How often each value is there that has no place in the record. Counts are negative only inside one move of a tail.
-pub(crate) type Values = Forest<i64, i32>;
+pub(crate) type Numbers = Forest<i64, i32>;
 
 /// Values kept in the record.
 const NEAR: usize = 4;
@@ -41,7 +41,7 @@ fn near(words: &[u64]) -> impl Iterator<Item = i64> {
 }
 
 /// Puts a value in (`sign` 1) or takes it out (`sign` -1).
-pub(crate) fn change(words: &mut [u64], values: &mut Values, value: i64, sign: i32) {
+pub(crate) fn change(words: &mut [u64], values: &mut Numbers, value: i64, sign: i32) {
     let held = (0..NEAR).find(|&at| words[VALUES + at] == value as u64 && count(words, at) != 0);
     let before = if let Some(at) = held {
         let before = count(words, at);
@@ -85,22 +85,22 @@ pub(crate) fn distinct(words: &[u64]) -> i64 {
 }
 
 /// Whether a value is there.
-pub(crate) fn has(words: &[u64], values: &Values, value: i64) -> bool {
+pub(crate) fn has(words: &[u64], values: &Numbers, value: i64) -> bool {
     near(words).any(|held| held == value) || values.get(root(words), value).is_some()
 }
 
 /// The least value.
-pub(crate) fn least(words: &[u64], values: &Values) -> Option<i64> {
+pub(crate) fn least(words: &[u64], values: &Numbers) -> Option<i64> {
     near(words).chain(values.first(root(words))).min()
 }
 
 /// The greatest value.
-pub(crate) fn greatest(words: &[u64], values: &Values) -> Option<i64> {
+pub(crate) fn greatest(words: &[u64], values: &Numbers) -> Option<i64> {
     near(words).chain(values.last(root(words))).max()
 }
 
 /// Empties it.
-pub(crate) fn clear(words: &mut [u64], values: &mut Values) {
+pub(crate) fn clear(words: &mut [u64], values: &mut Numbers) {
     values.discard(root(words));
     words[..WORDS].fill(0);
 }
@@ -116,7 +116,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_map_of_counts(steps in prop::collection::vec((-4_i64..8, any::<bool>()), 1..300)) {
-            let (mut words, mut values) = ([0; WORDS], Values::new());
+            let (mut words, mut values) = ([0; WORDS], Numbers::new());
             let mut counts: BTreeMap<i64, i32> = BTreeMap::new();
             for (value, put) in steps {
                 let held = counts.entry(value).or_default();

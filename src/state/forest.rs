@@ -1,15 +1,17 @@
 //! Many small ordered maps in one arena: a forest of AA trees (Andersson 1993, balanced in the worst case).
 //!
 //! A tree is its root's number, 0 for an empty one, so that a zeroed record holds empty trees. Freed nodes are
-//! used again; a discarded tree is taken apart one node at a time, by later insertions.
+//! used again; a discarded tree is taken apart one node at a time, by later insertions. No call is linear in a tree.
 
 use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
 
 use super::chunked::Chunked;
 
 const NIL: u32 = 0;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Node<K, V> {
     key: K,
     value: V,
@@ -18,24 +20,56 @@ struct Node<K, V> {
     level: u32,
 }
 
+/// A value of a tree that may sum up what is below it.
+pub(crate) trait Held: Copy + Default {
+    /// Whether it does.
+    const SUMS: bool = false;
+
+    /// The value with what the sides below it hold, themselves summed.
+    #[must_use]
+    fn with_below(self, _left: Self, _right: Self) -> Self {
+        self
+    }
+}
+
+impl Held for i32 {}
+impl Held for u8 {}
+
 /// An arena of ordered maps from `K` to `V`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Serialize, V: Serialize",
+    deserialize = "K: Deserialize<'de>, V: Deserialize<'de>"
+))]
 pub(crate) struct Forest<K, V> {
     nodes: Chunked<Node<K, V>>,
     /// Nodes ever made; node 0 is the empty tree.
     made: u32,
     /// Head of the list of free nodes, linked through `left`.
     free: u32,
-    /// Roots of discarded trees.
-    discarded: Vec<u32>,
+    /// Head of the list of the roots of discarded trees, linked through `level`.
+    discarded: u32,
+    /// Nodes in both lists.
+    listed: u32,
 }
 
-impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
+impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
+    /// Bytes of a node.
+    pub(crate) const NODE_BYTES: usize = size_of::<Node<K, V>>();
+
     /// An arena without trees.
     pub(crate) fn new() -> Self {
-        let mut nodes = Chunked::new(1);
-        nodes.reach(NIL);
-        Self { nodes, made: 1, free: NIL, discarded: Vec::new() }
+        Self { nodes: Chunked::new(1), made: 1, free: NIL, discarded: NIL, listed: 0 }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        Self { nodes: self.nodes.freeze(), ..*self }
+    }
+
+    /// Makes room for the first nodes beforehand.
+    pub(crate) fn prepare(&mut self) {
+        self.nodes.reach(NIL);
     }
 
     #[inline]
@@ -84,6 +118,36 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         best
     }
 
+    /// The greatest key below `bound`.
+    pub(crate) fn last_below(&self, root: u32, bound: K) -> Option<K> {
+        let (mut at, mut best) = (root, None);
+        while at != NIL {
+            let node = self.node(at);
+            if node.key < bound {
+                best = Some(node.key);
+                at = node.right;
+            } else {
+                at = node.left;
+            }
+        }
+        best
+    }
+
+    /// The key that `towards` leads to: it is told what a node holds and what its left side does, and says on which
+    /// side to go on, or that the node is it.
+    pub(crate) fn search(&self, root: u32, mut towards: impl FnMut(V, V) -> Ordering) -> Option<K> {
+        let mut at = root;
+        while at != NIL {
+            let node = self.node(at);
+            at = match towards(node.value, self.node(node.left).value) {
+                Ordering::Less => node.left,
+                Ordering::Greater => node.right,
+                Ordering::Equal => return Some(node.key),
+            };
+        }
+        None
+    }
+
     /// The tree with `key` set to `value`.
     #[must_use]
     pub(crate) fn insert(&mut self, root: u32, key: K, value: V) -> u32 {
@@ -102,9 +166,11 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
             }
             Ordering::Equal => {
                 self.node_mut(root).value = value;
+                self.sum(root);
                 return root;
             }
         }
+        self.sum(root);
         let root = self.skew(root);
         self.split(root)
     }
@@ -141,14 +207,23 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
                 }
             }
         }
+        self.sum(root);
         self.rebalance(root)
     }
 
     /// Gives a whole tree back at once; its nodes are taken apart by later insertions.
     pub(crate) fn discard(&mut self, root: u32) {
         if root != NIL {
-            self.discarded.push(root);
+            self.node_mut(root).level = self.discarded;
+            self.discarded = root;
+            self.listed += 1;
         }
+    }
+
+    /// Nodes that can be had at least, of at most so many ever made.
+    #[inline]
+    pub(crate) fn room(&self, most: u32) -> usize {
+        self.listed as usize + most.saturating_sub(self.made) as usize
     }
 
     /// Bytes held.
@@ -189,10 +264,14 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         if self.free != NIL {
             let at = self.free;
             self.free = self.node(at).left;
+            self.listed -= 1;
             return at;
         }
-        if let Some(at) = self.discarded.pop() {
+        if self.discarded != NIL {
+            let at = self.discarded;
             let node = self.node(at);
+            self.discarded = node.level;
+            self.listed -= 1;
             self.discard(node.left);
             self.discard(node.right);
             return at;
@@ -207,6 +286,17 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         let free = self.free;
         *self.node_mut(at) = Node { left: free, ..Node::default() };
         self.free = at;
+        self.listed += 1;
+    }
+
+    /// Sums a node up anew, whose sides are right.
+    #[inline]
+    fn sum(&mut self, at: u32) {
+        if V::SUMS {
+            let node = self.node(at);
+            let (left, right) = (self.node(node.left).value, self.node(node.right).value);
+            self.node_mut(at).value = node.value.with_below(left, right);
+        }
     }
 
     fn skew(&mut self, root: u32) -> u32 {
@@ -217,6 +307,8 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         }
         self.node_mut(root).left = left.right;
         self.node_mut(node.left).right = root;
+        self.sum(root);
+        self.sum(node.left);
         node.left
     }
 
@@ -228,6 +320,8 @@ impl<K: Ord + Copy + Default, V: Copy + Default> Forest<K, V> {
         }
         self.node_mut(root).right = right.left;
         *self.node_mut(node.right) = Node { left: root, level: right.level + 1, ..right };
+        self.sum(root);
+        self.sum(node.right);
         node.right
     }
 
@@ -270,6 +364,8 @@ mod tests {
 
     use super::*;
 
+    impl Held for i64 {}
+
     fn depth(forest: &Forest<i64, i64>, at: u32) -> u32 {
         let node = forest.node(at);
         if at == NIL { 0 } else { 1 + depth(forest, node.left).max(depth(forest, node.right)) }
@@ -296,6 +392,10 @@ mod tests {
                     prop_assert_eq!(
                         forest.first_above(*root, key),
                         map.range(key + 1..).next().map(|(k, v)| (*k, *v))
+                    );
+                    prop_assert_eq!(
+                        forest.last_below(*root, key),
+                        map.range(..key).next_back().map(|(k, _)| *k)
                     );
                 }
                 if n % 50 == 49 {

@@ -1,207 +1,330 @@
-//! The tail log: what windows need of each event, in columns, in the order of arrival.
+//! The tail log: what windows need of each event, in chunks of columns, in the order of arrival.
 //!
-//! Tails walk it. A row is never changed but for its flags; whole chunks are dropped once no tail and no correction
-//! can need them, and used again.
+//! Tails walk it. A row is never changed; what is no longer its own to contribute is marked beside it. Whole chunks
+//! are dropped once no tail and no correction can need them, and their room is used again. With a store, chunks leave
+//! memory where it is short; a row of one is not there until it came back.
 
 use std::collections::VecDeque;
+use std::mem::take;
 
-/// Rows in one chunk.
-const ROWS: usize = 4096;
+use serde::{Deserialize, Serialize};
 
-/// What a payment counts as when it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It asked and was refused: it never counts as allowed.
-    Asked,
-    /// It asked and was stepped up: it counts as allowed once authenticated.
-    Open,
-    /// It counts as asked and as allowed.
-    Allowed,
+use super::chunk::{self, ChunkColumns, Row, flags};
+use super::marks::Marks;
+use super::shapes::Shapes;
+use super::spec::{Scope, Scopes};
+use super::spill::{Held, SavedChunk, Spill};
+use crate::shared::Shared;
+
+/// Rows in one chunk, unless another number is asked for.
+pub const CHUNK_ROWS: usize = 4096;
+
+/// The mark of a row that came in late: all that it contributes is in the side buffer from the start.
+const LATE_MARK: u8 = 1 << 7;
+
+/// Which row is in which chunk.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Layout {
+    /// Position of the first row ever.
+    first: u64,
+    /// Rows in one chunk, as a power of two.
+    shift: u32,
 }
 
-impl Standing {
-    /// The bits of a mask that count at once, given those that count only allowed payments.
-    #[inline]
-    pub(crate) fn counted(self, mask: u64, allowed: u64) -> u64 {
-        if self == Self::Allowed { mask } else { mask & !allowed }
+impl Layout {
+    /// Rows in one chunk.
+    pub(super) fn rows(self) -> usize {
+        1 << self.shift
     }
-}
 
-/// The contribution came in late; its own time is in the side buffer.
-pub(crate) const LATE: u8 = 1;
-/// What it contributed as asked was taken back or replaced.
-pub(crate) const ASKED_SUPERSEDED: u8 = 2;
-/// What it contributed as allowed was taken back or replaced.
-pub(crate) const ALLOWED_SUPERSEDED: u8 = 4;
-const OPEN: u8 = 8;
-const ALLOWED: u8 = 16;
+    /// The number of the chunk that a row is in, and its position there.
+    #[inline]
+    pub(super) fn place(self, row: u64) -> (u64, usize) {
+        let row = row.wrapping_sub(self.first);
+        (row >> self.shift, row as usize & (self.rows() - 1))
+    }
 
-#[derive(Debug)]
-struct Chunk {
-    at_us: Box<[i64]>,
-    flags: Box<[u8]>,
-    slots: Vec<Box<[u32]>>,
-    masks: Vec<Box<[u64]>>,
-    values: Vec<Box<[i64]>>,
+    /// The first row of a chunk.
+    fn first_of(self, number: u64) -> u64 {
+        self.first + (number << self.shift)
+    }
 }
 
 /// The log.
 #[derive(Debug)]
 pub(crate) struct Log {
-    families: usize,
-    columns: usize,
-    chunks: VecDeque<Chunk>,
-    /// Position of the first row ever.
-    first: u64,
+    pub(super) families: usize,
+    pub(super) columns: usize,
+    pub(super) chunks: VecDeque<Held>,
+    /// The shapes of the newest chunk.
+    shapes: Shapes,
+    marks: Marks,
+    pub(super) layout: Layout,
     /// Chunks before the first one held.
-    dropped: u64,
+    pub(super) dropped: u64,
     /// Position after the newest row.
     end: u64,
-    spare: Vec<Chunk>,
+    spare: Option<ChunkColumns>,
+    pub(super) spill: Option<Spill>,
 }
 
-fn column<T: Clone + Default>() -> Box<[T]> {
-    vec![T::default(); ROWS].into_boxed_slice()
+/// What is saved of a log, with what was away.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedLog {
+    chunks: Vec<SavedChunk>,
+    marks: Marks,
+    layout: Layout,
+    dropped: u64,
+    end: u64,
 }
 
 impl Log {
+    /// What is saved of it; shares what is in memory. `None` where a chunk is away and not back yet.
+    pub(crate) fn freeze(&mut self) -> Option<SavedLog> {
+        let spill = &mut self.spill;
+        let chunks = (self.dropped..).zip(&mut self.chunks);
+        let chunks =
+            chunks.map(|(number, held)| held.freeze(number, spill.as_mut())).collect::<Option<_>>()?;
+        let Self { layout, dropped, end, .. } = *self;
+        Some(SavedLog { chunks, marks: self.marks.freeze(), layout, dropped, end })
+    }
+
+    /// Goes on from what was saved of a log of the same form. What was away goes there again where there is a store.
+    pub(crate) fn resume(&mut self, saved: SavedLog) {
+        let SavedLog { chunks, marks, layout, dropped, end } = saved;
+        let spill = &mut self.spill;
+        let held =
+            (dropped..).zip(chunks).map(|(number, saved)| Held::resumed(saved, number, spill.as_mut()));
+        self.chunks = held.collect();
+        (self.marks, self.layout, self.dropped, self.end) = (marks, layout, dropped, end);
+        let width = 1 + self.families;
+        if let Some(newest) = self.chunks.back().and_then(|held| held.columns.as_ref()) {
+            self.shapes.resume(&newest.shapes, width);
+        }
+    }
+
     /// An empty log of rows with a slot and a mask per family, and values.
     pub(crate) fn new(families: usize, columns: usize) -> Self {
-        Self { families, columns, chunks: VecDeque::new(), first: 0, dropped: 0, end: 0, spare: Vec::new() }
+        Self {
+            families,
+            columns,
+            chunks: VecDeque::new(),
+            shapes: Shapes::new(),
+            marks: Marks::new(),
+            layout: Layout { first: 0, shift: CHUNK_ROWS.ilog2() },
+            dropped: 0,
+            end: 0,
+            spare: None,
+            spill: None,
+        }
+    }
+
+    /// Lets an empty log have chunks of so many rows, or the next power of two, at most 65,536.
+    pub(crate) fn set_rows(&mut self, rows: usize) {
+        let most = 1 << u16::BITS;
+        self.layout.shift = rows.clamp(1, most).next_power_of_two().ilog2();
+    }
+
+    /// Lets closed chunks leave memory from now on.
+    pub(crate) fn set_spill(&mut self, spill: Spill) {
+        self.spill = Some(spill);
     }
 
     /// Lets an empty log begin with this row.
     pub(crate) fn begin(&mut self, row: u64) {
-        (self.first, self.dropped, self.end) = (row, row / ROWS as u64, row);
+        (self.layout.first, self.end) = (row, row);
     }
 
-    /// Position after the newest row.
-    #[inline]
-    pub(crate) fn end(&self) -> u64 {
-        self.end
-    }
-
-    /// Whether the row is still held.
+    /// Whether the row is held, in memory or away.
     pub(crate) fn holds(&self, row: u64) -> bool {
-        (self.first..self.end).contains(&row) && row / ROWS as u64 >= self.dropped
+        (self.layout.first..self.end).contains(&row) && self.layout.place(row).0 >= self.dropped
     }
 
-    /// Appends an empty row and gives its position. Its slots and masks are then set family by family.
-    pub(crate) fn append(&mut self, at_us: i64, standing: Standing, late: bool, values: &[i64]) -> u64 {
+    /// Appends a row and gives its position. The slots of its families are then put beside it, one after the other.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        at_us: i64,
+        counted: Scopes,
+        late: bool,
+        masks: &[u64],
+        values: &[i64],
+    ) -> u64 {
         let row = self.end;
-        let at = (row % ROWS as u64) as usize;
-        if at == 0 || self.chunks.is_empty() {
-            let (families, columns) = (self.families, self.columns);
-            let chunk = self.spare.pop().unwrap_or_else(|| Chunk {
-                at_us: column(),
-                flags: column(),
-                slots: (0..families).map(|_| column()).collect(),
-                masks: (0..families).map(|_| column()).collect(),
-                values: (0..columns).map(|_| column()).collect(),
-            });
-            self.chunks.push_back(chunk);
+        if self.layout.place(row).1 == 0 {
+            self.open(at_us);
         }
-        if let Some(chunk) = self.chunks.back_mut() {
-            chunk.at_us[at] = at_us;
-            chunk.flags[at] = (u8::from(late) * LATE)
-                | match standing {
-                    Standing::Asked => 0,
-                    Standing::Open => OPEN,
-                    Standing::Allowed => ALLOWED,
-                };
+        if let Some(chunk) = newest(&mut self.chunks) {
+            chunk.at_us.push(at_us);
+            let shape = self.shapes.find(&mut chunk.shapes, flags(counted, late), masks);
+            chunk.shape.push(shape);
             for (column, value) in chunk.values.iter_mut().zip(values) {
-                column[at] = *value;
+                column.push(*value);
             }
+        }
+        if late {
+            self.marks.add(row, LATE_MARK);
         }
         self.end += 1;
         row
     }
 
-    /// Sets what the newest row contributes to a family; an empty mask where it contributes nothing.
+    /// Puts the slot of the next family beside the newest row; any where the row contributes nothing to it.
     #[inline]
-    pub(crate) fn set_family(&mut self, family: usize, slot: u32, mask: u64) {
-        let at = ((self.end - 1) % ROWS as u64) as usize;
-        if let Some(chunk) = self.chunks.back_mut() {
-            chunk.slots[family][at] = slot;
-            chunk.masks[family][at] = mask;
+    pub(crate) fn put_slot(&mut self, family: usize, slot: u32) {
+        if let Some(chunk) = newest(&mut self.chunks) {
+            chunk.slots[family].push(slot);
         }
     }
 
-    /// A row that is still held.
+    fn open(&mut self, at_us: i64) {
+        if let Some(closed) = self.chunks.back_mut() {
+            let last_us = closed.columns.as_ref().and_then(|chunk| chunk.at_us.last().copied());
+            closed.last_us = last_us.unwrap_or(at_us);
+        }
+        self.shapes.clear();
+        let chunk = self.spare.take();
+        let room = || ChunkColumns::with_room(self.families, self.columns, self.layout.rows());
+        self.chunks.push_back(Held::open(chunk.unwrap_or_else(room), at_us));
+        if let Some(spill) = &mut self.spill {
+            spill.grew();
+        }
+    }
+
+    /// The chunk of a row, unless it is gone.
     #[inline]
-    pub(crate) fn row(&self, row: u64) -> Row<'_> {
-        let chunk = &self.chunks[(row / ROWS as u64 - self.dropped) as usize];
-        Row { chunk, at: (row % ROWS as u64) as usize }
+    fn held(&self, row: u64) -> Option<&Held> {
+        let (number, _) = self.layout.place(row);
+        self.chunks.get(number.wrapping_sub(self.dropped) as usize)
     }
 
-    /// Adds flags to a row.
-    pub(crate) fn flag(&mut self, row: u64, flags: u8) {
-        let chunk = (row / ROWS as u64 - self.dropped) as usize;
-        self.chunks[chunk].flags[(row % ROWS as u64) as usize] |= flags;
+    /// A row, unless its chunk is gone or away.
+    #[inline]
+    pub(crate) fn row(&self, row: u64) -> Option<Row<'_>> {
+        let (_, at) = self.layout.place(row);
+        let chunk = self.held(row)?.columns.as_ref()?;
+        (at < chunk.rows()).then(|| chunk.row(at))
     }
 
-    /// Drops the chunks whose rows all came in at or before `edge_us`.
-    pub(crate) fn drop_through(&mut self, edge_us: i64) {
-        while self.chunks.len() > 1 && self.chunks[0].at_us[ROWS - 1] <= edge_us {
-            if let Some(chunk) = self.chunks.pop_front() {
-                self.dropped += 1;
-                if self.spare.is_empty() {
-                    self.spare.push(chunk);
-                }
-            }
+    /// When a row came in, or `None` at the log's end. Of one that is away at least no later time.
+    #[inline]
+    pub(crate) fn came_in_us(&self, row: u64) -> Option<i64> {
+        match self.row(row) {
+            Some(row) => Some(row.at_us()),
+            None if row < self.end => Some(self.held(row).map_or(i64::MIN, |held| held.first_us)),
+            None => None,
+        }
+    }
+
+    /// Says that something else than the row holds what it contributes in a scope.
+    pub(crate) fn supersede(&mut self, row: u64, scope: Scope) {
+        self.marks.add(row, Scopes::default().with(scope).bits());
+    }
+
+    /// The scopes in which something else holds what a row contributes.
+    #[inline]
+    pub(crate) fn superseded(&self, row: u64) -> Scopes {
+        Scopes::from_bits(self.marks.of(row) & !LATE_MARK)
+    }
+
+    /// Whether a row is held, and something else holds any of what it contributes.
+    pub(crate) fn is_moved(&self, row: u64) -> bool {
+        self.holds(row) && self.marks.of(row) != 0
+    }
+
+    /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
+    #[inline]
+    pub(crate) fn drop_oldest(&mut self, edge_us: i64, below: u64) {
+        let over = self.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us);
+        if over && self.layout.first_of(self.dropped + 1) <= below {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        if let Some(mut chunk) = self.chunks.pop_front().and_then(|oldest| oldest.columns) {
+            let mut chunk = take(chunk.get_mut());
+            chunk.clear();
+            self.spare.get_or_insert(chunk);
+        }
+        self.dropped += 1;
+        self.marks.drop_before(self.layout.first_of(self.dropped));
+        if let Some(spill) = &mut self.spill {
+            spill.drop_before(self.dropped);
         }
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        (self.chunks.len() + self.spare.len()) * ROWS * self.row_bytes()
+        let held = self.chunks.iter().filter_map(|held| held.columns.as_deref()).chain(&self.spare);
+        held.map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
     }
 
     /// Bytes of one row.
     pub(crate) fn row_bytes(&self) -> usize {
-        9 + self.families * 12 + self.columns * 8
+        chunk::row_bytes(self.families, self.columns)
     }
 }
 
-/// One row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'a> {
-    chunk: &'a Chunk,
-    at: usize,
+/// The chunk that is being written.
+#[inline]
+fn newest(chunks: &mut VecDeque<Held>) -> Option<&mut ChunkColumns> {
+    chunks.back_mut().and_then(|held| held.columns.as_mut()).map(Shared::get_mut)
 }
 
-impl Row<'_> {
-    /// When it came in.
-    #[inline]
-    pub(crate) fn at_us(self) -> i64 {
-        self.chunk.at_us[self.at]
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Its flags.
-    #[inline]
-    pub(crate) fn flags(self) -> u8 {
-        self.chunk.flags[self.at]
-    }
-
-    /// What it counted as when it was written.
-    #[inline]
-    pub(crate) fn standing(self) -> Standing {
-        match self.flags() & (OPEN | ALLOWED) {
-            ALLOWED => Standing::Allowed,
-            OPEN => Standing::Open,
-            _ => Standing::Asked,
+    fn filled(rows: u64) -> Log {
+        let mut log = Log::new(3, 1);
+        log.begin(77);
+        for n in 0..rows {
+            let masks = [n % 5, 1, n % 3];
+            let row = log.append(
+                n as i64,
+                Scopes::from_bits(n as u8 % 2 * 33),
+                n % 10 == 9,
+                &masks,
+                &[-(n as i64)],
+            );
+            assert_eq!(row, 77 + n);
+            (0..3).for_each(|family| log.put_slot(family, n as u32 * 3 + family as u32));
         }
+        log
     }
 
-    /// Slot and mask of a family.
-    #[inline]
-    pub(crate) fn family(self, family: usize) -> (u32, u64) {
-        (self.chunk.slots[family][self.at], self.chunk.masks[family][self.at])
+    #[test]
+    fn a_row_is_what_was_put_in_until_its_chunk_is_dropped() {
+        let rows = CHUNK_ROWS as u64 * 5 / 2;
+        let mut log = filled(rows);
+        log.supersede(77, Scope::Allowed);
+        assert!(log.is_moved(77) && log.is_moved(86) && !log.is_moved(78));
+        for dropped in [0, CHUNK_ROWS as u64] {
+            log.drop_oldest(dropped as i64 - 1, u64::MAX);
+            for n in dropped..rows {
+                let row = log.row(77 + n).unwrap();
+                assert_eq!((row.at_us(), row.value(0), row.is_late()), (n as i64, -(n as i64), n % 10 == 9));
+                assert_eq!(row.counted(), Scopes::from_bits(n as u8 % 2 * 33));
+                let families = [0, 1, 2].map(|family| row.family(family));
+                assert_eq!(
+                    families,
+                    [(n as u32 * 3, n % 5), (n as u32 * 3 + 1, 1), (n as u32 * 3 + 2, n % 3)]
+                );
+            }
+            assert!(dropped == 0 || log.row(77 + dropped - 1).is_none());
+            assert_eq!(log.superseded(77) == Scopes::default().with(Scope::Allowed), dropped == 0);
+            assert!(log.row(76).is_none() && log.row(77 + rows).is_none());
+        }
+        assert_eq!(log.marks.of(77), 0, "a mark goes with its row");
     }
 
-    /// A value.
-    #[inline]
-    pub(crate) fn value(self, column: usize) -> i64 {
-        self.chunk.values[column][self.at]
+    #[test]
+    fn an_event_takes_30_bytes_with_three_families_and_one_value() {
+        let log = filled(CHUNK_ROWS as u64 * 4);
+        assert_eq!(log.row_bytes(), 30);
+        let bytes = log.bytes() - log.marks.bytes();
+        // Beside its rows a chunk has its shapes: few.
+        assert!(bytes <= CHUNK_ROWS * 4 * 30 + 4 * 64 * 8 * 4, "{bytes}");
     }
 }

@@ -4,43 +4,81 @@
 //! clock: whoever calls says what contributes, and what time it is.
 
 mod bag;
+mod buckets;
 mod cell;
+mod chunk;
 mod chunked;
+mod coarse;
 mod dictionary;
 mod family;
+mod filter;
 mod forest;
 mod keys;
 mod log;
+mod marks;
+mod memory;
+mod saved;
+mod sequence;
+mod shapes;
+mod shards;
 mod side;
+mod slots;
 /// What is to be kept.
 pub mod spec;
+mod spill;
+mod store;
 mod tail;
+mod text_values;
+mod texts;
+mod turns;
+mod values;
+mod waiting;
 
 pub use cell::Moments;
+pub use chunk::ChunkColumns;
 pub use keys::Key;
-pub use log::Standing;
-pub use side::Scope;
-pub use spec::{AMOUNT_COLUMN, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Span, Spec};
+pub use log::CHUNK_ROWS;
+pub use memory::{FamilyLayout, Layout, Memory};
+pub use saved::SavedState;
+pub use sequence::Moment;
+pub use spec::{
+    AMOUNT_COLUMN, Budgets, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec,
+};
+pub use store::{ChunkStore, Fetched};
 
-use crate::time::{Calendar, Period, TIME_US_MIN};
-use cell::Cell;
+use serde::{Deserialize, Serialize};
+
+use crate::time::{Calendar, TIME_US_MIN};
+use cell::{Cell, Origin};
 use dictionary::Dictionary;
-use family::{Family, Periods};
-use log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
+use family::Family;
+use log::Log;
 use side::{Entry, Place, Side};
-use tail::Tail;
+use spill::Spill;
+use tail::{Ground, Role, Tail};
+use text_values::TextValues;
+use turns::Turns;
+use waiting::Waiting;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
+
+/// Keys of a family, and texts, that are looked at for each event that leaves time for it.
+const SWEPT_WHEN_IDLE: usize = 64;
+/// Most entries of the side buffer that one step forgets.
+const FORGOTTEN_A_STEP: usize = 32;
+
+/// Most corrections that waited for their rows and are made in one step.
+const CORRECTED_A_STEP: usize = 64;
 
 /// What one event contributes.
 #[derive(Clone, Copy, Debug)]
 pub struct Contribution<'a> {
     /// Its own time; late if before now.
     pub time_us: i64,
-    /// What it counts as.
-    pub standing: Standing,
-    /// For each family which of its cells it feeds; also the bits that it feeds only once allowed.
+    /// The scopes in which it counts at once, at its own time.
+    pub scopes: Scopes,
+    /// For each family which of its cells it feeds or empties; also the bits that count only later, if ever.
     pub masks: &'a [u64],
     /// For each family its key; read only where the mask is not empty.
     pub keys: &'a [Key],
@@ -48,66 +86,48 @@ pub struct Contribution<'a> {
     pub values: &'a [i64],
 }
 
-/// Where something that a payment contributes is held: its row, or an entry of the side buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holding {
-    place: Option<Place>,
-    /// The amount that it holds, in minor units.
-    pub amount: i64,
-}
-
-impl Holding {
-    /// What a row contributed when it was written.
-    pub fn of_row(amount: i64) -> Self {
-        Self { place: None, amount }
-    }
-}
-
-/// One change of what a row contributes, at the row's own time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One change of what a row contributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
     /// The row.
     pub row: u64,
-    /// When it happened.
+    /// The time at which it contributes, or no longer does.
     pub time_us: i64,
     /// Which of its contributions.
     pub scope: Scope,
     /// The number of this correction: no other one of the same time has it.
     pub arrival: u64,
-    /// What is put there, or taken back.
+    /// The amount with which it contributes, in minor units.
+    pub amount: i64,
+    /// What is done.
     pub change: Change,
 }
 
 /// What a correction does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
-    /// Lets the row contribute with this amount.
-    Put(i64),
-    /// Takes back what a holding contributes.
-    TakeBack(Holding),
-}
-
-impl Correction {
-    /// Where what it puts there is held from then on.
-    pub fn holding(&self, amount: i64) -> Holding {
-        Holding { place: Some((self.time_us, self.arrival)), amount }
-    }
+    /// Lets the row contribute.
+    Put,
+    /// Takes back what the row contributed when it was written.
+    TakeBackRow,
+    /// Takes back what the correction of this number put there at the same time.
+    TakeBack(u64),
 }
 
 /// What a family holds for one key, at now. Nothing where nothing was filed.
 #[derive(Clone, Copy, Debug)]
 pub struct Held<'a> {
+    state: &'a State,
     family: &'a Family,
     record: Option<&'a [u64]>,
-    periods: Periods,
-    now_us: i64,
+    evicted_us: Option<i64>,
 }
 
 impl<'a> Held<'a> {
     #[inline]
     fn cell(&self, cell: usize) -> Option<(&'a Cell, &'a [u64])> {
         let (cell, record) = (&self.family.cells[cell], self.record?);
-        self.family.is_present(record, cell.span, self.periods).then_some((cell, record))
+        self.family.is_present(record, cell, &self.state.turns).then_some((cell, record))
     }
 
     /// Count, sum and squares of a counting cell.
@@ -132,6 +152,25 @@ impl<'a> Held<'a> {
         self.cell(cell).and_then(|(cell, record)| cell.greatest(record, &self.family.values))
     }
 
+    /// The oldest value of a sequence.
+    pub fn oldest(&self, cell: usize) -> Option<Moment> {
+        self.cell(cell).and_then(|(cell, record)| cell.oldest(record, &self.family.values))
+    }
+
+    /// The newest value of a sequence, and the one before it.
+    pub fn newest(&self, cell: usize) -> [Option<Moment>; 2] {
+        self.cell(cell).map_or([None; 2], |(cell, record)| cell.newest(record, &self.family.values))
+    }
+
+    /// The nearest-rank quantile of this share, in millionths, of a cell with buckets, with `own` among its values
+    /// if given; off by at most 1/256 of itself.
+    pub fn quantile(&self, cell: usize, ppm: u32, own: Option<i64>) -> Option<i64> {
+        match self.cell(cell) {
+            Some((cell, record)) => cell.quantile(record, &self.family.values, ppm, own),
+            None => buckets::quantile(&[0; buckets::WORDS], &self.family.values.buckets, ppm, own),
+        }
+    }
+
     /// How many distinct values a distinct cell has, with `own` among them if given.
     pub fn distinct(&self, cell: usize, own: Option<i64>) -> i64 {
         let Some((cell, record)) = self.cell(cell) else { return i64::from(own.is_some()) };
@@ -139,46 +178,32 @@ impl<'a> Held<'a> {
         cell.distinct(record) + i64::from(new)
     }
 
-    /// Whether late or corrected contributions are part of what a cell covers.
+    /// Whether late or corrected contributions may be part of what a cell covers.
     #[inline]
     pub fn corrected(&self, cell: usize) -> bool {
-        let span = self.family.cells[cell].span;
-        self.record.is_some_and(|record| self.family.corrected(record, span, self.periods, self.now_us))
+        let (cell, State { turns, now_us, .. }) = (&self.family.cells[cell], self.state);
+        self.record.is_some_and(|record| self.family.corrected(record, cell, turns, *now_us))
     }
 
-    /// Whether a cell covers a time at or before now.
+    /// Whether a cell covers a time of which all that was known of the key was given up for want of room.
     #[inline]
-    pub fn covers(&self, cell: usize, time_us: i64) -> bool {
-        self.periods.cover(self.family.cells[cell].span, time_us, self.now_us)
+    pub fn evicted(&self, cell: usize) -> bool {
+        self.evicted_us.is_some_and(|evicted_us| self.reaches(cell, evicted_us))
     }
-}
 
-/// Bytes held, by part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// The dictionary of keys.
-    pub dictionary: usize,
-    /// Keys, records and value trees of all families.
-    pub families: usize,
-    /// The tail log.
-    pub log: usize,
-    /// One row of the tail log.
-    pub log_row: usize,
-    /// The side buffer.
-    pub side: usize,
-}
+    /// Whether what a cell covers reaches back to a time or before.
+    #[inline]
+    pub fn reaches(&self, cell: usize, time_us: i64) -> bool {
+        self.family.cells[cell].reaches(time_us, &self.state.turns, self.state.now_us)
+    }
 
-impl Memory {
-    /// Both together; a row is then one of each.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        Self {
-            dictionary: self.dictionary + other.dictionary,
-            families: self.families + other.families,
-            log: self.log + other.log,
-            log_row: self.log_row + other.log_row,
-            side: self.side + other.side,
-        }
+    /// Whether something has still to be put into a cell, or taken out of it, for it to hold what it covers: because the
+    /// budget of a step was spent, or because a chunk of the log is away.
+    #[inline]
+    pub fn behind(&self, cell: usize) -> bool {
+        let Self { state, family, record, .. } = self;
+        let behind = state.is_behind() || state.waiting.len() > 0;
+        behind && record.is_some() && state.lags(&family.cells[cell])
     }
 }
 
@@ -186,51 +211,75 @@ impl Memory {
 #[derive(Debug)]
 pub struct State {
     now_us: i64,
-    calendar: Calendar,
-    uses_calendar: bool,
-    periods: Periods,
+    turns: Turns,
     dictionary: Dictionary,
+    tenants: Dictionary,
     families: Vec<Family>,
+    text_values: TextValues,
     log: Log,
     side: Side,
     tails: Vec<Tail>,
-    /// The longest that a tail or a correction looks back.
-    retention_us: i64,
+    /// When a tail has something to pass next, as of the last move; at or before now where one lags.
+    due_us: i64,
+    waiting: Waiting,
+    /// The chunk of the log that each tail has come to.
+    reached: Vec<u64>,
+    horizon_us: i64,
+    scopes: Scopes,
 }
 
 impl State {
     /// An empty state at the beginning of time.
-    pub fn new(spec: &Spec, calendar: Calendar) -> Self {
-        let families: Vec<Family> = spec.families.iter().map(Family::new).collect();
-        let spans: Vec<Span> = spec.families.iter().flat_map(|f| f.cells.iter().map(|c| c.span)).collect();
-        let mut lengths: Vec<i64> = spans
-            .iter()
-            .filter_map(|span| if let Span::Sliding { length_us } = span { Some(*length_us) } else { None })
-            .collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        let mut tails: Vec<Tail> = lengths
-            .into_iter()
-            .map(|length_us| {
-                Tail::new(length_us, false, &families, |cell| cell.span == Span::Sliding { length_us })
-            })
-            .collect();
-        let settling = Tail::new(spec.horizon_us, true, &families, Cell::settles);
-        if !settling.is_idle() {
-            tails.push(settling);
-        }
-        let longest_us = tails.iter().map(|tail| tail.length_us).max().unwrap_or(0);
+    pub fn new(spec: &Spec, calendar: Calendar, budgets: &Budgets) -> Self {
+        let cells = || spec.families.iter().flat_map(|family| &family.cells);
+        let horizon_us = spec.horizon_us;
+        let of_cell = |cell| {
+            Role::ALL.into_iter().filter_map(move |role| Some((role, role.length_us(cell, horizon_us)?)))
+        };
+        // What enters comes first, so that nothing is taken out before it is in.
+        let mut kinds: Vec<(Role, i64)> = cells().flat_map(of_cell).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let number = |role: Role, cell: &CellSpec| {
+            let kind = (role, role.length_us(cell, horizon_us)?);
+            kinds.binary_search(&kind).ok().map(|at| at as u16)
+        };
+        let turns = Turns::new(cells().map(|cell| cell.span), calendar);
+        let mut beside = 0;
+        let family = |family: &FamilySpec| {
+            let at = beside;
+            beside += usize::from(family.key_texts == 1);
+            Family::new(family, at, budgets, horizon_us, &turns, number)
+        };
+        let families: Vec<Family> = spec.families.iter().map(family).collect();
+        let text_values = TextValues::new(spec);
+        let tail = |(at, &(role, length_us)): (usize, &(Role, i64))| {
+            Tail::new(role, length_us, at as u16, &families)
+        };
         Self {
             now_us: TIME_US_MIN - 1,
-            calendar,
-            uses_calendar: spans.iter().any(|span| matches!(span, Span::Day | Span::Month)),
-            periods: Periods { day: Period::EMPTY, month: Period::EMPTY },
-            dictionary: Dictionary::new(),
+            tails: kinds.iter().enumerate().map(tail).collect(),
+            turns,
+            dictionary: Dictionary::new(beside, !text_values.is_empty()),
+            tenants: Dictionary::new(0, false),
+            text_values,
             log: Log::new(families.len(), spec.columns),
+            side: Side::new(families.len(), spec.columns),
+            scopes: families.iter().map(Family::scopes).fold(Scopes::default(), Scopes::or),
             families,
-            side: Side::new(),
-            tails,
-            retention_us: longest_us.max(spec.horizon_us),
+            due_us: i64::MAX,
+            waiting: Waiting::new(),
+            reached: vec![0; kinds.len()],
+            horizon_us,
+        }
+    }
+
+    /// Lets the log of an empty state have chunks of so many rows (the next power of two, at most 65,536), and with a store
+    /// hold at most so many bytes of them in memory: beside what tails walk next, which is two chunks for each.
+    pub fn set_log(&mut self, chunk_rows: usize, bytes_max: usize, store: Option<Box<dyn ChunkStore>>) {
+        self.log.set_rows(chunk_rows);
+        if let Some(store) = store {
+            self.log.set_spill(Spill::new(store, bytes_max));
         }
     }
 
@@ -238,7 +287,8 @@ impl State {
     pub fn begin(&mut self, time_us: i64, row: u64) {
         self.log.begin(row);
         self.tails.iter_mut().for_each(|tail| tail.begin(row));
-        self.advance(time_us);
+        let mut all = u64::MAX;
+        self.advance(time_us, &mut all);
     }
 
     /// The latest time that any event had, microseconds since 1970 UTC.
@@ -246,24 +296,104 @@ impl State {
         self.now_us
     }
 
-    /// Moves every window forward to `time_us`; an earlier time changes nothing.
+    /// The scopes that feed any cell.
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
+    /// Moves every window forward to `time_us`; an earlier time moves none. At most `budget` contributions go into
+    /// windows and out of them, and are taken off it; what is left over makes the cells concerned lag behind.
     #[inline]
-    pub fn advance(&mut self, time_us: i64) {
-        if time_us <= self.now_us {
+    pub fn advance(&mut self, time_us: i64, budget: &mut u64) {
+        if time_us <= self.now_us && !self.is_behind() && self.waiting.len() == 0 {
             return;
         }
-        self.now_us = time_us;
-        for tail in &mut self.tails {
-            tail.advance(time_us, &self.log, &self.side, &mut self.families);
+        self.now_us = self.now_us.max(time_us);
+        self.turns.advance(self.now_us);
+        let mut due_us = i64::MAX;
+        let (mut row, mut passed) = (self.waiting.first_row(), (i64::MAX, u64::MAX));
+        for at in 0..self.tails.len() {
+            self.pass(at, budget);
+            let tail = &self.tails[at];
+            due_us = due_us.min(tail.due_us());
+            row = row.min(tail.row());
+            passed = passed.min(tail.passed());
         }
-        if self.uses_calendar && !self.periods.day.contains(time_us) {
-            self.periods = Periods { day: self.calendar.day(time_us), month: self.calendar.month(time_us) };
-        }
-        let edge_us = time_us - self.retention_us;
-        self.log.drop_through(edge_us);
+        self.due_us = due_us;
+        self.log.drop_oldest(self.now_us - self.horizon_us, row);
         if self.side.len() > 0 {
-            self.side.drop_through(edge_us);
+            self.side.drop_through(passed, FORGOTTEN_A_STEP);
         }
+        if self.waiting.len() > 0 {
+            self.correct_waiting();
+        }
+    }
+
+    /// Lets a tail pass what is due, as far as the budget goes and rows can be had.
+    #[inline]
+    fn pass(&mut self, at: usize, budget: &mut u64) {
+        // What waits to be corrected can't be settled.
+        if self.waiting.len() > 0 && self.tails[at].settles() {
+            return;
+        }
+        self.walk(at, budget);
+        if self.log.spills() {
+            self.read_on(at, budget);
+        }
+    }
+
+    #[inline]
+    fn walk(&mut self, at: usize, budget: &mut u64) {
+        let Self { now_us, turns, families, log, side, tails, .. } = self;
+        tails[at].advance(*now_us, &mut Ground { log, side, turns, families, budget });
+    }
+
+    /// Takes back what a tail needs now, and says what it needs next.
+    fn read_on(&mut self, at: usize, budget: &mut u64) {
+        let chunk = self.log.chunk_of(self.tails[at].row());
+        if self.reached[at] != chunk {
+            self.reached[at] = chunk;
+            self.log.reach(self.tails[at].row());
+        }
+        while self.tails[at].has_row_due(self.now_us) && *budget > 0 && self.log.reach(self.tails[at].row()) {
+            self.walk(at, budget);
+            self.shrink_log();
+        }
+    }
+
+    /// Lets chunks leave memory if they have become too many.
+    fn shrink_log(&mut self) {
+        self.log.shrink(self.tails.iter().map(Tail::row));
+    }
+
+    /// Makes corrections whose rows have come back, the oldest first.
+    fn correct_waiting(&mut self) {
+        for _ in 0..CORRECTED_A_STEP {
+            let Some(correction) = self.waiting.front().filter(|next| self.log.fetch(next.row)) else {
+                return;
+            };
+            self.waiting.pop();
+            self.put_right(&correction);
+            self.shrink_log();
+        }
+    }
+
+    /// When the next contribution goes into a window or out of one; `None` where nothing is left to.
+    pub fn next_due_us(&self) -> Option<i64> {
+        self.tails.iter().map(Tail::due_us).min().filter(|&due_us| due_us < i64::MAX)
+    }
+
+    /// Whether something was due by now and is left over.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.due_us <= self.now_us
+    }
+
+    fn lags(&self, cell: &Cell) -> bool {
+        let lags =
+            |role| cell.tail(role).is_some_and(|at| self.tails[usize::from(at)].due_us() <= self.now_us);
+        let awaits = || cell.reaches(self.waiting.latest_us(), &self.turns, self.now_us);
+        Role::ALL.into_iter().any(lags) || self.waiting.len() > 0 && awaits()
     }
 
     /// The number of a text that is part of a key, never [`NO_TEXT`]. Texts of different tenants have different numbers.
@@ -272,117 +402,262 @@ impl State {
         self.dictionary.number(tenant, text)
     }
 
-    /// Texts numbered so far.
+    /// The number of a tenant, for good; 0 is none.
+    pub fn tenant_number(&mut self, name: &str) -> u32 {
+        self.tenants.number(0, name)
+    }
+
+    /// Numbers of texts and tenants in use, and one for "no text"; `u32::MAX` where no tenant more can have one.
     pub fn texts(&self) -> u32 {
-        self.dictionary.len()
-    }
-
-    /// Entries in the side buffer.
-    pub fn side_entries(&self) -> usize {
-        self.side.len()
-    }
-
-    /// Bytes held.
-    pub fn memory(&self) -> Memory {
-        Memory {
-            dictionary: self.dictionary.bytes(),
-            families: self.families.iter().map(Family::bytes).sum(),
-            log: self.log.bytes(),
-            log_row: self.log.row_bytes(),
-            side: self.side.bytes(),
+        let tenants = self.tenants.len();
+        if tenants < dictionary::TENANTS_MAX {
+            self.dictionary.len().saturating_add(tenants - 1)
+        } else {
+            u32::MAX
         }
+    }
+
+    /// Takes back what nothing in a window needs, a little at a time: of texts, and in `idle` time more of them, and of
+    /// keys. Where texts are `pressed` for room, cold keys are evicted. To be called between two events.
+    pub fn tidy(&mut self, idle: bool, pressed: bool) {
+        let Self { now_us, turns, dictionary, families, .. } = self;
+        dictionary.sweep(if idle || pressed { SWEPT_WHEN_IDLE } else { 0 }, *now_us);
+        if !(idle || pressed) {
+            return;
+        }
+        for family in families {
+            if idle {
+                family.sweep(SWEPT_WHEN_IDLE, *now_us, turns, dictionary);
+            }
+            if pressed {
+                family.make_room_for_texts(*now_us, turns, dictionary);
+            }
+        }
+    }
+
+    /// The keys that a family holds, in the order in which they lie.
+    pub fn keys(&self, family: usize) -> impl Iterator<Item = Key> {
+        self.families[family].keys_held().map(|(key, _)| key)
+    }
+
+    /// The tenant and the texts of a key that a family holds.
+    pub fn key_texts(&self, key: &Key) -> (Option<String>, Vec<String>) {
+        let texts = key.iter().filter(|&&number| number != NO_TEXT);
+        let texts: Vec<(u32, String)> = texts.filter_map(|&number| self.dictionary.text(number)).collect();
+        let tenant = texts.first().and_then(|&(tenant, _)| self.tenants.text(tenant));
+        (tenant.map(|(_, name)| name), texts.into_iter().map(|(_, text)| text).collect())
+    }
+
+    /// Entries in the side buffer, and corrections that wait for their rows.
+    pub fn side_entries(&self) -> usize {
+        self.side.len() + self.waiting.len()
     }
 
     /// What a family holds for a key.
     #[inline]
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
         let family = &self.families[family];
-        let record = family.keys.get(key).and_then(|slot| family.records.row(slot));
-        Held { family, record, periods: self.periods, now_us: self.now_us }
+        let slot = family.keys.get(key, &self.dictionary);
+        let record = slot.and_then(|slot| family.records.row(slot));
+        let evicted_us = match record {
+            Some(record) => family::evicted_us(record),
+            None => family.marked_us(key, &self.dictionary),
+        };
+        Held { state: self, family, record, evicted_us }
     }
 
     /// Files what an event contributes, and gives the row that it can be corrected by.
     #[inline]
     pub fn contribute(&mut self, given: Contribution<'_>) -> u64 {
         let late = given.time_us < self.now_us;
-        let row = self.log.append(self.now_us, given.standing, late, given.values);
+        let row = self.log.append(self.now_us, given.scopes, late, given.masks, given.values);
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
+        let mask = |family| given.masks[family];
+        self.text_values.carry(&mut self.dictionary, self.now_us, mask, |column| given.values[column]);
+        let (turns, dictionary) = (&self.turns, &mut self.dictionary);
+        let origin = Origin { time_us: self.now_us, row };
         for (at, family) in self.families.iter_mut().enumerate() {
-            let mask = given.masks[at];
-            if mask == 0 {
-                self.log.set_family(at, 0, 0);
+            let empties = family.empties(given.masks[at]);
+            let mask = given.masks[at] & !empties;
+            // What only empties needs no record of its own: where there is none, nothing came in before.
+            let slot = match mask {
+                0 if empties == 0 => None,
+                0 => family.keys.get(&given.keys[at], dictionary),
+                _ => {
+                    family.make_room_for_values(self.now_us, turns, dictionary);
+                    Some(family.slot(&given.keys[at], row, self.now_us, turns, dictionary))
+                }
+            };
+            let Some(slot) = slot else {
+                self.log.put_slot(at, 0);
                 continue;
+            };
+            family.touch(slot, self.now_us);
+            self.log.put_slot(at, slot);
+            let counted = mask & family.bits(given.scopes);
+            if !late && counted != 0 {
+                family.take_in(slot, counted, origin, &self.turns, |column| given.values[column]);
             }
-            let slot = family.slot(&given.keys[at]);
-            self.log.set_family(at, slot, mask);
-            if !late {
-                let counted = given.standing.counted(mask, family.allowed);
-                family.take_in(slot, counted, self.now_us, self.periods, |column| given.values[column]);
+            if empties != 0 {
+                family.empty(slot, empties, row + 1);
             }
+        }
+        if self.log.spills() {
+            self.shrink_log();
         }
         row
     }
 
     /// Whether a row is held, and something else than the row holds what it contributes.
     pub fn is_moved(&self, row: u64) -> bool {
-        let moved = LATE | ASKED_SUPERSEDED | ALLOWED_SUPERSEDED;
-        self.log.holds(row) && self.log.row(row).flags() & moved != 0
+        self.log.is_moved(row)
     }
 
-    /// Changes what a row contributes; the row must be held.
+    /// Changes what a row contributes; the row must be held. Where its chunk is away the correction waits, and what it may
+    /// change is `behind`.
     pub fn correct(&mut self, correction: &Correction) {
-        let Correction { row, time_us, scope, arrival, change } = *correction;
-        let (amount, negative) = match change {
-            Change::Put(amount) => (amount, false),
-            Change::TakeBack(holding) => (holding.amount, true),
+        if self.waiting.len() > 0 || !self.log.fetch(correction.row) {
+            self.waiting.push(correction);
+        } else {
+            self.put_right(correction);
+        }
+    }
+
+    fn put_right(&mut self, correction: &Correction) {
+        let Correction { row, time_us, scope, arrival, amount, change } = *correction;
+        let families = &self.families;
+        let scopes = Scopes::default().with(scope);
+        let keep = |family: usize, slot: u32, mask: u64| {
+            let family = &families[family];
+            if family.owns(slot, row) { mask & family.bits(scopes) } else { 0 }
+        };
+        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer, nor what
+        // is of keys that have lost their slots.
+        let Some(copy) = self.log.row(row).and_then(|held| self.side.copy(held, amount, keep)) else {
+            return;
         };
         match change {
-            Change::TakeBack(Holding { place: Some(place), .. }) => self.side.supersede(place),
+            Change::TakeBack(arrival) => self.side.supersede((time_us, arrival)),
             // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
-            _ => self.log.flag(row, scope.superseded()),
+            Change::Put | Change::TakeBackRow => self.log.supersede(row, scope),
         }
-        self.aside((time_us, arrival), Entry { row, amount, scope, negative, superseded: false });
+        self.aside(
+            (time_us, arrival),
+            Entry { row, copy, negative: change != Change::Put, superseded: false },
+        );
     }
 
+    /// Takes an entry in as far as it is due, and leaves the rest to the tails.
     fn aside(&mut self, place: Place, entry: Entry) {
         let (time_us, _) = place;
-        let row = self.log.row(entry.row);
-        let value = |column| entry.value(row, column);
-        let settled_us = self.tails.iter().find(|tail| tail.settles()).map_or(i64::MIN, Tail::edge_us);
-        let mut feeds = false;
-        for (at, family) in self.families.iter_mut().enumerate() {
-            let (slot, mask) = row.family(at);
-            let mask = entry.scope.of(mask, family.allowed);
+        let Self { families, side, tails, turns, dictionary, text_values, .. } = self;
+        let copied = side.copied(entry.copy);
+        let value = |column| copied.value(column);
+        text_values.carry(dictionary, self.now_us, |family| copied.family(family).1, value);
+        let passed = |tail: Option<u16>| tail.map(|at| place <= tails[usize::from(at)].passed());
+        // What comes at the time that it is about corrects nothing.
+        let prompt = !entry.negative && time_us == self.now_us;
+        for (at, family) in families.iter_mut().enumerate() {
+            let (slot, mask) = copied.family(at);
             if mask == 0 {
                 continue;
             }
-            feeds = true;
-            family.turn_period(slot, self.periods);
-            family.note_corrected(slot, time_us);
+            family.touch(slot, self.now_us);
+            family.turn_period(slot, turns);
+            if !prompt {
+                family.note_corrected(slot, time_us);
+            }
             let record = family.records.row_mut(slot);
             for cell in family.cells.iter().filter(|cell| cell.fed_by(mask)) {
-                if !self.periods.cover(cell.span, time_us, self.now_us) {
+                if Family::ignores(record, cell, entry.row) || !cell.holds(time_us, turns) {
                     continue;
                 }
-                if cell.settles() && time_us <= settled_us {
-                    cell.settle_directly(record, cell.ordered_value(time_us, value));
-                } else {
-                    let sign = if entry.negative { -1 } else { 1 };
-                    cell.apply(record, &mut family.values, sign, time_us, value);
+                // Each tail that has passed its place won't do its part for it, so that is done here.
+                let settled = passed(cell.settles).unwrap_or(false);
+                let left = passed(cell.leaves).unwrap_or(false) || settled;
+                let sign = i64::from(passed(cell.enters).unwrap_or(true)) - i64::from(left);
+                let origin = Origin { time_us, row: entry.row };
+                if sign != 0 {
+                    cell.apply(record, &mut family.values, sign * entry.sign(), origin, value);
+                }
+                if settled && !entry.negative {
+                    cell.settle_directly(record, origin, value);
                 }
             }
         }
-        // What feeds nothing here takes no room here: another state's features must not fill this one's buffer.
-        if !feeds {
+        if !tails.iter().any(|tail| tail.awaits(place, |family| copied.family(family).1)) {
+            side.release(entry.copy);
             return;
         }
-        for tail in &mut self.tails {
-            if time_us > tail.edge_us() {
-                tail.put_aside(time_us);
-            }
+        tails.iter_mut().for_each(|tail| tail.put_aside(place));
+        side.put(place, entry);
+        // A tail that lags may have to pass it at once.
+        self.due_us = self.due_us.min(self.next_due_us().unwrap_or(i64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::TimeError;
+
+    #[test]
+    fn no_move_passes_more_than_its_budget_and_all_moves_together_pass_everything() -> Result<(), TimeError> {
+        let span = Span::Sliding { length_us: 10, delay_us: 5 };
+        let cell = CellSpec { span, bit: 0, reset: None, measure: Measure::Count };
+        let mut scopes = [0; Scope::COUNT];
+        scopes[Scope::Asked as usize] = 1;
+        let family = FamilySpec { key_texts: 1, scopes, cells: vec![cell] };
+        let spec = Spec { families: vec![family], columns: 1, horizon_us: 10 };
+        let mut state = State::new(&spec, Calendar::new("UTC")?, &Budgets::default());
+        let key = [state.text_number(0, "a"), 0, 0, 0];
+        let scopes = Scopes::default().with(Scope::Asked);
+        let mut all = u64::MAX;
+        state.advance(100, &mut all);
+        for _ in 0..20 {
+            let given = Contribution { time_us: 100, scopes, masks: &[1], keys: &[key], values: &[0] };
+            let row = state.contribute(given);
+            let late = Correction {
+                row,
+                time_us: 101,
+                scope: Scope::Asked,
+                arrival: row,
+                amount: 0,
+                change: Change::Put,
+            };
+            state.correct(&late);
         }
-        self.side.put(place, entry);
+        let held = |state: &State| (state.held(0, &key).count(0), state.held(0, &key).behind(0));
+        assert_eq!(held(&state), (0, false));
+        let (mut moves, mut before) = (0, 0);
+        // 20 enter at 105 and 20 at 106.
+        while held(&state) != (40, false) {
+            let mut budget = 7;
+            state.advance(106, &mut budget);
+            let (count, behind) = held(&state);
+            assert_eq!((count - before, behind), (7 - budget as i64, count < 40));
+            (before, moves) = (count, moves + 1);
+        }
+        assert_eq!(moves, 6);
+        // 20 leave at 115, and while some of them wait a correction finds its place.
+        let mut budget = 7;
+        state.advance(115, &mut budget);
+        assert_eq!(held(&state), (33, true));
+        let back = Correction {
+            row: 0,
+            time_us: 100,
+            scope: Scope::Asked,
+            arrival: 50,
+            amount: 0,
+            change: Change::TakeBackRow,
+        };
+        state.correct(&back);
+        state.advance(115, &mut all);
+        assert_eq!(held(&state), (20, false));
+        state.advance(116, &mut all);
+        assert_eq!((held(&state), state.next_due_us()), ((0, false), None));
+        Ok(())
     }
 }

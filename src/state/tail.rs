@@ -1,9 +1,41 @@
-//! A tail: walks a fixed time behind now over the log and the side buffer, and takes out what it passes.
+//! A tail: walks a fixed time behind now over the log and the side buffer, and does one thing to what it passes.
 
-use super::cell::Cell;
+use serde::{Deserialize, Serialize};
+
+use super::cell::{Cell, Origin};
+use super::chunk::Row;
 use super::family::Family;
-use super::log::{ALLOWED_SUPERSEDED, ASKED_SUPERSEDED, LATE, Log};
-use super::side::{Entry, Scope, Side};
+use super::log::Log;
+use super::side::{Entry, Place, Side};
+use super::spec::{CellSpec, Scopes, Span};
+use super::turns::Turns;
+
+/// What a tail does to what it passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// Puts it into cells whose span ends before now.
+    Enter,
+    /// Takes it out of cells whose span begins some time before now.
+    Leave,
+    /// Moves it to the settled extremes of `forever` cells, where it can no longer be corrected.
+    Settle,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Enter, Self::Leave, Self::Settle];
+
+    /// How far behind now a tail does this for a cell; what can be corrected is not older than the horizon.
+    pub(crate) fn length_us(self, cell: &CellSpec, horizon_us: i64) -> Option<i64> {
+        match (self, cell.span) {
+            (Self::Enter, span) => Some(span.delay_us()).filter(|&delay_us| delay_us > 0),
+            (Self::Leave, Span::Sliding { length_us, delay_us }) => Some(length_us.saturating_add(delay_us)),
+            (Self::Settle, Span::Forever { delay_us }) if Cell::has_ends(cell.measure) => {
+                Some(horizon_us.max(delay_us))
+            }
+            _ => None,
+        }
+    }
+}
 
 /// The cells of one family that a tail walks for.
 #[derive(Debug)]
@@ -12,47 +44,77 @@ struct Part {
     cells: Vec<Cell>,
     /// The bits that feed them.
     bits: u64,
+    /// Whether any of them is of a calendar period.
+    turns: bool,
 }
 
 /// One tail.
 #[derive(Debug)]
 pub(crate) struct Tail {
-    pub(crate) length_us: i64,
+    role: Role,
+    length_us: i64,
     /// Its cells, by family.
     parts: Vec<Part>,
-    /// Whether it moves values to the settled extremes of `forever` cells instead of taking them out.
-    settles: bool,
     /// The next row that it has to pass.
     row: u64,
-    /// When it has to pass that row, or `i64::MAX` at the log's end.
+    /// When it has to pass that row: `i64::MAX` at the log's end; where the row is away, not before this.
     row_due_us: i64,
     /// When it has to pass the next side entry, or `i64::MAX`.
     side_due_us: i64,
-    /// It has passed every own time up to here.
-    edge_us: i64,
+    /// It has passed every side entry up to here, and one that is put there later is none of its own.
+    passed: Place,
+}
+
+/// What a tail walks over and changes.
+#[derive(Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) side: &'a Side,
+    pub(crate) turns: &'a Turns,
+    pub(crate) families: &'a mut [Family],
+    /// How much may still be passed.
+    pub(crate) budget: &'a mut u64,
+}
+
+/// How far a tail has come.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedTail {
+    row: u64,
+    row_due_us: i64,
+    side_due_us: i64,
+    passed: Place,
 }
 
 impl Tail {
-    /// A tail of this length over the cells that `choose` picks.
-    pub(crate) fn new(
-        length_us: i64,
-        settles: bool,
-        families: &[Family],
-        choose: impl Fn(&Cell) -> bool,
-    ) -> Self {
+    /// How far it has come.
+    pub(crate) fn freeze(&self) -> SavedTail {
+        let Self { row, row_due_us, side_due_us, passed, .. } = *self;
+        SavedTail { row, row_due_us, side_due_us, passed }
+    }
+
+    /// Goes on from where one of the same role and length had come.
+    pub(crate) fn resume(&mut self, saved: SavedTail) {
+        let SavedTail { row, row_due_us, side_due_us, passed } = saved;
+        (self.row, self.row_due_us, self.side_due_us, self.passed) = (row, row_due_us, side_due_us, passed);
+    }
+
+    /// The tail of this role, length and number.
+    pub(crate) fn new(role: Role, length_us: i64, number: u16, families: &[Family]) -> Self {
+        let own = |cell: &Cell| cell.tail(role) == Some(number);
         let part = |(at, family): (usize, &Family)| {
-            let cells: Vec<Cell> = family.cells.iter().copied().filter(|cell| choose(cell)).collect();
+            let cells: Vec<Cell> = family.cells.iter().copied().filter(own).collect();
             let bits = cells.iter().fold(0, |all, cell| all | 1 << cell.bit);
-            (bits != 0).then_some(Part { family: at, cells, bits })
+            let turns = cells.iter().any(|cell| cell.turn.is_some());
+            (bits != 0).then_some(Part { family: at, cells, bits, turns })
         };
         Self {
+            role,
             length_us,
             parts: families.iter().enumerate().filter_map(part).collect(),
-            settles,
             row: 0,
             row_due_us: i64::MAX,
             side_due_us: i64::MAX,
-            edge_us: i64::MIN,
+            passed: (i64::MIN, 0),
         }
     }
 
@@ -61,19 +123,32 @@ impl Tail {
         self.row = row;
     }
 
-    /// Whether it has no cells.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.parts.is_empty()
+    /// The next row that it has to pass.
+    pub(crate) fn row(&self) -> u64 {
+        self.row
     }
 
-    /// Whether it settles values instead of taking them out.
+    /// Whether a row is due that it has not passed.
+    #[inline]
+    pub(crate) fn has_row_due(&self, now_us: i64) -> bool {
+        self.row_due_us <= now_us
+    }
+
+    /// Whether it settles what can no longer be corrected.
     pub(crate) fn settles(&self) -> bool {
-        self.settles
+        self.role == Role::Settle
     }
 
-    /// Every own time up to here is passed.
-    pub(crate) fn edge_us(&self) -> i64 {
-        self.edge_us
+    /// Every side entry up to here is passed.
+    #[inline]
+    pub(crate) fn passed(&self) -> Place {
+        self.passed
+    }
+
+    /// When it has something to pass, or `i64::MAX`.
+    #[inline]
+    pub(crate) fn due_us(&self) -> i64 {
+        self.row_due_us.min(self.side_due_us)
     }
 
     /// A row was appended to the log.
@@ -84,106 +159,136 @@ impl Tail {
         }
     }
 
-    /// An entry was put into the side buffer.
-    pub(crate) fn put_aside(&mut self, time_us: i64) {
-        self.side_due_us = self.side_due_us.min(time_us.saturating_add(self.length_us));
+    /// Whether it will have to pass an entry of these masks at this place.
+    pub(crate) fn awaits(&self, place: Place, mask: impl Fn(usize) -> u64) -> bool {
+        place > self.passed && self.parts.iter().any(|part| mask(part.family) & part.bits != 0)
     }
 
-    /// Passes all that is due at `now_us`.
+    /// An entry was put into the side buffer.
+    pub(crate) fn put_aside(&mut self, place: Place) {
+        if place > self.passed {
+            self.side_due_us = self.side_due_us.min(place.0.saturating_add(self.length_us));
+        }
+    }
+
+    /// Passes what is due at `now_us`, as far as the budget goes and rows can be had.
     #[inline]
-    pub(crate) fn advance(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
-        while self.row_due_us <= now_us {
-            self.pass_row(log, families);
-            self.row += 1;
-            let more = self.row < log.end();
-            self.row_due_us =
-                if more { log.row(self.row).at_us().saturating_add(self.length_us) } else { i64::MAX };
+    pub(crate) fn advance(&mut self, now_us: i64, ground: &mut Ground<'_>) {
+        if self.row_due_us <= now_us {
+            self.pass_rows(now_us, ground);
         }
         if self.side_due_us <= now_us {
-            self.pass_side(now_us, log, side, families);
+            self.pass_side(now_us, ground);
+        } else {
+            self.passed = (now_us.saturating_sub(self.length_us), u64::MAX);
         }
-        self.edge_us = now_us - self.length_us;
+    }
+
+    fn pass_rows(&mut self, now_us: i64, ground: &mut Ground<'_>) {
+        while *ground.budget > 0 {
+            self.row_due_us = self.due_of_row(ground.log);
+            if self.row_due_us > now_us {
+                return;
+            }
+            let Some(row) = ground.log.row(self.row) else { return };
+            *ground.budget -= 1;
+            if !row.is_late() {
+                self.pass_row(row, ground);
+            }
+            self.row += 1;
+        }
+        // What comes next may not be due yet, and then nothing is left over.
+        self.row_due_us = self.due_of_row(ground.log);
+    }
+
+    fn due_of_row(&self, log: &Log) -> i64 {
+        log.came_in_us(self.row).map_or(i64::MAX, |at_us| at_us.saturating_add(self.length_us))
     }
 
     #[inline]
-    fn pass_row(&self, log: &Log, families: &mut [Family]) {
-        let row = log.row(self.row);
-        let flags = row.flags();
-        if flags & LATE != 0 {
-            return;
-        }
-        let standing = row.standing();
-        let time_us = self.row_due_us - self.length_us;
+    fn pass_row(&self, row: Row<'_>, ground: &mut Ground<'_>) {
+        let Ground { log, turns, families, .. } = ground;
+        // Only what is settled asks whether it still stands.
+        let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
+        let (time_us, counted) = (row.at_us(), row.counted());
+        let origin = Origin { time_us, row: self.row };
         let value = |column| row.value(column);
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
             let family = &mut families[part.family];
-            let mask = standing.counted(mask & part.bits, family.allowed);
-            if mask == 0 {
+            let mask = mask & part.bits & family.bits(counted);
+            if mask == 0 || !family.owns(slot, self.row) {
                 continue;
+            }
+            if part.turns {
+                family.turn_period(slot, turns);
+            }
+            let superseded = family.bits(superseded);
+            let record = family.records.row_mut(slot);
+            for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
+                if Family::ignores(record, cell, self.row) {
+                    continue;
+                }
+                match self.role {
+                    Role::Enter if !cell.holds(time_us, turns) => {}
+                    Role::Enter => cell.apply(record, &mut family.values, 1, origin, value),
+                    Role::Leave => cell.apply(record, &mut family.values, -1, origin, value),
+                    Role::Settle => {
+                        cell.settle(record, &mut family.values, origin, value, !cell.fed_by(superseded));
+                    }
+                }
+            }
+        }
+    }
+
+    fn pass_side(&mut self, now_us: i64, ground: &mut Ground<'_>) {
+        while let Some((place, entry)) = ground.side.next(self.passed) {
+            self.side_due_us = place.0.saturating_add(self.length_us);
+            if self.side_due_us > now_us {
+                self.passed = (now_us.saturating_sub(self.length_us), u64::MAX);
+                return;
+            }
+            if *ground.budget == 0 {
+                return;
+            }
+            *ground.budget -= 1;
+            self.passed = place;
+            self.pass_entry(place.0, &entry, ground);
+        }
+        self.side_due_us = i64::MAX;
+        self.passed = (now_us.saturating_sub(self.length_us), u64::MAX);
+    }
+
+    fn pass_entry(&self, time_us: i64, entry: &Entry, ground: &mut Ground<'_>) {
+        let copied = ground.side.copied(entry.copy);
+        let value = |column| copied.value(column);
+        let origin = Origin { time_us, row: entry.row };
+        for part in &self.parts {
+            let (slot, mask) = copied.family(part.family);
+            let mask = mask & part.bits;
+            let family = &mut ground.families[part.family];
+            if mask == 0 || !family.owns(slot, entry.row) {
+                continue;
+            }
+            if part.turns {
+                family.turn_period(slot, ground.turns);
             }
             let record = family.records.row_mut(slot);
             for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
-                if self.settles {
-                    let of_allowed = family.allowed >> cell.bit & 1 == 1;
-                    let superseded = if of_allowed { Scope::Allowed } else { Scope::Asked }.superseded();
-                    let held = cell.ordered_value(time_us, value);
-                    cell.settle(record, &mut family.values, held, flags & superseded == 0);
-                } else {
-                    cell.apply(record, &mut family.values, -1, time_us, value);
+                if Family::ignores(record, cell, entry.row) {
+                    continue;
+                }
+                match self.role {
+                    Role::Enter if !cell.holds(time_us, ground.turns) => {}
+                    Role::Enter => cell.apply(record, &mut family.values, entry.sign(), origin, value),
+                    Role::Settle if !entry.negative => {
+                        cell.settle(record, &mut family.values, origin, value, !entry.superseded);
+                    }
+                    Role::Leave | Role::Settle => {
+                        cell.apply(record, &mut family.values, -entry.sign(), origin, value);
+                    }
                 }
             }
-        }
-    }
-
-    fn pass_side(&mut self, now_us: i64, log: &Log, side: &Side, families: &mut [Family]) {
-        let mut place = (self.edge_us, u64::MAX);
-        self.side_due_us = i64::MAX;
-        while let Some((next, entry)) = side.next(place) {
-            if next.0 > now_us - self.length_us {
-                self.side_due_us = next.0 + self.length_us;
-                return;
-            }
-            place = next;
-            self.pass_entry(next.0, &entry, log, families);
-        }
-    }
-
-    fn pass_entry(&self, time_us: i64, entry: &Entry, log: &Log, families: &mut [Family]) {
-        let row = log.row(entry.row);
-        let value = |column| entry.value(row, column);
-        for part in &self.parts {
-            let (slot, mask) = row.family(part.family);
-            let family = &mut families[part.family];
-            let mask = entry.scope.of(mask, family.allowed);
-            for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
-                let record = family.records.row_mut(slot);
-                if self.settles && !entry.negative {
-                    let held = cell.ordered_value(time_us, value);
-                    cell.settle(record, &mut family.values, held, !entry.superseded);
-                } else {
-                    let sign = if entry.negative { 1 } else { -1 };
-                    cell.apply(record, &mut family.values, sign, time_us, value);
-                }
-            }
-        }
-    }
-}
-
-impl Scope {
-    /// The flag of a row whose contribution is held elsewhere, or by nothing.
-    pub(crate) fn superseded(self) -> u8 {
-        match self {
-            Self::Asked => ASKED_SUPERSEDED,
-            Self::Allowed => ALLOWED_SUPERSEDED,
-        }
-    }
-
-    /// The bits of a mask that belong to it, given the bits that count only allowed payments.
-    pub(crate) fn of(self, mask: u64, allowed: u64) -> u64 {
-        match self {
-            Self::Asked => mask & !allowed,
-            Self::Allowed => mask & allowed,
         }
     }
 }

@@ -12,6 +12,15 @@ use weir::time::{DAY_US, SECOND_US, parse_time};
 pub const HOUR_US: i64 = 3_600 * SECOND_US;
 /// Lengths of windows on whose edges events come.
 pub const LENGTHS_US: [i64; 5] = [10, HOUR_US, 6 * HOUR_US, DAY_US, 30 * DAY_US];
+/// Latitudes and longitudes; some are not on the earth.
+pub const PLACES: [(f64, f64); 6] = [
+    (21.0278, 105.8342),
+    (10.8231, 106.6297),
+    (10.82310049, 106.6297),
+    (-90.0, 180.0),
+    (90.0000006, 0.0),
+    (0.0, -250.5),
+];
 /// When a stream begins.
 pub const STARTS: [&str; 3] =
     ["2026-02-28T23:59:59.999999+07:00", "2026-11-22T10:00:00Z", "1970-01-01T00:00:00Z"];
@@ -29,6 +38,8 @@ pub struct Step {
     pub channel: usize,
     pub email: usize,
     pub balance: Option<i64>,
+    /// Which of [`PLACES`], or none.
+    pub place: usize,
     pub tenant: bool,
     /// Which event a report is about, or which is sent again.
     pub about: usize,
@@ -44,7 +55,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Kind::Change),
         1 => Just(Kind::Login),
         3 => Just(Kind::Authentication),
-        2 => Just(Kind::Execution),
+        4 => Just(Kind::Execution),
+        3 => Just(Kind::Label),
         3 => Just(Kind::Reversal),
         1 => Just(Kind::Clock),
     ];
@@ -66,11 +78,19 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(AMOUNT_MINOR_MAX + 1),
         Just(i64::MIN)
     ]);
-    let fields =
-        (0..4_usize, 0..4_usize, 0..3_usize, 0..8_usize, 0..3_usize, balance, prop::bool::weighted(0.1));
+    let fields = (
+        0..4_usize,
+        0..4_usize,
+        0..3_usize,
+        0..8_usize,
+        0..3_usize,
+        balance,
+        prop::bool::weighted(0.1),
+        0..8_usize,
+    );
     let step = (kind, ahead, amount, fields, 0..12_usize, prop::bool::weighted(0.7), 0..20_u8).prop_map(
         |(kind, ahead_us, amount, fields, about, succeeded, again)| {
-            let (account, payee, device, channel, email, balance, tenant) = fields;
+            let (account, payee, device, channel, email, balance, tenant, place) = fields;
             Step {
                 kind,
                 ahead_us,
@@ -81,6 +101,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
                 channel,
                 email,
                 balance,
+                place,
                 tenant,
                 about,
                 succeeded,
@@ -91,7 +112,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-/// The events of a stream, for a rule set that declares `balance` (money) and `email` (text).
+/// The events of a stream, for a rule set that declares `balance` (money), `email` (text), and may declare `lat` and
+/// `lon` (decimal).
 pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
     let mut draft = Draft::new(Arc::clone(&rules.schema));
     let mut events: Vec<Event> = Vec::new();
@@ -127,10 +149,13 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
         match step.kind {
             Kind::Transaction | Kind::Observed => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Reversal if step.succeeded => draft.amount(step.amount, Currency::VND).unwrap(),
+            Kind::Label => {
+                draft.text(TextField::Label, ["fraud", "genuine", "unknown"][step.channel % 3]).unwrap();
+            }
             Kind::Change => draft.text(TextField::What, "phone").unwrap(),
             _ => {}
         }
-        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal) {
+        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
             draft.text(TextField::Transaction, &format!("e{about}")).unwrap();
         }
         if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Login) {
@@ -138,6 +163,15 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
         }
         if let Some(balance) = step.balance {
             draft.extra("balance", ExtraValue::Whole(balance)).unwrap();
+        }
+        if let Some(&(latitude, longitude)) = PLACES.get(step.place) {
+            if rules.schema.find("lat").is_some() {
+                draft.extra("lat", ExtraValue::Decimal(latitude)).unwrap();
+                draft.extra("lon", ExtraValue::Decimal(longitude)).unwrap();
+            }
+            if step.place < 4 {
+                draft.location(longitude / 2.0, latitude).unwrap();
+            }
         }
         if step.email < 2 {
             draft.extra("email", ExtraValue::Text(["x@y", "z@y"][step.email])).unwrap();

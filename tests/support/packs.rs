@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use weir::event::{Draft, Event, Kind, TextField};
-use weir::rules::RuleSet;
+use weir::rules::{Counts, Kinds, Label, Reset, RuleSet};
 
 /// Rules that block and step up, by what the event says and by what a window says.
 const BASE: &str = r#"
@@ -76,6 +76,11 @@ pub fn definitions() -> impl Strategy<Value = String> {
         "deviation = 'amount'",
         "distinct = 'payee'",
         "distinct = 'email'",
+        "first = 'amount'",
+        "last = 'balance'",
+        "previous = 'amount'",
+        "quantile = 'amount', q = 0.75",
+        "z_score = 'amount'",
     ]);
     let keys = prop::sample::select(vec![
         "by = 'account'",
@@ -104,13 +109,46 @@ pub fn definitions() -> impl Strategy<Value = String> {
     let counts = prop::sample::select(vec!["asked", "allowed"]);
     (aggregates, keys, from, wheres, windows, counts, any::<bool>()).prop_map(
         |(aggregate, key, from, condition, window, counts, current)| {
-            let without_current = aggregate.starts_with("is_new") || aggregate.starts_with("since");
+            let never = ["is_new", "since", "z_score"];
+            let without_current = never.iter().any(|word| aggregate.starts_with(word));
             let current = current && !without_current;
             format!(
                 "{aggregate}, {key}{from}{condition}, over = '{window}', counts = '{counts}', current = {current}"
             )
         },
     )
+}
+
+/// What is said of a feature beside its definition, as a number.
+pub fn options() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..VARIED * 2, 1..4)
+}
+
+const VARIED: u8 = 6;
+
+/// The rule set with these options said of its numbered features, by their numbers: equal ones of equal features
+/// keep equal hashes.
+pub fn varied(mut rules: RuleSet, options: &[u8]) -> RuleSet {
+    for feature in &mut rules.features {
+        let number = feature.name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<usize>();
+        let Some(&option) = number.ok().and_then(|number| options.get(number % options.len())) else {
+            continue;
+        };
+        match option {
+            0 => (feature.counts, feature.label) = (Counts::Asked, Some(Label::Fraud)),
+            1 => (feature.counts, feature.pending) = (Counts::Executed, false),
+            2 => (feature.counts, feature.pending) = (Counts::Executed, true),
+            3 => (feature.delay_us, feature.current) = (weir::time::DAY_US / 24, false),
+            4 => (feature.delay_us, feature.current) = (weir::time::DAY_US, false),
+            5 => {
+                let from = Kinds::default().with(Kind::Change);
+                feature.reset = Some(Reset { from, condition: None, tables: Vec::new(), lists: Vec::new() });
+            }
+            _ => continue,
+        }
+        feature.hash[31] ^= option + 1;
+    }
+    rules
 }
 
 /// A control event.

@@ -6,7 +6,8 @@ use weir::decision::{Outcome, Reading, Value};
 use weir::event::{Event, ExtraValue, Kind, TextField};
 use weir::money::AMOUNT_MINOR_MAX;
 use weir::rules::{
-    Action, Aggregate, Counts, Facts, Feature, KeyField, NumberField, OnUnknown, RuleSet, Window,
+    Action, Aggregate, Counts, DegreeField, Facts, Feature, Feedback, KeyField, Label, NumberField,
+    OnUnknown, Operand, RuleSet, Window,
 };
 use weir::time::Calendar;
 
@@ -22,10 +23,16 @@ pub enum Said {
 
 #[derive(Clone, Default)]
 struct Reports {
-    authenticated: bool,
+    /// When it was first authenticated, and when that was said.
+    authenticated: Option<(i64, i64)>,
+    executed_us: Option<i64>,
     failed: bool,
     reversed: i128,
     reversed_fully: bool,
+    /// When the latest reversal of anything was said.
+    reversed_said_us: i64,
+    /// What it is labelled, and when that was said.
+    label: Option<(Label, i64)>,
 }
 
 struct Past {
@@ -35,6 +42,8 @@ struct Past {
     outcome: Option<Outcome>,
     values: Vec<Value>,
     reports: Reports,
+    /// By feature, whether it empties it.
+    empties: Vec<bool>,
 }
 
 pub struct Twin {
@@ -47,6 +56,8 @@ pub struct Twin {
     pub corrected: Vec<bool>,
     /// Whether anything at all came late or was reported of a payment.
     pub disturbed: bool,
+    /// How far `clock` events move time, where that is not as far as they say.
+    pub clock_us: Option<i64>,
 }
 
 fn tenant(event: &Event) -> String {
@@ -83,22 +94,68 @@ impl Past {
         (!gone).then_some(left)
     }
 
-    fn counts(&self, counts: Counts) -> bool {
+    /// The time at which it counts for a feature, if it does.
+    fn counts_at(&self, feature: &Feature, feedback: Feedback) -> Option<i64> {
+        let own_us = self.event.time_us();
         if !self.payment() {
-            return true;
+            return feature.label.is_none().then_some(own_us);
         }
-        let allowed = match self.outcome {
-            None | Some(Outcome::Allow) => !self.reports.failed,
-            Some(Outcome::StepUp) => self.reports.authenticated && !self.reports.failed,
-            Some(Outcome::Block) => false,
+        self.amount_left()?;
+        let Reports { authenticated, executed_us, failed, label, .. } = self.reports;
+        if let Some(wanted) = feature.label {
+            return label.filter(|(label, _)| *label == wanted).map(|_| own_us);
+        }
+        if feature.counts == Counts::Asked {
+            return Some(own_us);
+        }
+        let observed = self.event.kind() == Kind::Observed;
+        let allowed_us = match self.outcome {
+            None | Some(Outcome::Allow) => own_us,
+            Some(Outcome::StepUp) => authenticated?.0.max(own_us),
+            Some(Outcome::Block) => return None,
         };
-        self.amount_left().is_some() && (counts == Counts::Asked || allowed)
+        if failed {
+            return None;
+        }
+        if feature.counts == Counts::Allowed {
+            return Some(own_us);
+        }
+        let assumed_us = (observed || feedback != Feedback::Execution).then_some(allowed_us);
+        let reported_us = executed_us.filter(|_| !observed).map(|at_us| at_us.max(own_us));
+        reported_us.or(assumed_us).or(feature.pending.then_some(own_us))
     }
 
-    /// Whether what it contributes came late, or is not what its own row said.
-    fn corrected(&self, counts: Counts) -> bool {
-        let reported = counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
-        self.event.time_us() < self.arrived_us || self.reports.reversed > 0 || (self.payment() && reported)
+    /// Whether what it contributes surely came late, or is not what its own row said.
+    fn corrected(&self, feature: &Feature, at_us: i64) -> bool {
+        let own_us = self.event.time_us();
+        if at_us != own_us || (feature.counts == Counts::Executed && self.reports.executed_us.is_some()) {
+            return false;
+        }
+        let Reports { authenticated, label, reversed_said_us, .. } = self.reports;
+        let said_later = |said_us: Option<i64>| said_us.is_some_and(|said_us| said_us > own_us);
+        let by_label = feature.label.is_some() && said_later(label.map(|(_, said_us)| said_us));
+        let stepped_up = feature.counts == Counts::Allowed && self.outcome == Some(Outcome::StepUp);
+        own_us < self.arrived_us
+            || by_label
+            || stepped_up && said_later(authenticated.map(|(_, said_us)| said_us))
+            || self.reports.reversed > 0 && reversed_said_us > own_us.max(self.arrived_us)
+    }
+
+    /// Where it happened, to a millionth of a degree.
+    fn place(&self, latitude: DegreeField, longitude: DegreeField) -> Option<(f64, f64)> {
+        let degrees = |field, most: f64| {
+            let degrees = match field {
+                DegreeField::Latitude => self.event.latitude_longitude()?.0,
+                DegreeField::Longitude => self.event.latitude_longitude()?.1,
+                DegreeField::Extra(position) => match self.event.extra(position)? {
+                    ExtraValue::Decimal(degrees) => degrees,
+                    _ => return None,
+                },
+            };
+            let rounded = libm::round(degrees * 1e6) / 1e6;
+            (rounded.abs() <= most).then_some(rounded)
+        };
+        Some((degrees(latitude, 90.0)?, degrees(longitude, 180.0)?))
     }
 
     fn number(&self, field: NumberField) -> Option<i128> {
@@ -126,6 +183,7 @@ impl Twin {
             waiting: HashMap::new(),
             corrected: Vec::new(),
             disturbed: false,
+            clock_us: None,
         }
     }
 
@@ -151,12 +209,14 @@ impl Twin {
             };
         }
         if let Some(of) = event.text(TextField::Transaction)
-            && matches!(event.kind(), Kind::Authentication | Kind::Execution | Kind::Reversal)
+            && matches!(event.kind(), Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label)
             && let Some(refused) = self.report(event, of, now_us)
         {
             return Said::Refused(refused);
         }
         self.disturbed |= event.time_us() < self.now_us || event.text(TextField::Transaction).is_some();
+        let clock_us = self.clock_us.filter(|_| event.kind() == Kind::Clock);
+        let now_us = clock_us.unwrap_or(now_us);
         self.now_us = now_us;
         let (hour, weekday) = self.calendar.hour_and_weekday(event.time_us());
         let mut past = Past {
@@ -165,19 +225,44 @@ impl Twin {
             outcome: None,
             values: Vec::new(),
             reports: Reports::default(),
+            empties: Vec::new(),
         };
+        let facts = Facts::of(event, (hour, weekday));
+        let empties = |feature: &Feature| {
+            feature.reset.as_ref().is_some_and(|reset| {
+                let holds = reset.condition.as_ref().is_none_or(|when| when.holds(&facts) == Some(true));
+                reset.from.contains(event.kind()) && holds
+            })
+        };
+        past.empties = self.rules.features.iter().map(empties).collect();
         if event.kind() == Kind::Transaction {
             // The event itself, seen as the last of the past, is counted as though it were allowed.
             past.outcome = Some(Outcome::Allow);
             self.past.push(past);
             self.corrected.clear();
-            let readings: Vec<Reading> = self
+            let mut readings: Vec<Reading> = self
                 .rules
                 .features
                 .clone()
                 .iter()
-                .map(|feature| Reading { value: self.value(feature, event), ..Reading::default() })
+                .enumerate()
+                .map(|(at, feature)| Reading { value: self.value(at, feature, event), ..Reading::default() })
                 .collect();
+            for (at, feature) in self.rules.features.iter().enumerate() {
+                let Aggregate::Ratio { of, to } = feature.aggregate else { continue };
+                let of = match of {
+                    Operand::Field(field) => self.past.last().unwrap().number(field).map(|n| n as f64),
+                    Operand::Feature(of) => {
+                        self.corrected[at] |= self.corrected[of];
+                        as_number(readings[of].value)
+                    }
+                };
+                self.corrected[at] |= self.corrected[to];
+                readings[at].value = match (of, as_number(readings[to].value)) {
+                    (Some(of), Some(to)) if to != 0.0 => Value::Decimal(of / to),
+                    _ => Value::Null,
+                };
+            }
             past = self.past.pop().unwrap();
             let facts = Facts { features: &readings, ..Facts::of(event, (hour, weekday)) };
             past.outcome = Some(self.outcome(&facts));
@@ -219,15 +304,34 @@ impl Twin {
         };
         let succeeded = event.text(TextField::Result) == Some("succeeded");
         match event.kind() {
-            Kind::Authentication => reports.authenticated |= succeeded,
-            Kind::Execution => {
-                reports.failed = !succeeded;
-                reports.authenticated |= succeeded;
+            Kind::Label => {
+                let label = match event.text(TextField::Label) {
+                    Some("fraud") => Some(Label::Fraud),
+                    Some("genuine") => Some(Label::Genuine),
+                    _ => None,
+                };
+                // What is said again changes nothing.
+                if label != reports.label.map(|(label, _)| label) {
+                    reports.label = label.map(|label| (label, now_us));
+                }
             }
-            _ => match event.amount() {
-                Some(amount) => reports.reversed += i128::from(amount.minor),
-                None => reports.reversed_fully = true,
-            },
+            Kind::Reversal => {
+                reports.reversed_said_us = now_us;
+                match event.amount() {
+                    Some(amount) => reports.reversed += i128::from(amount.minor),
+                    None => reports.reversed_fully = true,
+                }
+            }
+            _ => {
+                let executed = event.kind() == Kind::Execution;
+                if executed {
+                    reports.failed = !succeeded;
+                    reports.executed_us = succeeded.then_some(event.time_us());
+                }
+                if succeeded && reports.authenticated.is_none() {
+                    reports.authenticated = Some((event.time_us(), now_us));
+                }
+            }
         }
         if target.is_none() {
             self.waiting.insert((tenant(event), of.to_owned()), (waiting, now_us));
@@ -245,35 +349,39 @@ impl Twin {
         asked.max().unwrap_or_default()
     }
 
-    fn covers(&mut self, window: Window, time_us: i64) -> bool {
-        let now_us = self.now_us;
-        match window {
-            Window::Sliding { length_us } => time_us > now_us - length_us,
-            Window::Day => self.calendar.day(now_us).contains(time_us),
-            Window::Month => self.calendar.month(now_us).contains(time_us),
-            Window::Forever => true,
-        }
+    fn covers(&mut self, feature: &Feature, time_us: i64) -> bool {
+        let end_us = self.now_us - feature.delay_us;
+        time_us <= end_us
+            && match feature.window {
+                Window::Sliding { length_us } => time_us > end_us - length_us,
+                Window::Day => self.calendar.day(end_us).contains(time_us),
+                Window::Month => self.calendar.month(end_us).contains(time_us),
+                Window::Forever => true,
+            }
     }
 
     /// The value of a feature for the newest event of the past.
-    fn value(&mut self, feature: &Feature, event: &Event) -> Value {
-        let Some(read_at) = key(event, &feature.at) else {
+    fn value(&mut self, position: usize, feature: &Feature, event: &Event) -> Value {
+        let read_at =
+            key(event, &feature.at).filter(|_| !matches!(feature.aggregate, Aggregate::Ratio { .. }));
+        let Some(read_at) = read_at else {
             self.corrected.push(false);
             return Value::Null;
         };
         let newest = self.past.len() - 1;
-        let mut numbers: Vec<i128> = Vec::new();
-        let mut texts: Vec<String> = Vec::new();
-        let mut times: Vec<i64> = Vec::new();
+        let mut taken: Vec<(i64, usize)> = Vec::new();
         let mut corrected = false;
-        for at in 0..self.past.len() {
-            let window = self.covers(feature.window, self.past[at].event.time_us());
+        let empties =
+            |past: &Past| past.empties[position] && key(&past.event, &feature.by).as_ref() == Some(&read_at);
+        let emptied = self.past[..newest].iter().rposition(empties);
+        for at in emptied.map_or(0, |at| at + 1)..self.past.len() {
+            let Some(at_us) = self.past[at].counts_at(feature, self.rules.feedback) else { continue };
+            let window = self.covers(feature, at_us);
             let past = &self.past[at];
             let (hour, weekday) = self.calendar.hour_and_weekday(past.event.time_us());
             let facts = Facts::of(&past.event, (hour, weekday));
             let meant = feature.from.contains(past.event.kind())
                 && (at != newest || feature.current)
-                && past.counts(feature.counts)
                 && key(&past.event, &feature.by).as_ref() == Some(&read_at)
                 && feature.condition.as_ref().is_none_or(|condition| condition.holds(&facts) == Some(true));
             if !meant || !window {
@@ -281,65 +389,110 @@ impl Twin {
             }
             // The event being scored is not filed yet: it corrects nothing.
             corrected |=
-                at != newest && past.corrected(feature.counts) && contributes(past, feature.aggregate);
-            match feature.aggregate {
-                Aggregate::Count | Aggregate::IsNew | Aggregate::Since => times.push(past.event.time_us()),
-                Aggregate::Sum(field)
-                | Aggregate::Mean(field)
-                | Aggregate::Min(field)
-                | Aggregate::Max(field)
-                | Aggregate::Deviation(field) => numbers.extend(past.number(field)),
-                Aggregate::Distinct(field) => texts.extend(key_text(&past.event, field)),
+                at != newest && past.corrected(feature, at_us) && contributes(past, feature.aggregate);
+            if contributes(past, feature.aggregate) {
+                taken.push((at_us, at));
             }
         }
         self.corrected.push(corrected);
-        aggregate(feature.aggregate, self.now_us, numbers, texts, times)
+        // A stable sort: within one time it stays the order of arrival.
+        taken.sort_by_key(|&(at_us, _)| at_us);
+        let taken: Vec<(i64, &Past)> = taken.into_iter().map(|(at_us, at)| (at_us, &self.past[at])).collect();
+        aggregate(feature.aggregate, self.now_us, &taken, &self.past[newest])
+    }
+}
+
+fn as_number(value: Value) -> Option<f64> {
+    match value {
+        Value::Whole(value) => Some(value as f64),
+        Value::Decimal(value) => Some(value),
+        Value::Null | Value::Boolean(_) => None,
     }
 }
 
 /// Whether an event has the value that an aggregate takes.
 fn contributes(past: &Past, aggregate: Aggregate) -> bool {
     match aggregate {
-        Aggregate::Count | Aggregate::IsNew | Aggregate::Since => true,
-        Aggregate::Sum(field)
-        | Aggregate::Mean(field)
-        | Aggregate::Min(field)
-        | Aggregate::Max(field)
-        | Aggregate::Deviation(field) => past.number(field).is_some(),
         Aggregate::Distinct(field) => key_text(&past.event, field).is_some(),
+        Aggregate::Speed { latitude, longitude } => past.place(latitude, longitude).is_some(),
+        _ => aggregate.number().is_none_or(|field| past.number(field).is_some()),
     }
 }
 
-fn aggregate(
-    aggregate: Aggregate,
-    now_us: i64,
-    numbers: Vec<i128>,
-    mut texts: Vec<String>,
-    times: Vec<i64>,
-) -> Value {
+/// An aggregate over what was taken, in the order of its times, for the newest event.
+fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[(i64, &Past)], newest: &Past) -> Value {
     let whole = |value: Option<i128>| {
         value.and_then(|value| i64::try_from(value).ok()).map_or(Value::Null, Value::Whole)
     };
+    let number = |past: &Past| aggregate.number().and_then(|field| past.number(field));
+    let mut numbers: Vec<i128> = taken.iter().filter_map(|(_, past)| number(past)).collect();
     let (count, sum) = (numbers.len() as i128, numbers.iter().sum::<i128>());
+    let deviation = || {
+        let squares: i128 = numbers.iter().map(|n| n * n).sum();
+        let spread = (count * squares - sum * sum) as f64 / (count * (count - 1)) as f64;
+        (count > 1).then(|| libm::sqrt(spread))
+    };
     match aggregate {
-        Aggregate::Count => Value::Whole(times.len() as i64),
-        Aggregate::IsNew => Value::Boolean(times.is_empty()),
-        Aggregate::Since => times.iter().max().map_or(Value::Null, |last| Value::Whole(now_us - last)),
+        Aggregate::Count => Value::Whole(taken.len() as i64),
+        Aggregate::IsNew => Value::Boolean(taken.is_empty()),
+        Aggregate::Since => taken.last().map_or(Value::Null, |(last_us, _)| Value::Whole(now_us - last_us)),
         Aggregate::Sum(_) => whole(Some(sum)),
         Aggregate::Min(_) => whole(numbers.iter().min().copied()),
         Aggregate::Max(_) => whole(numbers.iter().max().copied()),
-        Aggregate::Distinct(_) => {
+        Aggregate::Distinct(field) => {
+            let mut texts: Vec<String> =
+                taken.iter().filter_map(|(_, past)| key_text(&past.event, field)).collect();
             texts.sort();
             texts.dedup();
             Value::Whole(texts.len() as i64)
         }
         Aggregate::Mean(_) if count == 0 => Value::Null,
         Aggregate::Mean(_) => Value::Decimal(sum as f64 / count as f64),
-        Aggregate::Deviation(_) if count < 2 => Value::Null,
-        Aggregate::Deviation(_) => {
-            let squares: i128 = numbers.iter().map(|n| n * n).sum();
-            let spread = (count * squares - sum * sum) as f64 / (count * (count - 1)) as f64;
-            Value::Decimal(libm::sqrt(spread))
+        Aggregate::Deviation(_) => deviation().map_or(Value::Null, Value::Decimal),
+        Aggregate::First(_) => whole(numbers.first().copied()),
+        Aggregate::Last(_) => whole(numbers.last().copied()),
+        Aggregate::Previous(_) => whole(numbers.len().checked_sub(2).map(|at| numbers[at])),
+        Aggregate::Quantile(_, ppm) => {
+            numbers.sort();
+            let rank = (u128::from(ppm) * numbers.len() as u128).div_ceil(1_000_000) as usize;
+            whole(rank.checked_sub(1).map(|at| bucketed(numbers[at])))
         }
+        Aggregate::ZScore(_) => match (deviation(), number(newest)) {
+            (Some(deviation), Some(own)) if deviation != 0.0 => {
+                Value::Decimal((own * count - sum) as f64 / count as f64 / deviation)
+            }
+            _ => Value::Null,
+        },
+        Aggregate::Speed { latitude, longitude } => {
+            let last =
+                taken.last().and_then(|(last_us, last)| Some((*last_us, last.place(latitude, longitude)?)));
+            match (last, newest.place(latitude, longitude)) {
+                (Some((last_us, from)), Some(to)) if last_us < now_us => {
+                    Value::Decimal(kilometres(from, to) / ((now_us - last_us) as f64 / 3.6e9))
+                }
+                _ => Value::Null,
+            }
+        }
+        Aggregate::Ratio { .. } => Value::Null,
     }
+}
+
+/// What a quantile reads for a value: the middle of the 128 equal parts of its power of two.
+fn bucketed(value: i128) -> i128 {
+    let size = value.abs();
+    let mut width = 1;
+    while size >= width * 256 {
+        width *= 2;
+    }
+    let middle = size - size % width + (width - 1) / 2;
+    if value < 0 { -middle } else { middle }
+}
+
+fn kilometres(from: (f64, f64), to: (f64, f64)) -> f64 {
+    let (north, east) = (from.0.to_radians(), from.1.to_radians());
+    let (to_north, to_east) = (to.0.to_radians(), to.1.to_radians());
+    let up = libm::sin((to_north - north) / 2.0);
+    let across = libm::sin((to_east - east) / 2.0);
+    let haversine = up * up + libm::cos(north) * libm::cos(to_north) * across * across;
+    2.0 * 6371.0088 * libm::asin(libm::sqrt(haversine.min(1.0)))
 }

@@ -126,7 +126,7 @@ impl Run {
         let mut out = anstream::stdout().lock();
         let rules = self.engine.rules();
         writeln!(out, "{HEAD}weir demo{HEAD:#}: rule set `{}`, {accounts} accounts", rules.name)?;
-        self.tally.summary(&mut out)?;
+        self.tally.summary(&self.engine, &mut out)?;
         self.show_outcomes(&mut out)?;
         self.show_rules(&mut out)?;
         self.confusion.show(&mut out)?;
@@ -179,7 +179,7 @@ impl Run {
         writeln!(
             out,
             "  memory: {:.0} MiB keys and aggregates, {:.0} MiB tail log ({} bytes an event), {:.0} MiB ids and first answers",
-            mib(memory.state.dictionary + memory.state.families),
+            mib(memory.state.dictionary + memory.state.families()),
             mib(memory.state.log + memory.state.side),
             memory.state.log_row,
             mib(memory.ids + memory.answers + memory.corrections)

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::{FORM, Form};
 use crate::rules::params::Param;
-use crate::rules::ruleset::{Aggregate, Feature, KeyField, ListDeclaration, NumberField, RuleSet};
+use crate::rules::ruleset::{
+    Aggregate, DegreeField, Feature, KeyField, ListDeclaration, NumberField, Operand, RuleSet,
+};
 use crate::rules::sql::tree::{Node, Tree};
 use crate::rules::{features, tables};
 
@@ -21,9 +23,9 @@ pub(in crate::rules) fn definitions(
     tables: &[tables::Declared<'_>],
 ) -> Vec<[u8; 32]> {
     let hash = |declared: &features::Declared<'_>| {
-        let mut form = Form { hasher: Sha256::new(), schema: &set.schema };
+        let mut form = Form { hasher: Sha256::new(), schema: &set.schema, features };
         form.put("weir-feature", FORM);
-        form.definition(&declared.feature, canonical(declared));
+        form.definition(declared);
         let mut reached = Reached::default();
         reached.feature(declared);
         reached.close(features, tables);
@@ -31,10 +33,6 @@ pub(in crate::rules) fn definitions(
         form.hasher.finalize().into()
     };
     features.iter().map(hash).collect()
-}
-
-fn canonical<'d>(declared: &'d features::Declared<'_>) -> &'d str {
-    declared.condition.as_ref().map_or("", |condition| condition.canonical.as_str())
 }
 
 /// All that a feature's definition reaches, by position or name.
@@ -50,9 +48,8 @@ struct Reached<'d> {
 impl<'d> Reached<'d> {
     fn feature(&mut self, declared: &'d features::Declared<'_>) {
         self.extras.extend(extras(&declared.feature));
-        if let Some(condition) = &declared.condition {
-            self.condition(&condition.tree);
-        }
+        self.features.extend(declared.feature.aggregate.parts());
+        declared.conditions().for_each(|condition| self.condition(&condition.tree));
     }
 
     /// Whatever a condition can name and a rule file defines is taken note of here.
@@ -63,7 +60,7 @@ impl<'d> Reached<'d> {
                 Node::Extra(position, _) => self.extras.extend([position]),
                 Node::Listed(_, position) | Node::ListLevel(_, position) => self.lists.extend([position]),
                 Node::Table(position, _) => self.tables.extend([position]),
-                Node::Feature(position) => self.features.extend([position]),
+                Node::Feature(position, _) | Node::Quality(position) => self.features.extend([position]),
                 _ => {}
             }
         });
@@ -107,7 +104,7 @@ impl<'d> Reached<'d> {
         self.lists.iter().filter_map(|at| lists.get(*at)).for_each(|list| form.list(list));
         self.tables.iter().filter_map(|at| tables.get(*at)).for_each(|table| form.table(table));
         for declared in self.features.iter().filter_map(|at| features.get(*at)) {
-            form.feature(&declared.feature, canonical(declared));
+            form.feature(declared);
         }
     }
 }
@@ -118,15 +115,20 @@ fn extras(feature: &Feature) -> impl Iterator<Item = usize> {
         Aggregate::Distinct(field) => Some(field),
         _ => None,
     };
-    let number = match feature.aggregate {
-        Aggregate::Sum(NumberField::Extra(position))
-        | Aggregate::Mean(NumberField::Extra(position))
-        | Aggregate::Min(NumberField::Extra(position))
-        | Aggregate::Max(NumberField::Extra(position))
-        | Aggregate::Deviation(NumberField::Extra(position)) => Some(position),
+    let extra = |field| if let NumberField::Extra(position) = field { Some(position) } else { None };
+    let divided = match feature.aggregate {
+        Aggregate::Ratio { of: Operand::Field(field), .. } => Some(field),
         _ => None,
     };
+    let numbers = feature.aggregate.number().into_iter().chain(divided).filter_map(extra);
+    let degrees = match feature.aggregate {
+        Aggregate::Speed { latitude, longitude } => vec![latitude, longitude],
+        _ => Vec::new(),
+    };
+    let degrees = degrees
+        .into_iter()
+        .filter_map(|field| if let DegreeField::Extra(position) = field { Some(position) } else { None });
     let keys = feature.by.iter().chain(&feature.at).copied().chain(distinct);
     let extra = |field| if let KeyField::Extra(position) = field { Some(position) } else { None };
-    keys.filter_map(extra).chain(number)
+    keys.filter_map(extra).chain(numbers).chain(degrees)
 }

@@ -22,6 +22,8 @@ pub(in crate::rules) enum DecimalExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A feature, whatever its quality.
+    FeatureAsItIs(usize),
     /// A table by position, with its values.
     Table(usize, Arc<[f64]>),
     /// Two numbers and an operator.
@@ -56,9 +58,10 @@ impl Hash for DecimalExpr {
             Self::Constant(value) => value.map(|value| (value + 0.0).to_bits()).hash(state),
             Self::Whole(whole) => whole.hash(state),
             Self::Latitude | Self::Longitude => {}
-            Self::Extra(position) | Self::Feature(position) | Self::Table(position, _) => {
-                position.hash(state)
-            }
+            Self::Extra(position)
+            | Self::Feature(position)
+            | Self::FeatureAsItIs(position)
+            | Self::Table(position, _) => position.hash(state),
             Self::Arithmetic(op, sides) => (op, sides).hash(state),
             Self::Negate(operand) | Self::Absolute(operand) => operand.hash(state),
             Self::Common(common) => common.hash(state),
@@ -79,11 +82,8 @@ impl Expression for DecimalExpr {
                 ExtraValue::Decimal(value) => finite(value),
                 _ => None,
             },
-            Self::Feature(position) => match facts.features.get(*position)?.known() {
-                Value::Decimal(value) => finite(value),
-                Value::Whole(value) => Some(value as f64),
-                Value::Boolean(_) | Value::Null => None,
-            },
+            Self::Feature(position) => number(facts.features.get(*position)?.known()),
+            Self::FeatureAsItIs(position) => number(facts.features.get(*position)?.value),
             Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Arithmetic(op, sides) => {
                 let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
@@ -98,6 +98,14 @@ impl Expression for DecimalExpr {
             Self::Absolute(operand) => operand.value(facts).map(f64::abs),
             Self::Common(common) => common.value(facts),
         }
+    }
+}
+
+fn number(value: Value) -> Option<f64> {
+    match value {
+        Value::Decimal(value) => finite(value),
+        Value::Whole(value) => Some(value as f64),
+        Value::Boolean(_) | Value::Null => None,
     }
 }
 

@@ -18,6 +18,8 @@ pub(in crate::rules) enum TextExpr {
     Currency,
     /// The word for the event's kind.
     Kind,
+    /// The quality of a feature, by position.
+    Quality(usize),
     /// A table by position, with its values.
     Table(usize, Arc<[Box<str>]>),
     /// A choice.
@@ -38,6 +40,7 @@ impl Expression for TextExpr {
             },
             Self::Currency => facts.event.amount().map(|money| money.currency.code()),
             Self::Kind => Some(facts.event.kind().name()),
+            Self::Quality(position) => Some(facts.features.get(*position)?.quality.name()),
             Self::Table(table, values) => {
                 facts.row(*table).and_then(|row| values.get(row)).map(|text| &**text)
             }

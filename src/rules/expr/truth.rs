@@ -18,6 +18,8 @@ pub(in crate::rules) enum TruthExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A feature, whatever its quality.
+    FeatureAsItIs(usize),
     /// A table by position, with its values.
     Table(usize, Arc<[bool]>),
     /// `not`
@@ -179,6 +181,10 @@ impl TruthExpr {
             Self::SameOwner => facts.event.same_owner(),
             Self::Extra(position) => match facts.event.extra(*position)? {
                 ExtraValue::Boolean(truth) => Some(truth),
+                _ => None,
+            },
+            Self::FeatureAsItIs(position) => match facts.features.get(*position)?.value {
+                Value::Boolean(truth) => Some(truth),
                 _ => None,
             },
             Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),

@@ -27,6 +27,8 @@ pub(in crate::rules) enum WholeExpr {
     Extra(usize),
     /// A feature.
     Feature(usize),
+    /// A feature, whatever its quality.
+    FeatureAsItIs(usize),
     /// A table by position, with its values.
     Table(usize, Arc<[i64]>),
     /// Two numbers and an operator.
@@ -95,6 +97,10 @@ impl WholeExpr {
                     WholeOp::Remainder => (right != 0).then(|| left.wrapping_rem(right)),
                 }
             }
+            Self::FeatureAsItIs(position) => match facts.features.get(*position)?.value {
+                Value::Whole(value) => Some(value),
+                _ => None,
+            },
             Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),

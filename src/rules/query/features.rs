@@ -165,6 +165,14 @@ impl Features<'_, '_> {
                 let value = format!("CASE WHEN {the_count} > 1 AND {fits} THEN sqrt({spread} / {pairs}) END");
                 (aggregates, value)
             }
+            // What is out of scope is not asked for; see `scope`.
+            Aggregate::First(_)
+            | Aggregate::Last(_)
+            | Aggregate::Previous(_)
+            | Aggregate::Quantile(..)
+            | Aggregate::ZScore(_)
+            | Aggregate::Speed { .. }
+            | Aggregate::Ratio { .. } => (Vec::new(), "NULL".to_owned()),
         }
     }
 

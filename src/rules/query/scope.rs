@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::rules::Parts;
 use crate::rules::names::listed;
-use crate::rules::ruleset::{Counts, Mode, RuleSet, Stratum};
+use crate::rules::ruleset::{Aggregate, Counts, Feature, Mode, RuleSet, Stratum};
 use crate::rules::table::UnknownRow;
 
 /// A feature or rule that a query cannot say, and why.
@@ -52,6 +52,14 @@ pub enum Reason {
         "it counts what was allowed, which depends on decisions; write `counts = \"asked\"` if all that asked should count"
     )]
     CountsAllowed,
+    /// What was executed depends on decisions too.
+    #[error(
+        "it counts what was executed, which depends on decisions; write `counts = \"asked\"` if all that asked should count"
+    )]
+    CountsExecuted,
+    /// It has an aggregate or an option that queries do not say, by its key.
+    #[error("a query does not say `{0}`")]
+    Key(&'static str),
     /// It carries what a table decided.
     #[error("its `where` reads a table, so it is fed by decisions")]
     ReadsTable,
@@ -109,10 +117,15 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
         found.extend(taken(name).map(|reason| OutOfScope { subject: Subject::Field(name.clone()), reason }));
     }
     for feature in parts.features.iter().map(|declared| &declared.feature) {
-        let allowed = feature.counts == Counts::Allowed && feature.stratum() == Stratum::DecisionFed;
-        let allowed = allowed.then_some(Reason::CountsAllowed);
-        let decided = (!feature.tables.is_empty()).then_some(Reason::ReadsTable);
-        if let Some(reason) = allowed.or(decided).or_else(|| taken(&feature.name)) {
+        let decided = feature.stratum() == Stratum::DecisionFed;
+        let counted = match feature.counts {
+            Counts::Allowed if decided => Some(Reason::CountsAllowed),
+            Counts::Executed if decided => Some(Reason::CountsExecuted),
+            _ => None,
+        };
+        let carried = (!feature.tables.is_empty()).then_some(Reason::ReadsTable);
+        let reason = unsaid(feature).map(Reason::Key).or(counted).or(carried);
+        if let Some(reason) = reason.or_else(|| taken(&feature.name)) {
             found.push(OutOfScope { subject: Subject::Feature(feature.name.clone()), reason });
         }
     }
@@ -123,6 +136,33 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
         }
     }
     found
+}
+
+/// The key of what a feature has and a query does not say.
+fn unsaid(feature: &Feature) -> Option<&'static str> {
+    let aggregate = match feature.aggregate {
+        Aggregate::First(_) => Some("first"),
+        Aggregate::Last(_) => Some("last"),
+        Aggregate::Previous(_) => Some("previous"),
+        Aggregate::Quantile(..) => Some("quantile"),
+        Aggregate::ZScore(_) => Some("z_score"),
+        Aggregate::Speed { .. } => Some("speed"),
+        Aggregate::Ratio { .. } => Some("ratio"),
+        Aggregate::Count
+        | Aggregate::Sum(_)
+        | Aggregate::Mean(_)
+        | Aggregate::Min(_)
+        | Aggregate::Max(_)
+        | Aggregate::Deviation(_)
+        | Aggregate::Distinct(_)
+        | Aggregate::IsNew
+        | Aggregate::Since => None,
+    };
+    let option = |has: bool, key: &'static str| has.then_some(key);
+    aggregate
+        .or(option(feature.reset.is_some(), "reset"))
+        .or(option(feature.label.is_some(), "label"))
+        .or(option(feature.delay_us > 0, "delay"))
 }
 
 /// Says that something is out of scope because of what it reads.

@@ -130,7 +130,7 @@ impl Printer<'_> {
             Node::Boolean(false) => "FALSE".to_owned(),
             Node::BuiltIn(BuiltIn::SameOwner) => self.field("same_owner", "BOOLEAN"),
             Node::Extra(position, _) => self.extra(*position),
-            Node::Feature(position) => self.feature(*position),
+            Node::Feature(position, _) => self.feature(*position),
             Node::Table(position, _) => self.table(*position),
             Node::Not(operand) => format!("(NOT {})", self.truth(operand)),
             Node::All(parts) => self.chain(parts, " AND "),
@@ -209,6 +209,10 @@ impl Printer<'_> {
             Node::BuiltIn(BuiltIn::Kind) => self.field("kind", "VARCHAR"),
             Node::Extra(position, _) => self.extra(*position),
             Node::Table(position, _) => self.table(*position),
+            Node::Quality(_) => {
+                self.failed = Some(Reason::Key("quality"));
+                null("VARCHAR")
+            }
             _ => self.choice(tree, "VARCHAR", &mut |this, part| this.text(part)),
         }
     }
@@ -229,7 +233,7 @@ impl Printer<'_> {
             }
             Node::Extra(position, ExtraType::Time) => long(self.extra(*position), Span::up_to(TIME_US_MAX)),
             Node::Extra(position, _) => long(self.extra(*position), Span::ALL),
-            Node::Feature(position) => long(self.feature(*position), self.feature_span(*position)),
+            Node::Feature(position, _) => long(self.feature(*position), self.feature_span(*position)),
             Node::Table(position, _) => long(self.table(*position), Span::ALL),
             Node::ListLevel(_, list) => long(self.listed(*list, "BIGINT"), Span::ALL),
             Node::Negate(operand) => {
@@ -334,7 +338,7 @@ impl Printer<'_> {
             Node::Extra(position, _) => {
                 Decimal { sql: self.extra(*position), magnitude: Magnitude::up_to(f64::MAX) }
             }
-            Node::Feature(position) => {
+            Node::Feature(position, _) => {
                 Decimal { sql: self.feature(*position), magnitude: Magnitude::of_mean() }
             }
             Node::Table(position, _) => {

@@ -27,6 +27,8 @@ pub(super) enum Subject<'a> {
     Rule(&'a str, bool),
     /// A feature, by its `where`.
     Feature(&'a str),
+    /// A feature, by the `where` of its `reset`.
+    Reset(&'a str),
     /// A row of a table, counted from 1.
     Row(&'a str, usize),
 }
@@ -68,6 +70,7 @@ impl<'t> Judge<'_, 't> {
             let message = match self.subject {
                 Subject::Rule(id, _) => format!("rule `{id}` fires on every payment"),
                 Subject::Feature(name) => format!("the `where` of feature `{name}` leaves nothing out"),
+                Subject::Reset(name) => format!("the `reset` of feature `{name}` leaves no such event out"),
                 Subject::Row(table, at) => format!("row {at} of table `{table}` always holds"),
             };
             let problem = Problem::warning(self.at(tree), message, "always true");
@@ -131,6 +134,9 @@ impl<'t> Judge<'_, 't> {
             Subject::Rule(id, _) => format!("rule `{id}` never fires: its condition is never true"),
             Subject::Feature(name) => {
                 format!("no event contributes to feature `{name}`: its `where` is never true")
+            }
+            Subject::Reset(name) => {
+                format!("nothing resets feature `{name}`: the `where` of its `reset` is never true")
             }
             Subject::Row(table, at) => {
                 format!("row {at} of table `{table}` never holds: its condition is never true")

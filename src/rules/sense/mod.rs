@@ -36,11 +36,15 @@ pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
     let world = World::new(set.currency, &set.schema, &parts.params, &parts.features, &parts.tables);
     let about = |kinds| Reasoner { world: &world, kinds, tuning: Tuning::Bounds, overflows: true };
     for declared in &parts.features {
-        let Some(condition) = &declared.condition else { continue };
         let (feature, name) = (&declared.feature, declared.name.text);
-        vocabulary::check(condition, feature.from, problems);
-        let subject = Subject::Feature(name);
-        Judge { reasoner: about(feature.from), subject, condition, problems }.judge();
+        let reset_from = feature.reset.as_ref().map_or(feature.from, |reset| reset.from);
+        let fed =
+            declared.condition.iter().map(|condition| (condition, feature.from, Subject::Feature(name)));
+        let emptied = declared.reset.iter().map(|condition| (condition, reset_from, Subject::Reset(name)));
+        for (condition, kinds, subject) in fed.chain(emptied) {
+            vocabulary::check(condition, kinds, problems);
+            Judge { reasoner: about(kinds), subject, condition, problems }.judge();
+        }
     }
     let payments = about(Kinds::TRANSACTIONS);
     for declared in &parts.tables {

@@ -7,7 +7,7 @@ use super::values::{Domain, Outcomes, Values};
 use super::world::{Tuning, World};
 use crate::rules::expr::Comparison;
 use crate::rules::ruleset::Kinds;
-use crate::rules::sql::tree::{Branches, Node, Operator, Tree};
+use crate::rules::sql::tree::{Branches, Node, Operator, Tree, Trust};
 use crate::rules::types::{Form, Type, Unit};
 
 /// Which of true, false and unknown something may be.
@@ -74,7 +74,9 @@ impl<'t> Reasoner<'_, 't> {
         match tree.node {
             Node::BuiltIn(field) => Some(Term::BuiltIn(field)),
             Node::Extra(position, _) => Some(Term::Extra(position)),
-            Node::Feature(position) => Some(Term::Feature(position)),
+            Node::Feature(position, Trust::Known) => Some(Term::Feature(position)),
+            Node::Feature(position, Trust::AsItIs) => Some(Term::FeatureAsItIs(position)),
+            Node::Quality(position) => Some(Term::Quality(position)),
             Node::Table(position, _) => Some(Term::Table(position)),
             _ => None,
         }

@@ -13,6 +13,10 @@ pub(super) enum Term {
     Extra(usize),
     /// A feature by position.
     Feature(usize),
+    /// A feature by position, whatever its quality.
+    FeatureAsItIs(usize),
+    /// The quality of a feature, by position.
+    Quality(usize),
     /// A table by position.
     Table(usize),
     /// A parameter by position.

@@ -81,7 +81,12 @@ impl<'t> Known<'t> {
         });
         let bit = |term: &Term| match term {
             Term::BuiltIn(field) => field.name().bytes().fold(7_u64, |sum, b| sum * 31 % 61 + u64::from(b)),
-            Term::Extra(at) | Term::Feature(at) | Term::Table(at) | Term::Param(at) => *at as u64,
+            Term::Extra(at)
+            | Term::Feature(at)
+            | Term::FeatureAsItIs(at)
+            | Term::Quality(at)
+            | Term::Table(at)
+            | Term::Param(at) => *at as u64,
         };
         let mask = terms.iter().fold(0, |mask, term| mask | 1 << (bit(term) % 64));
         Self { declared, terms, mask }

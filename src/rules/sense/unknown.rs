@@ -35,7 +35,7 @@ fn open<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t rule::Declared<'_>) -> Ve
     let mut sources = BTreeSet::new();
     for &term in &read {
         match term {
-            Term::Feature(position) => {
+            Term::Feature(position) | Term::FeatureAsItIs(position) => {
                 let Some(declared) = reasoner.world.feature(position) else { continue };
                 sources.extend(declared.feature.at.iter().map(|field| key_term(*field)));
                 if lacks_a_past(&declared.feature) {
@@ -45,7 +45,7 @@ fn open<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t rule::Declared<'_>) -> Ve
             Term::BuiltIn(_) | Term::Extra(_) | Term::Table(_) => {
                 sources.insert(term);
             }
-            Term::Param(_) => {}
+            Term::Param(_) | Term::Quality(_) => {}
         }
     }
     let nullable = |term: &Term| reasoner.world.domain(*term, reasoner.kinds, reasoner.tuning).null;
@@ -64,9 +64,11 @@ fn with_null<'t>(reasoner: &Reasoner<'_, 't>, read: &BTreeSet<Term>, source: Ter
         let domain = reasoner.world.domain(term, reasoner.kinds, reasoner.tuning);
         let null = term == source
             || match term {
-                Term::Feature(position) => reasoner.world.feature(position).is_some_and(|declared| {
-                    declared.feature.at.iter().any(|field| key_term(*field) == source)
-                }),
+                Term::Feature(position) | Term::FeatureAsItIs(position) => {
+                    reasoner.world.feature(position).is_some_and(|declared| {
+                        declared.feature.at.iter().any(|field| key_term(*field) == source)
+                    })
+                }
                 _ => false,
             };
         let domain = if null { Domain::nullable(Values::None) } else { Domain { null: false, ..domain } };
@@ -90,10 +92,18 @@ fn lacks_a_past(feature: &Feature) -> bool {
         && feature.condition.is_none()
         && feature.from.contains(Kind::Transaction);
     match feature.aggregate {
-        Aggregate::Since | Aggregate::Deviation(_) => true,
-        Aggregate::Mean(field) | Aggregate::Min(field) | Aggregate::Max(field) => {
-            !(own && field == NumberField::Amount)
-        }
+        Aggregate::Since
+        | Aggregate::Deviation(_)
+        | Aggregate::Previous(_)
+        | Aggregate::ZScore(_)
+        | Aggregate::Speed { .. }
+        | Aggregate::Ratio { .. } => true,
+        Aggregate::Mean(field)
+        | Aggregate::Min(field)
+        | Aggregate::Max(field)
+        | Aggregate::First(field)
+        | Aggregate::Last(field)
+        | Aggregate::Quantile(field, _) => !(own && field == NumberField::Amount),
         Aggregate::Count | Aggregate::Sum(_) | Aggregate::Distinct(_) | Aggregate::IsNew => false,
     }
 }

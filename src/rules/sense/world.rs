@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::region::Term;
 use super::values::{Domain, Values};
+use crate::decision::Quality;
 use crate::event::ExtraType;
 use crate::event::{Form, Kind, Schema, TextField};
 use crate::money::{self, AMOUNT_MINOR_MAX, Currency};
@@ -91,7 +92,9 @@ impl<'t> World<'t> {
         match term {
             Term::BuiltIn(field) => field.name(),
             Term::Extra(position) => self.schema.fields().get(position).map_or("", |(name, _)| name),
-            Term::Feature(position) => self.feature(position).map_or("", |declared| declared.name.text),
+            Term::Feature(position) | Term::FeatureAsItIs(position) | Term::Quality(position) => {
+                self.feature(position).map_or("", |declared| declared.name.text)
+            }
             Term::Table(position) => self.tables.get(position).map_or("", |declared| declared.name.text),
             Term::Param(position) => self.param_at(position).map_or("", |param| param.name.text),
         }
@@ -111,6 +114,14 @@ impl<'t> World<'t> {
                 Domain::nullable(ty.map_or(Values::Any, extra))
             }
             Term::Feature(position) => self.feature(position).map_or(Domain::nullable(Values::Any), computed),
+            Term::FeatureAsItIs(position) => match self.feature(position) {
+                // What has not left its window yet may be older than that.
+                Some(declared) if declared.feature.aggregate == Aggregate::Since => {
+                    Domain::nullable(Values::Whole(0, i64::MAX))
+                }
+                declared => declared.map_or(Domain::nullable(Values::Any), computed),
+            },
+            Term::Quality(_) => Domain::known(Values::words(Quality::ALL.map(Quality::name).to_vec())),
             Term::Table(position) => match self.tables.get(position) {
                 // Other events are not decided, so that no table has a value for them.
                 Some(declared) if kinds == Kinds::TRANSACTIONS => given(&declared.table),
@@ -179,17 +190,35 @@ fn computed<'t>(declared: &features::Declared<'_>) -> Domain<'t> {
         Aggregate::Count | Aggregate::Distinct(_) => Values::Whole(0, i64::MAX),
         Aggregate::IsNew => Values::Truth(true, true),
         Aggregate::Sum(field) if amount(field) => Values::Whole(0, i64::MAX),
-        Aggregate::Min(field) | Aggregate::Max(field) if amount(field) => Values::Whole(0, AMOUNT_MINOR_MAX),
-        Aggregate::Sum(_) | Aggregate::Min(_) | Aggregate::Max(_) => Values::Whole(i64::MIN, i64::MAX),
+        Aggregate::Min(field)
+        | Aggregate::Max(field)
+        | Aggregate::First(field)
+        | Aggregate::Last(field)
+        | Aggregate::Previous(field)
+            if amount(field) =>
+        {
+            Values::Whole(0, AMOUNT_MINOR_MAX)
+        }
+        // It stands for its neighbours, so it may pass the greatest amount by a little.
+        Aggregate::Quantile(field, _) if amount(field) => Values::Whole(0, 2 * AMOUNT_MINOR_MAX),
+        Aggregate::Sum(_)
+        | Aggregate::Min(_)
+        | Aggregate::Max(_)
+        | Aggregate::First(_)
+        | Aggregate::Last(_)
+        | Aggregate::Previous(_)
+        | Aggregate::Quantile(..) => Values::Whole(i64::MIN, i64::MAX),
         Aggregate::Mean(field) if amount(field) => Values::Decimal(0.0, MEAN_MAX),
         Aggregate::Mean(_) => Values::Decimal(f64::MIN, f64::MAX),
-        Aggregate::Deviation(_) => Values::Decimal(0.0, f64::MAX),
+        Aggregate::Deviation(_) | Aggregate::Speed { .. } => Values::Decimal(0.0, f64::MAX),
+        Aggregate::ZScore(_) | Aggregate::Ratio { .. } => Values::Decimal(f64::MIN, f64::MAX),
         Aggregate::Since => match feature.window {
             // A window that is a parameter is tuned with it.
             Window::Sliding { length_us }
-                if declared.over.is_some_and(|over| parse_duration(over).is_ok()) =>
+                if declared.over.is_some_and(|over| parse_duration(over).is_ok())
+                    && declared.delay.is_none_or(|delay| parse_duration(delay).is_ok()) =>
             {
-                Values::Whole(0, length_us)
+                Values::Whole(0, length_us + feature.delay_us)
             }
             Window::Sliding { .. } | Window::Day | Window::Month | Window::Forever => {
                 Values::Whole(0, i64::MAX)

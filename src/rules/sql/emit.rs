@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::literals::Literal;
-use super::tree::{Branches, Node, Operator, Tree};
+use super::tree::{Branches, Node, Operator, Tree, Trust};
 use crate::event::{Draft, ExtraType, Kind, Schema, TextField};
 use crate::money::{self, Currency};
 use crate::rules::expr::{
@@ -205,7 +205,8 @@ impl Emit for TruthExpr {
             Node::Boolean(truth) => Self::Constant(Some(*truth)),
             Node::BuiltIn(BuiltIn::SameOwner) => Self::SameOwner,
             Node::Extra(position, ExtraType::Boolean) => Self::Extra(*position),
-            Node::Feature(position) => Self::Feature(*position),
+            Node::Feature(position, Trust::Known) => Self::Feature(*position),
+            Node::Feature(position, Trust::AsItIs) => Self::FeatureAsItIs(*position),
             Node::Table(position, Values::Boolean(values)) => Self::Table(*position, values.clone()),
             Node::Not(operand) => Self::Not(Box::new(emitter.emit(operand, unit))),
             Node::All(parts) => joined(emitter.all(parts, unit), false),
@@ -262,7 +263,8 @@ impl Emit for WholeExpr {
             Node::BuiltIn(BuiltIn::Hour) => Self::Hour,
             Node::BuiltIn(BuiltIn::Weekday) => Self::Weekday,
             Node::Extra(position, _) => Self::Extra(*position),
-            Node::Feature(position) => Self::Feature(*position),
+            Node::Feature(position, Trust::Known) => Self::Feature(*position),
+            Node::Feature(position, Trust::AsItIs) => Self::FeatureAsItIs(*position),
             Node::Table(position, Values::Whole(values)) => Self::Table(*position, values.clone()),
             Node::Negate(operand) => Self::Negate(Box::new(emitter.emit(operand, unit))),
             Node::Absolute(operand) => Self::Absolute(Box::new(emitter.emit(operand, unit))),
@@ -320,7 +322,8 @@ impl Emit for DecimalExpr {
             Node::BuiltIn(BuiltIn::Latitude) => Self::Latitude,
             Node::BuiltIn(BuiltIn::Longitude) => Self::Longitude,
             Node::Extra(position, _) => Self::Extra(*position),
-            Node::Feature(position) => Self::Feature(*position),
+            Node::Feature(position, Trust::Known) => Self::Feature(*position),
+            Node::Feature(position, Trust::AsItIs) => Self::FeatureAsItIs(*position),
             Node::Table(position, Values::Decimal(values)) => Self::Table(*position, values.clone()),
             Node::Negate(operand) => Self::Negate(Box::new(emitter.emit(operand, unit))),
             Node::Absolute(operand) => Self::Absolute(Box::new(emitter.emit(operand, unit))),
@@ -359,6 +362,7 @@ impl Emit for TextExpr {
             Node::BuiltIn(BuiltIn::Text(field)) => Self::Field(*field),
             Node::BuiltIn(BuiltIn::Currency) => Self::Currency,
             Node::BuiltIn(BuiltIn::Kind) => Self::Kind,
+            Node::Quality(position) => Self::Quality(*position),
             Node::Table(position, Values::Text(values)) => Self::Table(*position, values.clone()),
             Node::Extra(position, _) => Self::Extra(*position),
             _ => emitter.shared(tree, unit),

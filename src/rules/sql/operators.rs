@@ -9,6 +9,7 @@ use sqlparser::ast::{BinaryOperator, Expr};
 
 use super::resolve::Resolver;
 use super::tree::{Node, Operator, Tree};
+use crate::decision::Quality;
 use crate::rules::expr::Comparison;
 use crate::rules::names::{Meaning, did_you_mean, listed, near};
 use crate::rules::problem::Problem;
@@ -139,15 +140,20 @@ impl Resolver<'_> {
 
     /// Whether a literal is one of the words that a field can hold; told where it is not.
     pub(super) fn check_words(&mut self, field: &Tree, literal: &Tree) {
-        let (Node::BuiltIn(field), Node::Text(text)) = (&field.node, &literal.node) else { return };
-        let Some(words) = field.refuses(text) else { return };
+        let Node::Text(text) = &literal.node else { return };
+        let (what, words) = match &field.node {
+            Node::BuiltIn(field) => ("the field", field.refuses(text)),
+            Node::Quality(_) => {
+                let words = Quality::ALL.map(Quality::name).to_vec();
+                ("a quality", (!words.contains(&text.as_str())).then_some(words))
+            }
+            _ => return,
+        };
+        let Some(words) = words else { return };
         let help = did_you_mean(near(text, words.iter().copied()))
             .unwrap_or_else(|| format!("it is one of {}", listed(&words, "or")));
-        let problem = Problem::error(
-            literal.span.clone(),
-            format!("the field is never '{text}'"),
-            "not one of its words",
-        );
+        let problem =
+            Problem::error(literal.span.clone(), format!("{what} is never '{text}'"), "not one of its words");
         self.found_more(problem.help(help));
     }
 

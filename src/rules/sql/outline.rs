@@ -34,6 +34,8 @@ pub enum Form {
     Field,
     /// A feature, by position.
     Feature(usize),
+    /// The quality of a feature, by position.
+    Quality(usize),
     /// A decision table, by position.
     Table(usize),
     /// A parameter.
@@ -174,7 +176,15 @@ impl Finding {
 
     /// Whether it is a name or a literal.
     pub fn is_leaf(&self) -> bool {
-        matches!(self.form, Form::Field | Form::Feature(_) | Form::Table(_) | Form::Parameter | Form::Literal)
+        matches!(
+            self.form,
+            Form::Field
+                | Form::Feature(_)
+                | Form::Quality(_)
+                | Form::Table(_)
+                | Form::Parameter
+                | Form::Literal
+        )
     }
 }
 
@@ -308,7 +318,8 @@ impl Builder<'_> {
             | Node::Decimal(_)
             | Node::Literal(_) => Form::Literal,
             Node::BuiltIn(_) | Node::Extra(..) => Form::Field,
-            Node::Feature(position) => Form::Feature(*position),
+            Node::Feature(position, _) => Form::Feature(*position),
+            Node::Quality(position) => Form::Quality(*position),
             Node::Table(position, _) => Form::Table(*position),
             Node::Not(_) => Form::Not,
             Node::All(_) => Form::All,

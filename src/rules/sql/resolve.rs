@@ -7,7 +7,7 @@ use sqlparser::ast::{BinaryOperator, DateTimeField, Expr, Ident, Spanned, UnaryO
 
 use super::parse::too_deep;
 use super::source::Source;
-use super::tree::{Node, Tree};
+use super::tree::{Node, Tree, Trust};
 use super::{Reach, Used};
 use crate::rules::limits::NESTING_MAX;
 use crate::rules::names::{BuiltIn, Meaning, ParamValue, Scope, did_you_mean};
@@ -23,6 +23,10 @@ pub(super) struct Resolver<'a> {
     found: &'a mut Vec<Problem>,
     features: BTreeSet<u16>,
     tables: BTreeSet<u16>,
+    /// The features whose quality is asked, by position.
+    qualities: BTreeSet<usize>,
+    /// Those that are taken as they are.
+    as_they_are: BTreeSet<usize>,
 }
 
 /// Up to this length an expression of a foreign form is underlined itself: finding its place takes a recursion.
@@ -36,7 +40,17 @@ impl<'a> Resolver<'a> {
         used: &'a mut Used,
         found: &'a mut Vec<Problem>,
     ) -> Self {
-        Self { scope, source, reach, used, found, features: BTreeSet::new(), tables: BTreeSet::new() }
+        Self {
+            scope,
+            source,
+            reach,
+            used,
+            found,
+            features: BTreeSet::new(),
+            tables: BTreeSet::new(),
+            qualities: BTreeSet::new(),
+            as_they_are: BTreeSet::new(),
+        }
     }
 
     /// Remembers that a parameter or a list is read.
@@ -65,9 +79,47 @@ impl<'a> Resolver<'a> {
         self.fail(Problem::error(span, format!("{form} is not supported in conditions"), "not supported"))
     }
 
-    /// A whole condition.
+    /// A whole condition. One that asks for the quality of a feature, wherever in it, takes its value as it is.
     pub(super) fn condition(&mut self, expr: &Expr) -> Option<Tree> {
+        let tree = self.boolean(expr, 0);
+        if self.qualities.is_empty() || !self.found.is_empty() {
+            return tree;
+        }
+        self.as_they_are.clone_from(&self.qualities);
         self.boolean(expr, 0)
+    }
+
+    /// The quality of a feature.
+    pub(super) fn quality(&mut self, arguments: &[&Expr], at_name: Range<usize>) -> Option<Tree> {
+        let &[Expr::Identifier(ident)] = arguments else {
+            let label = format!("{} given", arguments.len());
+            let label = if arguments.len() == 1 { "not the name of a feature" } else { &label };
+            return self.fail(Problem::error(at_name, "`quality` takes a feature", label));
+        };
+        let (name, at_feature) = (name_of(ident), self.source.range(ident.span));
+        let position = match self.scope.find(&name) {
+            Some(Meaning::Feature(position, _)) => position,
+            Some(Meaning::Wrong) => return None,
+            Some(other) => {
+                let message = format!("`quality` takes a feature, and `{name}` is {}", other.describe());
+                return self.fail(Problem::error(at_feature, message, "not a feature"));
+            }
+            None => {
+                let near = self.scope.near(&name, |meaning| matches!(meaning, Meaning::Feature(..)));
+                let problem =
+                    Problem::error(at_feature, format!("unknown feature `{name}`"), "not a feature");
+                return self.fail(problem.maybe_help(did_you_mean(near)));
+            }
+        };
+        if let Reach::Fields(_) = self.reach {
+            let message = "a feature's `where` knows no other feature, so it can ask for no quality";
+            let problem = Problem::error(at_name, message, "here");
+            return self.fail(problem.help("ask for it in a rule's `when`"));
+        }
+        self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
+        self.qualities.insert(position);
+        let span = self.source.until(at_name.start..at_feature.end, &[")"]);
+        Some(Tree::new(Node::Quality(position), Type::Text, span))
     }
 
     /// An expression that must be a truth value.
@@ -212,7 +264,8 @@ impl<'a> Resolver<'a> {
                     return self.feature_in_where(own, &name, span);
                 }
                 self.features.insert(u16::try_from(position).unwrap_or(u16::MAX));
-                (Node::Feature(position), ty?)
+                let as_it_is = self.as_they_are.contains(&position);
+                (Node::Feature(position, if as_it_is { Trust::AsItIs } else { Trust::Known }), ty?)
             }
             Meaning::List(_, key) => return self.list_alone(&name, &key, span),
             Meaning::Table(position, ty, values) => {

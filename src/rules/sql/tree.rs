@@ -45,6 +45,15 @@ impl Operator {
     }
 }
 
+/// How a condition takes the value of a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rules) enum Trust {
+    /// Null where its quality leaves it unknown.
+    Known,
+    /// As it is: the condition looks at its quality itself.
+    AsItIs,
+}
+
 /// What an expression is.
 #[derive(Debug)]
 pub(in crate::rules) enum Node {
@@ -56,7 +65,10 @@ pub(in crate::rules) enum Node {
     Literal(Literal),
     BuiltIn(BuiltIn),
     Extra(usize, ExtraType),
-    Feature(usize),
+    /// A feature by position.
+    Feature(usize, Trust),
+    /// The quality of a feature, by position.
+    Quality(usize),
     /// A table by position, with its values.
     Table(usize, Values),
     Not(Box<Tree>),
@@ -135,7 +147,8 @@ impl Node {
             | Self::Literal(_)
             | Self::BuiltIn(_)
             | Self::Extra(..)
-            | Self::Feature(_)
+            | Self::Feature(..)
+            | Self::Quality(_)
             | Self::Table(..) => Vec::new(),
             Self::Not(part)
             | Self::Is(part, _)
@@ -169,7 +182,8 @@ impl Node {
             self,
             Self::BuiltIn(_)
                 | Self::Extra(..)
-                | Self::Feature(_)
+                | Self::Feature(..)
+                | Self::Quality(_)
                 | Self::Table(..)
                 | Self::Word(..)
                 | Self::Listed(..)

@@ -1,0 +1,86 @@
+//! Reports: authentications, executions, reversals and labels, each about an earlier payment or one that is still to come.
+//!
+//! A report is looked up before time moves, so that a refused one leaves no trace, and acts once it has moved.
+
+use super::ledger::Ledger;
+use super::payments::{Payment, Report};
+use super::shadow::ShadowStopped;
+use super::{Engine, Refusal, ledgers};
+use crate::event::{Event, Kind, TextField};
+use crate::rules::Label;
+
+/// What an event reports of an earlier payment, if that is what it does.
+pub(super) fn report(event: &Event) -> Option<Report> {
+    let (time_us, succeeded) = (event.time_us(), event.text(TextField::Result) == Some("succeeded"));
+    match event.kind() {
+        Kind::Authentication => Some(Report::Authentication { succeeded, time_us }),
+        Kind::Execution => Some(Report::Execution { succeeded, time_us }),
+        Kind::Reversal => Some(Report::Reversal { minor: event.amount().map(|amount| amount.minor) }),
+        Kind::Label => Some(Report::Label(match event.text(TextField::Label) {
+            Some("fraud") => Some(Label::Fraud),
+            Some("genuine") => Some(Label::Genuine),
+            _ => None,
+        })),
+        _ => None,
+    }
+}
+
+impl Engine {
+    /// Remembers of a payment what anybody has to know for its next correction.
+    pub(super) fn remember(&mut self, identity: u128, payment: Payment, known: bool) {
+        if known || payment.matters(ledgers::scopes(&self.ledgers.live)) {
+            self.payments.remember(identity, self.now_us, payment);
+        } else if payment.matters(ledgers::scopes(&self.ledgers.shadow)) {
+            self.payments.remember_aside(identity, self.now_us, payment);
+        }
+    }
+
+    /// The payment that an event reports of, with the report; what comes before its payment waits for it.
+    pub(super) fn reported(
+        &mut self,
+        event: &Event,
+        report: Report,
+    ) -> Result<Option<(u128, Payment)>, Refusal> {
+        let Some(identity) = event.transaction_identity() else { return Ok(None) };
+        let now_us = self.now_us.max(event.time_us());
+        let Some(&seen) = self.seen.get(identity, now_us) else {
+            self.payments.wait(identity, now_us, report);
+            return Ok(None);
+        };
+        let (row, standing) = seen.filed.get().ok_or(Refusal::NotAPayment)?;
+        if now_us - seen.time_us >= self.live.rules.horizon_us {
+            return Err(Refusal::TooOld);
+        }
+        let moved = |ledgers: &[Ledger]| ledgers.iter().any(|ledger| ledger.is_moved(row));
+        let mut payment = match self.payments.corrected(identity, now_us) {
+            Some(payment) => payment,
+            // What was corrected of it is forgotten, so nobody knows what it contributes.
+            None if moved(&self.ledgers.live) => return Err(Refusal::TooOld),
+            None => {
+                let aside = self.payments.corrected_aside(identity, now_us);
+                if aside.is_none() && moved(&self.ledgers.shadow) {
+                    self.stop_shadow(ShadowStopped::Forgotten);
+                }
+                let on_time = || self.payments.on_time(row, seen.time_us, standing, seen.amount_minor);
+                aside.unwrap_or_else(on_time)
+            }
+        };
+        payment.reports = payment.reports.with(report);
+        Ok(Some((identity, payment)))
+    }
+
+    /// Makes what a payment contributes equal to what was reported of it.
+    pub(super) fn correct(&mut self, identity: u128, mut payment: Payment) {
+        let (now_us, ledgers) = (self.now_us, &mut self.ledgers);
+        let (row, time_us) = (payment.row(), payment.time_us());
+        self.payments.reconcile(&mut payment, |correction| {
+            ledgers.each(|ledger| {
+                if ledger.remembers(row, time_us, now_us) {
+                    ledger.correct(correction);
+                }
+            });
+        });
+        let known = self.payments.corrected(identity, now_us).is_some();
+        self.remember(identity, payment, known);
+    }
+}

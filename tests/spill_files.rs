@@ -1,0 +1,104 @@
+//! Chunks in files: they come back as they were, are gone when they are dropped, and a damaged one is an error.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use weir::io::{ChunkError, ChunkFiles, Reading};
+use weir::state::{ChunkColumns, ChunkStore, Fetched};
+
+fn chunk(number: i64) -> ChunkColumns {
+    ChunkColumns {
+        at_us: (0..100).map(|row| number * 100 + row).collect(),
+        shape: (0..100).map(|row| row % 3).collect(),
+        slots: vec![(0..100).collect(), (100..200).collect()],
+        values: vec![(0..100).map(|row| -row * number).collect()],
+        shapes: (0..9).collect(),
+    }
+}
+
+/// All files within a folder, however deep.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Asks until the chunk is there.
+fn wait(store: &mut dyn ChunkStore, number: u64) -> ChunkColumns {
+    for _ in 0..10_000 {
+        if let Fetched::Ready(chunk) = store.get(number) {
+            return chunk;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    panic!("chunk {number} never came");
+}
+
+#[test]
+fn chunks_come_back_and_their_files_go_when_they_are_dropped() {
+    for reading in [Reading::Blocking, Reading::Ahead] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = ChunkFiles::create(folder.path(), reading).unwrap();
+        let watch = store.watch();
+        let mut other = store.another();
+        for number in 0..5 {
+            store.put(number, chunk(number as i64));
+            other.put(number, chunk(-(number as i64)));
+        }
+        store.hint(4);
+        if reading == Reading::Blocking {
+            assert_eq!(store.get(3), Fetched::Ready(chunk(3)));
+        }
+        for number in [4, 0, 4, 2] {
+            assert_eq!(wait(&mut store, number), chunk(number as i64));
+            assert_eq!(wait(&mut *other, number), chunk(-(number as i64)));
+        }
+        assert_eq!(files(folder.path()).len(), 10);
+        store.drop_before(3);
+        assert_eq!(files(folder.path()).len(), 7);
+        assert_eq!(store.get(2), Fetched::NotYet);
+        assert!(watch.error().is_none());
+        drop((store, other, watch));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_an_error_and_never_a_chunk() {
+    for reading in [Reading::Blocking, Reading::Ahead] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = ChunkFiles::create(folder.path(), reading).unwrap();
+        let watch = store.watch();
+        store.put(0, chunk(0));
+        store.put(1, chunk(1));
+        let damaged = files(folder.path()).into_iter().find(|path| path.ends_with("log-0-chunk-0.arrow"));
+        let damaged = damaged.unwrap();
+        let mut bytes = fs::read(&damaged).unwrap();
+        for at in (0..bytes.len()).step_by(97) {
+            bytes[at] ^= 4;
+            fs::write(&damaged, &bytes).unwrap();
+            bytes[at] ^= 4;
+            for _ in 0..3 {
+                assert_eq!(store.get(0), Fetched::NotYet);
+            }
+        }
+        assert_eq!(wait(&mut store, 1), chunk(1), "the others are as they were");
+        let error = watch.error().unwrap();
+        assert!(matches!(&*error, ChunkError::Damaged { path, .. } if *path == damaged), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_stays_in_memory_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = ChunkFiles::create(folder.path(), Reading::Blocking).unwrap();
+    let watch = store.watch();
+    let inner = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    fs::remove_dir(&inner).unwrap();
+    store.put(0, chunk(0));
+    assert_eq!(store.get(0), Fetched::Ready(chunk(0)));
+    assert!(matches!(&*watch.error().unwrap(), ChunkError::Write { .. }));
+    fs::write(folder.path().join("file"), "").unwrap();
+    let refused = ChunkFiles::create(&folder.path().join("file"), Reading::Blocking);
+    assert!(matches!(refused, Err(ChunkError::Folder { .. })));
+}

@@ -1,0 +1,188 @@
+//! A log whose chunks leave memory all the time gives the same values: or, where a chunk is not back in time, says
+//! `behind`, and never a wrong value.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, and documents nothing"
+)]
+
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "support/shelf.rs"]
+mod shelf;
+#[path = "support/twin.rs"]
+mod twin;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hostile::{STARTS, Step, stream};
+use proptest::prelude::*;
+use shelf::Shelf;
+use twin::{Said, Twin};
+use weir::decision::{Decision, Quality, Value};
+use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::event::{Event, Kind};
+use weir::rules::RuleSet;
+
+const HEAD: &str = r#"
+[ruleset]
+name = "spilled"
+time_zone = "Asia/Ho_Chi_Minh"
+currency = "VND"
+remember = "6h"
+
+[fields]
+balance = "money"
+email = "text"
+
+[features]
+"#;
+
+/// Rules that read no feature: whether a value is there in time must not change what is allowed later.
+const RULES: &str = r#"
+[[rule]]
+id = "stopped"
+when = "channel = 'stop'"
+then = "block"
+reason = "stopped"
+
+[[rule]]
+id = "asked"
+when = "channel = 'ask'"
+then = "step_up"
+reason = "asked"
+"#;
+
+/// Every aggregate over every kind of window, asked and allowed.
+fn rules() -> RuleSet {
+    let mut text = HEAD.to_owned();
+    let mut n = 0;
+    for over in ["1h", "6h", "24h", "30d", "day", "month", "forever"] {
+        for (aggregate, counts) in [
+            ("count = '*'", "asked"),
+            ("sum = 'amount'", "allowed"),
+            ("mean = 'amount'", "asked"),
+            ("min = 'amount'", "allowed"),
+            ("max = 'balance'", "asked"),
+            ("deviation = 'balance'", "allowed"),
+            ("distinct = 'payee'", "asked"),
+            ("since = 'last'", "allowed"),
+            ("is_new = true", "asked"),
+        ] {
+            let by = [
+                "by = 'account'",
+                "by = ['account', 'device']",
+                "by = 'payee', at = 'account'",
+                "by = 'email'",
+            ][n % 4];
+            text += &format!("f{n} = {{ {aggregate}, {by}, over = '{over}', counts = '{counts}' }}\n");
+            n += 1;
+        }
+    }
+    let checked = weir::rules::compile("spilled.toml", &(text + RULES));
+    checked.rule_set.unwrap_or_else(|| panic!("{:?}", checked.problems))
+}
+
+fn engine(rules: &RuleSet, chunk_rows: usize, shelf: Shelf) -> Engine {
+    let limits = Limits { log_bytes_max: 0, log_chunk_rows: chunk_rows, ..Limits::default() };
+    Engine::new(rules.clone(), limits, Recording::All).with_store(Box::new(shelf))
+}
+
+fn values(decision: &Decision) -> Vec<Value> {
+    decision.features.iter().map(|(_, reading)| reading.value).collect()
+}
+
+/// Holds an engine to the twin, and counts the values that were behind.
+fn agree(engine: &mut Engine, rules: &RuleSet, events: &[Event]) -> Result<usize, TestCaseError> {
+    let mut twin = Twin::new(rules.clone());
+    let mut behind = 0;
+    for (at, event) in events.iter().enumerate() {
+        let (answer, expected) = (engine.step(event), twin.step(event));
+        match (answer, expected) {
+            (Answer::Decided(decision), Said::Decided(outcome, expected)) => {
+                prop_assert_eq!(decision.outcome, outcome);
+                for (((position, reading), expected), corrected) in
+                    decision.features.iter().zip(expected).zip(&twin.corrected)
+                {
+                    let told = || format!("event {at}, {:#?}", rules.features[usize::from(*position)]);
+                    match reading.quality {
+                        Quality::Behind => behind += 1,
+                        quality => {
+                            prop_assert_eq!(reading.value, expected, "{}", told());
+                            prop_assert!(quality != Quality::Exact || !corrected, "{}", told());
+                        }
+                    }
+                }
+            }
+            (Answer::Repeated(decision), Said::Repeated(outcome, expected)) => {
+                prop_assert_eq!(decision.outcome, outcome);
+                prop_assert!(behind > 0 || values(decision) == expected);
+            }
+            (Answer::Refused(refusal), Said::Refused(code)) => prop_assert_eq!(refusal.code(), code),
+            (Answer::Taken, Said::Taken) | (Answer::TakenBefore, Said::TakenBefore) => {}
+            (answer, expected) => prop_assert!(false, "event {at}: {answer:?}, and not {expected:?}"),
+        }
+    }
+    Ok(behind)
+}
+
+fn plain(kind: Kind, ahead_us: i64, n: usize) -> Step {
+    Step {
+        kind,
+        ahead_us,
+        amount: n as i64,
+        account: n % 2,
+        payee: 0,
+        device: n % 2,
+        channel: 0,
+        email: 0,
+        balance: Some(1),
+        tenant: false,
+        place: 0,
+        about: 6,
+        succeeded: false,
+        again: 9,
+    }
+}
+
+#[test]
+fn what_leaves_memory_is_behind_until_it_is_back_and_memory_stays_small() {
+    let rules = rules();
+    let steps: Vec<Step> = (0..300)
+        .map(|n| {
+            plain(if n > 250 && n % 10 == 9 { Kind::Reversal } else { Kind::Transaction }, 12_000_000_000, n)
+        })
+        .collect();
+    let events = stream(&rules, &steps, STARTS[1]);
+    for (not_yet, lags) in [(0, false), (0x7777_7777_7777_7777, true)] {
+        let shelf = Shelf::new(not_yet);
+        let asked = Arc::clone(&shelf.log);
+        let mut engine = engine(&rules, 8, shelf);
+        let behind = agree(&mut engine, &rules, &events).unwrap();
+        assert_eq!(behind > 0, lags, "{behind}");
+        let [puts, gets, held_most] =
+            [&asked.puts, &asked.gets, &asked.held_most].map(|count| count.load(Ordering::Relaxed));
+        assert!(puts > 25 && gets > 5, "{puts} put, {gets} asked for");
+        // Three weeks are within the longest window, so nothing of them is dropped.
+        assert!(held_most > 15, "{held_most}");
+        let mut unspilled =
+            Engine::new(rules.clone(), Limits { log_chunk_rows: 8, ..Limits::default() }, Recording::All);
+        events.iter().for_each(|event| _ = unspilled.step(event));
+        let (spilled, all) = (engine.memory().state, unspilled.memory().state);
+        let rows_away = (all.log - spilled.log) / all.log_row;
+        assert!(rows_away > 100, "{rows_away} rows of {} are away", events.len());
+    }
+}
+
+#[test]
+fn an_engine_with_a_store_can_be_sent_to_another_thread() {
+    fn sent<T: Send>(engine: T) -> T {
+        engine
+    }
+    let mut engine = sent(engine(&rules(), 8, Shelf::new(0)));
+    let events = stream(engine.rules(), &[plain(Kind::Transaction, 0, 0)], STARTS[1]);
+    assert!(matches!(engine.step(&events[0]), Answer::Decided(_)));
+}
