@@ -20,12 +20,15 @@ pub(crate) struct Chunked<T> {
     chunks: Vec<Shared<Box<[T]>>>,
 }
 
+/// Rows of so many bytes in one chunk: a power of two.
+pub(crate) fn chunk_rows(row_bytes: usize) -> usize {
+    1 << (CHUNK_BYTES / row_bytes.max(1)).clamp(1, ROWS_MAX).ilog2()
+}
+
 impl<T: Copy + Default> Chunked<T> {
     /// An empty sequence whose rows have `width` elements.
     pub(crate) fn new(width: usize) -> Self {
-        let row_bytes = (width * size_of::<T>()).max(1);
-        let shift = (CHUNK_BYTES / row_bytes).clamp(1, ROWS_MAX).ilog2();
-        Self { width, shift, chunks: Vec::new() }
+        Self { width, shift: chunk_rows(width * size_of::<T>()).ilog2(), chunks: Vec::new() }
     }
 
     /// A copy that shares what it holds.

@@ -6,11 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chunked::Chunked;
 use super::coarse;
+use crate::shared::Shared;
 
 /// Words of a block: one for its generation and its latest mark, the others with one bit of each mark. One block is one line of cache.
 const WORDS: usize = 8;
+/// Blocks that are copied together.
+const PAGE: usize = 1 << 10;
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[repr(align(64))]
@@ -19,8 +21,9 @@ struct Block([u64; WORDS]);
 /// Marks of one stretch of time.
 #[derive(Debug, Serialize, Deserialize)]
 struct Generation {
-    blocks: Chunked<Block>,
-    /// How many there are; 0 before the first mark.
+    /// In pages of [`PAGE`], the last one shorter; none before the first mark.
+    pages: Vec<Shared<Box<[Block]>>>,
+    /// How many blocks there are.
     len: usize,
     /// A block of another number is empty: so nothing is ever wiped at once.
     number: u32,
@@ -30,29 +33,29 @@ struct Generation {
 
 impl Generation {
     fn new(number: u32) -> Self {
-        Self { blocks: Chunked::new(1), len: 0, number, since_us: 0 }
+        Self { pages: Vec::new(), len: 0, number, since_us: 0 }
     }
 
     fn prepare(&mut self, blocks: usize) {
         if self.len == 0 {
-            self.blocks.reach(blocks as u32 - 1);
+            let page = |first| vec![Block::default(); PAGE.min(blocks - first)].into_boxed_slice().into();
+            self.pages = (0..blocks).step_by(PAGE).map(page).collect();
             self.len = blocks;
         }
     }
 
     fn freeze(&mut self) -> Self {
-        Self { blocks: self.blocks.freeze(), ..*self }
+        Self { pages: self.pages.iter_mut().map(Shared::share).collect(), ..*self }
     }
 
-    fn place(&self, hash: u64) -> u32 {
-        ((u128::from(hash) * self.len as u128) >> 64) as u32
+    fn place(&self, hash: u64) -> (usize, usize) {
+        let at = ((u128::from(hash) * self.len as u128) >> 64) as usize;
+        (at / PAGE, at % PAGE)
     }
 
     fn mark(&mut self, hash: u64, now_us: i64) {
-        let (number, at) = (u64::from(self.number), self.place(hash));
-        if self.len > 0
-            && let [Block(words)] = self.blocks.row_mut(at)
-        {
+        let (number, (page, at)) = (u64::from(self.number), self.place(hash));
+        if let Some(Block(words)) = self.pages.get_mut(page).and_then(|page| page.get_mut().get_mut(at)) {
             if words[0] >> 32 != number {
                 *words = [0; WORDS];
             }
@@ -62,7 +65,8 @@ impl Generation {
     }
 
     fn hit(&self, hash: u64) -> Option<i64> {
-        let [Block(words)] = self.blocks.row(self.place(hash))? else { return None };
+        let (page, at) = self.place(hash);
+        let Block(words) = self.pages.get(page)?.get(at)?;
         let held = words[0] >> 32 == u64::from(self.number)
             && words[1..].iter().zip(bits(hash)).all(|(word, bit)| word & bit != 0);
         held.then(|| coarse::time_us(words[0] as u32)).flatten()
@@ -91,7 +95,7 @@ impl Filter {
     /// is found for `span_us`, or for good.
     pub(crate) fn new(bytes: usize, span_us: Option<i64>) -> Self {
         let generations = if span_us.is_some() { 2 } else { 1 };
-        let blocks = (bytes / size_of::<Block>() / generations).clamp(1, u32::MAX as usize);
+        let blocks = (bytes / size_of::<Block>() / generations).max(1);
         Self { young: Generation::new(1), old: Generation::new(0), blocks, span_us }
     }
 
@@ -132,7 +136,7 @@ impl Filter {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.young.blocks.bytes() + self.old.blocks.bytes()
+        (self.young.len + self.old.len) * size_of::<Block>()
     }
 }
 
