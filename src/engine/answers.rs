@@ -128,6 +128,8 @@ const WITHHELD: u8 = 1 << 3;
 const WITHHELD_SHIFT: u8 = 4;
 /// The row of a table whose value is unknown.
 const NO_ROW: u32 = u32::MAX;
+/// Bytes of one feature.
+const FEATURE_BYTES: usize = 11;
 
 fn write(decision: &Decision, to: &mut Vec<u8>) {
     let withheld =
@@ -155,17 +157,25 @@ fn write(decision: &Decision, to: &mut Vec<u8>) {
         write_whole(row.map_or(NO_ROW, u32::from), to);
     }
     write_whole(decision.features.len() as u32, to);
-    for (feature, reading) in &decision.features {
-        to.extend_from_slice(&feature.to_le_bytes());
-        let (tag, bits) = match reading.value {
-            Value::Null => (0, 0),
-            Value::Boolean(value) => (1, u64::from(value)),
-            Value::Whole(value) => (2, value as u64),
-            Value::Decimal(value) => (3, value.to_bits()),
-        };
-        to.push(tag | (reading.quality as u8) << 2);
-        to.extend_from_slice(&bits.to_le_bytes());
+    let start = to.len();
+    to.resize(start + decision.features.len() * FEATURE_BYTES, 0);
+    let (places, _) = to[start..].as_chunks_mut();
+    for (place, (feature, reading)) in places.iter_mut().zip(&decision.features) {
+        *place = feature_bytes(*feature, reading);
     }
+}
+
+/// Its number, a tag for its quality and the kind of its value, and the value.
+fn feature_bytes(feature: u16, reading: &Reading) -> [u8; FEATURE_BYTES] {
+    let (tag, bits) = match reading.value {
+        Value::Null => (0, 0),
+        Value::Boolean(value) => (1, u64::from(value)),
+        Value::Whole(value) => (2, value as u64),
+        Value::Decimal(value) => (3, value.to_bits()),
+    };
+    let [low, high] = feature.to_le_bytes();
+    let [a, b, c, d, e, f, g, h] = bits.to_le_bytes();
+    [low, high, tag | (reading.quality as u8) << 2, a, b, c, d, e, f, g, h]
 }
 
 /// Seven bits a byte, so that a small number, as most are, takes one.

@@ -98,15 +98,20 @@ impl Decider {
     }
 }
 
-/// Records what the rules that fired read.
+/// Records what the rules that fired read, or all.
 fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, decision: &mut Decision) {
     let Decision { fired, shadow, overridden, tripped, features, tables, .. } = decision;
+    if all {
+        features.extend(facts.features.iter().enumerate().map(|(at, reading)| (at as u16, *reading)));
+        tables.extend((0..).zip(facts.tables.iter().copied()));
+        return;
+    }
     let recorded = [fired, shadow, overridden, tripped];
-    if !all && recorded.iter().all(|rules| rules.is_empty()) {
+    if recorded.iter().all(|rules| rules.is_empty()) {
         return;
     }
     wanted.clear();
-    wanted.resize(facts.features.len().div_ceil(64), if all { u64::MAX } else { 0 });
+    wanted.resize(facts.features.len().div_ceil(64), 0);
     for &at in recorded.into_iter().flat_map(|rules| rules.iter()) {
         let rule = &rules.rules[usize::from(at)];
         tables.extend(rule.tables.iter().map(|&table| (table, None)));
@@ -118,10 +123,6 @@ fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, 
         if wanted[at / 64] >> (at % 64) & 1 == 1 {
             features.push((at as u16, *reading));
         }
-    }
-    if all {
-        tables.clear();
-        tables.extend((0..facts.tables.len() as u16).map(|table| (table, None)));
     }
     tables.sort_unstable();
     tables.dedup();

@@ -5,13 +5,87 @@ use super::places::distance_km;
 use super::plan::Plan;
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
-use crate::state::{Held, Key, Moment, Moments, State};
+use crate::state::{AMOUNT_COLUMN, Held, Key, Moment, Moments, State};
 use crate::time::SECOND_US;
 
 const HOUR_US: f64 = 3_600.0 * SECOND_US as f64;
 
-/// Which features of a plan are read and where their readings go: by lookup, the feature with its position.
-pub(crate) type Wanted = Vec<Vec<(usize, usize)>>;
+/// Which features of a plan are read and where their readings go, by lookup.
+#[derive(Debug)]
+pub(crate) struct Wanted(Vec<Asked>);
+
+/// What is read for one key.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    /// Features with the positions of their readings.
+    all: Vec<(usize, usize)>,
+    /// Those that only count and sum, ready to be read where nothing is wrong with the key.
+    totals: Vec<Total>,
+    /// The others.
+    others: Vec<(usize, usize)>,
+}
+
+/// A feature that only counts and sums.
+#[derive(Clone, Copy, Debug)]
+struct Total {
+    kind: TotalKind,
+    /// The bits of the event's own contribution, if that is part of it.
+    own: u64,
+    cell: usize,
+    column: usize,
+    position: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TotalKind {
+    Count,
+    Sum,
+    Mean,
+}
+
+impl Total {
+    /// The feature at this place of a plan, if it is one.
+    fn new(plan: &Plan, at: usize, position: usize) -> Option<Self> {
+        let read = &plan.reads[at];
+        let kind = match read.aggregate {
+            Aggregate::Count => TotalKind::Count,
+            Aggregate::Sum(_) => TotalKind::Sum,
+            Aggregate::Mean(_) => TotalKind::Mean,
+            _ => return None,
+        };
+        let own = if read.current { 1 << read.bit } else { 0 };
+        Some(Self { kind, own, cell: read.cell, column: read.column.unwrap_or(AMOUNT_COLUMN), position })
+    }
+
+    /// Its value, for an event that contributes these bits and values.
+    #[inline]
+    fn value(&self, held: &Held<'_>, own: u64, values: &[i64]) -> Value {
+        let own = own & self.own != 0;
+        let count = || held.count(self.cell) + i64::from(own);
+        let sum = || held.sum(self.cell) + if own { i128::from(values[self.column]) } else { 0 };
+        match self.kind {
+            TotalKind::Count => Value::Whole(count()),
+            TotalKind::Sum => whole(sum()),
+            TotalKind::Mean => mean(count(), sum()),
+        }
+    }
+}
+
+impl Wanted {
+    /// These features of a plan, each with the position that its reading goes to.
+    pub(crate) fn new(plan: &Plan, reads: impl IntoIterator<Item = (usize, usize)>) -> Self {
+        let mut wanted = vec![Asked::default(); plan.lookups.len()];
+        for (at, position) in reads {
+            let asked = &mut wanted[plan.reads[at].lookup];
+            asked.all.push((at, position));
+            match Total::new(plan, at, position) {
+                Some(total) => asked.totals.push(total),
+                None => asked.others.push((at, position)),
+            }
+        }
+        Self(wanted)
+    }
+}
 
 /// Reads the features wanted of each lookup, at now, for an event at `time_us`. What came in before the state began
 /// happened at or before `since_us`, so a window that covers that time misses something.
@@ -25,12 +99,12 @@ pub(crate) fn read_all(
     readings: &mut [Reading],
 ) {
     let now_us = state.now_us();
-    for (lookup, wanted) in plan.lookups.iter().zip(wanted) {
-        if wanted.is_empty() {
+    for (lookup, asked) in plan.lookups.iter().zip(&wanted.0) {
+        if asked.all.is_empty() {
             continue;
         }
         let Some(key) = key(&gathered.numbers, &lookup.at) else {
-            wanted.iter().for_each(|&(_, position)| readings[position] = Reading::default());
+            asked.all.iter().for_each(|&(_, position)| readings[position] = Reading::default());
             continue;
         };
         let held = state.held(lookup.family, &key);
@@ -38,12 +112,18 @@ pub(crate) fn read_all(
         // The event is part of what it reads where it files its own contribution under the key that it reads.
         let own = if mask != 0 && gathered.keys[lookup.family] == key { mask } else { 0 };
         let late = time_us < now_us;
-        for &(at, position) in wanted {
+        let exact = since_us.is_none() && held.is_exact();
+        let short = exact && !late;
+        for total in asked.totals.iter().filter(|_| short) {
+            let value = total.value(&held, own, &gathered.values);
+            readings[total.position] = Reading { value, quality: Quality::Exact };
+        }
+        for &(at, position) in if short { &asked.others } else { &asked.all } {
             let read = &plan.reads[at];
             let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
-            let evicted = held.evicted(cell);
+            let evicted = !exact && held.evicted(cell);
             let value = match read.aggregate {
                 Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
                     let scored = read.column.and_then(|column| gathered.value(column));
@@ -53,7 +133,11 @@ pub(crate) fn read_all(
                 Aggregate::IsNew if evicted && held.count(cell) == 0 => Value::Null,
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
-            let quality = if evicted { Quality::Evicted } else { quality(plan, at, &held, since_us) };
+            let quality = match evicted {
+                _ if exact => Quality::Exact,
+                true => Quality::Evicted,
+                false => quality(plan, at, &held, since_us),
+            };
             readings[position] = Reading { value, quality };
         }
     }
@@ -67,7 +151,6 @@ pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_u
     Reading { value, quality: quality(plan, at, &held, since_us) }
 }
 
-#[inline]
 fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
     let (read, cell) = (&plan.reads[at], plan.reads[at].cell);
     // What came in before may have been executed for as long after as it could be corrected.
@@ -84,7 +167,19 @@ fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Qu
 }
 
 #[inline]
-fn value(
+fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, times: (i64, i64)) -> Value {
+    let count = || held.count(cell) + i64::from(own.is_some());
+    let sum = || held.sum(cell) + i128::from(own.unwrap_or_default());
+    match aggregate {
+        Aggregate::Count => Value::Whole(count()),
+        Aggregate::Sum(_) => whole(sum()),
+        Aggregate::Mean(_) => mean(count(), sum()),
+        _ => other_value(aggregate, held, cell, own, times),
+    }
+}
+
+/// Of what is not only counted and summed.
+fn other_value(
     aggregate: Aggregate,
     held: &Held<'_>,
     cell: usize,
@@ -104,10 +199,7 @@ fn value(
     let own_moment = || own.map(|value| Moment { time_us, row: u64::MAX, value });
     let of = |moment: Option<Moment>| moment.map_or(Value::Null, |moment| Value::Whole(moment.value));
     match aggregate {
-        Aggregate::Count => Value::Whole(held.count(cell) + i64::from(own.is_some())),
         Aggregate::IsNew => Value::Boolean(held.count(cell) == 0),
-        Aggregate::Sum(_) => i64::try_from(moments().sum).map_or(Value::Null, Value::Whole),
-        Aggregate::Mean(_) => mean(moments()),
         Aggregate::Deviation(_) => deviation(moments()),
         Aggregate::Min(_) => extreme(|(least, _)| least, i64::min),
         Aggregate::Max(_) => extreme(|(_, greatest)| greatest, i64::max),
@@ -121,6 +213,7 @@ fn value(
             of(if own > newest { newest } else { before.max(own) })
         }
         Aggregate::Quantile(_, ppm) => held.quantile(cell, ppm, own).map_or(Value::Null, Value::Whole),
+        Aggregate::Count | Aggregate::Sum(_) | Aggregate::Mean(_) => Value::Null,
         Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Ratio { .. } => Value::Null,
     }
 }
@@ -161,12 +254,18 @@ fn float(value: i128) -> f64 {
     i64::try_from(value).map_or(value as f64, |value| value as f64)
 }
 
+/// A sum, as far as it is one of 64 bits.
+#[inline]
+fn whole(sum: i128) -> Value {
+    i64::try_from(sum).map_or(Value::Null, Value::Whole)
+}
+
 /// Sum over count; null without values.
-fn mean(moments: Moments) -> Value {
-    if moments.count <= 0 {
+fn mean(count: i64, sum: i128) -> Value {
+    if count <= 0 {
         return Value::Null;
     }
-    Value::Decimal(float(moments.sum) / moments.count as f64)
+    Value::Decimal(float(sum) / count as f64)
 }
 
 /// The sample standard deviation, from exact integers; null under two values or where they overflow.

@@ -83,6 +83,23 @@ impl Gathered {
         self.present[column].then(|| self.values[column])
     }
 
+    /// Lets what is held for the texts of an event come near, all at once, before the first of it is needed.
+    #[inline]
+    pub(crate) fn approach(&self, plan: &Plan, state: &State, event: &Event) {
+        if !state.is_far() {
+            return;
+        }
+        let tenant = match (event.text(TextField::Tenant), &self.tenant) {
+            (None, _) => 0,
+            (Some(name), Some((held, number))) if held == name => *number,
+            _ => return,
+        };
+        let fields = plan.kinds[event.kind() as usize].key_fields.iter();
+        for text in fields.filter_map(|&field| text(event, plan.key_fields[field])) {
+            state.approach(tenant, text);
+        }
+    }
+
     /// Gathers from an event.
     pub(crate) fn take(&mut self, plan: &Plan, state: &mut State, facts: &Facts<'_>) {
         let event = facts.event;

@@ -11,7 +11,7 @@ use super::gather::Gathered;
 use super::logs::Logs;
 use super::plan::Plan;
 use crate::decision::Reading;
-use crate::event::Kind;
+use crate::event::{Event, Kind};
 use crate::rules::{Condition, Facts, Feature, RuleSet};
 use crate::state::{
     Budgets, ChunkStore, Contribution, Correction, Layout, Memory, SavedState, Scopes, State,
@@ -157,11 +157,7 @@ impl Ledger {
 
     /// Where readings go, given features here, each with the position that its reading goes to.
     pub(crate) fn wanted(&self, reads: impl IntoIterator<Item = (usize, usize)>) -> Wanted {
-        let mut wanted = vec![Vec::new(); self.plan.lookups.len()];
-        for (at, position) in reads {
-            wanted[self.plan.reads[at].lookup].push((at, position));
-        }
-        wanted
+        Wanted::new(&self.plan, reads)
     }
 
     /// Moves its windows forward, as far as a budget goes; see [`State::advance`].
@@ -184,6 +180,12 @@ impl Ledger {
     #[inline]
     pub(crate) fn tidy(&mut self, idle: bool, pressed: bool) {
         self.state.tidy(idle, pressed);
+    }
+
+    /// Lets what it holds for an event come near.
+    #[inline]
+    pub(crate) fn approach(&self, event: &Event) {
+        self.gathered.approach(&self.plan, &self.state, event);
     }
 
     /// Gathers what an event contributes to it.

@@ -341,6 +341,7 @@ impl Engine {
         if let Some(shadow) = &mut self.shadow {
             shadow.turn();
         }
+        self.ledgers.live.iter().for_each(|ledger| ledger.approach(event));
         let now_us = self.now_us.max(event.time_us());
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);

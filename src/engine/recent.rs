@@ -77,6 +77,8 @@ pub(crate) struct Recent<V: Copy> {
     /// What arrived at or before this is forgotten, though a longer horizon came later.
     forgotten_us: i64,
     shard_max: usize,
+    /// Whether anything was ever remembered: of most that may be, nothing is.
+    used: bool,
 }
 
 fn split(identity: u128) -> [u64; 2] {
@@ -90,7 +92,7 @@ impl<V: Copy> Recent<V> {
         // Two generations hold at most `most` together.
         let shard_max = (most / shards / 2).max(1);
         let shards = (0..shards).map(|_| Shared::default()).collect();
-        Self { shards, horizon_us, forgotten_us: i64::MIN, shard_max }
+        Self { shards, horizon_us, forgotten_us: i64::MIN, shard_max, used: false }
     }
 
     /// A copy that shares what it holds.
@@ -108,6 +110,9 @@ impl<V: Copy> Recent<V> {
     /// What is remembered of an identity.
     #[inline]
     pub(crate) fn get(&self, identity: u128, now_us: i64) -> Option<&V> {
+        if !self.used {
+            return None;
+        }
         let identity = split(identity);
         let shard = &self.shards[identity[1] as usize % self.shards.len()];
         let same = |item: &Item<V>| item.identity == identity;
@@ -124,6 +129,7 @@ impl<V: Copy> Recent<V> {
     /// Remembers `value`, in place of what was remembered.
     #[inline]
     pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {
+        self.used = true;
         let identity = split(identity);
         let at = identity[1] as usize % self.shards.len();
         let shard = self.shards[at].get_mut();
@@ -135,12 +141,7 @@ impl<V: Copy> Recent<V> {
         }
         let item = Item { identity, arrived_us: now_us, value };
         let same = |held: &Item<V>| held.identity == identity;
-        match shard.young.0.find_mut(identity[0], same) {
-            Some(held) => *held = item,
-            None => {
-                shard.young.0.insert_unique(identity[0], item, |held| held.identity[0]);
-            }
-        }
+        shard.young.0.entry(identity[0], same, |held| held.identity[0]).insert(item);
     }
 
     /// Forgets an identity.

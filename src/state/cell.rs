@@ -210,6 +210,12 @@ impl Cell {
         record[self.offset] as i64
     }
 
+    /// The sum of a summing cell.
+    #[inline]
+    pub(crate) fn sum(&self, record: &[u64]) -> i128 {
+        wide(&record[self.offset + 1..self.offset + 3])
+    }
+
     /// Count, sum and squares of a counting cell.
     #[inline]
     pub(crate) fn moments(&self, record: &[u64]) -> Moments {
@@ -282,9 +288,11 @@ fn wide(words: &[u64]) -> i128 {
     (u128::from(words[1]) << 64 | u128::from(words[0])) as i128
 }
 
+/// Adds to a sum in the first two words.
 #[inline]
-fn add(words: &mut [u64], delta: i128) {
-    let sum = wide(words).wrapping_add(delta) as u128;
-    words[0] = sum as u64;
-    words[1] = (sum >> 64) as u64;
+pub(super) fn add(words: &mut [u64], delta: i128) {
+    if let Some(words) = words.first_chunk_mut::<2>() {
+        let sum = wide(words).wrapping_add(delta) as u128;
+        *words = [sum as u64, (sum >> 64) as u64];
+    }
 }

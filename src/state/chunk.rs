@@ -110,6 +110,12 @@ impl Row<'_> {
         self.chunk.at_us[self.at]
     }
 
+    /// When the next row of the chunk came in, if it has one more.
+    #[inline]
+    pub(crate) fn next_at_us(self) -> Option<i64> {
+        self.chunk.at_us.get(self.at + 1).copied()
+    }
+
     /// Whether its own time is earlier than when it came in.
     #[inline]
     pub(crate) fn is_late(self) -> bool {

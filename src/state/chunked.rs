@@ -1,6 +1,8 @@
 //! A vector that grows without moving what it holds, so that no event pays for the growth of all, and whose chunks a
 //! copy can share.
 
+use std::hint::black_box;
+
 use serde::{Deserialize, Serialize};
 
 use crate::shared::Shared;
@@ -55,6 +57,29 @@ impl<T: Copy + Default> Chunked<T> {
     pub(crate) fn row(&self, at: u32) -> Option<&[T]> {
         let (chunk, start) = self.place(at);
         self.chunks.get(chunk)?.get(start..start + self.width)
+    }
+
+    /// One element of row `at`, if it exists.
+    #[inline]
+    pub(crate) fn element(&self, at: u32, element: usize) -> Option<T> {
+        let (chunk, start) = self.place(at);
+        self.chunks.get(chunk)?.get(start + element).copied()
+    }
+
+    /// Row `at`, if it exists.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut [T]> {
+        let (chunk, start) = self.place(at);
+        self.chunks.get_mut(chunk)?.get_mut().get_mut(start..start + self.width)
+    }
+
+    /// Reads a word at each end of row `at`, so that it is near once it is needed; the reads wait for nothing and for
+    /// no other.
+    #[inline]
+    pub(crate) fn approach(&self, at: u32) {
+        if let Some([first, .., last]) = self.row(at) {
+            black_box((*first, *last));
+        }
     }
 
     /// Row `at`, which must exist.

@@ -179,18 +179,31 @@ impl Dictionary {
         self.used
     }
 
+    /// The owner and the hash of a text.
+    #[inline]
+    fn owner_and_hash(&self, tenant: u32, bytes: &[u8]) -> (u32, u64) {
+        let (head, tail) = ends(bytes);
+        if bytes.len() <= INLINE {
+            let owner = tenant << 8 | bytes.len() as u32;
+            (owner, self.hasher.hash_one(mixed(head, tail, owner)))
+        } else {
+            (tenant << 8 | LONG, self.hasher.hash_one((tenant, bytes)))
+        }
+    }
+
+    /// What is most likely the number of a text, if it has one.
+    #[inline]
+    pub(crate) fn guess(&self, tenant: u32, text: &str) -> Option<u32> {
+        self.table.find(self.owner_and_hash(tenant, text.as_bytes()).1, |_| true)
+    }
+
     /// The number of a text, given now if it is new.
     #[inline]
     pub(crate) fn number(&mut self, tenant: u32, text: &str) -> u32 {
         let bytes = text.as_bytes();
         let (head, tail) = ends(bytes);
         let short = bytes.len() <= INLINE;
-        let owner = tenant << 8 | if short { bytes.len() as u32 } else { LONG };
-        let hash = if short {
-            self.hasher.hash_one(mixed(head, tail, owner))
-        } else {
-            self.hasher.hash_one((tenant, bytes))
-        };
+        let (owner, hash) = self.owner_and_hash(tenant, bytes);
         let (entries, texts) = (&self.entries, &self.texts);
         let same = |number| {
             entries.row(number).is_some_and(|entry| {
@@ -255,7 +268,7 @@ impl Dictionary {
     /// The slot of a number in one of the families beside it; 0 is none.
     #[inline]
     pub(crate) fn slot(&self, number: u32, family: usize) -> u32 {
-        self.entries.row(number).map_or(0, |entry| entry[self.slots + family])
+        self.entries.element(number, self.slots + family).unwrap_or_default()
     }
 
     /// Sets the slot of a number in one of the families beside it; 0 is none.

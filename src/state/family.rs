@@ -10,6 +10,7 @@ use super::coarse;
 use super::filter::Filter;
 use super::keys::Keys;
 use super::spec::{Budgets, CellSpec, FamilySpec, Scope, Scopes, Span};
+use super::sums::Fed;
 use super::tail::Role;
 use super::turns::Turns;
 use super::values::Values;
@@ -32,10 +33,21 @@ pub(crate) fn is_own(record: &[u64], row: u64) -> bool {
     record[FIRST_ROW] <= row
 }
 
+/// Whether a late or corrected contribution ever changed a record.
+#[inline]
+pub(crate) fn is_corrected(record: &[u64]) -> bool {
+    record[CORRECTED] != 0
+}
+
 /// When a record was touched last, coarse.
 #[inline]
 pub(crate) fn touched(record: &[u64]) -> u32 {
     record[TIMES] as u32
+}
+
+#[inline]
+fn touch(record: &mut [u64], now_us: i64) {
+    record[TIMES] = record[TIMES] >> 32 << 32 | u64::from(coarse::after(now_us));
 }
 
 /// Until when a record's key was evicted, if it was.
@@ -51,6 +63,8 @@ pub(crate) struct Family {
     /// By set of scopes, the bits that belong to any of them.
     bits: Box<[u64; Scopes::SETS]>,
     pub(crate) cells: Vec<Cell>,
+    /// Those without a delay, which events feed.
+    prompt: Fed,
     pub(crate) records: Chunked<u64>,
     pub(crate) values: Values,
     /// Numbers of the calendar spans of its cells, with the words that say which period they are of.
@@ -189,6 +203,7 @@ impl Family {
             longest_us: sliding_us.map(after_later),
             later_us,
             filter: Filter::new(budgets.filter_bytes, reach_us.map(after_later)),
+            prompt: Fed::new(cells.iter().filter(|cell| cell.enters.is_none()).copied(), |_| true),
             cells,
             records: Chunked::new(words),
             values: Values::new(&spec.cells),
@@ -218,8 +233,7 @@ impl Family {
     /// Notes that a key was fed or corrected now.
     #[inline]
     pub(crate) fn touch(&mut self, slot: u32, now_us: i64) {
-        let word = &mut self.records.row_mut(slot)[TIMES];
-        *word = *word >> 32 << 32 | u64::from(coarse::after(now_us));
+        touch(self.records.row_mut(slot), now_us);
     }
 
     /// Whether what came in by this row never counts for a cell again.
@@ -228,7 +242,8 @@ impl Family {
         cell.reset.is_some_and(|word| row < record[word as usize])
     }
 
-    /// Takes a contribution that happens now in, to every cell without a delay that `mask` feeds.
+    /// Notes that a key was fed now, and takes a contribution that happens now in, to every cell without a delay that
+    /// `mask` feeds.
     #[inline]
     pub(crate) fn take_in(
         &mut self,
@@ -238,12 +253,14 @@ impl Family {
         turns: &Turns,
         value: impl Fn(usize) -> i64,
     ) {
-        self.turn_period(slot, turns);
+        if mask != 0 {
+            self.turn_period(slot, turns);
+        }
         let record = self.records.row_mut(slot);
-        for cell in &self.cells {
-            if cell.fed_by(mask) && cell.enters.is_none() {
-                cell.apply(record, &mut self.values, 1, at, &value);
-            }
+        touch(record, at.time_us);
+        self.prompt.sum(record, mask, 1, &value);
+        for cell in self.prompt.others.iter().filter(|cell| cell.fed_by(mask)) {
+            cell.apply(record, &mut self.values, 1, at, &value);
         }
     }
 
@@ -266,12 +283,18 @@ impl Family {
 
     /// Whether a late or corrected contribution may be part of what a cell covers; it may also be later than that.
     pub(crate) fn corrected(&self, record: &[u64], cell: &Cell, turns: &Turns, now_us: i64) -> bool {
-        record[CORRECTED] != 0 && cell.reaches(record[CORRECTED] as i64 - 1, turns, now_us)
+        is_corrected(record) && cell.reaches(record[CORRECTED] as i64 - 1, turns, now_us)
     }
 
     /// Empties the calendar cells of a record that are of a period that is over.
     #[inline]
     pub(crate) fn turn_period(&mut self, slot: u32, turns: &Turns) {
+        if !self.turns.is_empty() {
+            self.turn_periods(slot, turns);
+        }
+    }
+
+    fn turn_periods(&mut self, slot: u32, turns: &Turns) {
         for &(turn, word) in &self.turns {
             let record = self.records.row_mut(slot);
             if record[word] == turns.stamp(turn) {

@@ -53,6 +53,12 @@ impl Keys {
         held.for_each(|slot| table.insert(hash(slot), slot, hash));
     }
 
+    /// Whether a key is one text.
+    #[inline]
+    pub(crate) fn is_of_one_text(&self) -> bool {
+        self.beside.is_some()
+    }
+
     /// The slot of a key.
     #[inline]
     pub(crate) fn get(&self, key: &Key, dictionary: &Dictionary) -> Option<u32> {

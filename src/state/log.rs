@@ -169,12 +169,10 @@ impl Log {
         row
     }
 
-    /// Puts the slot of the next family beside the newest row; any where the row contributes nothing to it.
+    /// The slots of every family, which take that of the newest row next; any where it contributes nothing.
     #[inline]
-    pub(crate) fn put_slot(&mut self, family: usize, slot: u32) {
-        if let Some(chunk) = newest(&mut self.chunks) {
-            chunk.slots[family].push(slot);
-        }
+    pub(crate) fn slots(&mut self) -> &mut [Vec<u32>] {
+        newest(&mut self.chunks).map_or(&mut [], |chunk| &mut chunk.slots)
     }
 
     fn open(&mut self, at_us: i64) {
@@ -234,9 +232,9 @@ impl Log {
 
     /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
     #[inline]
-    pub(crate) fn drop_oldest(&mut self, edge_us: i64, below: u64) {
+    pub(crate) fn drop_oldest(&mut self, edge_us: i64, below: impl FnOnce() -> u64) {
         let over = self.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us);
-        if over && self.layout.first_of(self.dropped + 1) <= below {
+        if over && self.layout.first_of(self.dropped + 1) <= below() {
             self.drop_first();
         }
     }
@@ -289,7 +287,7 @@ mod tests {
                 &[-(n as i64)],
             );
             assert_eq!(row, 77 + n);
-            (0..3).for_each(|family| log.put_slot(family, n as u32 * 3 + family as u32));
+            (0..3).zip(log.slots()).for_each(|(family, slots)| slots.push(n as u32 * 3 + family));
         }
         log
     }
@@ -301,7 +299,7 @@ mod tests {
         log.supersede(77, Scope::Allowed);
         assert!(log.is_moved(77) && log.is_moved(86) && !log.is_moved(78));
         for dropped in [0, CHUNK_ROWS as u64] {
-            log.drop_oldest(dropped as i64 - 1, u64::MAX);
+            log.drop_oldest(dropped as i64 - 1, || u64::MAX);
             for n in dropped..rows {
                 let row = log.row(77 + n).unwrap();
                 assert_eq!((row.at_us(), row.value(0), row.is_late()), (n as i64, -(n as i64), n % 10 == 9));

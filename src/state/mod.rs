@@ -27,6 +27,7 @@ mod slots;
 pub mod spec;
 mod spill;
 mod store;
+mod sums;
 mod tail;
 mod text_values;
 mod texts;
@@ -62,6 +63,9 @@ use waiting::Waiting;
 
 /// The number of "no text" in a key.
 pub const NO_TEXT: u32 = dictionary::NO_TEXT;
+
+/// So many texts, with what is held for them as keys, stay in a cache whatever is done for it.
+const NEAR_TEXTS: u32 = 1 << 16;
 
 /// Keys of a family, and texts, that are looked at for each event that leaves time for it.
 const SWEPT_WHEN_IDLE: usize = 64;
@@ -136,6 +140,12 @@ impl<'a> Held<'a> {
         self.cell(cell).map_or_else(Moments::default, |(cell, record)| cell.moments(record))
     }
 
+    /// The sum of a summing cell.
+    #[inline]
+    pub fn sum(&self, cell: usize) -> i128 {
+        self.cell(cell).map_or(0, |(cell, record)| cell.sum(record))
+    }
+
     /// How many contributions a counting cell holds.
     #[inline]
     pub fn count(&self, cell: usize) -> i64 {
@@ -176,6 +186,14 @@ impl<'a> Held<'a> {
         let Some((cell, record)) = self.cell(cell) else { return i64::from(own.is_some()) };
         let new = own.is_some_and(|value| !cell.has(record, &self.family.values, value));
         cell.distinct(record) + i64::from(new)
+    }
+
+    /// Whether no cell of it is corrected, evicted or behind.
+    #[inline]
+    pub fn is_exact(&self) -> bool {
+        let Self { state, record, evicted_us, .. } = self;
+        let behind = state.is_behind() || state.waiting.len() > 0;
+        !behind && evicted_us.is_none() && record.is_none_or(|record| !family::is_corrected(record))
     }
 
     /// Whether late or corrected contributions may be part of what a cell covers.
@@ -311,18 +329,17 @@ impl State {
         self.now_us = self.now_us.max(time_us);
         self.turns.advance(self.now_us);
         let mut due_us = i64::MAX;
-        let (mut row, mut passed) = (self.waiting.first_row(), (i64::MAX, u64::MAX));
         for at in 0..self.tails.len() {
             self.pass(at, budget);
-            let tail = &self.tails[at];
-            due_us = due_us.min(tail.due_us());
-            row = row.min(tail.row());
-            passed = passed.min(tail.passed());
+            due_us = due_us.min(self.tails[at].due_us());
         }
         self.due_us = due_us;
-        self.log.drop_oldest(self.now_us - self.horizon_us, row);
-        if self.side.len() > 0 {
-            self.side.drop_through(passed, FORGOTTEN_A_STEP);
+        let Self { log, side, tails, waiting, .. } = self;
+        let row = || tails.iter().map(Tail::row).fold(waiting.first_row(), u64::min);
+        log.drop_oldest(self.now_us - self.horizon_us, row);
+        if side.len() > 0 {
+            let passed = tails.iter().map(Tail::passed).min();
+            side.drop_through(passed.unwrap_or((i64::MAX, u64::MAX)), FORGOTTEN_A_STEP);
         }
         if self.waiting.len() > 0 {
             self.correct_waiting();
@@ -453,6 +470,24 @@ impl State {
         self.side.len() + self.waiting.len()
     }
 
+    /// Whether it holds so much that most of it is far from the processor.
+    #[inline]
+    pub fn is_far(&self) -> bool {
+        self.dictionary.len() > NEAR_TEXTS
+    }
+
+    /// Lets what is held for a text as a key come near, as it is needed soon: reads it and does nothing.
+    #[inline]
+    pub fn approach(&self, tenant: u32, text: &str) {
+        let Some(number) = self.dictionary.guess(tenant, text) else { return };
+        let key = [number, NO_TEXT, NO_TEXT, NO_TEXT];
+        for family in self.families.iter().filter(|family| family.keys.is_of_one_text()) {
+            if let Some(slot) = family.keys.get(&key, &self.dictionary) {
+                family.records.approach(slot);
+            }
+        }
+    }
+
     /// What a family holds for a key.
     #[inline]
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
@@ -476,30 +511,27 @@ impl State {
         }
         let mask = |family| given.masks[family];
         self.text_values.carry(&mut self.dictionary, self.now_us, mask, |column| given.values[column]);
-        let (turns, dictionary) = (&self.turns, &mut self.dictionary);
-        let origin = Origin { time_us: self.now_us, row };
-        for (at, family) in self.families.iter_mut().enumerate() {
-            let empties = family.empties(given.masks[at]);
-            let mask = given.masks[at] & !empties;
+        let (now_us, turns, dictionary) = (self.now_us, &self.turns, &mut self.dictionary);
+        let origin = Origin { time_us: now_us, row };
+        let given_to = given.masks.iter().zip(given.keys);
+        for ((family, slots), (&given_mask, key)) in
+            self.families.iter_mut().zip(self.log.slots()).zip(given_to)
+        {
+            let empties = family.empties(given_mask);
+            let mask = given_mask & !empties;
             // What only empties needs no record of its own: where there is none, nothing came in before.
             let slot = match mask {
                 0 if empties == 0 => None,
-                0 => family.keys.get(&given.keys[at], dictionary),
+                0 => family.keys.get(key, dictionary),
                 _ => {
-                    family.make_room_for_values(self.now_us, turns, dictionary);
-                    Some(family.slot(&given.keys[at], row, self.now_us, turns, dictionary))
+                    family.make_room_for_values(now_us, turns, dictionary);
+                    Some(family.slot(key, row, now_us, turns, dictionary))
                 }
             };
-            let Some(slot) = slot else {
-                self.log.put_slot(at, 0);
-                continue;
-            };
-            family.touch(slot, self.now_us);
-            self.log.put_slot(at, slot);
-            let counted = mask & family.bits(given.scopes);
-            if !late && counted != 0 {
-                family.take_in(slot, counted, origin, &self.turns, |column| given.values[column]);
-            }
+            slots.push(slot.unwrap_or_default());
+            let Some(slot) = slot else { continue };
+            let counted = if late { 0 } else { mask & family.bits(given.scopes) };
+            family.take_in(slot, counted, origin, turns, |column| given.values[column]);
             if empties != 0 {
                 family.empty(slot, empties, row + 1);
             }

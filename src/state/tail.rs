@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Origin};
 use super::chunk::Row;
-use super::family::Family;
+use super::family::{Family, is_own};
 use super::log::Log;
 use super::side::{Entry, Place, Side};
 use super::spec::{CellSpec, Scopes, Span};
+use super::sums::Fed;
 use super::turns::Turns;
 
 /// What a tail does to what it passes.
@@ -23,6 +24,12 @@ pub(crate) enum Role {
 
 impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::Enter, Self::Leave, Self::Settle];
+
+    /// Whether it puts what it passes in (1) or takes it out (-1).
+    #[inline]
+    fn sign(self) -> i64 {
+        if self == Self::Enter { 1 } else { -1 }
+    }
 
     /// How far behind now a tail does this for a cell; what can be corrected is not older than the horizon.
     pub(crate) fn length_us(self, cell: &CellSpec, horizon_us: i64) -> Option<i64> {
@@ -41,7 +48,7 @@ impl Role {
 #[derive(Debug)]
 struct Part {
     family: usize,
-    cells: Vec<Cell>,
+    cells: Fed,
     /// The bits that feed them.
     bits: u64,
     /// Whether any of them is of a calendar period.
@@ -102,9 +109,10 @@ impl Tail {
     pub(crate) fn new(role: Role, length_us: i64, number: u16, families: &[Family]) -> Self {
         let own = |cell: &Cell| cell.tail(role) == Some(number);
         let part = |(at, family): (usize, &Family)| {
-            let cells: Vec<Cell> = family.cells.iter().copied().filter(own).collect();
-            let bits = cells.iter().fold(0, |all, cell| all | 1 << cell.bit);
-            let turns = cells.iter().any(|cell| cell.turn.is_some());
+            // Of these a tail asks nothing before it puts them in or takes them out.
+            let plain = |cell: &Cell| cell.turn.is_none() && cell.reset.is_none() && role != Role::Settle;
+            let cells = Fed::new(family.cells.iter().copied().filter(own), plain);
+            let (bits, turns) = (cells.bits(), cells.others.iter().any(|cell| cell.turn.is_some()));
             (bits != 0).then_some(Part { family: at, cells, bits, turns })
         };
         Self {
@@ -186,16 +194,22 @@ impl Tail {
 
     fn pass_rows(&mut self, now_us: i64, ground: &mut Ground<'_>) {
         while *ground.budget > 0 {
-            self.row_due_us = self.due_of_row(ground.log);
+            let Some(row) = ground.log.row(self.row) else { break };
+            self.row_due_us = row.at_us().saturating_add(self.length_us);
             if self.row_due_us > now_us {
                 return;
             }
-            let Some(row) = ground.log.row(self.row) else { return };
             *ground.budget -= 1;
             if !row.is_late() {
                 self.pass_row(row, ground);
             }
             self.row += 1;
+            if let Some(at_us) = row.next_at_us() {
+                self.row_due_us = at_us.saturating_add(self.length_us);
+                if self.row_due_us > now_us {
+                    return;
+                }
+            }
         }
         // What comes next may not be due yet, and then nothing is left over.
         self.row_due_us = self.due_of_row(ground.log);
@@ -207,35 +221,46 @@ impl Tail {
 
     #[inline]
     fn pass_row(&self, row: Row<'_>, ground: &mut Ground<'_>) {
-        let Ground { log, turns, families, .. } = ground;
-        // Only what is settled asks whether it still stands.
-        let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
-        let (time_us, counted) = (row.at_us(), row.counted());
-        let origin = Origin { time_us, row: self.row };
-        let value = |column| row.value(column);
+        let counted = row.counted();
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
-            let family = &mut families[part.family];
+            let family = &mut ground.families[part.family];
             let mask = mask & part.bits & family.bits(counted);
-            if mask == 0 || !family.owns(slot, self.row) {
+            if mask == 0 {
                 continue;
             }
-            if part.turns {
-                family.turn_period(slot, turns);
+            let own = |record: &&mut [u64]| is_own(record, self.row);
+            let Some(record) = family.records.get_mut(slot).filter(own) else { continue };
+            part.cells.sum(record, mask, self.role.sign(), |column| row.value(column));
+            if !part.cells.others.is_empty() {
+                self.pass_others(row, part, slot, mask, ground);
             }
-            let superseded = family.bits(superseded);
-            let record = family.records.row_mut(slot);
-            for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
-                if Family::ignores(record, cell, self.row) {
-                    continue;
-                }
-                match self.role {
-                    Role::Enter if !cell.holds(time_us, turns) => {}
-                    Role::Enter => cell.apply(record, &mut family.values, 1, origin, value),
-                    Role::Leave => cell.apply(record, &mut family.values, -1, origin, value),
-                    Role::Settle => {
-                        cell.settle(record, &mut family.values, origin, value, !cell.fed_by(superseded));
-                    }
+        }
+    }
+
+    /// Does to the cells of one family what it does, but for those that only count and sum.
+    fn pass_others(&self, row: Row<'_>, part: &Part, slot: u32, mask: u64, ground: &mut Ground<'_>) {
+        let Ground { log, turns, families, .. } = ground;
+        let family = &mut families[part.family];
+        if part.turns {
+            family.turn_period(slot, turns);
+        }
+        // Only what is settled asks whether it still stands.
+        let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
+        let superseded = family.bits(superseded);
+        let origin = Origin { time_us: row.at_us(), row: self.row };
+        let value = |column| row.value(column);
+        let record = family.records.row_mut(slot);
+        for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
+            if Family::ignores(record, cell, self.row) {
+                continue;
+            }
+            match self.role {
+                Role::Enter if !cell.holds(origin.time_us, turns) => {}
+                Role::Enter => cell.apply(record, &mut family.values, 1, origin, value),
+                Role::Leave => cell.apply(record, &mut family.values, -1, origin, value),
+                Role::Settle => {
+                    cell.settle(record, &mut family.values, origin, value, !cell.fed_by(superseded));
                 }
             }
         }
@@ -267,14 +292,16 @@ impl Tail {
             let (slot, mask) = copied.family(part.family);
             let mask = mask & part.bits;
             let family = &mut ground.families[part.family];
-            if mask == 0 || !family.owns(slot, entry.row) {
+            if mask == 0 {
                 continue;
             }
-            if part.turns {
+            if part.turns && family.owns(slot, entry.row) {
                 family.turn_period(slot, ground.turns);
             }
-            let record = family.records.row_mut(slot);
-            for cell in part.cells.iter().filter(|cell| cell.fed_by(mask)) {
+            let own = |record: &&mut [u64]| is_own(record, entry.row);
+            let Some(record) = family.records.get_mut(slot).filter(own) else { continue };
+            part.cells.sum(record, mask, self.role.sign() * entry.sign(), value);
+            for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
                 if Family::ignores(record, cell, entry.row) {
                     continue;
                 }
