@@ -1,7 +1,7 @@
 //! A soak: many payments over many accounts, with what is held told as it goes and a sample of accounts compared with
 //! a twin. Small unless asked for more:
 //!
-//! `cargo bench --bench soak -- --payments 100000000 --accounts 10000000`
+//! `cargo bench --bench soak -- --payments 100000000 --accounts 10000000 --log-mib 2048`
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -20,6 +20,8 @@ use std::time::Instant;
 use clap::Parser;
 use soak::Settings;
 use weir::engine::Limits;
+use weir::io::{ChunkFiles, Reading};
+use weir::state::ChunkStore;
 
 #[derive(Parser)]
 struct Asked {
@@ -32,6 +34,9 @@ struct Asked {
     /// Days from the first payment to the last; the longest window has 30
     #[arg(long, default_value_t = 90)]
     days: u32,
+    /// Most MiB of the tail log in memory; the rest goes to files
+    #[arg(long)]
+    log_mib: Option<usize>,
     /// Payments between two lines
     #[arg(long, default_value_t = 1_000_000)]
     told_every: u64,
@@ -41,10 +46,15 @@ struct Asked {
 }
 
 fn main() {
-    let Asked { payments, accounts, days, told_every, .. } = Asked::parse();
-    let settings = Settings { payments, accounts, days, told_every, limits: Limits::default() };
+    let Asked { payments, accounts, days, told_every, log_mib, .. } = Asked::parse();
+    let folder = tempfile::tempdir().unwrap();
+    let log_bytes_max = log_mib.map_or(usize::MAX, |mib| mib << 20);
+    let files = log_mib.map(|_| ChunkFiles::create(folder.path(), Reading::Blocking).unwrap());
+    let store = files.map(|files| Box::new(files) as Box<dyn ChunkStore>);
+    let limits = Limits { log_bytes_max, ..Limits::default() };
+    let settings = Settings { payments, accounts, days, told_every, limits };
     let start = Instant::now();
-    let outcome = soak::run(settings, &mut std::io::stdout().lock()).unwrap();
+    let outcome = soak::run(settings, store, &mut std::io::stdout().lock()).unwrap();
     let taken_s = start.elapsed().as_secs_f64();
     println!(
         "{payments} payments of {accounts} accounts in {days} days, in {taken_s:.0} s, making them included; {outcome:?}"

@@ -28,6 +28,7 @@ use support::busy;
 use weir::decision::Value;
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::Event;
+use weir::io::write_snapshot;
 use weir::rules::{RuleSet, compile};
 use weir::state::Memory as State;
 use weir::time::SECOND_US;
@@ -181,6 +182,31 @@ impl Pair {
         );
     }
 
+    /// A snapshot, written by another thread while payments go on.
+    fn snapshot(&mut self, stream: &mut Stream) {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        let frozen = self.ours.engine.freeze().unwrap();
+        let paused = start.elapsed();
+        let writer = std::thread::spawn(move || {
+            let start = Instant::now();
+            let written = write_snapshot(&folder.path().join("state.snapshot"), "state", &frozen).unwrap();
+            (written.bytes, start.elapsed())
+        });
+        let mut each_ns = histogram();
+        while !writer.is_finished() || each_ns.is_empty() {
+            self.take(stream, Some(&mut each_ns));
+        }
+        let (bytes, took) = writer.join().unwrap();
+        println!(
+            "  snapshot: froze in {:.2} ms, {} MiB written in {:.1} s by another thread; step meanwhile, ns: {}",
+            paused.as_secs_f64() * 1e3,
+            bytes >> 20,
+            took.as_secs_f64(),
+            latencies(&each_ns)
+        );
+    }
+
     /// An hour in which nothing but the clock comes, as often as it takes; then payments again.
     fn idle(&mut self, stream: &mut Stream) {
         let mut each_ns = histogram();
@@ -228,6 +254,7 @@ fn measure(keys: u32, draw: Draw) {
     println!("  step, ns: {}", latencies(&steady_ns));
     println!("  step while keys and windows grew, ns: {}", latencies(&growing_ns));
     pair.tell_memory();
+    pair.snapshot(&mut stream);
     pair.idle(&mut stream);
 }
 

@@ -17,6 +17,9 @@ pub mod money;
 // Microseconds and calendars.
 pub mod time;
 
+// What a snapshot shares with the state that goes on.
+mod shared;
+
 // Lists of keys that rules ask about, and that events change.
 pub mod lists;
 

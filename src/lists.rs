@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
+use serde::{Deserialize, Serialize};
 
 use crate::event::identity;
 use shard::{Entry, Shard};
@@ -36,7 +37,7 @@ pub struct Listing<'a> {
 /// One list. Entries of no tenant are for all tenants; a tenant's own are for it alone, and go before those.
 ///
 /// A clone shares the entries until one of the two changes, shard by shard.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct List {
     /// Empty until the first entry is put on.
     shards: Vec<Arc<Shard>>,
@@ -166,7 +167,7 @@ impl List {
 }
 
 /// The lists of a rule set, in its order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Lists(Vec<List>);
 
 impl Lists {

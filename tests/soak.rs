@@ -20,7 +20,7 @@ fn a_long_run_gives_the_twins_values_in_memory_that_stops_growing() {
         limits: Limits::default(),
     };
     let mut told = Vec::new();
-    let outcome = soak::run(settings, &mut told).unwrap();
+    let outcome = soak::run(settings, None, &mut told).unwrap();
     assert_eq!(told.iter().filter(|&&byte| byte == b'\n').count(), 60);
     assert_eq!(outcome.different, 0, "of {} values", outcome.compared);
     assert!(outcome.compared > 60_000, "only {} values were compared", outcome.compared);

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use weir::decision::Value;
 use weir::engine::{Answer, Engine, EngineMemory, Limits, Recording};
 use weir::rules::{RuleSet, compile};
+use weir::state::ChunkStore;
 use weir::time::{DAY_US, SECOND_US};
 
 use super::keyed::{Draw, Keyed, Scribe, Stream};
@@ -140,17 +141,21 @@ fn bytes(memory: &EngineMemory) -> usize {
 }
 
 impl Run {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: Settings, store: Option<Box<dyn ChunkStore>>) -> Self {
         let rules: RuleSet = compile("soak.toml", RULES).into_result().unwrap();
         let places =
             COMPARED.map(|name| rules.features.iter().position(|feature| feature.name == name).unwrap());
         let step_us = i64::from(settings.days) * DAY_US / settings.payments as i64;
+        let engine = Engine::new(rules, settings.limits, Recording::All);
         Self {
             settings,
             random: ChaCha8Rng::seed_from_u64(100),
             stream: Stream::new(settings.accounts, Draw::Uniform, step_us),
             scribe: Scribe::new(),
-            engine: Engine::new(rules, settings.limits, Recording::All),
+            engine: match store {
+                None => engine,
+                Some(store) => engine.with_store(store),
+            },
             places,
             twin: Twin { every: (settings.accounts / SAMPLED).max(2), accounts: BTreeMap::new() },
             recent: Vec::new(),
@@ -235,8 +240,12 @@ impl Run {
 }
 
 /// Runs it, telling what is held as it goes.
-pub(crate) fn run(settings: Settings, out: &mut impl Write) -> io::Result<Outcome> {
-    let mut run = Run::new(settings);
+pub(crate) fn run(
+    settings: Settings,
+    store: Option<Box<dyn ChunkStore>>,
+    out: &mut impl Write,
+) -> io::Result<Outcome> {
+    let mut run = Run::new(settings, store);
     for at in 1..=settings.payments {
         run.payment();
         if run.random.random_bool(0.005) {

@@ -2,16 +2,18 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
 use weir::event::{Event, Kind};
-use weir::io::{DecisionWriter, Output, SpillWatch, create, decision::write_refusal};
+use weir::io::{DecisionWriter, Output, SnapshotFile, SpillWatch, create, decision::write_refusal};
+use weir::rules::RuleSet;
 
 use super::breakers::Breakers;
+use super::memory::{self, Memory};
 use super::progress::Progress;
-use super::spill::{self, Spill};
 use super::stream::Source;
 use super::tally::Tally;
 use super::writers::Writers;
@@ -50,7 +52,7 @@ pub(super) struct Args {
     #[arg(long)]
     features: bool,
     #[command(flatten)]
-    spill: Spill,
+    memory: Memory,
 }
 
 /// Bytes of decisions gathered before they are written.
@@ -126,9 +128,12 @@ impl Shadow {
 /// The engine, with every rule set staged that the stream may ask for.
 fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
     let rules = rule_file::load(&args.rules)?;
+    if let Some(engine) = restored(args, &rules)? {
+        return Ok((engine, None));
+    }
     let lists = rule_file::lists(&args.rules, &rules)?;
     let recording = if args.features { Recording::All } else { Recording::Fired };
-    let (mut engine, watch) = args.spill.engine(rules.clone(), recording)?;
+    let (mut engine, watch) = args.memory.engine(rules.clone(), recording)?;
     engine.load_lists(lists.clone());
     for path in &args.reload {
         let next = rule_file::load(path)?;
@@ -142,6 +147,15 @@ fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         engine.stage_with_lists(rules, lists)?;
     }
     Ok((engine, watch))
+}
+
+/// The engine of a snapshot, if there is one to go on from.
+fn restored(args: &Args, rules: &RuleSet) -> anyhow::Result<Option<Engine>> {
+    let mut rule_sets = vec![Arc::new(rules.clone())];
+    for path in &args.reload {
+        rule_sets.push(Arc::new(rule_file::load(path)?));
+    }
+    args.memory.restored(&rule_sets)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
@@ -176,7 +190,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             }
         };
         let answer = engine.step(event);
-        spill::check(&watch)?;
+        memory::check(&watch)?;
         tally.count(answer);
         if let Answer::Decided(decision) = answer {
             breakers.note(decision);
@@ -201,9 +215,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     lines.finish()?;
     shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
     progress.finish();
+    let snapshot = args.memory.save(&mut engine)?;
     let (seconds, counts) = (start.elapsed().as_secs_f64(), reader.counts());
     let mut report = anstream::stderr().lock();
     tally.summary(&engine, &mut report)?;
+    if let Some(SnapshotFile { bytes, sha256 }) = snapshot {
+        writeln!(report, "snapshot of {bytes} bytes, SHA-256 {sha256}")?;
+    }
     let rate = counts.taken as f64 / seconds;
     writeln!(
         report,

@@ -1,13 +1,17 @@
 //! First answers, kept for repeats, in a ring of bytes.
 
 use std::collections::VecDeque;
+use std::mem::take;
+
+use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Outcome, Quality, Reading, Value, Withheld};
+use crate::shared::Shared;
 
 const PAGE_BYTES: usize = 1 << 16;
 
 /// Where an answer is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place(u64);
 
 impl Place {
@@ -31,20 +35,22 @@ impl Place {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Page {
-    bytes: Vec<u8>,
+    bytes: Shared<Vec<u8>>,
     start: u64,
     newest_us: i64,
 }
 
 /// The ring.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Answers {
     pages: VecDeque<Page>,
+    #[serde(skip)]
     spare: Vec<Vec<u8>>,
     end: u64,
     horizon_us: i64,
+    #[serde(skip)]
     scratch: Vec<u8>,
 }
 
@@ -52,6 +58,13 @@ impl Answers {
     /// An empty ring that keeps answers for a horizon of time.
     pub(crate) fn new(horizon_us: i64) -> Self {
         Self { pages: VecDeque::new(), spare: Vec::new(), end: 0, horizon_us, scratch: Vec::new() }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        let page = |page: &mut Page| Page { bytes: page.bytes.share(), ..*page };
+        let pages = self.pages.iter_mut().map(page).collect();
+        Self { pages, spare: Vec::new(), scratch: Vec::new(), ..*self }
     }
 
     /// Keeps for another horizon from now on.
@@ -64,7 +77,7 @@ impl Answers {
         if let Some(place) = Place::plain(decision) {
             return place;
         }
-        let mut bytes = std::mem::take(&mut self.scratch);
+        let mut bytes = take(&mut self.scratch);
         bytes.clear();
         write(decision, &mut bytes);
         let fits = |page: &Page| page.bytes.len() + bytes.len() <= PAGE_BYTES.max(bytes.len());
@@ -73,7 +86,7 @@ impl Answers {
         }
         let place = Place(self.end);
         if let Some(page) = self.pages.back_mut() {
-            page.bytes.extend_from_slice(&bytes);
+            page.bytes.get_mut().extend_from_slice(&bytes);
             page.newest_us = now_us;
         }
         self.end += bytes.len() as u64;
@@ -101,11 +114,11 @@ impl Answers {
 
     fn turn_page(&mut self, now_us: i64) {
         while self.pages.front().is_some_and(|page| page.newest_us <= now_us - self.horizon_us) {
-            self.spare.extend(self.pages.pop_front().map(|page| page.bytes));
+            self.spare.extend(self.pages.pop_front().map(|mut page| take(page.bytes.get_mut())));
         }
         let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PAGE_BYTES));
         bytes.clear();
-        self.pages.push_back(Page { bytes, start: self.end, newest_us: now_us });
+        self.pages.push_back(Page { bytes: bytes.into(), start: self.end, newest_us: now_us });
     }
 }
 

@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::rules::{Breaker, RuleSet};
 
 const SLICES: usize = 60;
 
 /// A count over a sliding window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Sliced {
-    slices: [u32; SLICES],
+    /// [`SLICES`] of them.
+    slices: Box<[u32]>,
     slice_us: i64,
     /// The number since 1970 of the newest slice.
     newest: i64,
@@ -22,7 +25,7 @@ struct Sliced {
 impl Sliced {
     fn new(over_us: i64) -> Self {
         let slice_us = (over_us / SLICES as i64).max(1);
-        Self { slices: [0; SLICES], slice_us, newest: i64::MIN, total: 0 }
+        Self { slices: [0; SLICES].into(), slice_us, newest: i64::MIN, total: 0 }
     }
 
     /// Empties the slices that the window has left.
@@ -66,6 +69,14 @@ impl Counter {
     }
 }
 
+/// What breakers have counted, without the rules that they are of.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    windows: Vec<(i64, Sliced)>,
+    /// For each rule with a breaker its window, what was counted, and whether it tripped.
+    rules: Vec<(usize, Sliced, bool)>,
+}
+
 /// The breakers of a rule set. A decision costs one count per length of window, and one per rule that fires.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breakers {
@@ -95,6 +106,26 @@ impl Breakers {
             breakers.counters.push(Counter { rule: rule as u16, breaker, window, fired, tripped: false });
         }
         breakers
+    }
+
+    /// What they have counted.
+    pub(crate) fn counted(&self) -> Counted {
+        let rule = |counter: &Counter| (counter.window, counter.fired.clone(), counter.tripped);
+        Counted { windows: self.windows.clone(), rules: self.counters.iter().map(rule).collect() }
+    }
+
+    /// Goes on from what breakers of the same rules had counted; false where they were others.
+    #[must_use]
+    pub(crate) fn resume(&mut self, counted: Counted) -> bool {
+        let fits = counted.rules.len() == self.counters.len()
+            && counted.rules.iter().all(|&(window, ..)| window < counted.windows.len());
+        if fits {
+            self.windows = counted.windows;
+            for (counter, (window, fired, tripped)) in self.counters.iter_mut().zip(counted.rules) {
+                (counter.window, counter.fired, counter.tripped) = (window, fired, tripped);
+            }
+        }
+        fits
     }
 
     /// Takes over what was counted of the rules that `before` has as well: the same id, condition and breaker. A rule

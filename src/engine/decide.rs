@@ -3,7 +3,7 @@
 //! The outcome is the stronger of what mandatory rules demand and of what the others, their scores included, ask
 //! for; overrides and the control group weaken the second only.
 
-use super::breaker::Breakers;
+use super::breaker::{Breakers, Counted};
 use super::share;
 use crate::decision::{Decision, Outcome, Withheld};
 use crate::event::Event;
@@ -40,6 +40,17 @@ impl Decider {
             rows: vec![None; rules.tables.len()],
             wanted: Vec::new(),
         }
+    }
+
+    /// What its breakers have counted.
+    pub(crate) fn counted(&self) -> Counted {
+        self.breakers.counted()
+    }
+
+    /// Goes on from what breakers of the same rules had counted; false where they were others.
+    #[must_use]
+    pub(crate) fn resume(&mut self, counted: Counted) -> bool {
+        self.breakers.resume(counted)
     }
 
     /// Goes on counting where `before` stopped, for the rules that both rule sets have.

@@ -4,13 +4,18 @@
 //! are fed alike: rows have the same numbers in each, so that whoever corrects a payment need not know how many
 //! there are. Must never know a rule, a decision or an id.
 
+use serde::{Deserialize, Serialize};
+
 use super::features::{self, Wanted};
 use super::gather::Gathered;
+use super::logs::Logs;
 use super::plan::Plan;
 use crate::decision::Reading;
 use crate::event::Kind;
 use crate::rules::{Condition, Facts, Feature, RuleSet};
-use crate::state::{Budgets, ChunkStore, Contribution, Correction, Layout, Memory, Scopes, State};
+use crate::state::{
+    Budgets, ChunkStore, Contribution, Correction, Layout, Memory, SavedState, Scopes, State,
+};
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
 pub(crate) type Binding = Vec<Bound>;
@@ -35,6 +40,10 @@ pub(crate) struct Ledger {
     pub(super) plan: Plan,
     pub(super) state: State,
     gathered: Gathered,
+    /// The rule set that it was made for, and the features that it was made of, in their order.
+    origin: [u8; 32],
+    made_of: Vec<[u8; 32]>,
+    budgets: Budgets,
     /// Rows before it are not in it.
     first_row: u64,
     /// When it began; `None` where it has been there from the first event on.
@@ -42,7 +51,47 @@ pub(crate) struct Ledger {
     horizon_us: i64,
 }
 
+/// What is saved of a ledger.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedLedger {
+    /// The rule set that it was made for.
+    pub(crate) origin: [u8; 32],
+    made_of: Vec<[u8; 32]>,
+    budgets: Budgets,
+    features: Vec<([u8; 32], usize)>,
+    bound: Vec<usize>,
+    first_row: u64,
+    since_us: Option<i64>,
+    state: SavedState,
+}
+
 impl Ledger {
+    /// What is saved of it; shares what it holds. `None` where a chunk of its log is not back yet.
+    pub(crate) fn freeze(&mut self) -> Option<SavedLedger> {
+        Some(SavedLedger {
+            state: self.state.freeze()?,
+            origin: self.origin,
+            made_of: self.made_of.clone(),
+            budgets: self.budgets,
+            features: self.features.clone(),
+            bound: self.bound.clone(),
+            first_row: self.first_row,
+            since_us: self.since_us,
+        })
+    }
+
+    /// A ledger that goes on from what was saved, given the rule set that it was made for; `None` where that is another
+    /// one. It still has to be bound to the rule set that feeds it.
+    pub(crate) fn restored(saved: SavedLedger, origin: &RuleSet, logs: &Logs) -> Option<Self> {
+        let find = |hash: &[u8; 32]| origin.features.iter().find(|feature| feature.hash == *hash);
+        let features: Vec<&Feature> = saved.made_of.iter().map(find).collect::<Option<_>>()?;
+        let mut ledger = Self::new(&features, origin, &saved.budgets);
+        logs.give(&mut ledger);
+        (ledger.features, ledger.bound) = (saved.features, saved.bound);
+        (ledger.first_row, ledger.since_us) = (saved.first_row, saved.since_us);
+        ledger.state.resume(saved.state).then_some(ledger)
+    }
+
     /// An empty ledger of these features of a rule set, from the first event on.
     pub(crate) fn new(features: &[&Feature], rules: &RuleSet, budgets: &Budgets) -> Self {
         let horizon_us = rules.horizon_us;
@@ -56,6 +105,9 @@ impl Ledger {
             state: State::new(&plan.spec, rules.calendar.clone(), budgets),
             gathered: Gathered::new(&plan),
             plan,
+            origin: rules.hash,
+            made_of: features.iter().map(|feature| feature.hash).collect(),
+            budgets: *budgets,
             first_row: 0,
             since_us: None,
             horizon_us,

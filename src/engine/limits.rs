@@ -1,5 +1,7 @@
 //! Every bound of the engine, in one place, with what happens at it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::state::Budgets;
 
 /// Ledgers of the live rule set; a reload that would need more is refused, and so is a shadow's share of them.
@@ -10,7 +12,8 @@ pub const STAGED_MAX: usize = 16;
 pub const RULE_SETS_MAX: usize = 64;
 
 /// The bounds. Two engines decide alike only with the same bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// How far an event's time may lie after the time it was received, in microseconds; beyond, it is refused.
     pub future_us_max: i64,
@@ -73,7 +76,7 @@ impl Limits {
 }
 
 /// The budget of a shadow rule set for the features that it shares with no live one; past it the shadow stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowLimits {
     /// Texts of keys; near it its coldest keys are evicted, and where that makes no room it stops.
     pub texts_max: u32,

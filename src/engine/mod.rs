@@ -22,17 +22,21 @@ mod ratios;
 mod recent;
 mod reload;
 mod reports;
+mod saved;
 mod shadow;
 mod share;
 
 pub use export::{KeyRow, KeyTable};
 pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
+pub use saved::{RestoreError, SavedEngine};
 pub use shadow::ShadowStopped;
 
 use std::sync::Arc;
 
 use thiserror::Error;
+
+use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind};
@@ -163,7 +167,7 @@ impl Refusal {
 }
 
 /// Which features a decision records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recording {
     /// Those that the fired rules read.
     #[default]
@@ -190,7 +194,7 @@ pub struct EngineMemory {
 }
 
 /// The row of a payment and what it counted as when it was filed, in one word, since every id has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Filed(u64);
 
 impl Filed {
@@ -208,7 +212,7 @@ impl Filed {
 }
 
 /// What is remembered of an event by its id.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     fingerprint: u64,
     time_us: i64,

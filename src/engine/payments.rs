@@ -4,12 +4,14 @@
 //! what each should hold; [`Payments::reconcile`] takes back what differs and puts what should be there. Must never
 //! know which aggregates a payment feeds: every ledger is told the same corrections.
 
+use serde::{Deserialize, Serialize};
+
 use super::recent::Recent;
 use crate::rules::{Feedback, Label};
 use crate::state::{Change, Correction, Scope, Scopes};
 
 /// What was answered to a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     /// It was refused: whatever is reported, it only asked.
     Blocked,
@@ -27,7 +29,7 @@ impl Standing {
 }
 
 /// What was reported of a payment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reports {
     /// When it was first authenticated.
     authenticated_us: Option<i64>,
@@ -104,7 +106,7 @@ impl Reports {
 }
 
 /// Where a contribution is held, and at what time it counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Holding {
     time_us: i64,
     /// The correction that put it there; [`NOTHING`](Self::NOTHING) and [`ROW`](Self::ROW) are none.
@@ -124,7 +126,7 @@ impl Holding {
 type Times = [Option<i64>; Scope::COUNT];
 
 /// A payment with what was reported of it and what it holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Payment {
     row: u64,
     time_us: i64,
@@ -227,7 +229,7 @@ pub(crate) fn counted(standing: Standing, feedback: Feedback) -> Scopes {
 }
 
 /// What is known of payments that were late or corrected, and of reports that came before their payment.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Payments {
     corrected: Recent<Payment>,
     /// Those of which only the shadow needs to know.
@@ -248,6 +250,12 @@ impl Payments {
         let waiting = Recent::new(horizon_us, most);
         let counted = Standing::ALL.map(|standing| counted(standing, feedback));
         Self { corrected, aside, waiting, arrivals: Holding::ROW, feedback, counted }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        let (corrected, aside) = (self.corrected.freeze(), self.aside.freeze());
+        Self { corrected, aside, waiting: self.waiting.freeze(), ..*self }
     }
 
     /// The scopes in which a payment counts from the answer on, when nothing was reported of it yet.

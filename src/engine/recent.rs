@@ -4,31 +4,75 @@
 //! forgetting costs nothing per event. What is past the horizon but still held is never given out.
 
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use crate::shared::Shared;
 
 /// Most parts; each grows on its own, so that no event waits for all to move.
 const SHARDS: usize = 4096;
 /// Ids for which a part of its own is worth while.
 const SHARD_IDS: usize = 256;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Item<V> {
     identity: [u64; 2],
     arrived_us: i64,
     value: V,
 }
 
-#[derive(Debug)]
-struct Shard<V> {
-    young: HashTable<Item<V>>,
-    old: HashTable<Item<V>>,
+/// Items by the first half of their identity, which is mixed well.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<Item<V>>", into = "Vec<Item<V>>")]
+struct Generation<V: Copy>(HashTable<Item<V>>);
+
+impl<V: Copy> Default for Generation<V> {
+    fn default() -> Self {
+        Self(HashTable::new())
+    }
+}
+
+impl<V: Copy> From<Vec<Item<V>>> for Generation<V> {
+    fn from(items: Vec<Item<V>>) -> Self {
+        let mut table = HashTable::with_capacity(items.len());
+        for item in items {
+            table.insert_unique(item.identity[0], item, |held| held.identity[0]);
+        }
+        Self(table)
+    }
+}
+
+impl<V: Copy> From<Generation<V>> for Vec<Item<V>> {
+    fn from(generation: Generation<V>) -> Self {
+        generation.0.into_iter().collect()
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "V: Copy + Serialize", deserialize = "V: Copy + Deserialize<'de>"))]
+struct Shard<V: Copy> {
+    young: Generation<V>,
+    old: Generation<V>,
     /// When `young` began.
     since_us: i64,
 }
 
+impl<V: Copy> Shard<V> {
+    fn is_empty(&self) -> bool {
+        self.young.0.is_empty() && self.old.0.is_empty()
+    }
+}
+
+impl<V: Copy> Default for Shard<V> {
+    fn default() -> Self {
+        Self { young: Generation::default(), old: Generation::default(), since_us: i64::MIN }
+    }
+}
+
 /// A map from identities (already well mixed) to `V`, for a horizon of time and at most so many.
-#[derive(Debug)]
-pub(crate) struct Recent<V> {
-    shards: Vec<Shard<V>>,
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "V: Copy + Serialize", deserialize = "V: Copy + Deserialize<'de>"))]
+pub(crate) struct Recent<V: Copy> {
+    shards: Vec<Shared<Shard<V>>>,
     horizon_us: i64,
     /// What arrived at or before this is forgotten, though a longer horizon came later.
     forgotten_us: i64,
@@ -44,12 +88,23 @@ fn split(identity: u128) -> [u64; 2] {
 impl<V: Copy> Recent<V> {
     /// An empty map.
     pub(crate) fn new(horizon_us: i64, most: usize) -> Self {
-        let shard = || Shard { young: HashTable::new(), old: HashTable::new(), since_us: i64::MIN };
         let shards = (most / SHARD_IDS).clamp(1, SHARDS);
         // Two generations hold at most `most` together.
         let shard_max = (most / shards / 2).max(1);
-        let shards = (0..shards).map(|_| shard()).collect();
+        let shards = (0..shards).map(|_| Shared::default()).collect();
         Self { shards, horizon_us, forgotten_us: i64::MIN, shard_max, used: false }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        let share = |shard: &mut Shared<Shard<V>>| {
+            if shard.is_empty() {
+                Shared::from(Shard { since_us: shard.since_us, ..Shard::default() })
+            } else {
+                shard.share()
+            }
+        };
+        Self { shards: self.shards.iter_mut().map(share).collect(), ..*self }
     }
 
     /// What is remembered of an identity.
@@ -61,7 +116,7 @@ impl<V: Copy> Recent<V> {
         let identity = split(identity);
         let shard = &self.shards[identity[1] as usize % self.shards.len()];
         let same = |item: &Item<V>| item.identity == identity;
-        let item = shard.young.find(identity[0], same).or_else(|| shard.old.find(identity[0], same))?;
+        let item = shard.young.0.find(identity[0], same).or_else(|| shard.old.0.find(identity[0], same))?;
         (item.arrived_us > self.forgotten_us.max(now_us - self.horizon_us)).then_some(&item.value)
     }
 
@@ -77,25 +132,25 @@ impl<V: Copy> Recent<V> {
         self.used = true;
         let identity = split(identity);
         let at = identity[1] as usize % self.shards.len();
-        let shard = &mut self.shards[at];
+        let shard = self.shards[at].get_mut();
         let over = shard.since_us.checked_add(self.horizon_us).is_none_or(|end_us| now_us >= end_us);
-        if over || shard.young.len() >= self.shard_max {
+        if over || shard.young.0.len() >= self.shard_max {
             std::mem::swap(&mut shard.young, &mut shard.old);
-            shard.young.clear();
+            shard.young.0.clear();
             shard.since_us = now_us;
         }
         let item = Item { identity, arrived_us: now_us, value };
         let same = |held: &Item<V>| held.identity == identity;
-        shard.young.entry(identity[0], same, |held| held.identity[0]).insert(item);
+        shard.young.0.entry(identity[0], same, |held| held.identity[0]).insert(item);
     }
 
     /// Forgets an identity.
     pub(crate) fn remove(&mut self, identity: u128) {
         let identity = split(identity);
         let at = identity[1] as usize % self.shards.len();
-        let shard = &mut self.shards[at];
+        let shard = self.shards[at].get_mut();
         for generation in [&mut shard.young, &mut shard.old] {
-            if let Ok(entry) = generation.find_entry(identity[0], |held| held.identity == identity) {
+            if let Ok(entry) = generation.0.find_entry(identity[0], |held| held.identity == identity) {
                 entry.remove();
             }
         }
@@ -103,7 +158,8 @@ impl<V: Copy> Recent<V> {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.young.allocation_size() + shard.old.allocation_size()).sum()
+        let bytes = |generation: &Generation<V>| generation.0.allocation_size();
+        self.shards.iter().map(|shard| bytes(&shard.young) + bytes(&shard.old)).sum()
     }
 }
 

@@ -120,9 +120,9 @@ struct Takeover {
 }
 
 #[derive(Debug)]
-struct Staged {
-    rules: Arc<RuleSet>,
-    lists: Lists,
+pub(super) struct Staged {
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) lists: Lists,
     /// As control events name it.
     hash_text: String,
     takeover: Option<Takeover>,
@@ -130,10 +130,10 @@ struct Staged {
 
 /// A rule set that decided earlier.
 #[derive(Debug)]
-struct Former {
-    number: u32,
-    rules: Arc<RuleSet>,
-    until_us: i64,
+pub(super) struct Former {
+    pub(super) number: u32,
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) until_us: i64,
 }
 
 /// The rule sets that were live and those that may become so.
@@ -141,8 +141,15 @@ struct Former {
 pub(super) struct Reloads {
     /// How many were live before the present one.
     pub(super) number: u32,
-    former: VecDeque<Former>,
-    staged: Vec<Staged>,
+    pub(super) former: VecDeque<Former>,
+    pub(super) staged: Vec<Staged>,
+}
+
+impl Staged {
+    /// One that was staged before, to be made ready when it is asked for.
+    pub(super) fn restored(rules: Arc<RuleSet>, lists: Lists) -> Self {
+        Self { hash_text: rules.hash_text(), rules, lists, takeover: None }
+    }
 }
 
 impl Reloads {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use serde::{Deserialize, Serialize};
+
 use super::judge::{Judge, reads};
 use super::ledger::Ledger;
 use super::ledgers::{self, Ledgers, Sources};
@@ -21,7 +23,7 @@ use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
 
 /// Why a shadow rule set decides no more. What it kept is gone; the live rule set never noticed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum ShadowStopped {
     /// Its own keys are too many.
     #[error("the shadow rule set stopped: its own features have {texts_max} keys, all that it may have")]
@@ -53,11 +55,11 @@ pub enum ShadowStopped {
 /// A shadow rule set.
 #[derive(Debug)]
 pub(crate) struct Shadow {
-    judge: Judge,
-    limits: ShadowLimits,
+    pub(super) judge: Judge,
+    pub(super) limits: ShadowLimits,
     /// Whether its decision is on the event taken last.
-    decided: bool,
-    stopped: Option<ShadowStopped>,
+    pub(super) decided: bool,
+    pub(super) stopped: Option<ShadowStopped>,
 }
 
 impl Shadow {

@@ -43,6 +43,8 @@ mod reader;
 mod scalar;
 /// The tables of a mapping file.
 mod section;
+/// A whole engine at one moment, as one file.
+mod snapshot;
 /// Events to JSON lines.
 mod writer;
 
@@ -54,6 +56,7 @@ pub use keys::{KeyColumn, KeyValues, write_keys};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
+pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
 pub use writer::write_event;
 
 /// Longest line or row, in bytes without its end; a longer one is bad and is skipped without being kept.

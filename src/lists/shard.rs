@@ -1,11 +1,12 @@
 //! A part of a list's entries, by the hash of their keys, with their notes beside them.
 
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 
 use super::Listing;
 
 /// An entry; its key is known by its identity alone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     identity: [u64; 2],
     expires_us: i64,
@@ -61,7 +62,7 @@ fn split(identity: u128) -> [u64; 2] {
 }
 
 /// Texts by number; the number of a text that went is given out again.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Notes {
     texts: Vec<Box<str>>,
     free: Vec<u32>,
@@ -92,11 +93,72 @@ impl Notes {
     }
 }
 
-/// Entries that grow together.
-#[derive(Clone, Debug, Default)]
+/// A place for an entry; a free one knows the next free one.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Place {
+    Held(Entry),
+    Free(u32),
+}
+
+impl Place {
+    fn entry(&self) -> Option<&Entry> {
+        if let Self::Held(entry) = self { Some(entry) } else { None }
+    }
+
+    fn is_of(&self, identity: [u64; 2]) -> bool {
+        self.entry().is_some_and(|entry| entry.identity == identity)
+    }
+
+    /// The hash of its entry.
+    fn hash(&self) -> u64 {
+        self.entry().map_or(0, |entry| entry.identity[0])
+    }
+}
+
+/// After the last free place.
+const NONE_FREE: u32 = u32::MAX;
+
+/// Entries that grow together. Each has a place of its own, which no hash decides: whoever walks the places finds the
+/// same at the same steps on every machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
 pub(super) struct Shard {
-    entries: HashTable<Entry>,
+    entries: Vec<Place>,
+    /// The first free place.
+    free: u32,
+    /// The place of each identity.
+    places: HashTable<u32>,
     notes: Notes,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Saved { entries: Vec::new(), free: NONE_FREE, notes: Notes::default() }.into()
+    }
+}
+
+/// A shard without what can be made again.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    entries: Vec<Place>,
+    free: u32,
+    notes: Notes,
+}
+
+impl From<Shard> for Saved {
+    fn from(Shard { entries, free, notes, .. }: Shard) -> Self {
+        Self { entries, free, notes }
+    }
+}
+
+impl From<Saved> for Shard {
+    fn from(Saved { entries, free, notes }: Saved) -> Self {
+        let mut places = HashTable::with_capacity(entries.len());
+        for (place, held) in entries.iter().enumerate().filter(|(_, held)| held.entry().is_some()) {
+            places.insert_unique(held.hash(), place as u32, |&held| entries[held as usize].hash());
+        }
+        Self { entries, free, places, notes }
+    }
 }
 
 impl Shard {
@@ -104,7 +166,8 @@ impl Shard {
     #[inline]
     pub(super) fn find(&self, identity: u128) -> Option<&Entry> {
         let identity = split(identity);
-        self.entries.find(identity[0], |entry| entry.identity == identity)
+        let same = |&place: &u32| self.entries[place as usize].is_of(identity);
+        self.at(*self.places.find(identity[0], same)? as usize)
     }
 
     /// What an entry of this shard says.
@@ -122,37 +185,57 @@ impl Shard {
         if let Some(note) = note {
             entry.note = self.notes.keep(note);
         }
-        self.entries.insert_unique(entry.identity[0], entry, |held| held.identity[0]);
+        let place = match self.entries.get(self.free as usize) {
+            Some(&Place::Free(next)) => std::mem::replace(&mut self.free, next),
+            _ => {
+                if self.entries.len() == self.entries.capacity() {
+                    // A quarter more, not twice as much: a million entries are to stay under 100 bytes each.
+                    self.entries.reserve_exact(self.entries.len() / 4 + 4);
+                }
+                self.entries.push(Place::Free(NONE_FREE));
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let Self { entries, places, .. } = self;
+        entries[place as usize] = Place::Held(entry);
+        places.insert_unique(entry.identity[0], place, |&held| entries[held as usize].hash());
         replaced
     }
 
     /// Takes an entry off; whether there was one.
     pub(super) fn take(&mut self, identity: u128) -> bool {
         let identity = split(identity);
-        let found = self.entries.find_entry(identity[0], |entry| entry.identity == identity);
-        let Ok(found) = found else { return false };
-        let (entry, _) = found.remove();
-        self.notes.forget(entry.note);
+        let Self { entries, places, .. } = self;
+        let Ok(found) = places.find_entry(identity[0], |&place| entries[place as usize].is_of(identity))
+        else {
+            return false;
+        };
+        let (place, _) = found.remove();
+        if let Place::Held(entry) = std::mem::replace(&mut entries[place as usize], Place::Free(self.free)) {
+            self.notes.forget(entry.note);
+        }
+        self.free = place;
         true
     }
 
     /// All entries.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+        self.entries.iter().filter_map(Place::entry)
     }
 
     /// How many places there are, taken or not.
     pub(super) fn places(&self) -> usize {
-        self.entries.num_buckets()
+        self.entries.len()
     }
 
     /// The entry at a place.
     pub(super) fn at(&self, place: usize) -> Option<&Entry> {
-        self.entries.get_bucket(place)
+        self.entries.get(place)?.entry()
     }
 
     /// Bytes held beside itself.
     pub(super) fn bytes(&self) -> usize {
-        self.entries.allocation_size() + self.notes.bytes()
+        let entries = self.entries.capacity() * size_of::<Place>();
+        entries + self.places.allocation_size() + self.notes.bytes()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::expr::Condition;
 use super::table::Table;
 use crate::decision::Outcome;
@@ -235,7 +237,7 @@ pub enum Counts {
 }
 
 /// What a transaction turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Label {
     /// Fraud.
     Fraud,
@@ -254,7 +256,7 @@ impl Label {
 }
 
 /// What the gateway reports of a payment after its answer; what it does not is assumed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Feedback {
     /// Nothing: an allowed payment counts as executed at its own time, a stepped-up one as never authenticated.
     None,

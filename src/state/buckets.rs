@@ -7,13 +7,15 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use super::forest::{Forest, Held};
 
 /// Buckets in each power of two, as a power of two.
 const BITS: u32 = 7;
 
 /// How often a bucket is hit, and with it all in the tree below it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hits {
     own: i64,
     total: i64,

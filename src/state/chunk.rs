@@ -2,6 +2,8 @@
 //!
 //! Once closed a chunk never changes, so that it can be written away, read back and shared as it is.
 
+use serde::{Deserialize, Serialize};
+
 use super::spec::Scopes;
 
 /// Words of a shape before its masks: the flags.
@@ -12,7 +14,7 @@ const LATE: u64 = 1;
 const SCOPES_SHIFT: u32 = 1;
 
 /// Rows of the tail log as columns. Times are in microseconds since 1970 UTC.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkColumns {
     /// When each row came in.
     pub at_us: Vec<i64>,

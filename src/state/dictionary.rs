@@ -8,6 +8,7 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 
 use super::chunked::Chunked;
 use super::coarse;
@@ -106,7 +107,51 @@ pub(crate) struct Dictionary {
     due: usize,
 }
 
+/// A dictionary without what can be made again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedDictionary {
+    entries: Chunked<u32>,
+    texts: Texts,
+    made: u32,
+    used: u32,
+    free: u32,
+    hand: u32,
+    due: usize,
+}
+
 impl Dictionary {
+    /// What is saved of it; shares what it holds.
+    pub(crate) fn freeze(&mut self) -> SavedDictionary {
+        let Self { made, used, free, hand, due, .. } = *self;
+        let (entries, texts) = (self.entries.freeze(), self.texts.freeze());
+        SavedDictionary { entries, texts, made, used, free, hand, due }
+    }
+
+    /// Goes on from what was saved of a dictionary of the same form.
+    pub(crate) fn resume(&mut self, saved: SavedDictionary) {
+        let SavedDictionary { entries, texts, made, used, free, hand, due } = saved;
+        *self = Self {
+            hasher: self.hasher.clone(),
+            table: Shards::default(),
+            entries,
+            texts,
+            carried: self.carried,
+            slots: self.slots,
+            made,
+            used,
+            free,
+            hand,
+            due,
+        };
+        for number in 1..made {
+            if self.entries.row(number).is_some_and(|entry| entry[OWNER] & 0xFF != FREE) {
+                let Self { hasher, table, entries, texts, .. } = self;
+                let hash = |number| hash_of(hasher, entries, texts, number);
+                table.insert(hash(number), number, hash);
+            }
+        }
+    }
+
     /// An empty dictionary of texts with so many slots beside each, that may also be values.
     pub(crate) fn new(slots: usize, carries: bool) -> Self {
         let carried = carries.then_some(WORDS);

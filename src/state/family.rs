@@ -2,6 +2,8 @@
 //!
 //! Before the cells a record says whose it is and how old: [`slots`](super::slots) gives records to keys by that.
 
+use serde::{Deserialize, Serialize};
+
 use super::cell::{Cell, Origin};
 use super::chunked::Chunked;
 use super::coarse;
@@ -89,7 +91,45 @@ pub(crate) struct Family {
     pub(super) filter: Filter,
 }
 
+/// What is saved of a family.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedFamily {
+    owners: Chunked<u32>,
+    records: Chunked<u64>,
+    values: Values,
+    made: u32,
+    held: u32,
+    free: u32,
+    hand: u32,
+    filter: Filter,
+}
+
 impl Family {
+    /// What is saved of it; shares what it holds.
+    pub(crate) fn freeze(&mut self) -> SavedFamily {
+        let Self { made, held, free, hand, .. } = *self;
+        SavedFamily {
+            owners: self.keys.freeze(),
+            records: self.records.freeze(),
+            values: self.values.freeze(),
+            made,
+            held,
+            free,
+            hand,
+            filter: self.filter.freeze(),
+        }
+    }
+
+    /// Goes on from what was saved of a family of the same form.
+    pub(crate) fn resume(&mut self, saved: SavedFamily) {
+        let SavedFamily { owners, records, values, made, held, free, hand, filter } = saved;
+        (self.made, self.held, self.free, self.hand) = (made, held, free, hand);
+        (self.records, self.values, self.filter) = (records, values, filter);
+        let records = &self.records;
+        let is_held = |&slot: &u32| records.row(slot).is_some_and(|record| record[FIRST_ROW] != NOBODYS);
+        self.keys.resume(owners, (1..made).filter(is_held));
+    }
+
     /// A family without keys; the slots of keys of one text stand at the place `beside` it. What is fed can be corrected
     /// for `horizon_us`, and `tail` numbers the tails that a cell needs.
     pub(crate) fn new(

@@ -4,20 +4,27 @@
 //! what was given up of it; it may find a key that never was evicted, and the fuller it is the likelier. Must never
 //! know a key's texts: it is asked by their hash.
 
+use serde::{Deserialize, Serialize};
+
 use super::coarse;
+use crate::shared::Shared;
 
 /// Words of a block: one for its generation and its latest mark, the others with one bit of each mark. One block is one line of cache.
 const WORDS: usize = 8;
+/// Blocks that are copied together.
+const PAGE: usize = 1 << 10;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[repr(align(64))]
 struct Block([u64; WORDS]);
 
 /// Marks of one stretch of time.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Generation {
-    /// Empty before the first mark.
-    blocks: Vec<Block>,
+    /// In pages of [`PAGE`], the last one shorter; none before the first mark.
+    pages: Vec<Shared<Box<[Block]>>>,
+    /// How many blocks there are.
+    len: usize,
     /// A block of another number is empty: so nothing is ever wiped at once.
     number: u32,
     /// When it began.
@@ -26,16 +33,29 @@ struct Generation {
 
 impl Generation {
     fn new(number: u32) -> Self {
-        Self { blocks: Vec::new(), number, since_us: 0 }
+        Self { pages: Vec::new(), len: 0, number, since_us: 0 }
     }
 
-    fn place(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.blocks.len() as u128) >> 64) as usize
+    fn prepare(&mut self, blocks: usize) {
+        if self.len == 0 {
+            let page = |first| vec![Block::default(); PAGE.min(blocks - first)].into_boxed_slice().into();
+            self.pages = (0..blocks).step_by(PAGE).map(page).collect();
+            self.len = blocks;
+        }
+    }
+
+    fn freeze(&mut self) -> Self {
+        Self { pages: self.pages.iter_mut().map(Shared::share).collect(), ..*self }
+    }
+
+    fn place(&self, hash: u64) -> (usize, usize) {
+        let at = ((u128::from(hash) * self.len as u128) >> 64) as usize;
+        (at / PAGE, at % PAGE)
     }
 
     fn mark(&mut self, hash: u64, now_us: i64) {
-        let (number, at) = (u64::from(self.number), self.place(hash));
-        if let Some(Block(words)) = self.blocks.get_mut(at) {
+        let (number, (page, at)) = (u64::from(self.number), self.place(hash));
+        if let Some(Block(words)) = self.pages.get_mut(page).and_then(|page| page.get_mut().get_mut(at)) {
             if words[0] >> 32 != number {
                 *words = [0; WORDS];
             }
@@ -45,7 +65,8 @@ impl Generation {
     }
 
     fn hit(&self, hash: u64) -> Option<i64> {
-        let Block(words) = self.blocks.get(self.place(hash))?;
+        let (page, at) = self.place(hash);
+        let Block(words) = self.pages.get(page)?.get(at)?;
         let held = words[0] >> 32 == u64::from(self.number)
             && words[1..].iter().zip(bits(hash)).all(|(word, bit)| word & bit != 0);
         held.then(|| coarse::time_us(words[0] as u32)).flatten()
@@ -59,7 +80,7 @@ fn bits(hash: u64) -> impl Iterator<Item = u64> {
 }
 
 /// The marks of one family.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Filter {
     young: Generation,
     old: Generation,
@@ -78,18 +99,21 @@ impl Filter {
         Self { young: Generation::new(1), old: Generation::new(0), blocks, span_us }
     }
 
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        Self { young: self.young.freeze(), old: self.old.freeze(), ..*self }
+    }
+
     /// Marks a key as evicted now.
     pub(crate) fn mark(&mut self, hash: u64, now_us: i64) {
-        if self.young.blocks.is_empty() {
-            self.young.blocks = vec![Block::default(); self.blocks];
+        if self.is_empty() {
+            self.young.prepare(self.blocks);
             self.young.since_us = now_us;
         } else if self.span_us.is_some_and(|span_us| now_us - self.young.since_us >= span_us) {
             // All that the older one marks is out of every window by now.
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.number = self.old.number + 1;
-            if self.young.blocks.is_empty() {
-                self.young.blocks = vec![Block::default(); self.blocks];
-            }
+            self.young.prepare(self.blocks);
             self.young.since_us = now_us;
         }
         self.young.mark(hash, now_us);
@@ -98,7 +122,7 @@ impl Filter {
     /// When a key was evicted at the latest, to the coarse minute, if it may have been.
     #[inline]
     pub(crate) fn hit(&self, hash: u64) -> Option<i64> {
-        if self.young.blocks.is_empty() {
+        if self.is_empty() {
             return None;
         }
         self.young.hit(hash).or_else(|| self.old.hit(hash))
@@ -107,12 +131,12 @@ impl Filter {
     /// Whether no key was ever marked.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.young.blocks.is_empty()
+        self.young.len == 0
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        (self.young.blocks.len() + self.old.blocks.len()) * size_of::<Block>()
+        (self.young.len + self.old.len) * size_of::<Block>()
     }
 }
 

@@ -5,11 +5,13 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use super::chunked::Chunked;
 
 const NIL: u32 = 0;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Node<K, V> {
     key: K,
     value: V,
@@ -34,7 +36,11 @@ impl Held for i32 {}
 impl Held for u8 {}
 
 /// An arena of ordered maps from `K` to `V`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Serialize, V: Serialize",
+    deserialize = "K: Deserialize<'de>, V: Deserialize<'de>"
+))]
 pub(crate) struct Forest<K, V> {
     nodes: Chunked<Node<K, V>>,
     /// Nodes ever made; node 0 is the empty tree.
@@ -54,6 +60,11 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
     /// An arena without trees.
     pub(crate) fn new() -> Self {
         Self { nodes: Chunked::new(1), made: 1, free: NIL, discarded: NIL, listed: 0 }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        Self { nodes: self.nodes.freeze(), ..*self }
     }
 
     /// Makes room for the first nodes beforehand.

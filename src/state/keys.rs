@@ -37,6 +37,22 @@ impl Keys {
         }
     }
 
+    /// The keys of the slots; shares them.
+    pub(crate) fn freeze(&mut self) -> Chunked<u32> {
+        self.owners.freeze()
+    }
+
+    /// Goes on with these keys, of which the slots given have one.
+    pub(crate) fn resume(&mut self, owners: Chunked<u32>, held: impl Iterator<Item = u32>) {
+        self.owners = owners;
+        if self.beside.is_some() {
+            return;
+        }
+        let Self { table, hasher, owners, .. } = self;
+        let hash = |slot| hasher.hash_one(mixed(&key_of(owners, slot)));
+        held.for_each(|slot| table.insert(hash(slot), slot, hash));
+    }
+
     /// The slot of a key.
     #[inline]
     pub(crate) fn get(&self, key: &Key, dictionary: &Dictionary) -> Option<u32> {

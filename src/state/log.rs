@@ -5,12 +5,16 @@
 //! memory where it is short; a row of one is not there until it came back.
 
 use std::collections::VecDeque;
+use std::mem::take;
+
+use serde::{Deserialize, Serialize};
 
 use super::chunk::{self, ChunkColumns, Row, flags};
 use super::marks::Marks;
 use super::shapes::Shapes;
 use super::spec::{Scope, Scopes};
-use super::spill::{Held, Spill};
+use super::spill::{Held, SavedChunk, Spill};
+use crate::shared::Shared;
 
 /// Rows in one chunk, unless another number is asked for.
 pub const CHUNK_ROWS: usize = 4096;
@@ -19,7 +23,7 @@ pub const CHUNK_ROWS: usize = 4096;
 const LATE_MARK: u8 = 1 << 7;
 
 /// Which row is in which chunk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Layout {
     /// Position of the first row ever.
     first: u64,
@@ -64,7 +68,41 @@ pub(crate) struct Log {
     pub(super) spill: Option<Spill>,
 }
 
+/// What is saved of a log, with what was away.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedLog {
+    chunks: Vec<SavedChunk>,
+    marks: Marks,
+    layout: Layout,
+    dropped: u64,
+    end: u64,
+}
+
 impl Log {
+    /// What is saved of it; shares what is in memory. `None` where a chunk is away and not back yet.
+    pub(crate) fn freeze(&mut self) -> Option<SavedLog> {
+        let spill = &mut self.spill;
+        let chunks = (self.dropped..).zip(&mut self.chunks);
+        let chunks =
+            chunks.map(|(number, held)| held.freeze(number, spill.as_mut())).collect::<Option<_>>()?;
+        let Self { layout, dropped, end, .. } = *self;
+        Some(SavedLog { chunks, marks: self.marks.freeze(), layout, dropped, end })
+    }
+
+    /// Goes on from what was saved of a log of the same form. What was away goes there again where there is a store.
+    pub(crate) fn resume(&mut self, saved: SavedLog) {
+        let SavedLog { chunks, marks, layout, dropped, end } = saved;
+        let spill = &mut self.spill;
+        let held =
+            (dropped..).zip(chunks).map(|(number, saved)| Held::resumed(saved, number, spill.as_mut()));
+        self.chunks = held.collect();
+        (self.marks, self.layout, self.dropped, self.end) = (marks, layout, dropped, end);
+        let width = 1 + self.families;
+        if let Some(newest) = self.chunks.back().and_then(|held| held.columns.as_ref()) {
+            self.shapes.resume(&newest.shapes, width);
+        }
+    }
+
     /// An empty log of rows with a slot and a mask per family, and values.
     pub(crate) fn new(families: usize, columns: usize) -> Self {
         Self {
@@ -203,6 +241,7 @@ impl Log {
 
     fn drop_first(&mut self) {
         if let Some(mut chunk) = self.chunks.pop_front().and_then(|oldest| oldest.columns) {
+            let mut chunk = take(chunk.get_mut());
             chunk.clear();
             self.spare.get_or_insert(chunk);
         }
@@ -215,7 +254,7 @@ impl Log {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        let held = self.chunks.iter().filter_map(|held| held.columns.as_ref()).chain(&self.spare);
+        let held = self.chunks.iter().filter_map(|held| held.columns.as_deref()).chain(&self.spare);
         held.map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
     }
 
@@ -228,7 +267,7 @@ impl Log {
 /// The chunk that is being written.
 #[inline]
 fn newest(chunks: &mut VecDeque<Held>) -> Option<&mut ChunkColumns> {
-    chunks.back_mut().and_then(|held| held.columns.as_mut())
+    chunks.back_mut().and_then(|held| held.columns.as_mut()).map(Shared::get_mut)
 }
 
 #[cfg(test)]

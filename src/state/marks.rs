@@ -2,10 +2,12 @@
 //!
 //! Beside the log, so that a closed chunk never changes. Few rows are ever marked, and a mark goes with its row.
 
+use serde::{Deserialize, Serialize};
+
 use super::forest::Forest;
 
 /// Marks by row.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Marks {
     forest: Forest<u64, u8>,
     root: u32,
@@ -15,6 +17,11 @@ impl Marks {
     /// None.
     pub(crate) fn new() -> Self {
         Self { forest: Forest::new(), root: 0 }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        Self { forest: self.forest.freeze(), ..*self }
     }
 
     /// Adds marks to a row.

@@ -122,6 +122,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::chunked::chunk_rows;
     use super::super::{Budgets, CellSpec, Contribution, FamilySpec, Measure, Scope, Scopes, Span, Spec};
     use super::*;
     use crate::time::{Calendar, DAY_US};
@@ -160,6 +161,9 @@ mod tests {
         }
     }
 
+    /// An entry of a dictionary without slots.
+    const TENANT_BYTES: usize = 24;
+
     #[test]
     fn a_layout_says_what_is_allocated() {
         let measures =
@@ -171,17 +175,24 @@ mod tests {
         assert_eq!((family.key, family.header, family.arena_entries[0]), (4, 24, 24));
         assert_eq!(family.aggregates, [8, 40, 56]);
         assert_eq!(family.record(), 128);
-        let chunk = 4096;
-        fed(&mut state, 3 * chunk);
+        let keys = 12_288;
+        fed(&mut state, keys);
         let memory = state.memory();
-        // Number and slot 0 are none, so the last ones lie in a chunk of their own.
-        let rows = 4 * chunk as usize;
-        assert_eq!(memory.records, rows * family.record());
-        let tables = memory.dictionary + memory.keys - rows * (layout.text + family.key);
-        assert_eq!(state.layout().families[0].held, 3 * chunk);
+        // Number and slot 0 are none; chunks are whole.
+        let allocated = |row_bytes: usize| {
+            let rows = chunk_rows(row_bytes);
+            (keys as usize + 1).div_ceil(rows) * rows * row_bytes
+        };
+        assert_eq!(memory.records, allocated(family.record()));
+        // One chunk is the tenants', of whom there are none.
+        let tenants = chunk_rows(TENANT_BYTES) * TENANT_BYTES;
+        let tables =
+            memory.dictionary + memory.keys - allocated(layout.text) - allocated(family.key) - tenants;
+        assert_eq!(state.layout().families[0].held, keys);
         // The heads of the parts of a table, and two buckets for each key at the most.
-        assert!(tables <= 6_144 * (32 + 36) + 2 * 5 * rows, "{tables} bytes of tables");
-        assert_eq!(memory.arenas, chunk as usize * family.arena_entries[0], "every value is near");
+        assert!(tables <= 6_144 * (32 + 36) + 2 * 5 * (keys as usize + 1), "{tables} bytes of tables");
+        let entry = family.arena_entries[0];
+        assert_eq!(memory.arenas, chunk_rows(entry) * entry, "every value is near");
         let beside = layout.text + family.key + family.header;
         assert!(beside as f64 + 5.0 / (7.0 / 8.0) <= 64.0, "{beside} bytes and a full table");
     }

@@ -17,6 +17,7 @@ mod keys;
 mod log;
 mod marks;
 mod memory;
+mod saved;
 mod sequence;
 mod shapes;
 mod shards;
@@ -39,11 +40,14 @@ pub use chunk::ChunkColumns;
 pub use keys::Key;
 pub use log::CHUNK_ROWS;
 pub use memory::{FamilyLayout, Layout, Memory};
+pub use saved::SavedState;
 pub use sequence::Moment;
 pub use spec::{
     AMOUNT_COLUMN, Budgets, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec,
 };
 pub use store::{ChunkStore, Fetched};
+
+use serde::{Deserialize, Serialize};
 
 use crate::time::{Calendar, TIME_US_MIN};
 use cell::{Cell, Origin};
@@ -84,7 +88,7 @@ pub struct Contribution<'a> {
 }
 
 /// One change of what a row contributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
     /// The row.
     pub row: u64,
@@ -101,7 +105,7 @@ pub struct Correction {
 }
 
 /// What a correction does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Lets the row contribute.
     Put,

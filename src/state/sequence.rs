@@ -2,10 +2,12 @@
 //!
 //! A cell over `forever` settles what can no longer be corrected into its oldest and its newest two.
 
+use serde::{Deserialize, Serialize};
+
 use super::forest::Forest;
 
 /// A value with when it happened and the row that it came in; they are ordered by time, then row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Moment {
     /// When it happened, microseconds since 1970 UTC.
     pub time_us: i64,

@@ -28,6 +28,17 @@ impl Shapes {
         Self { hasher: FixedState::with_seed(0x7368_6170), index: HashTable::new(), last: 0 }
     }
 
+    /// Goes on with the shapes of a chunk, each of so many words.
+    pub(crate) fn resume(&mut self, shapes: &[u64], width: usize) {
+        self.clear();
+        let Self { hasher, index, .. } = self;
+        let hash =
+            |shape: u16| words(shapes, shape, width).split_first().map_or(0, |held| hasher.hash_one(held));
+        for shape in (0..shapes.len() / width).map(|shape| shape as u16) {
+            index.insert_unique(hash(shape), shape, |&held| hash(held));
+        }
+    }
+
     /// Forgets them all, for the next chunk.
     pub(crate) fn clear(&mut self) {
         self.index.clear();

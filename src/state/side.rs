@@ -3,12 +3,14 @@
 //! Each entry brings its own copy of the slots, masks and values that it is about, so that no tail needs its row.
 
 use super::chunk::Row;
+use serde::{Deserialize, Serialize};
+
 use super::chunked::Chunked;
 use super::forest::{Forest, Held};
 use super::spec::AMOUNT_COLUMN;
 
 /// One late or corrected contribution.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// The row that it is about.
     pub(crate) row: u64,
@@ -34,7 +36,7 @@ impl Entry {
 pub(crate) type Place = (i64, u64);
 
 /// The buffer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Side {
     forest: Forest<Place, Entry>,
     root: u32,
@@ -76,6 +78,11 @@ impl Side {
         let mut forest = Forest::new();
         forest.prepare();
         Self { forest, root: 0, len: 0, families, copies, made: 1, free: 0 }
+    }
+
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        Self { forest: self.forest.freeze(), copies: self.copies.freeze(), ..*self }
     }
 
     /// Entries held.

@@ -1,5 +1,7 @@
 //! What is to be kept: families of keys, and a cell for each aggregate over a span of time.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::DAY_US;
 
 /// The part of the past that a cell covers. With a delay it ends that long before now, in microseconds.
@@ -47,7 +49,7 @@ impl Span {
 }
 
 /// Which of a payment's contributions. Each counts the same payment, at a time of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Scope {
     /// That it asked, when it happened.
@@ -74,7 +76,7 @@ impl Scope {
 }
 
 /// A set of scopes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scopes(u8);
 
 impl Scopes {
@@ -198,7 +200,7 @@ pub struct FamilySpec {
 }
 
 /// How much a state may hold of what grows with keys. All that is done for it depends on events and on these alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budgets {
     /// Keys of a family; beyond, the coldest of some is evicted.
     pub keys_max: u32,

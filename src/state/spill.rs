@@ -1,10 +1,14 @@
 //! Spilling: closed chunks of the log leave memory when it is short, and come back when a tail or a correction needs them.
 
 use std::collections::VecDeque;
+use std::mem::take;
+
+use serde::{Deserialize, Serialize};
 
 use super::chunk::ChunkColumns;
 use super::log::Log;
 use super::store::{ChunkStore, Fetched};
+use crate::shared::Shared;
 
 /// Chunks in memory ahead of each tail: the one that it walks, and the next.
 const AHEAD: u64 = 2;
@@ -13,7 +17,7 @@ const AHEAD: u64 = 2;
 #[derive(Debug)]
 pub(crate) struct Held {
     /// Its rows, unless they are away.
-    pub(crate) columns: Option<ChunkColumns>,
+    pub(crate) columns: Option<Shared<ChunkColumns>>,
     /// When its first and, once it is closed, its last row came in.
     pub(crate) first_us: i64,
     pub(crate) last_us: i64,
@@ -24,12 +28,44 @@ pub(crate) struct Held {
 impl Held {
     /// A chunk that is being written.
     pub(crate) fn open(columns: ChunkColumns, first_us: i64) -> Self {
-        Self { columns: Some(columns), first_us, last_us: i64::MAX, stored: false }
+        Self { columns: Some(columns.into()), first_us, last_us: i64::MAX, stored: false }
+    }
+
+    /// What is saved of it; shares its rows. `None` where they are away and not back yet.
+    pub(super) fn freeze(&mut self, number: u64, spill: Option<&mut Spill>) -> Option<SavedChunk> {
+        let Self { first_us, last_us, .. } = *self;
+        let (columns, away) = match &mut self.columns {
+            Some(columns) => (columns.share(), false),
+            None => (spill?.look_at(number)?.into(), true),
+        };
+        Some(SavedChunk { columns, first_us, last_us, away })
+    }
+
+    /// One that was saved; where there is a store it is away as it was.
+    pub(super) fn resumed(saved: SavedChunk, number: u64, spill: Option<&mut Spill>) -> Self {
+        let SavedChunk { mut columns, first_us, last_us, away } = saved;
+        match spill.filter(|_| away) {
+            Some(spill) => {
+                spill.store.put(number, take(columns.get_mut()));
+                Self { columns: None, first_us, last_us, stored: true }
+            }
+            None => Self { columns: Some(columns), first_us, last_us, stored: false },
+        }
     }
 
     fn bytes(&self) -> usize {
-        self.columns.as_ref().map_or(0, ChunkColumns::bytes)
+        self.columns.as_ref().map_or(0, |columns| columns.bytes())
     }
+}
+
+/// What is saved of a chunk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedChunk {
+    columns: Shared<ChunkColumns>,
+    first_us: i64,
+    last_us: i64,
+    /// Whether its rows were away.
+    away: bool,
 }
 
 /// What chunks in memory may take together, and where the others go.
@@ -52,6 +88,17 @@ impl Spill {
         self.grown = true;
     }
 
+    /// A chunk that is away, to be looked at and left there.
+    fn look_at(&mut self, number: u64) -> Option<ChunkColumns> {
+        match self.store.get(number) {
+            Fetched::Ready(chunk) => Some(chunk),
+            Fetched::NotYet => {
+                self.store.hint(number);
+                None
+            }
+        }
+    }
+
     /// Chunks before this one are gone.
     pub(crate) fn drop_before(&mut self, number: u64) {
         self.store.drop_before(number);
@@ -62,7 +109,7 @@ impl Spill {
         let (families, columns, rows) = form;
         match self.store.get(number) {
             Fetched::Ready(chunk) if chunk.is_whole(families, columns, rows) => {
-                held.columns = Some(chunk);
+                held.columns = Some(chunk.into());
                 self.grown = true;
                 true
             }
@@ -82,10 +129,10 @@ impl Spill {
                 continue;
             }
             bytes -= held.bytes();
-            if let Some(chunk) = held.columns.take()
+            if let Some(mut chunk) = held.columns.take()
                 && !held.stored
             {
-                self.store.put(number, chunk);
+                self.store.put(number, take(chunk.get_mut()));
                 held.stored = true;
             }
         }

@@ -1,5 +1,7 @@
 //! A tail: walks a fixed time behind now over the log and the side buffer, and does one thing to what it passes.
 
+use serde::{Deserialize, Serialize};
+
 use super::cell::{Cell, Origin};
 use super::chunk::Row;
 use super::family::{Family, is_own};
@@ -81,7 +83,28 @@ pub(crate) struct Ground<'a> {
     pub(crate) budget: &'a mut u64,
 }
 
+/// How far a tail has come.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedTail {
+    row: u64,
+    row_due_us: i64,
+    side_due_us: i64,
+    passed: Place,
+}
+
 impl Tail {
+    /// How far it has come.
+    pub(crate) fn freeze(&self) -> SavedTail {
+        let Self { row, row_due_us, side_due_us, passed, .. } = *self;
+        SavedTail { row, row_due_us, side_due_us, passed }
+    }
+
+    /// Goes on from where one of the same role and length had come.
+    pub(crate) fn resume(&mut self, saved: SavedTail) {
+        let SavedTail { row, row_due_us, side_due_us, passed } = saved;
+        (self.row, self.row_due_us, self.side_due_us, self.passed) = (row, row_due_us, side_due_us, passed);
+    }
+
     /// The tail of this role, length and number.
     pub(crate) fn new(role: Role, length_us: i64, number: u16, families: &[Family]) -> Self {
         let own = |cell: &Cell| cell.tail(role) == Some(number);

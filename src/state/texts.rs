@@ -3,6 +3,10 @@
 //! Promises that a block given back is used again by the next text of its size, so that what is held is bounded by
 //! the most that was ever held of each size at once.
 
+use serde::{Deserialize, Serialize};
+
+use crate::shared::Shared;
+
 /// Bytes by which sizes differ.
 const STEP: usize = 16;
 const PAGE_BYTES: usize = 1 << 16;
@@ -11,10 +15,10 @@ const LENGTH: usize = 2;
 const NONE: u32 = 0;
 
 /// The blocks of one size.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Blocks {
     size: usize,
-    pages: Vec<Box<[u8]>>,
+    pages: Vec<Shared<Box<[u8]>>>,
     /// Blocks ever made; block 0 is none.
     made: u32,
     /// Head of the list of free blocks, linked through their first bytes.
@@ -39,7 +43,7 @@ impl Blocks {
 
     fn block_mut(&mut self, block: u32) -> &mut [u8] {
         let (page, range) = self.place(block);
-        &mut self.pages[page][range]
+        &mut self.pages[page].get_mut()[range]
     }
 
     fn take(&mut self) -> u32 {
@@ -51,7 +55,7 @@ impl Blocks {
         let block = self.made;
         self.made += 1;
         if self.place(block).0 >= self.pages.len() {
-            self.pages.push(vec![0; PAGE_BYTES].into_boxed_slice());
+            self.pages.push(vec![0; PAGE_BYTES].into_boxed_slice().into());
         }
         block
     }
@@ -66,7 +70,7 @@ impl Blocks {
 }
 
 /// Long texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Texts {
     sizes: Vec<Blocks>,
 }
@@ -81,6 +85,15 @@ fn split(place: u64) -> (usize, u32) {
 }
 
 impl Texts {
+    /// A copy that shares what it holds.
+    pub(crate) fn freeze(&mut self) -> Self {
+        let share = |blocks: &mut Blocks| Blocks {
+            pages: blocks.pages.iter_mut().map(Shared::share).collect(),
+            ..*blocks
+        };
+        Self { sizes: self.sizes.iter_mut().map(share).collect() }
+    }
+
     /// Keeps a text, and says where.
     pub(crate) fn put(&mut self, text: &[u8]) -> u64 {
         let size = block_bytes(text.len()) / STEP - 1;

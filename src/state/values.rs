@@ -1,12 +1,14 @@
 //! The values of a family's cells that keep more than a few words: trees of every kind that its cells need.
 
+use serde::{Deserialize, Serialize};
+
 use super::bag::Numbers;
 use super::buckets::Ranks;
 use super::sequence::Moments;
 use super::spec::{CellSpec, Measure};
 
 /// The trees of one family, whose roots stand in its records.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Values {
     /// Of multisets of values.
     pub(crate) numbers: Numbers,
@@ -44,6 +46,12 @@ impl Values {
             }
         }
         values
+    }
+
+    /// A copy that shares what they hold.
+    pub(crate) fn freeze(&mut self) -> Self {
+        let (numbers, sequences) = (self.numbers.freeze(), self.sequences.freeze());
+        Self { numbers, sequences, buckets: self.buckets.freeze(), ..*self }
     }
 
     /// Whether the trees of each kind may take a value more of every cell, of at most so many bytes.

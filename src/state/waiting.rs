@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::Correction;
 
 /// The corrections that wait.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     queue: VecDeque<Correction>,
     /// Bounds of their times and rows; wider than need be until none waits.

@@ -76,6 +76,11 @@ pub fn definitions() -> impl Strategy<Value = String> {
         "deviation = 'amount'",
         "distinct = 'payee'",
         "distinct = 'email'",
+        "first = 'amount'",
+        "last = 'balance'",
+        "previous = 'amount'",
+        "quantile = 'amount', q = 0.75",
+        "z_score = 'amount'",
     ]);
     let keys = prop::sample::select(vec![
         "by = 'account'",
@@ -104,7 +109,8 @@ pub fn definitions() -> impl Strategy<Value = String> {
     let counts = prop::sample::select(vec!["asked", "allowed"]);
     (aggregates, keys, from, wheres, windows, counts, any::<bool>()).prop_map(
         |(aggregate, key, from, condition, window, counts, current)| {
-            let without_current = aggregate.starts_with("is_new") || aggregate.starts_with("since");
+            let never = ["is_new", "since", "z_score"];
+            let without_current = never.iter().any(|word| aggregate.starts_with(word));
             let current = current && !without_current;
             format!(
                 "{aggregate}, {key}{from}{condition}, over = '{window}', counts = '{counts}', current = {current}"
