@@ -18,12 +18,12 @@ use weir::time::{DAY_US, SECOND_US, parse_time};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const STEP_US: i64 = 10 * SECOND_US;
+const STEP_US: i64 = 20 * SECOND_US;
 /// Events before the stream repeats itself: three hours, and ids are remembered for one.
-const PERIOD: usize = 1_080;
+const PERIOD: usize = 540;
 /// Five weeks: longer than every sliding window, over the end of a month, into a shorter stretch of the next.
-const WARM_UP: usize = 35 * 24 * 360;
-const COUNTED: usize = 100_000;
+const WARM_UP: usize = 35 * 24 * 180;
+const COUNTED: usize = 50_000;
 
 /// The starter pack with every aggregate over every kind of window and many rules besides.
 fn rules() -> RuleSet {
