@@ -200,6 +200,16 @@ fn the_coldest_key_is_evicted_and_known_again_once_its_windows_have_passed() {
     let known = payments.pay(22 * 60 * SECOND_US, "b", "q");
     assert_eq!(known[1], Reading { value: Value::Boolean(false), quality: Quality::Evicted });
     assert_eq!(known[3], Reading { value: Value::Null, quality: Quality::Evicted });
+    let tables = payments.engine.key_tables();
+    let of_account = tables
+        .iter()
+        .find(|table| table.fields.len() == 1 && table.rows.iter().any(|row| row.key == ["b"]))
+        .unwrap();
+    let held = of_account.rows.iter().find(|row| row.key == ["b"]).unwrap();
+    assert!(
+        held.readings.iter().any(|reading| reading.quality == Quality::Evicted),
+        "also where all keys are written"
+    );
     let later = payments.pay(DAY_US, "b", "q");
     assert_eq!(later[0], Reading { value: Value::Whole(1), quality: Quality::Exact });
     assert_eq!(later[2].quality, Quality::Evicted, "for ever");

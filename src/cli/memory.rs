@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use weir::engine::{Engine, Limits, Recording, SavedEngine};
 use weir::io::{ChunkFiles, Reading, SnapshotFile, SpillWatch, read_snapshot, write_snapshot};
 use weir::rules::RuleSet;
@@ -22,8 +22,8 @@ pub(super) struct Memory {
     /// reload, and a shadow, may have that much again.
     #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "spill")]
     log_memory: Option<usize>,
-    /// The folder for what does not fit --log-memory; what is put there is removed at the end
-    #[arg(long, value_name = "DIR", requires = "log_memory")]
+    /// The folder for what does not fit --log-memory, or the log_bytes_max of --limits or of --restore; what is put there is removed at the end
+    #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
     /// Go on from this snapshot, with its bounds, its lists and its recording; --rules and --reload name the rule sets that it needs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["limits", "log_memory", "features"])]
@@ -52,22 +52,37 @@ impl Memory {
         recording: Recording,
     ) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         let limits = self.limits.as_deref().map_or_else(|| Ok(Limits::default()), limits)?;
-        let (Some(log_bytes_max), Some(folder)) = (self.log_memory, &self.spill) else {
-            return Ok((Engine::new(rules, limits, recording), None));
-        };
+        let limits = Limits { log_bytes_max: self.log_memory.unwrap_or(limits.log_bytes_max), ..limits };
+        let engine = Engine::new(rules, limits, recording);
+        Ok(match self.files()? {
+            None => (engine, None),
+            Some((files, watch)) => (engine.with_store(Box::new(files)), Some(watch)),
+        })
+    }
+
+    /// Where the log's chunks go, if they may leave memory, and what tells whether the disk fails it.
+    fn files(&self) -> anyhow::Result<Option<(ChunkFiles, SpillWatch)>> {
+        let Some(folder) = &self.spill else { return Ok(None) };
+        if self.log_memory.is_none() && self.limits.is_none() && self.restore.is_none() {
+            bail!("--spill needs to know how much may stay in memory: give --log-memory too");
+        }
         // A file waits for the disk, so that its decisions are the same every time.
         let files = ChunkFiles::create(folder, Reading::Blocking)?;
         let watch = files.watch();
-        let limits = Limits { log_bytes_max, ..limits };
-        Ok((Engine::new(rules, limits, recording).with_store(Box::new(files)), Some(watch)))
+        Ok(Some((files, watch)))
     }
 
     /// The engine of the snapshot to go on from, if one is named, given the rule sets that there are.
-    pub(super) fn restored(&self, rule_sets: &[Arc<RuleSet>]) -> anyhow::Result<Option<Engine>> {
+    pub(super) fn restored(
+        &self,
+        rule_sets: &[Arc<RuleSet>],
+    ) -> anyhow::Result<Option<(Engine, Option<SpillWatch>)>> {
         let Some(path) = &self.restore else { return Ok(None) };
         let saved: SavedEngine = read_snapshot(path)?;
-        let engine = Engine::restore(saved, rule_sets, None);
-        engine.map(Some).with_context(|| format!("can't go on from {}", path.display()))
+        let (files, watch) = self.files()?.unzip();
+        let engine = Engine::restore(saved, rule_sets, files.map(|files| Box::new(files) as _));
+        let engine = engine.with_context(|| format!("can't go on from {}", path.display()))?;
+        Ok(Some((engine, watch)))
     }
 
     /// Writes the snapshot that is asked for.

@@ -128,8 +128,8 @@ impl Shadow {
 /// The engine, with every rule set staged that the stream may ask for.
 fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
     let rules = rule_file::load(&args.rules)?;
-    if let Some(engine) = restored(args, &rules)? {
-        return Ok((engine, None));
+    if let Some(restored) = restored(args, &rules)? {
+        return Ok(restored);
     }
     let lists = rule_file::lists(&args.rules, &rules)?;
     let recording = if args.features { Recording::All } else { Recording::Fired };
@@ -150,7 +150,7 @@ fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
 }
 
 /// The engine of a snapshot, if there is one to go on from.
-fn restored(args: &Args, rules: &RuleSet) -> anyhow::Result<Option<Engine>> {
+fn restored(args: &Args, rules: &RuleSet) -> anyhow::Result<Option<(Engine, Option<SpillWatch>)>> {
     let mut rule_sets = vec![Arc::new(rules.clone())];
     for path in &args.reload {
         rule_sets.push(Arc::new(rule_file::load(path)?));
@@ -169,7 +169,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let mut shadow = Shadow::load(args, &mut engine)?;
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
-    let mut tally = Tally::new(engine.rules());
+    let mut tally = Tally::new(&engine);
     let mut breakers = Breakers::default();
     let mut progress = Progress::new("scoring", None);
     let policy = args.source.on_bad_line.policy();

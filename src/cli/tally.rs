@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use weir::decision::{Decision, Outcome, Quality};
 use weir::engine::{Answer, Engine};
-use weir::rules::RuleSet;
 
 /// Counts of answers, and of rules that fired.
 pub(super) struct Tally {
@@ -22,10 +21,12 @@ pub(super) struct Tally {
     pub(super) refused: std::collections::BTreeMap<&'static str, u64>,
     /// By rule of the rule set that the stream began with.
     pub(super) fired: Vec<u64>,
+    /// Values read of each quality before the stream began.
+    qualities: [u64; 5],
 }
 
 impl Tally {
-    pub(super) fn new(rules: &RuleSet) -> Self {
+    pub(super) fn new(engine: &Engine) -> Self {
         Self {
             outcomes: [0; 3],
             alerts: 0,
@@ -35,7 +36,8 @@ impl Tally {
             tripped: 0,
             withheld: 0,
             refused: Default::default(),
-            fired: vec![0; rules.rules.len()],
+            fired: vec![0; engine.rules().rules.len()],
+            qualities: engine.qualities(),
         }
     }
 
@@ -88,9 +90,9 @@ impl Tally {
         if self.tripped > 0 {
             write!(out, "; {} with a rule kept from acting by its breaker", self.tripped)?;
         }
-        for (quality, count) in
-            Quality::ALL.iter().zip(engine.qualities()).skip(1).filter(|(_, count)| *count > 0)
-        {
+        let since = |(now, before): (u64, &u64)| now - before;
+        let read = engine.qualities().into_iter().zip(&self.qualities).map(since);
+        for (quality, count) in Quality::ALL.iter().zip(read).skip(1).filter(|(_, count)| *count > 0) {
             write!(out, "; {count} values {}", quality.name())?;
         }
         for (code, count) in &self.refused {

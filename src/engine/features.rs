@@ -127,17 +127,13 @@ pub(crate) fn read_all(
             let value = match read.aggregate {
                 Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
                     let scored = read.column.and_then(|column| gathered.value(column));
-                    scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, now_us))
+                    scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, time_us))
                 }
                 // It may well have been seen before.
                 Aggregate::IsNew if evicted && held.count(cell) == 0 => Value::Null,
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
-            let quality = match evicted {
-                _ if exact => Quality::Exact,
-                true => Quality::Evicted,
-                false => quality(plan, at, &held, since_us),
-            };
+            let quality = if exact { Quality::Exact } else { quality(plan, at, &held, since_us) };
             readings[position] = Reading { value, quality };
         }
     }
@@ -147,15 +143,22 @@ pub(crate) fn read_all(
 pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_us: Option<i64>) -> Reading {
     let read = &plan.reads[at];
     let (held, now_us) = (state.held(plan.lookups[read.lookup].family, key), state.now_us());
-    let value = value(read.aggregate, &held, read.cell, None, (now_us, now_us));
-    Reading { value, quality: quality(plan, at, &held, since_us) }
+    let quality = quality(plan, at, &held, since_us);
+    let value = match read.aggregate {
+        // It may well have been seen before.
+        Aggregate::IsNew if quality == Quality::Evicted && held.count(read.cell) == 0 => Value::Null,
+        aggregate => value(aggregate, &held, read.cell, None, (now_us, now_us)),
+    };
+    Reading { value, quality }
 }
 
 fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
     let (read, cell) = (&plan.reads[at], plan.reads[at].cell);
     // What came in before may have been executed for as long after as it could be corrected.
     let later_us = if read.later { plan.spec.horizon_us } else { 0 };
-    if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
+    if held.evicted(cell) {
+        Quality::Evicted
+    } else if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
         Quality::Warming
     } else if held.behind(cell) {
         Quality::Behind
@@ -219,12 +222,12 @@ fn other_value(
 }
 
 /// What the value of the event being scored is against those before it.
-fn against(aggregate: Aggregate, held: &Held<'_>, cell: usize, scored: i64, now_us: i64) -> Value {
+fn against(aggregate: Aggregate, held: &Held<'_>, cell: usize, scored: i64, time_us: i64) -> Value {
     match aggregate {
         Aggregate::ZScore(_) => z_score(held.moments(cell), scored),
         Aggregate::Speed { .. } => {
             let [newest, _] = held.newest(cell);
-            newest.map_or(Value::Null, |newest| speed(&newest, scored, now_us))
+            newest.map_or(Value::Null, |newest| speed(&newest, scored, time_us))
         }
         _ => Value::Null,
     }
@@ -240,9 +243,9 @@ fn z_score(moments: Moments, scored: i64) -> Value {
     Value::Decimal(float(above) / moments.count as f64 / deviation)
 }
 
-/// Kilometres per hour since a place; null where no time passed.
-fn speed(from: &Moment, to: i64, now_us: i64) -> Value {
-    let passed_us = now_us - from.time_us;
+/// Kilometres per hour from a place to one at `time_us`; null where no time passed between them.
+fn speed(from: &Moment, to: i64, time_us: i64) -> Value {
+    let passed_us = time_us - from.time_us;
     if passed_us <= 0 {
         return Value::Null;
     }

@@ -19,7 +19,8 @@ pub struct Limits {
     pub future_us_max: i64,
     /// Ids remembered; beyond, the oldest are forgotten before the rule set's `remember` is over.
     pub ids_max: usize,
-    /// Late and corrected contributions held; beyond, the event that would add one is refused.
+    /// Late and corrected contributions held, and those of payments executed after their answer, for as long as a window
+    /// covers them; beyond, the event that would add one is refused.
     pub side_entries_max: usize,
     /// Corrections that wait for their original, and payments that have been corrected; beyond, the oldest are forgotten.
     pub corrections_max: usize,

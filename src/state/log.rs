@@ -185,7 +185,13 @@ impl Log {
         let room = || ChunkColumns::with_room(self.families, self.columns, self.layout.rows());
         self.chunks.push_back(Held::open(chunk.unwrap_or_else(room), at_us));
         if let Some(spill) = &mut self.spill {
-            spill.grew();
+            // The one before has closed, with all of its shapes.
+            let end = self.dropped + self.chunks.len() as u64;
+            for (number, held) in (0..end).rev().zip(self.chunks.iter().rev()).take(2) {
+                if held.columns.is_some() {
+                    spill.got(number, held.bytes());
+                }
+            }
         }
     }
 
@@ -248,6 +254,7 @@ impl Log {
         self.dropped += 1;
         self.marks.drop_before(self.layout.first_of(self.dropped));
         if let Some(spill) = &mut self.spill {
+            spill.lost(self.dropped - 1);
             spill.drop_before(self.dropped);
         }
     }

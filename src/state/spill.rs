@@ -1,6 +1,6 @@
 //! Spilling: closed chunks of the log leave memory when it is short, and come back when a tail or a correction needs them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 
 use serde::{Deserialize, Serialize};
@@ -44,16 +44,18 @@ impl Held {
     /// One that was saved; where there is a store it is away as it was.
     pub(super) fn resumed(saved: SavedChunk, number: u64, spill: Option<&mut Spill>) -> Self {
         let SavedChunk { mut columns, first_us, last_us, away } = saved;
-        match spill.filter(|_| away) {
-            Some(spill) => {
+        match spill {
+            Some(spill) if away => {
                 spill.store.put(number, take(columns.get_mut()));
-                Self { columns: None, first_us, last_us, stored: true }
+                return Self { columns: None, first_us, last_us, stored: true };
             }
-            None => Self { columns: Some(columns), first_us, last_us, stored: false },
+            Some(spill) => spill.got(number, columns.bytes()),
+            None => {}
         }
+        Self { columns: Some(columns), first_us, last_us, stored: false }
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.columns.as_ref().map_or(0, |columns| columns.bytes())
     }
 }
@@ -73,6 +75,10 @@ pub(crate) struct SavedChunk {
 pub(crate) struct Spill {
     store: Box<dyn ChunkStore>,
     bytes_max: usize,
+    /// The chunks in memory with their bytes, so that no step looks at those that are away.
+    resident: BTreeMap<u64, usize>,
+    /// What they take together.
+    bytes: usize,
     /// Whether a chunk was closed or came back since memory was looked at.
     grown: bool,
 }
@@ -80,12 +86,19 @@ pub(crate) struct Spill {
 impl Spill {
     /// At most so many bytes in memory, where there are chunks that may leave it.
     pub(crate) fn new(store: Box<dyn ChunkStore>, bytes_max: usize) -> Self {
-        Self { store, bytes_max, grown: false }
+        Self { store, bytes_max, resident: BTreeMap::new(), bytes: 0, grown: false }
     }
 
-    /// A chunk more is in memory.
-    pub(crate) fn grew(&mut self) {
+    /// A chunk is in memory, of so many bytes.
+    pub(super) fn got(&mut self, number: u64, bytes: usize) {
+        let before = self.resident.insert(number, bytes).unwrap_or(0);
+        self.bytes = self.bytes - before + bytes;
         self.grown = true;
+    }
+
+    /// A chunk is no longer in memory.
+    pub(super) fn lost(&mut self, number: u64) {
+        self.bytes -= self.resident.remove(&number).unwrap_or(0);
     }
 
     /// A chunk that is away, to be looked at and left there.
@@ -109,8 +122,8 @@ impl Spill {
         let (families, columns, rows) = form;
         match self.store.get(number) {
             Fetched::Ready(chunk) if chunk.is_whole(families, columns, rows) => {
+                self.got(number, chunk.bytes());
                 held.columns = Some(chunk.into());
-                self.grown = true;
                 true
             }
             _ => false,
@@ -119,16 +132,14 @@ impl Spill {
 
     /// Lets the oldest closed chunks leave that `needed` does not say are needed, until the others fit.
     fn shrink(&mut self, first: u64, chunks: &mut VecDeque<Held>, needed: impl Fn(u64) -> bool) {
-        let mut bytes: usize = chunks.iter().map(Held::bytes).sum();
-        let closed = chunks.len().saturating_sub(1);
-        for (number, held) in (first..).zip(chunks.iter_mut().take(closed)) {
-            if bytes <= self.bytes_max {
-                return;
-            }
-            if needed(number) {
-                continue;
-            }
-            bytes -= held.bytes();
+        let newest = (first + chunks.len() as u64).saturating_sub(1);
+        let mut next = first;
+        while self.bytes > self.bytes_max {
+            let mut closed = self.resident.range(next..newest).map(|(&number, _)| number);
+            let Some(number) = closed.find(|&number| !needed(number)) else { return };
+            next = number + 1;
+            self.lost(number);
+            let Some(held) = chunks.get_mut((number - first) as usize) else { return };
             if let Some(mut chunk) = held.columns.take()
                 && !held.stored
             {

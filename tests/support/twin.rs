@@ -467,8 +467,9 @@ fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[(i64, &Past)], newest: 
             let last =
                 taken.last().and_then(|(last_us, last)| Some((*last_us, last.place(latitude, longitude)?)));
             match (last, newest.place(latitude, longitude)) {
-                (Some((last_us, from)), Some(to)) if last_us < now_us => {
-                    Value::Decimal(kilometres(from, to) / ((now_us - last_us) as f64 / 3.6e9))
+                (Some((last_us, from)), Some(to)) if last_us < newest.event.time_us() => {
+                    let passed_us = newest.event.time_us() - last_us;
+                    Value::Decimal(kilometres(from, to) / (passed_us as f64 / 3.6e9))
                 }
                 _ => Value::Null,
             }

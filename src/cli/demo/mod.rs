@@ -92,11 +92,10 @@ struct Run {
 
 impl Run {
     fn new(rules: RuleSet, lists: Lists) -> anyhow::Result<Self> {
-        let tally = Tally::new(&rules);
         let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
         engine.load_lists(lists);
         Ok(Self {
-            tally,
+            tally: Tally::new(&engine),
             engine,
             confusion: Confusion::default(),
             latency_ns: Histogram::new(3)?,
