@@ -272,7 +272,7 @@ fn agree_of(mut engine: Engine, rules: &RuleSet, events: &[Event]) -> Result<(),
                 };
                 prop_assert!(
                     !wrong,
-                    "quality at event {} of {:#?}\nfeatures {:#?}",
+                    "quality {:?} at event {} of {:#?}\nfeatures {:#?}", (reading, corrected),
                     at,
                     events,
                     rules.features

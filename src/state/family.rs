@@ -253,9 +253,8 @@ impl Family {
         turns: &Turns,
         value: impl Fn(usize) -> i64,
     ) {
-        if mask != 0 {
-            self.turn_period(slot, turns);
-        }
+        // Also where nothing counts yet: what will be authenticated later keeps the slot while its period lasts.
+        self.turn_period(slot, turns);
         let record = self.records.row_mut(slot);
         touch(record, at.time_us);
         self.prompt.sum(record, mask, 1, &value);
