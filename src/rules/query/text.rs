@@ -57,7 +57,7 @@ impl Script<'_, '_> {
 
     fn head(&self) -> String {
         let set = self.printer.set;
-        let hash: String = set.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = set.hash_text();
         let mut head =
             format!("-- Rule set `{}` as one query for {}.\n", set.name, self.printer.dialect.title());
         let mut say = |line: &str| {
