@@ -272,7 +272,8 @@ fn agree_of(mut engine: Engine, rules: &RuleSet, events: &[Event]) -> Result<(),
                 };
                 prop_assert!(
                     !wrong,
-                    "quality {:?} at event {} of {:#?}\nfeatures {:#?}", (reading, corrected),
+                    "quality {:?} at event {} of {:#?}\nfeatures {:#?}",
+                    (reading, corrected),
                     at,
                     events,
                     rules.features
