@@ -186,7 +186,7 @@ impl Pair {
     fn snapshot(&mut self, stream: &mut Stream) {
         let folder = tempfile::tempdir().unwrap();
         let start = Instant::now();
-        let frozen = self.ours.engine.freeze().unwrap();
+        let frozen = self.ours.engine.freeze();
         let paused = start.elapsed();
         let writer = std::thread::spawn(move || {
             let start = Instant::now();

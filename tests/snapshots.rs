@@ -12,6 +12,8 @@
 mod hostile;
 #[path = "support/packs.rs"]
 mod packs;
+#[path = "support/saved.rs"]
+mod saved;
 #[path = "support/shelf.rs"]
 mod shelf;
 
@@ -21,6 +23,7 @@ use hostile::{STARTS, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use saved::Saved;
 use shelf::Shelf;
 use weir::decision::{Decision, Reading};
 use weir::engine::{
@@ -52,15 +55,6 @@ fn step(engine: &mut Engine, event: &Event) -> Said {
         stopped: engine.shadow_stopped(),
         qualities: engine.qualities(),
     }
-}
-
-fn bytes(saved: &SavedEngine) -> Vec<u8> {
-    postcard::to_stdvec(saved).unwrap()
-}
-
-fn restored(bytes: &[u8], rule_sets: &[Arc<RuleSet>], store: Option<Shelf>) -> Engine {
-    let saved = postcard::from_bytes(bytes).unwrap();
-    Engine::restore(saved, rule_sets, store.map(|store| Box::new(store) as _)).unwrap()
 }
 
 fn newest_us(events: &[Event], start: &str) -> i64 {
@@ -146,8 +140,8 @@ proptest! {
                 }
             }
             if at % every == 0 {
-                let saved = stopped.freeze().unwrap();
-                stopped = restored(&bytes(&saved), &rule_sets, store());
+                let saved = Saved::of(&stopped.freeze());
+                stopped = saved.restored(&rule_sets, store().map(|store| Box::new(store) as _));
             }
             prop_assert_eq!(step(&mut stopped, event), step(&mut never, event), "event {} of {:#?}", at, events);
         }
@@ -161,16 +155,21 @@ proptest! {
         start in prop::sample::select(&STARTS[..]),
         at in 0..60_usize,
         limits in limits(),
+        spilling in any::<bool>(),
     ) {
         let rules = varied(pack("live", &[("f", &features)]), &options);
         let events = stream(&rules, &steps, start);
         let at = at.min(events.len());
         let mut engine = Engine::new(rules.clone(), limits, Recording::All);
+        if spilling {
+            engine = engine.with_store(Box::new(Shelf::new(0)));
+        }
         events[..at].iter().for_each(|event| _ = engine.step(event));
-        let before = bytes(&engine.freeze().unwrap());
-        let frozen = engine.freeze().unwrap();
+        let before = Saved::of(&engine.freeze());
+        let frozen = engine.freeze();
         events[at..].iter().for_each(|event| _ = engine.step(event));
-        prop_assert_eq!(bytes(&frozen), before);
+        drop(engine);
+        prop_assert_eq!(Saved::of(&frozen), before);
     }
 }
 
@@ -193,7 +192,7 @@ fn a_snapshot_goes_through_a_file_while_decisions_go_on() {
     let mut engine = Engine::new(RuleSet::clone(&rules), Limits::default(), Recording::All);
     let half = events.len() / 2;
     events[..half].iter().for_each(|event| _ = engine.step(event));
-    let frozen = engine.freeze().unwrap();
+    let frozen = engine.freeze();
     let writer = {
         let path = path.clone();
         std::thread::spawn(move || write_snapshot(&path, "file.toml", &frozen).unwrap())

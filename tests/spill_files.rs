@@ -17,10 +17,11 @@ fn chunk(number: i64) -> ChunkColumns {
     }
 }
 
-/// All files within a folder, however deep.
+/// All files of chunks within a folder, however deep.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let files = entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "arrow")).collect()
 }
 
 /// Asks until the chunk is there.
@@ -64,6 +65,35 @@ fn chunks_come_back_and_their_files_go_when_they_are_dropped() {
 }
 
 #[test]
+fn what_is_kept_can_be_read_when_the_store_is_gone_and_goes_with_its_holder() {
+    for reading in [Reading::Blocking, Reading::Ahead] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = ChunkFiles::create(folder.path(), reading).unwrap();
+        (0..3).for_each(|number| store.put(number, chunk(number as i64)));
+        let kept = [0, 2].map(|number| store.keep(number));
+        store.drop_before(2);
+        assert_eq!(files(folder.path()).len(), 2, "the first is kept, the second is gone");
+        assert!(store.keep(7).read().is_err());
+        drop(store);
+        assert_eq!(kept[0].read().unwrap(), chunk(0));
+        assert_eq!(kept[1].read().unwrap(), chunk(2));
+        drop(kept);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+}
+
+#[test]
+fn what_is_waited_for_comes_however_much_else_is_read_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = ChunkFiles::create(folder.path(), Reading::Ahead).unwrap();
+    (0..200).for_each(|number| store.put(number, chunk(number as i64)));
+    (1..200).for_each(|number| store.hint(number));
+    assert_eq!(wait(&mut store, 199), chunk(199), "all others were read before it");
+    assert_eq!(wait(&mut store, 0), chunk(0));
+    (1..200).for_each(|number| assert_eq!(wait(&mut store, number), chunk(number as i64)));
+}
+
+#[test]
 fn a_damaged_file_is_an_error_and_never_a_chunk() {
     for reading in [Reading::Blocking, Reading::Ahead] {
         let folder = tempfile::tempdir().unwrap();
@@ -94,7 +124,7 @@ fn what_cannot_be_written_stays_in_memory_and_is_told() {
     let mut store = ChunkFiles::create(folder.path(), Reading::Blocking).unwrap();
     let watch = store.watch();
     let inner = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-    fs::remove_dir(&inner).unwrap();
+    fs::remove_dir_all(&inner).unwrap();
     store.put(0, chunk(0));
     assert_eq!(store.get(0), Fetched::Ready(chunk(0)));
     assert!(matches!(&*watch.error().unwrap(), ChunkError::Write { .. }));

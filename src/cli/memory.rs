@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use weir::engine::{Engine, Limits, Recording, SavedEngine};
-use weir::io::{ChunkFiles, Reading, SnapshotFile, SpillWatch, read_snapshot, write_snapshot};
+use weir::io::{ChunkFiles, Reading, SpillWatch, read_snapshot};
 use weir::rules::RuleSet;
+
+use super::rule_file;
 
 /// The options of it.
 #[derive(clap::Args)]
@@ -23,14 +25,13 @@ pub(super) struct Memory {
     #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "spill")]
     log_memory: Option<usize>,
     /// The folder for what does not fit --log-memory, or the log_bytes_max of --limits or of --restore; what is put there is removed at the end
+    ///
+    /// What a run that was killed left there is removed by the next one. A run that goes on keeps what is its own.
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
     /// Go on from this snapshot, with its bounds, its lists and its recording; --rules and --reload name the rule sets that it needs
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["limits", "log_memory", "features"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["limits", "log_memory"])]
     restore: Option<PathBuf>,
-    /// Write a snapshot of all that is known at the end of the stream, for --restore
-    #[arg(long, value_name = "FILE")]
-    snapshot: Option<PathBuf>,
 }
 
 /// A number of bytes, with or without a unit.
@@ -45,12 +46,40 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 impl Memory {
-    /// An engine with these bounds, and what tells whether the disk fails it.
+    /// The engine of a rule file, new or of the snapshot to go on from, with every rule set staged that the stream may
+    /// ask for; and what tells whether the disk fails it.
     pub(super) fn engine(
         &self,
-        rules: RuleSet,
+        path: &Path,
+        reload: &[PathBuf],
         recording: Recording,
     ) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
+        let rules = rule_file::load(path)?;
+        if let Some(snapshot) = &self.restore {
+            let mut rule_sets = vec![Arc::new(rules)];
+            for path in reload {
+                rule_sets.push(Arc::new(rule_file::load(path)?));
+            }
+            return self.restored(snapshot, &rule_sets);
+        }
+        let lists = rule_file::lists(path, &rules)?;
+        let (mut engine, watch) = self.empty(rules.clone(), recording)?;
+        engine.load_lists(lists.clone());
+        for next in reload {
+            let rules = rule_file::load(next)?;
+            let lists = rule_file::lists(next, &rules)?;
+            let staged = engine.stage_with_lists(rules, lists);
+            staged.with_context(|| format!("{} can't take over from {}", next.display(), path.display()))?;
+        }
+        if !reload.is_empty() {
+            // So that the stream may also go back to it.
+            engine.stage_with_lists(rules, lists)?;
+        }
+        Ok((engine, watch))
+    }
+
+    /// An engine with these bounds that knows nothing.
+    fn empty(&self, rules: RuleSet, recording: Recording) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         let limits = self.limits.as_deref().map_or_else(|| Ok(Limits::default()), limits)?;
         let limits = Limits { log_bytes_max: self.log_memory.unwrap_or(limits.log_bytes_max), ..limits };
         let engine = Engine::new(rules, limits, recording);
@@ -72,25 +101,22 @@ impl Memory {
         Ok(Some((files, watch)))
     }
 
-    /// The engine of the snapshot to go on from, if one is named, given the rule sets that there are.
-    pub(super) fn restored(
+    /// Whether it goes on from a snapshot.
+    pub(super) fn restores(&self) -> bool {
+        self.restore.is_some()
+    }
+
+    /// The engine of the snapshot to go on from, given the rule sets that there are.
+    fn restored(
         &self,
+        path: &Path,
         rule_sets: &[Arc<RuleSet>],
-    ) -> anyhow::Result<Option<(Engine, Option<SpillWatch>)>> {
-        let Some(path) = &self.restore else { return Ok(None) };
+    ) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         let saved: SavedEngine = read_snapshot(path)?;
         let (files, watch) = self.files()?.unzip();
         let engine = Engine::restore(saved, rule_sets, files.map(|files| Box::new(files) as _));
         let engine = engine.with_context(|| format!("can't go on from {}", path.display()))?;
-        Ok(Some((engine, watch)))
-    }
-
-    /// Writes the snapshot that is asked for.
-    pub(super) fn save(&self, engine: &mut Engine) -> anyhow::Result<Option<SnapshotFile>> {
-        let Some(path) = &self.snapshot else { return Ok(None) };
-        let saved =
-            engine.freeze().context("a part of the log on the disk can't be had; no snapshot is written")?;
-        Ok(Some(write_snapshot(path, &engine.rules().name, &saved)?))
+        Ok((engine, watch))
     }
 }
 

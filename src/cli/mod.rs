@@ -14,6 +14,7 @@ mod progress;
 mod rule_file;
 mod schema;
 mod score;
+mod snapshots;
 mod sql;
 mod state;
 mod stream;

@@ -2,18 +2,17 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
 use weir::event::{Event, Kind};
-use weir::io::{DecisionWriter, Output, SnapshotFile, SpillWatch, create, decision::write_refusal};
-use weir::rules::RuleSet;
+use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
 
 use super::breakers::Breakers;
 use super::memory::{self, Memory};
 use super::progress::Progress;
+use super::snapshots::{self, Snapshots};
 use super::stream::Source;
 use super::tally::Tally;
 use super::writers::Writers;
@@ -49,10 +48,12 @@ pub(super) struct Args {
     #[arg(long)]
     line_buffered: bool,
     /// Record every feature, not only those that the fired rules read
-    #[arg(long)]
+    #[arg(long, conflicts_with = "restore")]
     features: bool,
     #[command(flatten)]
     memory: Memory,
+    #[command(flatten)]
+    snapshots: snapshots::Args,
 }
 
 /// Bytes of decisions gathered before they are written.
@@ -125,43 +126,11 @@ impl Shadow {
     }
 }
 
-/// The engine, with every rule set staged that the stream may ask for.
-fn engine(args: &Args) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
-    let rules = rule_file::load(&args.rules)?;
-    if let Some(restored) = restored(args, &rules)? {
-        return Ok(restored);
-    }
-    let lists = rule_file::lists(&args.rules, &rules)?;
-    let recording = if args.features { Recording::All } else { Recording::Fired };
-    let (mut engine, watch) = args.memory.engine(rules.clone(), recording)?;
-    engine.load_lists(lists.clone());
-    for path in &args.reload {
-        let next = rule_file::load(path)?;
-        let lists = rule_file::lists(path, &next)?;
-        let staged = engine.stage_with_lists(next, lists);
-        staged
-            .with_context(|| format!("{} can't take over from {}", path.display(), args.rules.display()))?;
-    }
-    if !args.reload.is_empty() {
-        // So that the stream may also go back to it.
-        engine.stage_with_lists(rules, lists)?;
-    }
-    Ok((engine, watch))
-}
-
-/// The engine of a snapshot, if there is one to go on from.
-fn restored(args: &Args, rules: &RuleSet) -> anyhow::Result<Option<(Engine, Option<SpillWatch>)>> {
-    let mut rule_sets = vec![Arc::new(rules.clone())];
-    for path in &args.reload {
-        rule_sets.push(Arc::new(rule_file::load(path)?));
-    }
-    args.memory.restored(&rule_sets)
-}
-
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let (mut engine, watch) = engine(args)?;
+    let recording = if args.features { Recording::All } else { Recording::Fired };
+    let (mut engine, watch) = args.memory.engine(&args.rules, &args.reload, recording)?;
     let mut reader = args.source.open(engine.rules().schema.clone())?;
     let mut writers = Writers::new(&engine)?;
     if args.source.is(&args.output) {
@@ -171,6 +140,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
     let mut tally = Tally::new(&engine);
     let mut breakers = Breakers::default();
+    let mut snapshots = Snapshots::new(&args.snapshots);
     let mut progress = Progress::new("scoring", None);
     let policy = args.source.on_bad_line.policy();
     while let Some(next) = reader.next_event() {
@@ -210,18 +180,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         if let Some(shadow) = &mut shadow {
             shadow.event(event, &engine)?;
         }
+        snapshots.event(&mut engine, reader.counts().taken)?;
         progress.event();
     }
     lines.finish()?;
     shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
     progress.finish();
-    let snapshot = args.memory.save(&mut engine)?;
-    let (seconds, counts) = (start.elapsed().as_secs_f64(), reader.counts());
+    let counts = reader.counts();
+    snapshots.finish(&mut engine, counts.taken)?;
+    let seconds = start.elapsed().as_secs_f64();
     let mut report = anstream::stderr().lock();
     tally.summary(&engine, &mut report)?;
-    if let Some(SnapshotFile { bytes, sha256 }) = snapshot {
-        writeln!(report, "snapshot of {bytes} bytes, SHA-256 {sha256}")?;
-    }
+    snapshots.summary(&mut report)?;
     let rate = counts.taken as f64 / seconds;
     writeln!(
         report,

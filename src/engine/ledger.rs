@@ -14,7 +14,7 @@ use crate::decision::Reading;
 use crate::event::Kind;
 use crate::rules::{Condition, Facts, Feature, RuleSet};
 use crate::state::{
-    Budgets, ChunkStore, Contribution, Correction, Layout, Memory, SavedState, Scopes, State,
+    Budgets, ChunkStore, Contribution, Correction, Layout, Memory, ResumeError, SavedState, Scopes, State,
 };
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
@@ -62,14 +62,14 @@ pub(crate) struct SavedLedger {
     bound: Vec<usize>,
     first_row: u64,
     since_us: Option<i64>,
-    state: SavedState,
+    pub(crate) state: SavedState,
 }
 
 impl Ledger {
-    /// What is saved of it; shares what it holds. `None` where a chunk of its log is not back yet.
-    pub(crate) fn freeze(&mut self) -> Option<SavedLedger> {
-        Some(SavedLedger {
-            state: self.state.freeze()?,
+    /// What is saved of it; shares what it holds.
+    pub(crate) fn freeze(&mut self) -> SavedLedger {
+        SavedLedger {
+            state: self.state.freeze(),
             origin: self.origin,
             made_of: self.made_of.clone(),
             budgets: self.budgets,
@@ -77,19 +77,21 @@ impl Ledger {
             bound: self.bound.clone(),
             first_row: self.first_row,
             since_us: self.since_us,
-        })
+        }
     }
 
-    /// A ledger that goes on from what was saved, given the rule set that it was made for; `None` where that is another
-    /// one. It still has to be bound to the rule set that feeds it.
-    pub(crate) fn restored(saved: SavedLedger, origin: &RuleSet, logs: &Logs) -> Option<Self> {
+    /// A ledger that goes on from what was saved, given the rule set that it was made for. It still has to be bound to the
+    /// rule set that feeds it.
+    pub(crate) fn restored(saved: SavedLedger, origin: &RuleSet, logs: &Logs) -> Result<Self, ResumeError> {
         let find = |hash: &[u8; 32]| origin.features.iter().find(|feature| feature.hash == *hash);
-        let features: Vec<&Feature> = saved.made_of.iter().map(find).collect::<Option<_>>()?;
+        let features: Option<Vec<&Feature>> = saved.made_of.iter().map(find).collect();
+        let features = features.ok_or(ResumeError::Unfit)?;
         let mut ledger = Self::new(&features, origin, &saved.budgets);
         logs.give(&mut ledger);
         (ledger.features, ledger.bound) = (saved.features, saved.bound);
         (ledger.first_row, ledger.since_us) = (saved.first_row, saved.since_us);
-        ledger.state.resume(saved.state).then_some(ledger)
+        ledger.state.resume(saved.state)?;
+        Ok(ledger)
     }
 
     /// An empty ledger of these features of a rule set, from the first event on.

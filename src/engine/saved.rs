@@ -21,12 +21,12 @@ use super::shadow::{Shadow, ShadowStopped};
 use super::{Engine, Limits, Recording, Seen, ShadowLimits, VERSION};
 use crate::lists::Lists;
 use crate::rules::RuleSet;
-use crate::state::ChunkStore;
+use crate::state::{ChunkStore, ResumeError, SavedChunk};
 
 type Hash = [u8; 32];
 
 /// What is saved of an engine. It shares parts with the engine that goes on, which copies them before it changes them,
-/// so that it can be written by another thread meanwhile.
+/// so that it can be written by another thread meanwhile. Serialized it is all but the rows of its [`chunks`](Self::chunks).
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SavedEngine {
     version: String,
@@ -85,6 +85,12 @@ pub enum RestoreError {
         /// The hash in hexadecimal.
         hash: String,
     },
+    /// Rows of a log that are kept elsewhere can't be had.
+    #[error("a part of its log can't be read: {why}; take an older snapshot")]
+    Lost {
+        /// What is said.
+        why: String,
+    },
 }
 
 fn hex(hash: &Hash) -> String {
@@ -118,16 +124,30 @@ impl SavedEngine {
     pub fn rules(&self) -> &[u8; 32] {
         &self.live.rules
     }
+
+    /// The chunks of its logs, whose rows are no part of what is serialized, each with the number of its log: always in the
+    /// same order.
+    pub fn chunks(&self) -> impl Iterator<Item = (usize, &SavedChunk)> {
+        let shadow = self.shadow.iter().flat_map(|shadow| &shadow.ledgers);
+        let logs = self.ledgers.iter().chain(shadow).enumerate();
+        logs.flat_map(|(log, ledger)| ledger.state.chunks().map(move |chunk| (log, chunk)))
+    }
+
+    /// The same, to be told where their rows are.
+    pub fn chunks_mut(&mut self) -> impl Iterator<Item = (usize, &mut SavedChunk)> {
+        let shadow = self.shadow.iter_mut().flat_map(|shadow| &mut shadow.ledgers);
+        let logs = self.ledgers.iter_mut().chain(shadow).enumerate();
+        logs.flat_map(|(log, ledger)| ledger.state.chunks_mut().map(move |chunk| (log, chunk)))
+    }
 }
 
 impl Engine {
-    /// What is saved of it as of now, without copying what is large. `None` where a chunk of a tail log is away and not
-    /// back yet: ask again later.
-    pub fn freeze(&mut self) -> Option<SavedEngine> {
-        let freeze = |ledgers: &mut [Ledger]| -> Option<Vec<SavedLedger>> {
-            ledgers.iter_mut().map(Ledger::freeze).collect()
-        };
-        let (ledgers, shadow_ledgers) = (freeze(&mut self.ledgers.live)?, freeze(&mut self.ledgers.shadow)?);
+    /// What is saved of it as of now, without copying what is large; chunks of tail logs that are away stay there, and are
+    /// read by whoever writes it.
+    pub fn freeze(&mut self) -> SavedEngine {
+        let freeze =
+            |ledgers: &mut [Ledger]| -> Vec<SavedLedger> { ledgers.iter_mut().map(Ledger::freeze).collect() };
+        let (ledgers, shadow_ledgers) = (freeze(&mut self.ledgers.live), freeze(&mut self.ledgers.shadow));
         let shadow = self.shadow.as_ref().map(|shadow| SavedShadow {
             judge: SavedJudge::of(&shadow.judge),
             limits: shadow.limits,
@@ -135,7 +155,7 @@ impl Engine {
             ledgers: shadow_ledgers,
         });
         let former = self.reloads.former.iter();
-        Some(SavedEngine {
+        SavedEngine {
             version: VERSION.to_owned(),
             limits: self.limits,
             recording: self.recording,
@@ -155,7 +175,7 @@ impl Engine {
                 .map(|staged| (staged.rules.hash, staged.lists.clone()))
                 .collect(),
             shadow,
-        })
+        }
     }
 
     /// An engine that goes on from what was saved, with the same limits and recording. `rule_sets` are all that it may
@@ -180,7 +200,10 @@ impl Engine {
         }
         let ledger = |saved: SavedLedger| {
             let origin = find(&saved.origin)?;
-            Ledger::restored(saved, &origin, &logs).ok_or_else(|| unfit(&origin.hash))
+            Ledger::restored(saved, &origin, &logs).map_err(|error| match error {
+                ResumeError::Unfit => unfit(&origin.hash),
+                ResumeError::Lost(why) => RestoreError::Lost { why },
+            })
         };
         let rules = find(&saved.live.rules)?;
         let mut ledgers = Ledgers {

@@ -1,10 +1,10 @@
 //! Chunks of the tail log in files: where [`ChunkStore`] meets the disk.
 //!
-//! The files are a cache of what is known anyway: they are removed when their chunks are dropped and when the store is.
-//! A file is checked against what was written before it is read; a damaged one is never a wrong value, but an error
+//! The files are a cache of what is known anyway: each is removed when its chunk is dropped, or the store is, and no
+//! snapshot keeps it; those of a run that was killed are removed by the next one there. A file is checked against what was written before it is read; a damaged one is never a wrong value, but an error
 //! that [`SpillWatch`] tells, and `NotYet` from then on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,10 @@ use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
 
 use super::chunk_file;
-use crate::state::{ChunkColumns, ChunkStore, Fetched};
+use super::spill_folder::SpillFolder;
+use crate::state::{ChunkColumns, ChunkStore, Fetched, KeptChunk, Lost};
 
-/// Chunks read ahead and not yet asked for; beyond, the oldest is read again when it is.
+/// Chunks read ahead and only hinted at; beyond, one is read again when it is asked for.
 const AHEAD_MAX: usize = 64;
 
 /// Why a chunk of the log can't be written or had back.
@@ -76,7 +77,7 @@ pub enum Reading {
 /// What is shared by the stores of one engine: the folder, and what went wrong.
 #[derive(Debug)]
 struct Shared {
-    folder: PathBuf,
+    folder: SpillFolder,
     logs: AtomicU64,
     failed: AtomicBool,
     error: Mutex<Option<Arc<ChunkError>>>,
@@ -87,13 +88,6 @@ impl Shared {
         let mut held = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         held.get_or_insert(Arc::new(error));
         self.failed.store(true, Ordering::Release);
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // What others put into it stays.
-        let _ = fs::remove_dir(&self.folder);
     }
 }
 
@@ -111,23 +105,72 @@ impl SpillWatch {
     }
 }
 
+/// The file of one chunk: gone once neither the store nor a snapshot needs it.
+#[derive(Debug)]
+struct ChunkFile {
+    shared: Arc<Shared>,
+    log: u64,
+    number: u64,
+    /// Its checksum as it was written.
+    sum: u32,
+}
+
+impl ChunkFile {
+    fn path(&self) -> PathBuf {
+        self.shared.folder.chunk(self.log, self.number)
+    }
+
+    /// The chunk, if the file still is what was written.
+    fn read(&self) -> Result<ChunkColumns, ChunkError> {
+        let damaged = |why: &str| ChunkError::Damaged { path: self.path(), why: why.to_owned() };
+        let bytes = fs::read(self.path()).map_err(|source| ChunkError::Read { path: self.path(), source })?;
+        if crc32fast::hash(&bytes) != self.sum {
+            return Err(damaged("it is not what was written"));
+        }
+        chunk_file::read(&bytes).map_err(|why| damaged(&why))
+    }
+}
+
+impl KeptChunk for ChunkFile {
+    fn read(&self) -> Result<ChunkColumns, Lost> {
+        Ok(Self::read(self)?)
+    }
+}
+
+impl Drop for ChunkFile {
+    fn drop(&mut self) {
+        // A file that can't be removed takes room, and does no other harm.
+        let _ = fs::remove_file(self.path());
+    }
+}
+
+/// What is kept of a chunk that was never put.
+#[derive(Debug)]
+struct NoChunk(u64);
+
+impl KeptChunk for NoChunk {
+    fn read(&self) -> Result<ChunkColumns, Lost> {
+        Err(format!("chunk {} is not in this store", self.0).into())
+    }
+}
+
 type Read = (u64, Result<ChunkColumns, ChunkError>);
 
 /// The thread that reads ahead.
 #[derive(Debug)]
 struct Worker {
-    jobs: Sender<(u64, PathBuf, u32)>,
+    jobs: Sender<(u64, Arc<ChunkFile>)>,
     done: Receiver<Read>,
     thread: JoinHandle<()>,
 }
 
 impl Worker {
     fn start() -> io::Result<Self> {
-        let (jobs, asked) = channel::<(u64, PathBuf, u32)>();
+        let (jobs, asked) = channel::<(u64, Arc<ChunkFile>)>();
         let (tell, done) = channel();
         let work = move || {
-            for (number, path, sum) in asked {
-                if tell.send((number, read(&path, sum))).is_err() {
+            for (number, file) in asked {
+                if tell.send((number, file.read())).is_err() {
                     return;
                 }
             }
@@ -143,31 +186,31 @@ pub struct ChunkFiles {
     shared: Arc<Shared>,
     log: u64,
     reading: Reading,
-    /// The checksums of the files that were written.
-    sums: BTreeMap<u64, u32>,
+    files: BTreeMap<u64, Arc<ChunkFile>>,
     /// Chunks that could not be written.
-    kept: BTreeMap<u64, ChunkColumns>,
+    kept: BTreeMap<u64, Arc<ChunkColumns>>,
     worker: Option<Worker>,
     /// Chunks that the worker was told to read.
-    asked: BTreeSet<u64>,
+    asked: BTreeMap<u64, Wanted>,
     /// Chunks that it has read.
-    ready: BTreeMap<u64, ChunkColumns>,
+    ready: BTreeMap<u64, (Wanted, ChunkColumns)>,
+}
+
+/// What a chunk was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    /// It may be needed soon.
+    Soon,
+    /// Something waits for it, and asks again.
+    Now,
 }
 
 impl ChunkFiles {
-    /// A store of files in a new folder within this one, which is made if it is not there.
+    /// A store of files in a new folder within this one, which is made if it is not there. What runs that are over left
+    /// there is removed; a living one's is never touched.
     pub fn create(within: &Path, reading: Reading) -> Result<Self, ChunkError> {
         let cant = |source| ChunkError::Folder { path: within.to_owned(), source };
-        fs::create_dir_all(within).map_err(cant)?;
-        let mut number = 0_u64;
-        let folder = loop {
-            let folder = within.join(format!("weir-spill-{number}"));
-            match fs::create_dir(&folder) {
-                Ok(()) => break folder,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(cant(error)),
-            }
-        };
+        let folder = SpillFolder::create(within).map_err(cant)?;
         let (logs, failed, error) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(None));
         Ok(Self::of(Arc::new(Shared { folder, logs, failed, error }), reading))
     }
@@ -177,10 +220,10 @@ impl ChunkFiles {
             log: shared.logs.fetch_add(1, Ordering::Relaxed),
             shared,
             reading,
-            sums: BTreeMap::new(),
+            files: BTreeMap::new(),
             kept: BTreeMap::new(),
             worker: None,
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             ready: BTreeMap::new(),
         }
     }
@@ -190,16 +233,14 @@ impl ChunkFiles {
         SpillWatch(Arc::clone(&self.shared))
     }
 
-    fn path(&self, number: u64) -> PathBuf {
-        self.shared.folder.join(format!("log-{}-chunk-{number}.arrow", self.log))
-    }
-
     fn write(&mut self, number: u64, chunk: &ChunkColumns) -> Result<(), ChunkError> {
-        let path = self.path(number);
-        let cant = |why: String| ChunkError::Write { path: path.clone(), why };
+        let path = || self.shared.folder.chunk(self.log, number);
+        let cant = |why: String| ChunkError::Write { path: path(), why };
         let bytes = chunk_file::write(chunk.clone()).map_err(|error| cant(error.to_string()))?;
-        fs::write(&path, &bytes).map_err(|error| cant(error.to_string()))?;
-        self.sums.insert(number, crc32fast::hash(&bytes));
+        fs::write(path(), &bytes).map_err(|error| cant(error.to_string()))?;
+        let (shared, log, sum) = (Arc::clone(&self.shared), self.log, crc32fast::hash(&bytes));
+        let file = ChunkFile { shared, log, number, sum };
+        self.files.insert(number, Arc::new(file));
         Ok(())
     }
 
@@ -208,9 +249,13 @@ impl ChunkFiles {
     }
 
     /// Lets the worker read a chunk, unless it does already.
-    fn ask(&mut self, number: u64) {
-        let Some(&sum) = self.sums.get(&number) else { return };
-        if self.asked.contains(&number) || self.ready.contains_key(&number) {
+    fn ask(&mut self, number: u64, wanted: Wanted) {
+        let Some(file) = self.files.get(&number).map(Arc::clone) else { return };
+        if let Some(asked) = self.asked.get_mut(&number) {
+            *asked = wanted.max(*asked);
+            return;
+        }
+        if self.ready.contains_key(&number) {
             return;
         }
         if self.worker.is_none() {
@@ -219,11 +264,10 @@ impl ChunkFiles {
                 Err(source) => return self.shared.fail(ChunkError::Thread { source }),
             }
         }
-        let job = (number, self.path(number), sum);
         if let Some(worker) = &self.worker
-            && worker.jobs.send(job).is_ok()
+            && worker.jobs.send((number, file)).is_ok()
         {
-            self.asked.insert(number);
+            self.asked.insert(number, wanted);
         }
     }
 
@@ -231,53 +275,52 @@ impl ChunkFiles {
     fn collect(&mut self) {
         while let Some((number, read)) = self.worker.as_ref().and_then(|worker| worker.done.try_recv().ok()) {
             // One that was dropped meanwhile is no longer asked for; a damaged one is not asked for again.
-            let wanted = self.sums.contains_key(&number);
+            let wanted = self.files.contains_key(&number);
             let chunk = if wanted { self.taken(read) } else { None };
-            if let Some(chunk) = chunk {
+            if let (Some(chunk), Some(&wanted)) = (chunk, self.asked.get(&number)) {
                 self.asked.remove(&number);
-                self.ready.insert(number, chunk);
-                if self.ready.len() > AHEAD_MAX {
-                    self.ready.pop_first();
-                }
+                self.ready.insert(number, (wanted, chunk));
+                self.forget();
             }
         }
     }
-}
 
-/// Reads the file of a chunk, if it still is what was written.
-fn read(path: &Path, sum: u32) -> Result<ChunkColumns, ChunkError> {
-    let damaged = |why: &str| ChunkError::Damaged { path: path.to_owned(), why: why.to_owned() };
-    let bytes = fs::read(path).map_err(|source| ChunkError::Read { path: path.to_owned(), source })?;
-    if crc32fast::hash(&bytes) != sum {
-        return Err(damaged("it is not what was written"));
+    /// Forgets a chunk if too many are read ahead: the newest, which is needed last, of those that nothing waits for. One
+    /// that something waits for stays until it is taken, so whoever asks again and again gets it.
+    fn forget(&mut self) {
+        let soon = || self.ready.iter().filter(|(_, (wanted, _))| *wanted == Wanted::Soon);
+        if let Some((&newest, _)) = soon().next_back()
+            && soon().count() > AHEAD_MAX
+        {
+            self.ready.remove(&newest);
+        }
     }
-    chunk_file::read(&bytes).map_err(|why| damaged(&why))
 }
 
 impl ChunkStore for ChunkFiles {
     fn put(&mut self, number: u64, chunk: ChunkColumns) {
         if let Err(error) = self.write(number, &chunk) {
             self.shared.fail(error);
-            self.kept.insert(number, chunk);
+            self.kept.insert(number, Arc::new(chunk));
         }
     }
 
     fn get(&mut self, number: u64) -> Fetched {
         if let Some(chunk) = self.kept.get(&number) {
-            return Fetched::Ready(chunk.clone());
+            return Fetched::Ready(ChunkColumns::clone(chunk));
         }
         let chunk = match self.reading {
             Reading::Blocking => {
-                let sum = self.sums.get(&number).copied();
-                sum.and_then(|sum| self.taken(read(&self.path(number), sum)))
+                let read = self.files.get(&number).map(|file| file.read());
+                read.and_then(|read| self.taken(read))
             }
             Reading::Ahead => {
                 self.collect();
                 let chunk = self.ready.remove(&number);
                 if chunk.is_none() {
-                    self.ask(number);
+                    self.ask(number, Wanted::Now);
                 }
-                chunk
+                chunk.map(|(_, chunk)| chunk)
             }
         };
         chunk.map_or(Fetched::NotYet, Fetched::Ready)
@@ -286,17 +329,22 @@ impl ChunkStore for ChunkFiles {
     fn hint(&mut self, number: u64) {
         if self.reading == Reading::Ahead {
             self.collect();
-            self.ask(number);
+            self.ask(number, Wanted::Soon);
+        }
+    }
+
+    fn keep(&mut self, number: u64) -> Arc<dyn KeptChunk> {
+        match (self.files.get(&number), self.kept.get(&number)) {
+            (Some(file), _) => Arc::clone(file) as _,
+            (None, Some(chunk)) => Arc::clone(chunk) as _,
+            (None, None) => Arc::new(NoChunk(number)),
         }
     }
 
     fn drop_before(&mut self, number: u64) {
-        while let Some((first, _)) = self.sums.first_key_value().filter(|(first, _)| **first < number) {
-            // A file that can't be removed takes room, and does no other harm.
-            let (first, path) = (*first, self.path(*first));
-            let _ = fs::remove_file(path);
-            self.sums.remove(&first);
-            self.asked.remove(&first);
+        while let Some(first) = self.files.first_entry().filter(|first| *first.key() < number) {
+            self.asked.remove(first.key());
+            first.remove();
         }
         self.kept.retain(|&held, _| held >= number);
         self.ready.retain(|&held, _| held >= number);
@@ -314,6 +362,5 @@ impl Drop for ChunkFiles {
             // It panics nowhere; if it did, there is nothing more to do.
             let _ = thread.join();
         }
-        self.drop_before(u64::MAX);
     }
 }

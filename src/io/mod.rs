@@ -45,6 +45,12 @@ mod scalar;
 mod section;
 /// A whole engine at one moment, as one file.
 mod snapshot;
+/// Its rows, as they are read.
+mod snapshot_reader;
+/// Its rows, as they are written.
+mod snapshot_writer;
+/// The folder of one run's spilled chunks.
+mod spill_folder;
 /// Events to JSON lines.
 mod writer;
 

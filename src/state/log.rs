@@ -13,7 +13,8 @@ use super::chunk::{self, ChunkColumns, Row, flags};
 use super::marks::Marks;
 use super::shapes::Shapes;
 use super::spec::{Scope, Scopes};
-use super::spill::{Held, SavedChunk, Spill};
+use super::saved::{ResumeError, SavedLog};
+use super::spill::{Held, Spill};
 use crate::shared::Shared;
 
 /// Rows in one chunk, unless another number is asked for.
@@ -68,39 +69,30 @@ pub(crate) struct Log {
     pub(super) spill: Option<Spill>,
 }
 
-/// What is saved of a log, with what was away.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SavedLog {
-    chunks: Vec<SavedChunk>,
-    marks: Marks,
-    layout: Layout,
-    dropped: u64,
-    end: u64,
-}
-
 impl Log {
-    /// What is saved of it; shares what is in memory. `None` where a chunk is away and not back yet.
-    pub(crate) fn freeze(&mut self) -> Option<SavedLog> {
+    /// What is saved of it; shares what is in memory, and reads nothing of what is away.
+    pub(crate) fn freeze(&mut self) -> SavedLog {
         let spill = &mut self.spill;
         let chunks = (self.dropped..).zip(&mut self.chunks);
-        let chunks =
-            chunks.map(|(number, held)| held.freeze(number, spill.as_mut())).collect::<Option<_>>()?;
+        let chunks = chunks.map(|(number, held)| held.freeze(number, spill.as_mut())).collect();
         let Self { layout, dropped, end, .. } = *self;
-        Some(SavedLog { chunks, marks: self.marks.freeze(), layout, dropped, end })
+        SavedLog { chunks, marks: self.marks.freeze(), layout, dropped, end }
     }
 
-    /// Goes on from what was saved of a log of the same form. What was away goes there again where there is a store.
-    pub(crate) fn resume(&mut self, saved: SavedLog) {
+    /// Goes on, in place of an empty log, from what was saved of one of the same form. What was away goes there again
+    /// where there is a store, a chunk at a time.
+    pub(crate) fn resume(&mut self, saved: SavedLog) -> Result<(), ResumeError> {
         let SavedLog { chunks, marks, layout, dropped, end } = saved;
-        let spill = &mut self.spill;
-        let held =
-            (dropped..).zip(chunks).map(|(number, saved)| Held::resumed(saved, number, spill.as_mut()));
-        self.chunks = held.collect();
         (self.marks, self.layout, self.dropped, self.end) = (marks, layout, dropped, end);
-        let width = 1 + self.families;
-        if let Some(newest) = self.chunks.back().and_then(|held| held.columns.as_ref()) {
-            self.shapes.resume(&newest.shapes, width);
+        for (number, saved) in (dropped..).zip(chunks) {
+            let rows = end.saturating_sub(layout.first_of(number)).min(layout.rows() as u64);
+            let form = (self.families, self.columns, rows as usize);
+            self.chunks.push_back(Held::resumed(saved, number, form, self.spill.as_mut())?);
         }
+        if let Some(newest) = self.chunks.back().and_then(|held| held.columns.as_ref()) {
+            self.shapes.resume(&newest.shapes, 1 + self.families);
+        }
+        Ok(())
     }
 
     /// An empty log of rows with a slot and a mask per family, and values.

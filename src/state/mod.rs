@@ -42,12 +42,13 @@ pub use held::Held;
 pub use keys::Key;
 pub use log::CHUNK_ROWS;
 pub use memory::{FamilyLayout, Layout, Memory};
-pub use saved::SavedState;
+pub(crate) use saved::ResumeError;
+pub use saved::{SavedChunk, SavedState};
 pub use sequence::Moment;
 pub use spec::{
     AMOUNT_COLUMN, Budgets, CellSpec, FamilySpec, KEY_TEXTS_MAX, Measure, Scope, Scopes, Span, Spec,
 };
-pub use store::{ChunkStore, Fetched};
+pub use store::{ChunkStore, Fetched, KeptChunk, Lost};
 
 use serde::{Deserialize, Serialize};
 

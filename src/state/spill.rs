@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 
-use serde::{Deserialize, Serialize};
-
 use super::chunk::ChunkColumns;
 use super::log::Log;
+use super::saved::{ResumeError, SavedChunk, SavedRows};
 use super::store::{ChunkStore, Fetched};
 use crate::shared::Shared;
 
@@ -31,43 +30,45 @@ impl Held {
         Self { columns: Some(columns.into()), first_us, last_us: i64::MAX, stored: false }
     }
 
-    /// What is saved of it; shares its rows. `None` where they are away and not back yet.
-    pub(super) fn freeze(&mut self, number: u64, spill: Option<&mut Spill>) -> Option<SavedChunk> {
+    /// What is saved of it, which shares its rows and reads none.
+    pub(super) fn freeze(&mut self, number: u64, spill: Option<&mut Spill>) -> SavedChunk {
         let Self { first_us, last_us, .. } = *self;
-        let (columns, away) = match &mut self.columns {
-            Some(columns) => (columns.share(), false),
-            None => (spill?.look_at(number)?.into(), true),
+        let away = self.columns.is_none();
+        let rows = match (&mut self.columns, spill) {
+            (Some(columns), _) => SavedRows::Here(columns.share()),
+            (None, Some(spill)) => SavedRows::Kept(spill.store.keep(number)),
+            (None, None) => SavedRows::Missing,
         };
-        Some(SavedChunk { columns, first_us, last_us, away })
+        SavedChunk { rows, first_us, last_us, away }
     }
 
-    /// One that was saved; where there is a store it is away as it was.
-    pub(super) fn resumed(saved: SavedChunk, number: u64, spill: Option<&mut Spill>) -> Self {
-        let SavedChunk { mut columns, first_us, last_us, away } = saved;
+    /// One that was saved, of this form: so many families, columns and rows. Where there is a store it is away as it was.
+    pub(super) fn resumed(
+        saved: SavedChunk,
+        number: u64,
+        form: (usize, usize, usize),
+        spill: Option<&mut Spill>,
+    ) -> Result<Self, ResumeError> {
+        let SavedChunk { rows, first_us, last_us, away } = saved;
+        let mut columns = rows.into_shared().map_err(|why| ResumeError::Lost(why.to_string()))?;
+        let (families, values, rows) = form;
+        if !columns.is_whole(families, values, rows) {
+            return Err(ResumeError::Unfit);
+        }
         match spill {
             Some(spill) if away => {
                 spill.store.put(number, take(columns.get_mut()));
-                return Self { columns: None, first_us, last_us, stored: true };
+                return Ok(Self { columns: None, first_us, last_us, stored: true });
             }
             Some(spill) => spill.got(number, columns.bytes()),
             None => {}
         }
-        Self { columns: Some(columns), first_us, last_us, stored: false }
+        Ok(Self { columns: Some(columns), first_us, last_us, stored: false })
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.columns.as_ref().map_or(0, |columns| columns.bytes())
     }
-}
-
-/// What is saved of a chunk.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SavedChunk {
-    columns: Shared<ChunkColumns>,
-    first_us: i64,
-    last_us: i64,
-    /// Whether its rows were away.
-    away: bool,
 }
 
 /// What chunks in memory may take together, and where the others go.
@@ -99,17 +100,6 @@ impl Spill {
     /// A chunk is no longer in memory.
     pub(super) fn lost(&mut self, number: u64) {
         self.bytes -= self.resident.remove(&number).unwrap_or(0);
-    }
-
-    /// A chunk that is away, to be looked at and left there.
-    fn look_at(&mut self, number: u64) -> Option<ChunkColumns> {
-        match self.store.get(number) {
-            Fetched::Ready(chunk) => Some(chunk),
-            Fetched::NotYet => {
-                self.store.hint(number);
-                None
-            }
-        }
     }
 
     /// Chunks before this one are gone.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weir::state::{ChunkColumns, ChunkStore, Fetched};
+use weir::state::{ChunkColumns, ChunkStore, Fetched, KeptChunk, Lost};
 
 /// What was asked of the stores of one engine.
 #[derive(Debug, Default)]
@@ -13,11 +13,35 @@ pub struct Asked {
     pub puts: AtomicU64,
     pub gets: AtomicU64,
     pub held_most: AtomicU64,
+    /// Reads of what was kept.
+    pub kept_reads: AtomicU64,
+    /// Chunks that are held, by the stores or by who kept them.
+    pub alive: AtomicU64,
+}
+
+/// A chunk that is held.
+#[derive(Debug)]
+struct Live {
+    chunk: ChunkColumns,
+    log: Arc<Asked>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.log.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl KeptChunk for Live {
+    fn read(&self) -> Result<ChunkColumns, Lost> {
+        self.log.kept_reads.fetch_add(1, Ordering::Relaxed);
+        Ok(self.chunk.clone())
+    }
 }
 
 #[derive(Debug)]
 pub struct Shelf {
-    chunks: BTreeMap<u64, ChunkColumns>,
+    chunks: BTreeMap<u64, Arc<Live>>,
     /// Bits, one for each time that it is asked: whether it says `NotYet`. After the last the first again.
     not_yet: u64,
     asked: u32,
@@ -34,7 +58,9 @@ impl Shelf {
 impl ChunkStore for Shelf {
     fn put(&mut self, number: u64, chunk: ChunkColumns) {
         self.log.puts.fetch_add(1, Ordering::Relaxed);
-        assert!(self.chunks.insert(number, chunk).is_none(), "chunk {number} was put twice");
+        self.log.alive.fetch_add(1, Ordering::Relaxed);
+        let live = Arc::new(Live { chunk, log: Arc::clone(&self.log) });
+        assert!(self.chunks.insert(number, live).is_none(), "chunk {number} was put twice");
         assert!(number >= self.dropped, "chunk {number} was put after it was dropped");
         self.log.held_most.fetch_max(self.chunks.len() as u64, Ordering::Relaxed);
     }
@@ -45,11 +71,16 @@ impl ChunkStore for Shelf {
         self.asked += 1;
         let chunk = self.chunks.get(&number);
         assert!(chunk.is_some(), "chunk {number} is asked for, and is not here");
-        if not_yet { Fetched::NotYet } else { chunk.cloned().map_or(Fetched::NotYet, Fetched::Ready) }
+        let ready = chunk.filter(|_| !not_yet);
+        ready.map_or(Fetched::NotYet, |live| Fetched::Ready(live.chunk.clone()))
     }
 
     fn hint(&mut self, number: u64) {
         assert!(self.chunks.contains_key(&number), "chunk {number} is hinted, and is not here");
+    }
+
+    fn keep(&mut self, number: u64) -> Arc<dyn KeptChunk> {
+        self.chunks.get(&number).map(Arc::clone).unwrap() as _
     }
 
     fn drop_before(&mut self, number: u64) {

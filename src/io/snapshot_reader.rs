@@ -1,0 +1,280 @@
+//! The rows of a snapshot, as they are read: each is checked as it comes, and chunks of logs are left in the file.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
+use arrow_ipc::reader::StreamReader;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::snapshot_writer::{FORM, FORM_KEY, content, kind};
+use crate::state::{ChunkColumns, KeptChunk, Lost};
+
+/// Why there is nothing to be read.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The file can't be read.
+    File(io::Error),
+    /// It is no snapshot of a known form.
+    Form(String),
+    /// This part is wrong.
+    Damaged(u64, &'static str),
+}
+
+/// One row.
+enum Row {
+    State(Vec<u8>),
+    Log(u32, ChunkColumns),
+    Hash(Vec<u8>),
+}
+
+/// The items of a column's only list.
+fn items<T: ArrowPrimitiveType>(list: &ArrayRef) -> Option<Vec<T::Native>> {
+    let list = list.as_list_opt::<i32>().filter(|list| list.len() == 1 && list.is_valid(0))?;
+    Some(list.value(0).as_primitive_opt::<T>()?.values().to_vec())
+}
+
+/// The items of every list in a column's only list.
+fn lists<T: ArrowPrimitiveType>(list: &ArrayRef) -> Option<Vec<Vec<T::Native>>> {
+    let list = list.as_list_opt::<i32>().filter(|list| list.len() == 1 && list.is_valid(0))?;
+    let inner = list.value(0);
+    let inner = inner.as_list_opt::<i32>()?;
+    (0..inner.len()).map(|at| Some(inner.value(at).as_primitive_opt::<T>()?.values().to_vec())).collect()
+}
+
+fn number<T: ArrowPrimitiveType>(column: &ArrayRef) -> Option<T::Native> {
+    column.as_primitive_opt::<T>().filter(|column| column.is_valid(0)).map(|column| column.value(0))
+}
+
+/// The row of a batch with its part and checksum, unless its columns are others.
+fn row(batch: &RecordBatch) -> Option<(u64, u32, Row)> {
+    if batch.num_rows() != 1 {
+        return None;
+    }
+    let column = |name: &str| batch.column_by_name(name);
+    let kind = column("kind")?.as_string_opt::<i32>()?.value(0);
+    let bytes = || Some(column("bytes")?.as_binary_opt::<i32>()?.value(0).to_vec());
+    let row = match kind {
+        kind::STATE => Row::State(bytes()?),
+        kind::SHA256 => Row::Hash(bytes()?),
+        kind::LOG => {
+            let chunk = ChunkColumns {
+                at_us: items::<Int64Type>(column("at_us")?)?,
+                shape: items::<UInt16Type>(column("shape")?)?,
+                shapes: items::<UInt64Type>(column("shapes")?)?,
+                slots: lists::<UInt32Type>(column("slots")?)?,
+                values: lists::<Int64Type>(column("values")?)?,
+            };
+            Row::Log(number::<UInt32Type>(column("log")?)?, chunk)
+        }
+        _ => return None,
+    };
+    Some((number::<UInt64Type>(column("part")?)?, number::<UInt32Type>(column("crc32")?)?, row))
+}
+
+/// The row of the next batch, if it is this part and its checksum is right; `None` after the last batch. `held` gets what
+/// the checksum is taken of.
+fn next_row<R: Read>(
+    reader: &mut StreamReader<R>,
+    part: u64,
+    held: &mut Vec<u8>,
+) -> Result<Option<Row>, &'static str> {
+    let Some(batch) = reader.next() else { return Ok(None) };
+    let batch = batch.map_err(|_| "the record batch cannot be read")?;
+    let (of, crc, row) = row(&batch).ok_or("its columns are others")?;
+    if of != part {
+        return Err("a part is missing");
+    }
+    match &row {
+        Row::State(bytes) | Row::Hash(bytes) => bytes.clone_into(held),
+        Row::Log(log, chunk) => content(*log, chunk, held),
+    }
+    if crc32fast::hash(held) != crc {
+        return Err("its checksum does not match");
+    }
+    Ok(Some(row))
+}
+
+/// Where a file is read again, and what comes before its first batch.
+#[derive(Debug)]
+struct Source<F> {
+    file: Mutex<F>,
+    schema: Vec<u8>,
+}
+
+/// A chunk of a log that is left in the file.
+#[derive(Debug)]
+pub(super) struct ChunkRow<F> {
+    source: Arc<Source<F>>,
+    part: u64,
+    from: u64,
+    to: u64,
+}
+
+impl<F: Read + Seek + std::fmt::Debug + Send> KeptChunk for ChunkRow<F> {
+    fn read(&self) -> Result<ChunkColumns, Lost> {
+        let mut batch = vec![0; (self.to - self.from) as usize];
+        {
+            let mut file = self.source.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(self.from))?;
+            file.read_exact(&mut batch)?;
+        }
+        let bytes = Cursor::new(&self.source.schema).chain(Cursor::new(batch));
+        let mut reader = StreamReader::try_new(bytes, None)?;
+        match next_row(&mut reader, self.part, &mut Vec::new())? {
+            Some(Row::Log(_, chunk)) => Ok(chunk),
+            _ => Err("the snapshot was changed since it was opened".into()),
+        }
+    }
+}
+
+/// The chunks of logs that a file holds, in its order, each with the number of its log.
+#[derive(Debug)]
+pub(super) struct ChunkRows<F>(Vec<(usize, ChunkRow<F>)>);
+
+impl<F> ChunkRows<F> {
+    /// The part of the last one, or 0.
+    pub(super) fn part(&self) -> u64 {
+        self.0.last().map_or(0, |(_, row)| row.part)
+    }
+}
+
+impl<F> IntoIterator for ChunkRows<F> {
+    type Item = (usize, ChunkRow<F>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// A source that knows how much of it was read, and keeps its beginning.
+struct Counted<R> {
+    source: R,
+    read: u64,
+    beginning: Option<Vec<u8>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let taken = self.source.read(to)?;
+        self.read += taken as u64;
+        if let Some(beginning) = &mut self.beginning {
+            beginning.extend_from_slice(&to[..taken]);
+        }
+        Ok(taken)
+    }
+}
+
+/// Rows in, the bytes of the state out.
+struct Rows<R: Read> {
+    reader: StreamReader<Counted<R>>,
+    part: u64,
+    /// What the row's checksum is taken of: of a row of state its bytes, of which so many are given out.
+    held: Vec<u8>,
+    at: usize,
+    hasher: Sha256,
+    /// The first row behind the state, if it was read, and where the last row that was read begins.
+    next: Option<Row>,
+    from: u64,
+    why: Option<&'static str>,
+}
+
+impl<R: Read> Rows<R> {
+    fn row(&mut self) -> Result<Option<Row>, &'static str> {
+        self.from = self.reader.get_ref().read;
+        let row = next_row(&mut self.reader, self.part, &mut self.held);
+        let row = row.inspect_err(|&why| self.why = Some(why))?;
+        if !matches!(row, None | Some(Row::Hash(_))) {
+            self.hasher.update(&self.held);
+        }
+        self.part += u64::from(row.is_some());
+        Ok(row)
+    }
+
+    fn broken(&self, otherwise: &'static str) -> Broken {
+        Broken::Damaged(self.part, self.why.unwrap_or(otherwise))
+    }
+}
+
+impl<R: Read> Read for Rows<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.held.len() {
+            if self.next.is_some() {
+                return Ok(0);
+            }
+            match self.row().map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))? {
+                Some(Row::State(_)) => self.at = 0,
+                Some(other) => {
+                    self.next = Some(other);
+                    self.at = self.held.len();
+                }
+                None => return Ok(0),
+            }
+        }
+        let taken = to.len().min(self.held.len() - self.at);
+        to[..taken].copy_from_slice(&self.held[self.at..self.at + taken]);
+        self.at += taken;
+        Ok(taken)
+    }
+}
+
+/// Reads the state from the beginning of a file, and says where in `again`, which is the same file, the chunks of its logs
+/// are. All of it was there, and the hash of all holds.
+pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
+    source: impl Read,
+    again: F,
+) -> Result<(T, ChunkRows<F>), Broken> {
+    let counted = Counted { source, read: 0, beginning: Some(Vec::new()) };
+    let mut reader =
+        StreamReader::try_new(counted, None).map_err(|error| Broken::Form(error.to_string()))?;
+    match reader.schema().metadata().get(FORM_KEY).map(String::as_str) {
+        Some(FORM) => {}
+        Some(other) => return Err(Broken::Form(format!("it is of form {other}, this version reads {FORM}"))),
+        None => return Err(Broken::Form("it is another Arrow file".to_owned())),
+    }
+    let schema = reader.get_mut().beginning.take().unwrap_or_default();
+    let held = Vec::new();
+    let mut rows = Rows { reader, part: 0, held, at: 0, hasher: Sha256::new(), next: None, from: 0, why: None };
+    let mut scratch = [0; 64];
+    // The state has ended only where a row of another kind comes.
+    let state = postcard::from_io::<T, _>((&mut rows, &mut scratch));
+    let Ok((state, _)) = state else { return Err(rows.broken("its content makes no sense")) };
+    if rows.at < rows.held.len() && rows.next.is_none() {
+        return Err(rows.broken("it holds more than a state"));
+    }
+    let source = Arc::new(Source { file: Mutex::new(again), schema });
+    let mut chunks = Vec::new();
+    loop {
+        // Where the state's last row was just full, the first one behind it is still to come.
+        let (from, row) = match rows.next.take() {
+            Some(row) => (rows.from, Some(row)),
+            None => {
+                let row = rows.row().map_err(|why| rows.broken(why))?;
+                (rows.from, row)
+            }
+        };
+        let part = rows.part.saturating_sub(1);
+        match row {
+            Some(Row::Log(log, _)) => {
+                let (source, to) = (Arc::clone(&source), rows.reader.get_ref().read);
+                chunks.push((log as usize, ChunkRow { source, part, from, to }));
+            }
+            Some(Row::State(bytes)) if bytes.is_empty() && chunks.is_empty() => {}
+            Some(Row::State(_)) => return Err(rows.broken("it holds more than a state")),
+            Some(Row::Hash(hash)) => {
+                let right = hash.as_slice() == rows.hasher.finalize_reset().as_slice();
+                let last = right && matches!(rows.row(), Ok(None));
+                return if last {
+                    Ok((state, ChunkRows(chunks)))
+                } else {
+                    Err(rows.broken("it is not what was written"))
+                };
+            }
+            None => return Err(rows.broken("it ends before its last part")),
+        }
+    }
+}
