@@ -203,9 +203,9 @@ fn the_coldest_key_is_evicted_and_known_again_once_its_windows_have_passed() {
     let tables = payments.engine.key_tables();
     let of_account = tables
         .iter()
-        .find(|table| table.fields.len() == 1 && table.rows.iter().any(|row| row.key == ["b"]))
-        .unwrap();
-    let held = of_account.rows.iter().find(|row| row.key == ["b"]).unwrap();
+        .filter(|table| table.fields.len() == 1)
+        .find_map(|table| payments.engine.key_rows(table).find(|row| row.key == ["b"]));
+    let held = of_account.unwrap();
     assert!(
         held.readings.iter().any(|reading| reading.quality == Quality::Evicted),
         "also where all keys are written"

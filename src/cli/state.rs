@@ -4,32 +4,40 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
-use weir::engine::{Engine, KeyTable, Limits, Recording};
+use anyhow::{Context, bail};
+use weir::engine::{Engine, KeyTable, Recording};
 use weir::event::{Draft, Kind, TextField};
-use weir::io::{KeyColumn, KeyValues, write_keys};
-use weir::rules::{Aggregate, RuleSet};
+use weir::io::{KeyFile, KeyValues, SpillWatch};
+use weir::rules::Aggregate;
 use weir::time::parse_time;
 
+use super::Verdict;
+use super::memory::{self, Memory};
 use super::stream::Source;
-use super::{Verdict, rule_file};
 
 /// Write what is known of every account, device and other key at a moment
 ///
-/// Runs the events, and writes one Arrow IPC file for each key that features are filed under (account.arrow,
-/// account-device.arrow): a row per key with its tenant, its texts, and every feature's value and quality. Values of
-/// money are in minor units, durations and times in microseconds. Z-scores, speeds and ratios are of an event, and left
-/// out.
+/// Runs the events, or takes a snapshot, and writes one Arrow IPC file for each key that features are filed under
+/// (account.arrow, account-device.arrow): a row per key with its tenant, its texts, and every feature's value and quality,
+/// in the order of tenants and texts. Values of money are in minor units, durations and times in microseconds. What has
+/// a value only for an event that is scored is left out and named: z-scores and speeds, and ratios of one, of a field, or of
+/// features that are read by different keys.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  weir state --rules rules/retail.toml --input payments.ndjson.gz --at 2026-11-22T00:00:00Z --out state\n  python3 -c \"import pyarrow.feather; print(pyarrow.feather.read_table('state/account.arrow').to_pandas())\""
+    after_help = "Examples:\n  weir state --rules rules/retail.toml --input payments.ndjson.gz --at 2026-11-22T00:00:00Z --out state\n  weir state --rules rules/retail.toml --restore payments.snapshot --out state\n  python3 -c \"import pyarrow.feather; print(pyarrow.feather.read_table('state/account.arrow').to_pandas())\""
 )]
 pub(super) struct Args {
     /// The rule file
     #[arg(long, short, value_name = "FILE")]
     rules: PathBuf,
+    /// A rule file that a control event of the stream may take up by its hash, or that --restore needs; may be given several times
+    #[arg(long, value_name = "FILE")]
+    reload: Vec<PathBuf>,
+    /// With --restore events are read only where --input names them
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    memory: Memory,
     /// The folder to write to; it is made if it is not there
     #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
@@ -38,58 +46,87 @@ pub(super) struct Args {
     at: Option<i64>,
 }
 
+/// What the values of a feature are.
 fn of(aggregate: Aggregate) -> KeyValues {
     match aggregate {
         Aggregate::IsNew => KeyValues::Boolean,
-        Aggregate::Mean(_) | Aggregate::Deviation(_) => KeyValues::Decimal,
+        Aggregate::Mean(_) | Aggregate::Deviation(_) | Aggregate::Ratio { .. } => KeyValues::Decimal,
         _ => KeyValues::Whole,
     }
 }
 
-/// The columns of a table with their names.
-fn columns(rules: &RuleSet, table: KeyTable) -> Vec<(String, KeyColumn)> {
-    let tenants = table.rows.iter().map(|row| row.tenant.clone()).collect();
-    let mut columns = vec![("tenant".to_owned(), KeyColumn::Text(tenants))];
-    for (at, field) in table.fields.iter().enumerate() {
-        let texts = table.rows.iter().map(|row| row.key.get(at).cloned()).collect();
-        columns.push((field.name(&rules.schema).to_owned(), KeyColumn::Text(texts)));
-    }
-    for (at, &feature) in table.features.iter().enumerate() {
-        let feature = &rules.features[feature];
-        let readings = table.rows.iter().filter_map(|row| row.readings.get(at).copied()).collect();
-        columns.push((feature.name.clone(), KeyColumn::Feature(of(feature.aggregate), readings)));
-    }
-    columns
-}
-
-pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let rules = rule_file::load(&args.rules)?;
-    let lists = rule_file::lists(&args.rules, &rules)?;
-    let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
-    engine.load_lists(lists);
+/// Takes the events in.
+fn read(args: &Args, engine: &mut Engine, watch: &Option<SpillWatch>) -> anyhow::Result<()> {
     let mut reader = args.source.open(Arc::clone(&engine.rules().schema))?;
     let policy = args.source.on_bad_line.policy();
     while let Some(next) = reader.next_event() {
         match next {
             Ok((_, event)) if args.at.is_some_and(|at_us| event.time_us() > at_us) => {}
-            Ok((_, event)) => _ = engine.step(event),
+            Ok((_, event)) => {
+                engine.step(event);
+                memory::check(watch)?;
+            }
             Err(error) if policy.goes_on(&error) => writeln!(anstream::stderr(), "skipped: {error}")?,
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(at_us) = args.at {
-        let mut draft = Draft::new(Arc::clone(&engine.rules().schema));
+    Ok(())
+}
+
+/// Moves windows up to a moment: in one go, or in slices where the bounds say how much one event may let pass.
+fn move_to(at_us: i64, engine: &mut Engine, watch: &Option<SpillWatch>) -> anyhow::Result<()> {
+    let mut draft = Draft::new(Arc::clone(&engine.rules().schema));
+    for n in 0_u64.. {
+        let before_us = engine.now_us();
         draft.begin(Kind::Clock, at_us)?;
-        draft.text(TextField::Id, "the moment that `weir state` was asked for")?;
+        draft.text(TextField::Id, &format!("the moment that `weir state` was asked for, {n}"))?;
         engine.step(draft.seal()?);
+        memory::check(watch)?;
+        if engine.now_us() >= at_us || engine.now_us() == before_us {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn write(args: &Args, engine: &Engine, table: &KeyTable) -> anyhow::Result<()> {
+    let rules = engine.rules();
+    let names: Vec<&str> = table.fields.iter().map(|field| field.name(&rules.schema)).collect();
+    let features = table.features.iter().map(|&at| &rules.features[at]);
+    let features: Vec<_> =
+        features.map(|feature| (feature.name.as_str(), of(feature.aggregate))).collect();
+    let path = args.out.join(format!("{}.arrow", names.join("-")));
+    let mut file = KeyFile::create(&path, &names, &features)?;
+    let mut keys = 0_u64;
+    for row in engine.key_rows(table) {
+        file.row(row)?;
+        keys += 1;
+    }
+    file.finish()?;
+    writeln!(anstream::stderr(), "{}: {keys} keys, {} features", path.display(), features.len())?;
+    Ok(())
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let (mut engine, watch) = args.memory.engine(&args.rules, &args.reload, Recording::Fired)?;
+    if let Some(at_us) = args.at.filter(|&at_us| at_us < engine.now_us()) {
+        let ahead_s = (engine.now_us() - at_us) / 1_000_000;
+        bail!("the snapshot is of {ahead_s} seconds after --at, and windows don't move back: take an older one");
+    }
+    if args.source.is_named() || !args.memory.restores() {
+        read(args, &mut engine, &watch)?;
+    }
+    if let Some(at_us) = args.at {
+        move_to(at_us, &mut engine, &watch)?;
     }
     std::fs::create_dir_all(&args.out).with_context(|| format!("can't make {}", args.out.display()))?;
     for table in engine.key_tables() {
-        let names: Vec<&str> = table.fields.iter().map(|field| field.name(&engine.rules().schema)).collect();
-        let path = args.out.join(format!("{}.arrow", names.join("-")));
-        let (keys, features) = (table.rows.len(), table.features.len());
-        write_keys(&path, columns(engine.rules(), table))?;
-        writeln!(anstream::stderr(), "{}: {keys} keys, {features} features", path.display())?;
+        write(args, &engine, &table)?;
+    }
+    let left_out: Vec<&str> =
+        engine.event_features().map(|at| engine.rules().features[at].name.as_str()).collect();
+    if !left_out.is_empty() {
+        writeln!(anstream::stderr(), "left out, since only an event has it: {}", left_out.join(", "))?;
     }
     Ok(Verdict::Clean)
 }

@@ -11,9 +11,9 @@ use weir::io::{EventReader, FileFormat, Format, Mapping, OnBadLine};
 /// Where events come from.
 #[derive(Args)]
 pub(super) struct Source {
-    /// Events: .ndjson or .csv, plain or .gz; `-` is standard input, NDJSON unless there is a mapping
-    #[arg(long, short, default_value = "-", value_name = "FILE")]
-    input: PathBuf,
+    /// Events: .ndjson or .csv, plain or .gz; `-` or none is standard input, NDJSON unless there is a mapping
+    #[arg(long, short, value_name = "FILE")]
+    input: Option<PathBuf>,
     /// For CSV: which column is which field, in which unit (see datasets/handbook.mapping.toml)
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -43,35 +43,45 @@ impl BadLine {
 impl Source {
     /// This file, with a mapping where it is CSV.
     pub(super) fn new(input: PathBuf, mapping: Option<PathBuf>, on_bad_line: BadLine) -> Self {
-        Self { input, mapping, on_bad_line }
+        Self { input: Some(input), mapping, on_bad_line }
+    }
+
+    /// Whether it is named.
+    pub(super) fn is_named(&self) -> bool {
+        self.input.is_some()
+    }
+
+    fn input(&self) -> &Path {
+        self.input.as_deref().unwrap_or(Path::new("-"))
     }
 
     /// Whether it is this file.
     pub(super) fn is(&self, path: &Path) -> bool {
         let real = |path: &Path| std::fs::canonicalize(path).ok();
-        real(path).is_some_and(|path| Some(path) == real(&self.input))
+        real(path).is_some_and(|path| Some(path) == real(self.input()))
     }
 
     /// Opens it for events with these extra fields.
     pub(super) fn open(&self, schema: Arc<Schema>) -> anyhow::Result<EventReader> {
         let format = self.format()?;
-        Ok(EventReader::open(&self.input, &format, schema)?)
+        Ok(EventReader::open(self.input(), &format, schema)?)
     }
 
     fn format(&self) -> anyhow::Result<Format> {
-        let guessed = FileFormat::of(&self.input);
+        let input = self.input();
+        let guessed = FileFormat::of(input);
         match (guessed, &self.mapping) {
-            (Some(FileFormat::Ndjson), Some(_)) if self.input.as_os_str() != "-" => {
-                bail!("{} is NDJSON by its name, and a mapping is for CSV", self.input.display())
+            (Some(FileFormat::Ndjson), Some(_)) if input.as_os_str() != "-" => {
+                bail!("{} is NDJSON by its name, and a mapping is for CSV", input.display())
             }
             (_, Some(mapping)) => Ok(Format::Csv(Box::new(read_mapping(mapping)?))),
             (Some(FileFormat::Ndjson), None) => Ok(Format::Ndjson),
             (Some(FileFormat::Csv), None) => {
-                bail!("{} is CSV: name a mapping file with --mapping", self.input.display())
+                bail!("{} is CSV: name a mapping file with --mapping", input.display())
             }
             (None, None) => bail!(
                 "{} has no known ending: name it .ndjson, .csv, or either with .gz",
-                self.input.display()
+                input.display()
             ),
         }
     }

@@ -26,7 +26,7 @@ mod saved;
 mod shadow;
 mod share;
 
-pub use export::{KeyRow, KeyTable};
+pub use export::{KeyRow, KeyRows, KeyTable};
 pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
 pub use saved::{RestoreError, SavedEngine};

@@ -46,7 +46,7 @@ impl Ratios {
 }
 
 /// One over the other; null where either is no number, or the other is 0.
-fn quotient(of: Value, to: Value) -> Value {
+pub(super) fn quotient(of: Value, to: Value) -> Value {
     let number = |value| match value {
         Value::Whole(value) => Some(value as f64),
         Value::Decimal(value) => Some(value),

@@ -58,7 +58,7 @@ pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
-pub use keys::{KeyColumn, KeyValues, write_keys};
+pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
