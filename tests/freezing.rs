@@ -35,13 +35,13 @@ time_zone = "UTC"
 currency = "VND"
 
 [features]
-hour = { sum = "amount", by = "account", over = "1h" }
-day  = { max = "amount", by = "account", over = "24h" }
+hourly = { sum = "amount", by = "account", over = "1h" }
+daily = { max = "amount", by = "account", over = "24h" }
 many = { distinct = "device", by = "payee", over = "12h", counts = "allowed" }
 
 [[rule]]
 id = "all"
-when = "hour > 5_000 or many > 3"
+when = "hourly > 5_000 or many > 3"
 then = "block"
 reason = "all"
 "#;
@@ -108,7 +108,11 @@ fn freezing_asks_the_store_for_nothing_and_what_is_restored_decides_the_same() {
         let said = step(&mut engine, after);
         assert_eq!(said == expected, not_yet == 0);
         drop(engine);
-        assert_eq!(asked.alive.load(Ordering::Relaxed), away, "what was frozen keeps its chunks, and no others");
+        assert_eq!(
+            asked.alive.load(Ordering::Relaxed),
+            away,
+            "what was frozen keeps its chunks, and no others"
+        );
         let saved = Saved::of(&frozen);
         assert_eq!(counts()[1], gets[1] + away, "each is read once");
         drop(frozen);
@@ -210,7 +214,10 @@ fn the_pause_is_as_short_with_a_log_in_files_as_in_memory() {
     let mut here = engine(&rules, None);
     step(&mut here, &before);
     let (away_took, here_took) = (shortest(&mut away), shortest(&mut here));
-    eprintln!("froze in {away_took:?} with {} chunks away, {here_took:?} with none", files(folder.path()) - 1);
+    eprintln!(
+        "froze in {away_took:?} with {} chunks away, {here_took:?} with none",
+        files(folder.path()) - 1
+    );
     // To read a file takes 30 us and more; there are hundreds.
     assert!(away_took < here_took + Duration::from_millis(1), "{away_took:?}, and {here_took:?} with none");
 }

@@ -24,10 +24,11 @@ mean_1h  = { mean = "amount", by = "account", over = "1h" }
 largest  = { max = "amount", by = "account", over = "1h" }
 known    = { is_new = true, by = ["account", "device"], over = "forever" }
 risk     = { ratio = "count_1h", to = "sum_ever" }
+share    = { ratio = "amount", to = "sum_ever" }
 
 [[rule]]
 id = "all"
-when = "count_1h > 1000 or sum_ever < 0 or mean_1h < 0 or largest < 0 or known or risk > 2"
+when = "count_1h > 1000 or sum_ever < 0 or mean_1h < 0 or largest < 0 or known or risk > 2 or share > 2"
 then = "alert"
 reason = "all"
 "#;
@@ -111,9 +112,52 @@ fn every_key_has_the_values_that_a_scan_gives() {
         }
         let qualities = texts(&accounts, "count_1h.quality");
         assert!(qualities.iter().all(|quality| quality.as_deref() == Some("exact")), "{qualities:?}");
-        assert!(accounts.column_by_name("risk").is_none(), "a ratio is of an event");
+        let risks = accounts.column_by_name("risk").unwrap().as_primitive::<Float64Type>().clone();
+        for row in 0..risks.len() {
+            assert_eq!(risks.value(row), counts.value(row) as f64 / sums.value(row) as f64);
+        }
+        assert!(accounts.column_by_name("share").is_none(), "a ratio of a field is of an event");
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(told.contains("left out, since only an event has it: share"), "{told}");
         let devices = table(&Path::new(&out).join("account-device.arrow"));
         let known = devices.column_by_name("known").unwrap().as_boolean().clone();
         assert!(known.len() > accounts.num_rows() && known.iter().all(|known| known == Some(false)));
     }
+}
+
+#[test]
+fn a_snapshot_gives_the_files_that_its_events_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("rules.toml"), RULES).unwrap();
+    let lines: String = paid().iter().enumerate().map(|(n, paid)| line(n, paid)).collect();
+    fs::write(path("events.ndjson"), lines).unwrap();
+    fs::write(path("limits.toml"), "log_chunk_rows = 8\nlog_bytes_max = 0\nexpiries_a_step_max = 3\n")
+        .unwrap();
+    let run = |line: &str| {
+        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let done =
+            Command::new(env!("CARGO_BIN_EXE_weir")).args(args).current_dir(folder.path()).output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (done, told) = run(
+        "score --rules rules.toml --input events.ndjson --output out.ndjson --limits limits.toml --spill spilled --snapshot state.snapshot --snapshot-every 50",
+    );
+    assert!(done && told.contains(" written, ") && told.contains("the longest pause"), "{told}");
+    for line in [
+        "state --rules rules.toml --input events.ndjson --at 2026-01-01T04:00:00Z --out events",
+        "state --rules rules.toml --restore state.snapshot --spill spilled --at 2026-01-01T04:00:00Z --out restored",
+    ] {
+        let (done, told) = run(line);
+        assert!(done, "{told}");
+    }
+    for name in ["account.arrow", "account-device.arrow"] {
+        let [events, restored] = ["events", "restored"].map(|out| table(&folder.path().join(out).join(name)));
+        assert_eq!(events, restored);
+        assert!(events.num_rows() >= 5);
+    }
+    assert_eq!(fs::read_dir(folder.path().join("spilled")).unwrap().count(), 0);
+    let (done, told) =
+        run("state --rules rules.toml --restore state.snapshot --at 2026-01-01T01:00:00Z --out early");
+    assert!(!done && told.contains("windows don't move back"), "{told}");
 }

@@ -93,8 +93,7 @@ fn write(args: &Args, engine: &Engine, table: &KeyTable) -> anyhow::Result<()> {
     let rules = engine.rules();
     let names: Vec<&str> = table.fields.iter().map(|field| field.name(&rules.schema)).collect();
     let features = table.features.iter().map(|&at| &rules.features[at]);
-    let features: Vec<_> =
-        features.map(|feature| (feature.name.as_str(), of(feature.aggregate))).collect();
+    let features: Vec<_> = features.map(|feature| (feature.name.as_str(), of(feature.aggregate))).collect();
     let path = args.out.join(format!("{}.arrow", names.join("-")));
     let mut file = KeyFile::create(&path, &names, &features)?;
     let mut keys = 0_u64;
@@ -111,7 +110,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let (mut engine, watch) = args.memory.engine(&args.rules, &args.reload, Recording::Fired)?;
     if let Some(at_us) = args.at.filter(|&at_us| at_us < engine.now_us()) {
         let ahead_s = (engine.now_us() - at_us) / 1_000_000;
-        bail!("the snapshot is of {ahead_s} seconds after --at, and windows don't move back: take an older one");
+        bail!(
+            "the snapshot is of {ahead_s} seconds after --at, and windows don't move back: take an older one"
+        );
     }
     if args.source.is_named() || !args.memory.restores() {
         read(args, &mut engine, &watch)?;

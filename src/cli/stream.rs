@@ -79,10 +79,9 @@ impl Source {
             (Some(FileFormat::Csv), None) => {
                 bail!("{} is CSV: name a mapping file with --mapping", input.display())
             }
-            (None, None) => bail!(
-                "{} has no known ending: name it .ndjson, .csv, or either with .gz",
-                input.display()
-            ),
+            (None, None) => {
+                bail!("{} has no known ending: name it .ndjson, .csv, or either with .gz", input.display())
+            }
         }
     }
 }

@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn the_beginnings_of_names_are_in_the_order_of_the_names() {
-        let texts = ["", "\0", "a", "a\0", "a\0b", "ab", "b", "\u{10FFFF}", "0123456789abcdef", "0123456789abcdeg"];
+        let texts =
+            ["", "\0", "a", "a\0", "a\0b", "ab", "b", "\u{10FFFF}", "0123456789abcdef", "0123456789abcdeg"];
         let mut names: Vec<Name> = Vec::new();
         for text in texts {
             for other in texts {

@@ -1,4 +1,6 @@
-//! The rows of a snapshot, as they are read: each is checked as it comes, and chunks of logs are left in the file.
+//! The rows of a snapshot, as they are read: chunks of logs are left in the file.
+//!
+//! Nothing is decoded before all of it is known to be what was written.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +12,7 @@ use arrow_ipc::reader::StreamReader;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::snapshot_writer::{FORM, FORM_KEY, content, kind};
+use super::snapshot_writer::{FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
 use crate::state::{ChunkColumns, KeptChunk, Lost};
 
 /// Why there is nothing to be read.
@@ -28,7 +30,6 @@ pub(super) enum Broken {
 enum Row {
     State(Vec<u8>),
     Log(u32, ChunkColumns),
-    Hash(Vec<u8>),
 }
 
 /// The items of a column's only list.
@@ -59,7 +60,6 @@ fn row(batch: &RecordBatch) -> Option<(u64, u32, Row)> {
     let bytes = || Some(column("bytes")?.as_binary_opt::<i32>()?.value(0).to_vec());
     let row = match kind {
         kind::STATE => Row::State(bytes()?),
-        kind::SHA256 => Row::Hash(bytes()?),
         kind::LOG => {
             let chunk = ChunkColumns {
                 at_us: items::<Int64Type>(column("at_us")?)?,
@@ -89,7 +89,7 @@ fn next_row<R: Read>(
         return Err("a part is missing");
     }
     match &row {
-        Row::State(bytes) | Row::Hash(bytes) => bytes.clone_into(held),
+        Row::State(bytes) => bytes.clone_into(held),
         Row::Log(log, chunk) => content(*log, chunk, held),
     }
     if crc32fast::hash(held) != crc {
@@ -105,6 +105,8 @@ struct Source<F> {
     schema: Vec<u8>,
 }
 
+const CHANGED: &str = "the snapshot was changed since it was opened";
+
 /// A chunk of a log that is left in the file.
 #[derive(Debug)]
 pub(super) struct ChunkRow<F> {
@@ -112,6 +114,8 @@ pub(super) struct ChunkRow<F> {
     part: u64,
     from: u64,
     to: u64,
+    /// The checksum of the bytes from there to there.
+    crc: u32,
 }
 
 impl<F: Read + Seek + std::fmt::Debug + Send> KeptChunk for ChunkRow<F> {
@@ -122,11 +126,14 @@ impl<F: Read + Seek + std::fmt::Debug + Send> KeptChunk for ChunkRow<F> {
             file.seek(SeekFrom::Start(self.from))?;
             file.read_exact(&mut batch)?;
         }
+        if crc32fast::hash(&batch) != self.crc {
+            return Err(CHANGED.into());
+        }
         let bytes = Cursor::new(&self.source.schema).chain(Cursor::new(batch));
         let mut reader = StreamReader::try_new(bytes, None)?;
         match next_row(&mut reader, self.part, &mut Vec::new())? {
             Some(Row::Log(_, chunk)) => Ok(chunk),
-            _ => Err("the snapshot was changed since it was opened".into()),
+            _ => Err(CHANGED.into()),
         }
     }
 }
@@ -151,10 +158,11 @@ impl<F> IntoIterator for ChunkRows<F> {
     }
 }
 
-/// A source that knows how much of it was read, and keeps its beginning.
+/// A source that knows how much of it was read, and the checksum of what was since it was asked, and keeps its beginning.
 struct Counted<R> {
     source: R,
     read: u64,
+    crc: crc32fast::Hasher,
     beginning: Option<Vec<u8>>,
 }
 
@@ -162,6 +170,7 @@ impl<R: Read> Read for Counted<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let taken = self.source.read(to)?;
         self.read += taken as u64;
+        self.crc.update(&to[..taken]);
         if let Some(beginning) = &mut self.beginning {
             beginning.extend_from_slice(&to[..taken]);
         }
@@ -176,7 +185,6 @@ struct Rows<R: Read> {
     /// What the row's checksum is taken of: of a row of state its bytes, of which so many are given out.
     held: Vec<u8>,
     at: usize,
-    hasher: Sha256,
     /// The first row behind the state, if it was read, and where the last row that was read begins.
     next: Option<Row>,
     from: u64,
@@ -186,11 +194,9 @@ struct Rows<R: Read> {
 impl<R: Read> Rows<R> {
     fn row(&mut self) -> Result<Option<Row>, &'static str> {
         self.from = self.reader.get_ref().read;
+        self.reader.get_mut().crc.reset();
         let row = next_row(&mut self.reader, self.part, &mut self.held);
         let row = row.inspect_err(|&why| self.why = Some(why))?;
-        if !matches!(row, None | Some(Row::Hash(_))) {
-            self.hasher.update(&self.held);
-        }
         self.part += u64::from(row.is_some());
         Ok(row)
     }
@@ -222,15 +228,30 @@ impl<R: Read> Read for Rows<R> {
     }
 }
 
+/// Whether all of a file is what was written, and how long it is without its hash.
+pub(super) fn length(source: &mut impl Read, bytes: u64) -> io::Result<Option<u64>> {
+    let Some(length) = bytes.checked_sub(HASH_BYTES) else { return Ok(None) };
+    let (mut hasher, mut part) = (Sha256::new(), vec![0; PART_BYTES]);
+    let mut left = length;
+    while left > 0 {
+        let part = &mut part[..left.min(PART_BYTES as u64) as usize];
+        source.read_exact(part)?;
+        hasher.update(&*part);
+        left -= part.len() as u64;
+    }
+    let mut hash = [0; HASH_BYTES as usize];
+    source.read_exact(&mut hash)?;
+    Ok((hash.as_slice() == hasher.finalize().as_slice()).then_some(length))
+}
+
 /// Reads the state from the beginning of a file, and says where in `again`, which is the same file, the chunks of its logs
-/// are. All of it was there, and the hash of all holds.
+/// are. The file is [whole](length).
 pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     source: impl Read,
     again: F,
 ) -> Result<(T, ChunkRows<F>), Broken> {
-    let counted = Counted { source, read: 0, beginning: Some(Vec::new()) };
-    let mut reader =
-        StreamReader::try_new(counted, None).map_err(|error| Broken::Form(error.to_string()))?;
+    let counted = Counted { source, read: 0, crc: crc32fast::Hasher::new(), beginning: Some(Vec::new()) };
+    let mut reader = StreamReader::try_new(counted, None).map_err(|error| Broken::Form(error.to_string()))?;
     match reader.schema().metadata().get(FORM_KEY).map(String::as_str) {
         Some(FORM) => {}
         Some(other) => return Err(Broken::Form(format!("it is of form {other}, this version reads {FORM}"))),
@@ -238,7 +259,7 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     }
     let schema = reader.get_mut().beginning.take().unwrap_or_default();
     let held = Vec::new();
-    let mut rows = Rows { reader, part: 0, held, at: 0, hasher: Sha256::new(), next: None, from: 0, why: None };
+    let mut rows = Rows { reader, part: 0, held, at: 0, next: None, from: 0, why: None };
     let mut scratch = [0; 64];
     // The state has ended only where a row of another kind comes.
     let state = postcard::from_io::<T, _>((&mut rows, &mut scratch));
@@ -260,21 +281,13 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
         let part = rows.part.saturating_sub(1);
         match row {
             Some(Row::Log(log, _)) => {
-                let (source, to) = (Arc::clone(&source), rows.reader.get_ref().read);
-                chunks.push((log as usize, ChunkRow { source, part, from, to }));
+                let (source, read) = (Arc::clone(&source), rows.reader.get_ref());
+                let (to, crc) = (read.read, read.crc.clone().finalize());
+                chunks.push((log as usize, ChunkRow { source, part, from, to, crc }));
             }
             Some(Row::State(bytes)) if bytes.is_empty() && chunks.is_empty() => {}
             Some(Row::State(_)) => return Err(rows.broken("it holds more than a state")),
-            Some(Row::Hash(hash)) => {
-                let right = hash.as_slice() == rows.hasher.finalize_reset().as_slice();
-                let last = right && matches!(rows.row(), Ok(None));
-                return if last {
-                    Ok((state, ChunkRows(chunks)))
-                } else {
-                    Err(rows.broken("it is not what was written"))
-                };
-            }
-            None => return Err(rows.broken("it ends before its last part")),
+            None => return Ok((state, ChunkRows(chunks))),
         }
     }
 }

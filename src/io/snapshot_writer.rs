@@ -20,6 +20,8 @@ use crate::state::ChunkColumns;
 /// The version of the form, in the schema's metadata.
 pub(super) const FORM: &str = "2";
 pub(super) const FORM_KEY: &str = "weir.snapshot";
+/// Bytes of the SHA-256 behind the stream.
+pub(super) const HASH_BYTES: u64 = 32;
 /// Bytes of one row of state.
 pub(super) const PART_BYTES: usize = 1 << 20;
 
@@ -27,7 +29,6 @@ pub(super) const PART_BYTES: usize = 1 << 20;
 pub(super) mod kind {
     pub(in crate::io) const STATE: &str = "state";
     pub(in crate::io) const LOG: &str = "log";
-    pub(in crate::io) const SHA256: &str = "sha256";
 }
 
 fn list(item: DataType) -> DataType {
@@ -92,22 +93,39 @@ pub(super) fn content(log: u32, chunk: &ChunkColumns, into: &mut Vec<u8>) {
     chunk.values.iter().for_each(|values| put(values, into));
 }
 
+/// Bytes that go on, and are hashed.
+struct Hashed<W> {
+    out: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Bytes and chunks in, rows out.
 pub(super) struct Parts<W: Write> {
-    writer: StreamWriter<W>,
+    writer: StreamWriter<Hashed<W>>,
     schema: Arc<Schema>,
     part: u64,
     held: Vec<u8>,
-    hasher: Sha256,
     bytes: u64,
 }
 
 impl<W: Write> Parts<W> {
     pub(super) fn begin(out: W, about: &str) -> Result<Self, ArrowError> {
         let schema = schema(about);
-        let writer = StreamWriter::try_new(out, &schema)?;
+        let writer = StreamWriter::try_new(Hashed { out, hasher: Sha256::new() }, &schema)?;
         let held = Vec::with_capacity(PART_BYTES);
-        Ok(Self { writer, schema, part: 0, held, hasher: Sha256::new(), bytes: 0 })
+        Ok(Self { writer, schema, part: 0, held, bytes: 0 })
     }
 
     /// A row of this kind; columns that it does not name are null.
@@ -126,21 +144,18 @@ impl<W: Write> Parts<W> {
         self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 
+    /// Counts what a row holds, and gives its checksum.
     fn take_in(&mut self, content: &[u8]) -> u32 {
-        self.hasher.update(content);
         self.bytes += content.len() as u64;
         crc32fast::hash(content)
-    }
-
-    fn bytes_row(&mut self, kind: &str, crc: u32, bytes: &[u8]) -> Result<(), ArrowError> {
-        self.row(kind, crc, vec![("bytes", Arc::new(BinaryArray::from(vec![bytes])))])
     }
 
     /// The state is written: the rows of the logs come next.
     pub(super) fn end_state(&mut self) -> io::Result<()> {
         let mut held = take(&mut self.held);
         let crc = self.take_in(&held);
-        self.bytes_row(kind::STATE, crc, &held).map_err(io::Error::other)?;
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![held.as_slice()]));
+        self.row(kind::STATE, crc, vec![("bytes", bytes)]).map_err(io::Error::other)?;
         held.clear();
         self.held = held;
         Ok(())
@@ -164,12 +179,13 @@ impl<W: Write> Parts<W> {
         self.row(kind::LOG, crc, columns)
     }
 
-    /// The last row, and what was written.
-    pub(super) fn end(mut self) -> Result<(W, SnapshotFile), ArrowError> {
-        let hash = take(&mut self.hasher).finalize();
-        self.bytes_row(kind::SHA256, crc32fast::hash(&hash), &hash)?;
+    /// The end of the stream and the hash of all of it, and what was written.
+    pub(super) fn end(self) -> Result<(W, SnapshotFile), ArrowError> {
+        let Hashed { mut out, hasher } = self.writer.into_inner()?;
+        let hash = hasher.finalize();
+        out.write_all(&hash)?;
         let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.writer.into_inner()?, SnapshotFile { bytes: self.bytes, sha256 }))
+        Ok((out, SnapshotFile { bytes: self.bytes, sha256 }))
     }
 }
 

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::chunk::{self, ChunkColumns, Row, flags};
 use super::marks::Marks;
+use super::saved::{ResumeError, SavedLog};
 use super::shapes::Shapes;
 use super::spec::{Scope, Scopes};
-use super::saved::{ResumeError, SavedLog};
 use super::spill::{Held, Spill};
 use crate::shared::Shared;
 
