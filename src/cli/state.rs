@@ -17,7 +17,7 @@ use super::stream::Source;
 
 /// Write what is known of every account, device and other key at a moment
 ///
-/// Runs the events, or takes a snapshot, and writes one Arrow IPC file for each key that features are filed under
+/// Runs the events, or takes a snapshot (with --restore events are read only where --input names them), and writes one Arrow IPC file for each key that features are filed under
 /// (account.arrow, account-device.arrow): a row per key with its tenant, its texts, and every feature's value and quality,
 /// in the order of tenants and texts. Values of money are in minor units, durations and times in microseconds. What has
 /// a value only for an event that is scored is left out and named: z-scores and speeds, and ratios of one, of a field, or of
@@ -33,7 +33,6 @@ pub(super) struct Args {
     /// A rule file that a control event of the stream may take up by its hash, or that --restore needs; may be given several times
     #[arg(long, value_name = "FILE")]
     reload: Vec<PathBuf>,
-    /// With --restore events are read only where --input names them
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
