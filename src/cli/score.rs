@@ -53,7 +53,7 @@ pub(super) struct Args {
     #[command(flatten)]
     memory: Memory,
     #[command(flatten)]
-    snapshots: snapshots::Args,
+    snapshots: snapshots::Asked,
 }
 
 /// Bytes of decisions gathered before they are written.

@@ -11,7 +11,7 @@ use weir::io::{SnapshotError, SnapshotFile, write_snapshot};
 
 /// Which snapshots are asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct Asked {
     /// Write a snapshot of all that is known at the end of the stream, for --restore
     #[arg(long, value_name = "FILE")]
     snapshot: Option<PathBuf>,
@@ -26,7 +26,7 @@ type Writing = JoinHandle<Result<SnapshotFile, SnapshotError>>;
 
 /// The snapshots of one stream.
 pub(super) struct Snapshots<'a> {
-    args: &'a Args,
+    asked: &'a Asked,
     writing: Option<Writing>,
     newest: Option<SnapshotFile>,
     written: u64,
@@ -37,13 +37,13 @@ pub(super) struct Snapshots<'a> {
 }
 
 impl<'a> Snapshots<'a> {
-    pub(super) fn new(args: &'a Args) -> Self {
-        Self { args, writing: None, newest: None, written: 0, skipped: 0, pause_max: Duration::ZERO }
+    pub(super) fn new(asked: &'a Asked) -> Self {
+        Self { asked, writing: None, newest: None, written: 0, skipped: 0, pause_max: Duration::ZERO }
     }
 
     /// So many events were taken: begins a snapshot if one is due.
     pub(super) fn event(&mut self, engine: &mut Engine, events: u64) -> anyhow::Result<()> {
-        let (Some(path), Some(every)) = (&self.args.snapshot, self.args.snapshot_every) else {
+        let (Some(path), Some(every)) = (&self.asked.snapshot, self.asked.snapshot_every) else {
             return Ok(());
         };
         if !events.is_multiple_of(every) {
@@ -81,7 +81,7 @@ impl<'a> Snapshots<'a> {
 
     /// Writes the last one, after all events.
     pub(super) fn finish(&mut self, engine: &mut Engine, events: u64) -> anyhow::Result<()> {
-        let Some(path) = &self.args.snapshot else { return Ok(()) };
+        let Some(path) = &self.asked.snapshot else { return Ok(()) };
         self.wait()?;
         self.begin(path.clone(), engine, events)?;
         self.wait()
@@ -92,7 +92,7 @@ impl<'a> Snapshots<'a> {
         let Some(SnapshotFile { bytes, sha256 }) = &self.newest else { return Ok(()) };
         let pause_ms = self.pause_max.as_secs_f64() * 1e3;
         write!(out, "snapshot of {bytes} bytes, SHA-256 {sha256}; ")?;
-        if self.args.snapshot_every.is_some() {
+        if self.asked.snapshot_every.is_some() {
             write!(out, "{} written, {} skipped; ", self.written, self.skipped)?;
         }
         writeln!(out, "the longest pause {pause_ms:.2} ms")
