@@ -27,7 +27,7 @@ mod shadow;
 mod share;
 
 pub use export::{KeyRow, KeyTable};
-pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
+pub use limits::{LEDGERS_MAX, Limits, LimitsError, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
 pub use saved::{RestoreError, SavedEngine};
 pub use shadow::ShadowStopped;
