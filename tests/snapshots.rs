@@ -17,7 +17,7 @@ mod shelf;
 
 use std::sync::Arc;
 
-use hostile::{STARTS, steps, stream};
+use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -30,7 +30,6 @@ use weir::event::Event;
 use weir::io::{read_snapshot, write_snapshot};
 use weir::lists::Lists;
 use weir::rules::RuleSet;
-use weir::time::parse_time;
 
 /// All that an engine says to an event.
 #[derive(Debug, PartialEq)]
@@ -61,10 +60,6 @@ fn bytes(saved: &SavedEngine) -> Vec<u8> {
 fn restored(bytes: &[u8], rule_sets: &[Arc<RuleSet>], store: Option<Shelf>) -> Engine {
     let saved = postcard::from_bytes(bytes).unwrap();
     Engine::restore(saved, rule_sets, store.map(|store| Box::new(store) as _)).unwrap()
-}
-
-fn newest_us(events: &[Event], start: &str) -> i64 {
-    events.iter().map(Event::time_us).max().unwrap_or_else(|| parse_time(start).unwrap())
 }
 
 const RULE: &str = r#"
