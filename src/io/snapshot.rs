@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The version of the form, in the schema's metadata.
-const FORM: &str = "1";
+const FORM: &str = "2";
 /// Bytes of one row.
 const PART_BYTES: usize = 1 << 20;
 

@@ -19,8 +19,9 @@ use crate::shared::Shared;
 /// Rows in one chunk, unless another number is asked for.
 pub const CHUNK_ROWS: usize = 4096;
 
-/// The mark of a row that came in late: all that it contributes is in the side buffer from the start.
-const LATE_MARK: u8 = 1 << 7;
+/// The mark of a row of which all that it contributes is in the side buffer from the start: one that came in late, and
+/// one that stands for an earlier row which was away.
+const ASIDE_MARK: u8 = 1 << 7;
 
 /// Which row is in which chunk.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -140,13 +141,15 @@ impl Log {
         (self.layout.first..self.end).contains(&row) && self.layout.place(row).0 >= self.dropped
     }
 
-    /// Appends a row and gives its position. The slots of its families are then put beside it, one after the other.
+    /// Appends a row that is about the one so many rows `back`, and gives its position. The slots of its families are then
+    /// put beside it, one after the other.
     #[inline]
     pub(crate) fn append(
         &mut self,
         at_us: i64,
         counted: Scopes,
         late: bool,
+        back: u32,
         masks: &[u64],
         values: &[i64],
     ) -> u64 {
@@ -161,9 +164,10 @@ impl Log {
             for (column, value) in chunk.values.iter_mut().zip(values) {
                 column.push(*value);
             }
+            chunk.push_back(back);
         }
         if late {
-            self.marks.add(row, LATE_MARK);
+            self.put_aside(row);
         }
         self.end += 1;
         row
@@ -225,10 +229,20 @@ impl Log {
         self.marks.add(row, Scopes::default().with(scope).bits());
     }
 
+    /// Says that all that a row contributes is in the side buffer.
+    pub(crate) fn put_aside(&mut self, row: u64) {
+        self.marks.add(row, ASIDE_MARK);
+    }
+
+    /// Whether all that a row contributes is in the side buffer.
+    pub(crate) fn is_aside(&self, row: u64) -> bool {
+        self.marks.of(row) & ASIDE_MARK != 0
+    }
+
     /// The scopes in which something else holds what a row contributes.
     #[inline]
     pub(crate) fn superseded(&self, row: u64) -> Scopes {
-        Scopes::from_bits(self.marks.of(row) & !LATE_MARK)
+        Scopes::from_bits(self.marks.of(row) & !ASIDE_MARK)
     }
 
     /// Whether a row is held, and something else holds any of what it contributes.
@@ -290,6 +304,7 @@ mod tests {
                 n as i64,
                 Scopes::from_bits(n as u8 % 2 * 33),
                 n % 10 == 9,
+                0,
                 &masks,
                 &[-(n as i64)],
             );
