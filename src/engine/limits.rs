@@ -47,8 +47,8 @@ pub struct Limits {
     /// Ids remembered; beyond, the oldest are forgotten before the rule set's `remember` is over. At
     /// least 1,024.
     pub ids_max: usize,
-    /// Late and corrected contributions held, and those of payments executed after their answer, for as long as a window
-    /// covers them; beyond, the event that would add one is refused. At least 1,024.
+    /// Late and corrected contributions held, for as long as a window covers them; beyond, late events and all reports of
+    /// earlier payments are refused. What is executed as it is reported takes none. At least 1,024.
     pub side_entries_max: usize,
     /// Corrections that wait for their original, and payments that have been corrected; beyond, the oldest are forgotten.
     /// At least 1.

@@ -33,7 +33,6 @@ pub(crate) trait Held: Copy + Default {
 }
 
 impl Held for i32 {}
-impl Held for u8 {}
 
 /// An arena of ordered maps from `K` to `V`.
 #[derive(Debug, Serialize, Deserialize)]

@@ -10,7 +10,6 @@ use std::mem::take;
 use serde::{Deserialize, Serialize};
 
 use super::chunk::{self, ChunkColumns, Row, flags};
-use super::marks::Marks;
 use super::shapes::Shapes;
 use super::spec::{Scope, Scopes};
 use super::spill::{Held, SavedChunk, Spill};
@@ -59,13 +58,15 @@ pub(crate) struct Log {
     pub(super) chunks: VecDeque<Held>,
     /// The shapes of the newest chunk.
     shapes: Shapes,
-    marks: Marks,
     pub(super) layout: Layout,
     /// Chunks before the first one held.
     pub(super) dropped: u64,
     /// Position after the newest row.
     end: u64,
+    /// Room that a dropped chunk has left for the next one.
     spare: Option<ChunkColumns>,
+    /// The same of marks.
+    spare_marks: Option<Box<[u8]>>,
     pub(super) spill: Option<Spill>,
 }
 
@@ -73,7 +74,6 @@ pub(crate) struct Log {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SavedLog {
     chunks: Vec<SavedChunk>,
-    marks: Marks,
     layout: Layout,
     dropped: u64,
     end: u64,
@@ -87,17 +87,17 @@ impl Log {
         let chunks =
             chunks.map(|(number, held)| held.freeze(number, spill.as_mut())).collect::<Option<_>>()?;
         let Self { layout, dropped, end, .. } = *self;
-        Some(SavedLog { chunks, marks: self.marks.freeze(), layout, dropped, end })
+        Some(SavedLog { chunks, layout, dropped, end })
     }
 
     /// Goes on from what was saved of a log of the same form. What was away goes there again where there is a store.
     pub(crate) fn resume(&mut self, saved: SavedLog) {
-        let SavedLog { chunks, marks, layout, dropped, end } = saved;
+        let SavedLog { chunks, layout, dropped, end } = saved;
         let spill = &mut self.spill;
         let held =
             (dropped..).zip(chunks).map(|(number, saved)| Held::resumed(saved, number, spill.as_mut()));
         self.chunks = held.collect();
-        (self.marks, self.layout, self.dropped, self.end) = (marks, layout, dropped, end);
+        (self.layout, self.dropped, self.end) = (layout, dropped, end);
         let width = 1 + self.families;
         if let Some(newest) = self.chunks.back().and_then(|held| held.columns.as_ref()) {
             self.shapes.resume(&newest.shapes, width);
@@ -111,11 +111,11 @@ impl Log {
             columns,
             chunks: VecDeque::new(),
             shapes: Shapes::new(),
-            marks: Marks::new(),
             layout: Layout { first: 0, shift: CHUNK_ROWS.ilog2() },
             dropped: 0,
             end: 0,
             spare: None,
+            spare_marks: None,
             spill: None,
         }
     }
@@ -226,28 +226,42 @@ impl Log {
 
     /// Says that something else than the row holds what it contributes in a scope.
     pub(crate) fn supersede(&mut self, row: u64, scope: Scope) {
-        self.marks.add(row, Scopes::default().with(scope).bits());
+        self.mark(row, Scopes::default().with(scope).bits());
     }
 
     /// Says that all that a row contributes is in the side buffer.
     pub(crate) fn put_aside(&mut self, row: u64) {
-        self.marks.add(row, ASIDE_MARK);
+        self.mark(row, ASIDE_MARK);
     }
 
     /// Whether all that a row contributes is in the side buffer.
     pub(crate) fn is_aside(&self, row: u64) -> bool {
-        self.marks.of(row) & ASIDE_MARK != 0
+        self.marks(row) & ASIDE_MARK != 0
     }
 
     /// The scopes in which something else holds what a row contributes.
     #[inline]
     pub(crate) fn superseded(&self, row: u64) -> Scopes {
-        Scopes::from_bits(self.marks.of(row) & !ASIDE_MARK)
+        Scopes::from_bits(self.marks(row) & !ASIDE_MARK)
     }
 
     /// Whether a row is held, and something else holds any of what it contributes.
     pub(crate) fn is_moved(&self, row: u64) -> bool {
-        self.holds(row) && self.marks.of(row) != 0
+        self.holds(row) && self.marks(row) != 0
+    }
+
+    fn mark(&mut self, row: u64, marks: u8) {
+        let ((number, at), rows) = (self.layout.place(row), self.layout.rows());
+        let spare = &mut self.spare_marks;
+        if let Some(held) = self.chunks.get_mut(number.wrapping_sub(self.dropped) as usize) {
+            let room = || spare.take().unwrap_or_else(|| vec![0; rows].into_boxed_slice());
+            held.marks.add(at, marks, room);
+        }
+    }
+
+    fn marks(&self, row: u64) -> u8 {
+        let (_, at) = self.layout.place(row);
+        self.held(row).map_or(0, |held| held.marks.of(at))
     }
 
     /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
@@ -260,13 +274,15 @@ impl Log {
     }
 
     fn drop_first(&mut self) {
-        if let Some(mut chunk) = self.chunks.pop_front().and_then(|oldest| oldest.columns) {
-            let mut chunk = take(chunk.get_mut());
-            chunk.clear();
-            self.spare.get_or_insert(chunk);
+        if let Some(Held { columns, marks, .. }) = self.chunks.pop_front() {
+            if let Some(mut chunk) = columns {
+                let mut chunk = take(chunk.get_mut());
+                chunk.clear();
+                self.spare.get_or_insert(chunk);
+            }
+            self.spare_marks = self.spare_marks.take().or_else(|| marks.into_room());
         }
         self.dropped += 1;
-        self.marks.drop_before(self.layout.first_of(self.dropped));
         if let Some(spill) = &mut self.spill {
             spill.lost(self.dropped - 1);
             spill.drop_before(self.dropped);
@@ -276,7 +292,12 @@ impl Log {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let held = self.chunks.iter().filter_map(|held| held.columns.as_deref()).chain(&self.spare);
-        held.map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
+        held.map(ChunkColumns::bytes).sum::<usize>() + self.marks_bytes()
+    }
+
+    fn marks_bytes(&self) -> usize {
+        let spare = self.spare_marks.as_ref().map_or(0, |marks| marks.len());
+        self.chunks.iter().map(|held| held.marks.bytes()).sum::<usize>() + spare
     }
 
     /// Bytes of one row.
@@ -336,14 +357,15 @@ mod tests {
             assert_eq!(log.superseded(77) == Scopes::default().with(Scope::Allowed), dropped == 0);
             assert!(log.row(76).is_none() && log.row(77 + rows).is_none());
         }
-        assert_eq!(log.marks.of(77), 0, "a mark goes with its row");
+        assert!(!log.is_moved(77), "a mark goes with its row");
     }
 
     #[test]
     fn an_event_takes_30_bytes_with_three_families_and_one_value() {
         let log = filled(CHUNK_ROWS as u64 * 4);
         assert_eq!(log.row_bytes(), 30);
-        let bytes = log.bytes() - log.marks.bytes();
+        let bytes = log.bytes() - log.marks_bytes();
+        assert_eq!(log.marks_bytes(), CHUNK_ROWS * 4, "a byte a row, where any is marked");
         // Beside its rows a chunk has its shapes: few.
         assert!(bytes <= CHUNK_ROWS * 4 * 30 + 4 * 64 * 8 * 4, "{bytes}");
     }

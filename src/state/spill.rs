@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chunk::ChunkColumns;
 use super::log::Log;
+use super::marks::Marks;
 use super::store::{ChunkStore, Fetched};
 use crate::shared::Shared;
 
@@ -21,6 +22,8 @@ pub(crate) struct Held {
     /// When its first and, once it is closed, its last row came in.
     pub(crate) first_us: i64,
     pub(crate) last_us: i64,
+    /// The marks of its rows, which stay while the rows are away.
+    pub(super) marks: Marks,
     /// Whether the store has it.
     stored: bool,
 }
@@ -28,7 +31,8 @@ pub(crate) struct Held {
 impl Held {
     /// A chunk that is being written.
     pub(crate) fn open(columns: ChunkColumns, first_us: i64) -> Self {
-        Self { columns: Some(columns.into()), first_us, last_us: i64::MAX, stored: false }
+        let (columns, marks) = (Some(columns.into()), Marks::default());
+        Self { columns, first_us, last_us: i64::MAX, marks, stored: false }
     }
 
     /// What is saved of it; shares its rows. `None` where they are away and not back yet.
@@ -38,21 +42,21 @@ impl Held {
             Some(columns) => (columns.share(), false),
             None => (spill?.look_at(number)?.into(), true),
         };
-        Some(SavedChunk { columns, first_us, last_us, away })
+        Some(SavedChunk { columns, first_us, last_us, marks: self.marks.freeze(), away })
     }
 
     /// One that was saved; where there is a store it is away as it was.
     pub(super) fn resumed(saved: SavedChunk, number: u64, spill: Option<&mut Spill>) -> Self {
-        let SavedChunk { mut columns, first_us, last_us, away } = saved;
+        let SavedChunk { mut columns, first_us, last_us, marks, away } = saved;
         match spill {
             Some(spill) if away => {
                 spill.store.put(number, take(columns.get_mut()));
-                return Self { columns: None, first_us, last_us, stored: true };
+                return Self { columns: None, first_us, last_us, marks, stored: true };
             }
             Some(spill) => spill.got(number, columns.bytes()),
             None => {}
         }
-        Self { columns: Some(columns), first_us, last_us, stored: false }
+        Self { columns: Some(columns), first_us, last_us, marks, stored: false }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -66,6 +70,7 @@ pub(crate) struct SavedChunk {
     columns: Shared<ChunkColumns>,
     first_us: i64,
     last_us: i64,
+    marks: Marks,
     /// Whether its rows were away.
     away: bool,
 }
