@@ -12,14 +12,22 @@
 mod hostile;
 #[path = "support/packs.rs"]
 mod packs;
+#[path = "support/shelf.rs"]
+mod shelf;
+#[path = "support/tally.rs"]
+mod tally;
 #[path = "support/twin.rs"]
 mod twin;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hostile::{STARTS, steps, stream};
 use packs::{compiled, definitions, options, text, varied};
 use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
+use shelf::Shelf;
+use tally::hold;
 use twin::{Said, Twin};
 use weir::decision::{Quality, Reading, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
@@ -38,61 +46,66 @@ fn pack(features: &[String]) -> RuleSet {
     }))
 }
 
-fn agree(rules: &RuleSet, limits: Limits, events: &[Event]) -> Result<usize, TestCaseError> {
-    let mut engine = Engine::new(rules.clone(), limits, Recording::All);
+/// Holds every value to the twin's but where it says that its key was evicted or, `slow` to read its log, that it
+/// is behind; how many are of an evicted key, and how many are behind.
+fn agree(
+    mut engine: Engine,
+    rules: &RuleSet,
+    events: &[Event],
+    slow: bool,
+) -> Result<(usize, usize, usize), TestCaseError> {
     let mut twin = Twin::new(rules.clone());
-    let mut evicted = 0;
+    let (mut equal, mut evicted, mut behind) = (0, 0, 0);
     for (at, event) in events.iter().enumerate() {
-        let answer = engine.step(event);
-        if matches!(answer, Answer::Refused(refusal) if refusal.code() == "keys_full") {
-            continue;
-        }
-        let decided = matches!(answer, Answer::Decided(_));
-        let (decision, expected) = match (answer, twin.step(event)) {
-            (Answer::Decided(decision), Said::Decided(outcome, values)) => {
-                prop_assert_eq!(decision.outcome, outcome);
-                (decision, values)
+        let (said, readings) = match engine.step(event) {
+            Answer::Decided(decision) => {
+                (Said::Decided(decision.outcome, Vec::new()), decision.features.clone())
             }
-            (Answer::Repeated(decision), Said::Repeated(outcome, values)) => {
-                prop_assert_eq!(decision.outcome, outcome);
-                (decision, values)
+            Answer::Repeated(decision) => {
+                (Said::Repeated(decision.outcome, Vec::new()), decision.features.clone())
             }
-            (Answer::Refused(refusal), Said::Refused(expected)) => {
-                prop_assert_eq!(refusal.code(), expected);
-                continue;
-            }
-            (Answer::Taken, Said::Taken) | (Answer::TakenBefore, Said::TakenBefore) => continue,
-            (found, expected) => {
-                return Err(TestCaseError::fail(format!(
-                    "{found:?} for {expected:?}, event {at} of {events:#?}"
-                )));
-            }
+            Answer::Refused(refusal) if refusal.code() == "keys_full" => continue,
+            Answer::Refused(refusal) => (Said::Refused(refusal.code()), Vec::new()),
+            Answer::Taken => (Said::Taken, Vec::new()),
+            Answer::TakenBefore => (Said::TakenBefore, Vec::new()),
         };
-        for ((feature, reading), expected) in decision.features.iter().zip(&expected) {
+        let decided = matches!(said, Said::Decided(..));
+        twin.clock_us = Some(engine.facts(event).now_us);
+        let (expected, values) = match twin.step(event) {
+            Said::Decided(outcome, values) => (Said::Decided(outcome, Vec::new()), values),
+            Said::Repeated(outcome, values) => (Said::Repeated(outcome, Vec::new()), values),
+            other => (other, Vec::new()),
+        };
+        prop_assert_eq!(said, expected, "event {} of {:#?}", at, events);
+        for ((feature, reading), expected) in readings.iter().zip(&values) {
             let right = match reading.quality {
                 Quality::Exact => {
                     reading.value == *expected && !(decided && twin.corrected[usize::from(*feature)])
                 }
                 Quality::Corrected => reading.value == *expected,
                 Quality::Evicted => reading.value != Value::Boolean(true),
-                Quality::Warming | Quality::Behind => false,
+                Quality::Behind => slow,
+                Quality::Warming => false,
             };
-            evicted += usize::from(reading.quality == Quality::Evicted);
+            match reading.quality {
+                Quality::Evicted => evicted += 1,
+                Quality::Behind => behind += 1,
+                _ => equal += 1,
+            }
             let feature = &rules.features[usize::from(*feature)];
             prop_assert!(
                 right,
-                "{:?} for {:?} of {} at event {} of {:#?}\n{:#?}\n{:?}",
+                "{:?} for {:?} of {} at event {} of {:#?}\n{:#?}",
                 reading,
                 expected,
                 feature.name,
                 at,
                 events,
-                feature,
-                limits
+                feature
             );
         }
     }
-    Ok(evicted)
+    Ok((equal, evicted, behind))
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -111,29 +124,65 @@ fn limits() -> impl Strategy<Value = Limits> {
     )
 }
 
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    // More than proptest's own number, unless the environment asks for another.
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 1_500 };
-    ProptestConfig { cases, max_shrink_iters: 20_000, ..default }
+fn cases(cases: u32) -> TestRunner {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    TestRunner::new(ProptestConfig {
+        cases: asked.unwrap_or(cases),
+        max_shrink_iters: 20_000,
+        source_file: Some(file!()),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions"))),
+        ..ProptestConfig::default()
+    })
 }
 
-proptest! {
-    #![proptest_config(cases())]
-
-    #[test]
-    fn every_value_is_the_twins_or_says_that_it_is_evicted(
-        features in prop::collection::vec(definitions(), 1..6),
-        steps in steps(),
-        start in prop::sample::select(&STARTS[..]),
-        limits in limits(),
-        options in options(),
-    ) {
+/// A rule set, and a stream for it.
+fn drawn() -> impl Strategy<Value = (RuleSet, Vec<Event>)> {
+    let features = prop::collection::vec(definitions(), 1..6);
+    let start = prop::sample::select(&STARTS[..]);
+    (features, steps(), start, options()).prop_map(|(features, steps, start, options)| {
         let rules = varied(pack(&features), &options);
         let events = stream(&rules, &steps, start);
-        agree(&rules, limits, &events)?;
-        prop_assert_eq!(agree(&rules, Limits::default(), &events)?, 0);
-    }
+        (rules, events)
+    })
+}
+
+#[test]
+fn every_value_is_the_twins_or_says_that_it_is_evicted() {
+    hold("little room", cases(1_500), (drawn(), limits()), |((rules, events), limits), tally| {
+        let engine = |limits| Engine::new(rules.clone(), limits, Recording::All);
+        tally.stream(events.len());
+        let (equal, evicted, _) = agree(engine(limits), &rules, &events, false)?;
+        tally.values(equal, evicted);
+        prop_assert_eq!(agree(engine(Limits::default()), &rules, &events, false)?.1, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn every_value_is_the_twins_where_keys_are_evicted_and_the_log_leaves_memory() {
+    let tiny =
+        (limits(), prop::sample::select(vec![1, 2, 8]), prop::sample::select(vec![u64::MAX, u64::MAX, 1, 7]));
+    let tiny = tiny.prop_map(|(limits, log_chunk_rows, expiries_a_step_max)| Limits {
+        log_bytes_max: 0,
+        log_chunk_rows,
+        expiries_a_step_max,
+        ..limits
+    });
+    let not_yet = prop_oneof![Just(0), any::<u64>().prop_map(|bits| bits & 0x7777_7777_7777_7777)];
+    let both = AtomicU64::new(0);
+    let case = (drawn(), tiny, not_yet);
+    hold("little room and a store", cases(800), case, |((rules, events), limits, not_yet), tally| {
+        let shelf = Shelf::new(not_yet);
+        let asked = Arc::clone(&shelf.log);
+        let engine = Engine::new(rules.clone(), limits, Recording::All).with_store(Box::new(shelf));
+        tally.stream(events.len());
+        let slow = not_yet != 0 || limits.expiries_a_step_max != u64::MAX;
+        let (equal, evicted, behind) = agree(engine, &rules, &events, slow)?;
+        tally.values(equal, evicted + behind);
+        both.fetch_add(u64::from(evicted > 0 && asked.gets.load(Ordering::Relaxed) > 0), Ordering::Relaxed);
+        Ok(())
+    });
+    assert!(both.load(Ordering::Relaxed) > 0, "no stream had keys evicted and chunks read back");
 }
 
 /// Payments, each from an account to a payee.

@@ -15,7 +15,7 @@ mod packs;
 
 use std::collections::BTreeMap;
 
-use hostile::{STARTS, Step, steps, stream};
+use hostile::{STARTS, Step, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Quality, Reading, Value};
@@ -23,7 +23,7 @@ use weir::engine::{Answer, Engine, LEDGERS_MAX, Limits, Recording, ReloadError, 
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::lists::{List, Listing, Lists};
 use weir::rules::{Counts, Feature, Feedback, Reset, RuleSet, Window};
-use weir::time::{Calendar, parse_time};
+use weir::time::Calendar;
 
 /// What an engine answered, to be compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,10 +57,6 @@ fn plain(said: &Said) -> Said {
 
 fn engine(rules: &RuleSet) -> Engine {
     Engine::new(rules.clone(), Limits::default(), Recording::All)
-}
-
-fn newest_us(events: &[Event], start: &str) -> i64 {
-    events.iter().map(Event::time_us).max().unwrap_or_else(|| parse_time(start).unwrap())
 }
 
 /// The value and quality of the feature of this name.

@@ -12,7 +12,7 @@ mod hostile;
 #[path = "support/packs.rs"]
 mod packs;
 
-use hostile::{STARTS, Step, steps, stream};
+use hostile::{STARTS, Step, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Reading};
@@ -20,7 +20,6 @@ use weir::engine::{Answer, Engine, Limits, Recording, ReloadError, ShadowLimits,
 use weir::event::{Event, Kind};
 use weir::lists::Lists;
 use weir::rules::RuleSet;
-use weir::time::parse_time;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Said {
@@ -46,10 +45,6 @@ fn step(engine: &mut Engine, event: &Event) -> Said {
 
 fn engine(rules: &RuleSet, limits: Limits) -> Engine {
     Engine::new(rules.clone(), limits, Recording::All)
-}
-
-fn newest_us(events: &[Event], start: &str) -> i64 {
-    events.iter().map(Event::time_us).max().unwrap_or_else(|| parse_time(start).unwrap())
 }
 
 /// Rules that block and step up what the others let through, on features of their own.

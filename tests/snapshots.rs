@@ -19,7 +19,7 @@ mod shelf;
 
 use std::sync::Arc;
 
-use hostile::{STARTS, steps, stream};
+use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -33,7 +33,6 @@ use weir::event::Event;
 use weir::io::{read_snapshot, write_snapshot};
 use weir::lists::Lists;
 use weir::rules::RuleSet;
-use weir::time::parse_time;
 
 /// All that an engine says to an event.
 #[derive(Debug, PartialEq)]
@@ -55,10 +54,6 @@ fn step(engine: &mut Engine, event: &Event) -> Said {
         stopped: engine.shadow_stopped(),
         qualities: engine.qualities(),
     }
-}
-
-fn newest_us(events: &[Event], start: &str) -> i64 {
-    events.iter().map(Event::time_us).max().unwrap_or_else(|| parse_time(start).unwrap())
 }
 
 const RULE: &str = r#"

@@ -14,6 +14,7 @@ fn chunk(number: i64) -> ChunkColumns {
         slots: vec![(0..100).collect(), (100..200).collect()],
         values: vec![(0..100).map(|row| -row * number).collect()],
         shapes: (0..9).collect(),
+        back: if number % 2 == 0 { Vec::new() } else { (0..100).collect() },
     }
 }
 

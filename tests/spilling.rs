@@ -24,8 +24,11 @@ use shelf::Shelf;
 use twin::{Said, Twin};
 use weir::decision::{Decision, Quality, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
-use weir::event::{Event, Kind};
+use weir::event::{Draft, Event, Kind, TextField};
+use weir::money::Currency;
 use weir::rules::RuleSet;
+use weir::state::CHUNK_ROWS;
+use weir::time::{SECOND_US, parse_time};
 
 const HEAD: &str = r#"
 [ruleset]
@@ -175,6 +178,102 @@ fn what_leaves_memory_is_behind_until_it_is_back_and_memory_stays_small() {
         let rows_away = (all.log - spilled.log) / all.log_row;
         assert!(rows_away > 100, "{rows_away} rows of {} are away", events.len());
     }
+}
+
+/// Payments of one account, each executed a second later, counted and summed by three keys.
+const EXECUTED: &str = r#"
+[ruleset]
+name = "executed"
+time_zone = "Asia/Ho_Chi_Minh"
+currency = "VND"
+feedback = "execution"
+
+[features]
+paid = { count = "*", by = "account", over = "30d", counts = "executed" }
+sum = { sum = "amount", by = "account", over = "30d", counts = "executed" }
+seen = { count = "*", by = "device", over = "7d", counts = "executed" }
+late = { count = "*", by = "payee", over = "7d", counts = "executed", delay = "1h" }
+
+[[rule]]
+id = "large"
+when = "amount > 1000000 and paid + seen + late > 0 and sum > 0"
+then = "step_up"
+reason = "large"
+"#;
+
+struct Gateway {
+    engine: Engine,
+    draft: Draft,
+    now_us: i64,
+    told: usize,
+}
+
+impl Gateway {
+    fn new(limits: Limits) -> Self {
+        let rules = weir::rules::compile("executed.toml", EXECUTED).into_result().unwrap();
+        let draft = Draft::new(Arc::clone(&rules.schema));
+        let now_us = parse_time(STARTS[1]).unwrap();
+        Self { engine: Engine::new(rules, limits, Recording::All), draft, now_us, told: 0 }
+    }
+
+    fn pay(&mut self, id: usize) -> Vec<Value> {
+        self.now_us += SECOND_US;
+        self.draft.begin(Kind::Transaction, self.now_us).unwrap();
+        self.draft.text(TextField::Id, &format!("t{id}")).unwrap();
+        for (field, text) in [(TextField::Account, "a"), (TextField::Device, "d"), (TextField::Payee, "p")] {
+            self.draft.text(field, text).unwrap();
+        }
+        self.draft.amount(5, Currency::VND).unwrap();
+        match self.engine.step(self.draft.seal().unwrap()) {
+            Answer::Decided(decision) => values(decision),
+            answer => panic!("{answer:?}"),
+        }
+    }
+
+    fn tell(&mut self, kind: Kind, id: usize) {
+        (self.now_us, self.told) = (self.now_us + SECOND_US, self.told + 1);
+        self.draft.begin(kind, self.now_us).unwrap();
+        self.draft.text(TextField::Id, &format!("r{}", self.told)).unwrap();
+        self.draft.text(TextField::Transaction, &format!("t{id}")).unwrap();
+        if kind == Kind::Execution {
+            self.draft.text(TextField::Result, "succeeded").unwrap();
+        }
+        assert_eq!(self.engine.step(self.draft.seal().unwrap()), Answer::Taken, "{kind:?} {id}");
+    }
+}
+
+#[test]
+fn what_is_executed_at_once_leaves_memory_and_takes_no_room_among_what_is_late() {
+    const PAYMENTS: usize = 5 * CHUNK_ROWS;
+    let few = Limits { side_entries_max: 1_024, ..Limits::default() };
+    let shelf = Shelf::new(0);
+    let asked = Arc::clone(&shelf.log);
+    let mut spilling = Gateway::new(Limits { log_bytes_max: 0, ..few });
+    spilling.engine = spilling.engine.with_store(Box::new(shelf));
+    let mut unspilled = Gateway::new(few);
+    for gateway in [&mut spilling, &mut unspilled] {
+        let side = gateway.engine.memory().state.side;
+        for n in 0..PAYMENTS {
+            let paid = n as i64;
+            // Two seconds a payment: an hour ago those of all but the newest 1,800 payments were executed.
+            let expected = [(paid - 1_800).max(0), paid, paid, paid * 5].map(Value::Whole);
+            assert_eq!(gateway.pay(n), expected, "{n}");
+            gateway.tell(Kind::Execution, n);
+        }
+        assert_eq!(gateway.engine.memory().state.side, side);
+    }
+    // All rows but those of the two chunks that each tail walks next have left.
+    let held_most = asked.held_most.load(Ordering::Relaxed);
+    assert!(held_most >= 6, "{held_most}");
+    let memory = unspilled.engine.memory().state;
+    assert_eq!(memory.log_row, 30);
+    // A payment and its execution, each with 4 bytes for which row it is about and one for what was marked.
+    assert!((70..=71).contains(&(memory.log / PAYMENTS)), "{} bytes a payment", memory.log / PAYMENTS);
+    // What is taken back is found where it went.
+    spilling.tell(Kind::Reversal, 0);
+    spilling.tell(Kind::Reversal, PAYMENTS / 2);
+    let paid = PAYMENTS as i64 - 2;
+    assert_eq!(spilling.pay(PAYMENTS)[1..], [paid, paid, paid * 5].map(Value::Whole));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn main() {
     out.flush().unwrap();
     println!(
         r#"{{"version": "{}", "rows": {}, "work_s": {}, "work_busy_s": {}}}"#,
-        env!("CARGO_PKG_VERSION"),
+        weir::engine::VERSION,
         asked.found.counts[0].len(),
         asked.taken.as_secs_f64(),
         asked.busy.as_secs_f64()

@@ -123,14 +123,11 @@ pub(crate) fn read_all(
             let cell = read.cell;
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
-            let evicted = !exact && held.evicted(cell);
             let value = match read.aggregate {
                 Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
                     let scored = read.column.and_then(|column| gathered.value(column));
                     scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, time_us))
                 }
-                // It may well have been seen before.
-                Aggregate::IsNew if evicted && held.count(cell) == 0 => Value::Null,
                 aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
             };
             let quality = if exact { Quality::Exact } else { quality(plan, at, &held, since_us) };
@@ -143,13 +140,8 @@ pub(crate) fn read_all(
 pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_us: Option<i64>) -> Reading {
     let read = &plan.reads[at];
     let (held, now_us) = (state.held(plan.lookups[read.lookup].family, key), state.now_us());
-    let quality = quality(plan, at, &held, since_us);
-    let value = match read.aggregate {
-        // It may well have been seen before.
-        Aggregate::IsNew if quality == Quality::Evicted && held.count(read.cell) == 0 => Value::Null,
-        aggregate => value(aggregate, &held, read.cell, None, (now_us, now_us)),
-    };
-    Reading { value, quality }
+    let value = value(read.aggregate, &held, read.cell, None, (now_us, now_us));
+    Reading { value, quality: quality(plan, at, &held, since_us) }
 }
 
 fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
@@ -202,6 +194,8 @@ fn other_value(
     let own_moment = || own.map(|value| Moment { time_us, row: u64::MAX, value });
     let of = |moment: Option<Moment>| moment.map_or(Value::Null, |moment| Value::Whole(moment.value));
     match aggregate {
+        // What was evicted may well have been seen before.
+        Aggregate::IsNew if held.count(cell) == 0 && held.evicted(cell) => Value::Null,
         Aggregate::IsNew => Value::Boolean(held.count(cell) == 0),
         Aggregate::Deviation(_) => deviation(moments()),
         Aggregate::Min(_) => extreme(|(least, _)| least, i64::min),

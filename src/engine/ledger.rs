@@ -14,7 +14,8 @@ use crate::decision::Reading;
 use crate::event::Kind;
 use crate::rules::{Condition, Facts, Feature, RuleSet};
 use crate::state::{
-    Budgets, ChunkStore, Contribution, Correction, Layout, Memory, ResumeError, SavedState, Scopes, State,
+    Again, Budgets, ChunkStore, Contribution, Correction, Layout, Memory, ResumeError, SavedState, Scopes,
+    State,
 };
 
 /// Features of a ledger whose conditions read what only their rule set knows, with those conditions.
@@ -214,6 +215,11 @@ impl Ledger {
     pub(crate) fn file(&mut self, time_us: i64, scopes: Scopes) {
         let Gathered { masks, keys, values, .. } = &self.gathered;
         self.state.contribute(Contribution { time_us, scopes, masks, keys, values });
+    }
+
+    /// Lets an earlier row count from now on, as its next row.
+    pub(crate) fn file_again(&mut self, again: &Again) {
+        self.state.contribute_again(again);
     }
 
     /// Whether a payment's row is in it, and something else than the row holds what it contributes.

@@ -9,7 +9,8 @@ use crate::state::{Budgets, Memory, Scopes};
 
 /// The part of the texts that eviction keeps free: one in so many, and more than one event brings where there are few.
 const TEXTS_LEFT: u32 = 16;
-const TEXTS_AN_EVENT: u32 = 16;
+/// More texts than one event brings, but for rule sets with many extra fields.
+pub(super) const TEXTS_AN_EVENT: u32 = 16;
 
 /// All ledgers.
 #[derive(Debug)]

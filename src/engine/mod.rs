@@ -27,7 +27,7 @@ mod shadow;
 mod share;
 
 pub use export::{KeyRow, KeyRows, KeyTable};
-pub use limits::{LEDGERS_MAX, Limits, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
+pub use limits::{LEDGERS_MAX, Limits, LimitsError, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use reload::ReloadError;
 pub use saved::{RestoreError, SavedEngine};
 pub use shadow::ShadowStopped;
@@ -104,7 +104,7 @@ pub enum Refusal {
     NotAPayment,
     /// The side buffer is full.
     #[error(
-        "the buffer for late and corrected events is full ({side_entries_max}); late events are refused until windows pass"
+        "the buffer for late events and corrections is full ({side_entries_max}); late events, and reports of earlier payments, are refused until windows pass"
     )]
     SideBufferFull {
         /// The bound.
@@ -231,7 +231,7 @@ pub struct Engine {
     now_us: i64,
     ledgers: Ledgers,
     logs: Logs,
-    /// The row of the next event that has one; the same in every ledger.
+    /// The row of the next event, or of the next payment that counts again; the same in every ledger.
     row: u64,
     seen: Recent<Seen>,
     answers: Answers,
@@ -524,10 +524,13 @@ impl Engine {
                     self.payments.on_time(row, time_us, standing, amount_minor)
                 };
                 corrected.reports = waited.unwrap_or_default();
-                let ledgers = &mut self.ledgers;
-                self.payments.reconcile(&mut corrected, |correction| {
+                let (present, ledgers) = (self.present(), &mut self.ledgers);
+                let again = self.payments.reconcile(&mut corrected, present, |correction| {
                     ledgers.each(|ledger| ledger.correct(correction));
                 });
+                if let Some(again) = again {
+                    self.file_again(&again, |_| true);
+                }
                 if payment {
                     self.remember(identity, corrected, late);
                 }

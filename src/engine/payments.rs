@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
 use crate::rules::{Feedback, Label};
-use crate::state::{Change, Correction, Scope, Scopes};
+use crate::state::{Again, Change, Correction, Scope, Scopes};
 
 /// What was answered to a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,11 +105,22 @@ impl Reports {
     }
 }
 
+/// What can be a row of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Present {
+    /// The next row.
+    pub(crate) row: u64,
+    /// The time at which it counts.
+    pub(crate) now_us: i64,
+    /// The scopes in which it may.
+    pub(crate) scopes: Scopes,
+}
+
 /// Where a contribution is held, and at what time it counts.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Holding {
     time_us: i64,
-    /// The correction that put it there; [`NOTHING`](Self::NOTHING) and [`ROW`](Self::ROW) are none.
+    /// The correction or the later row that put it there; [`NOTHING`](Self::NOTHING) and [`ROW`](Self::ROW) are none.
     arrival: u64,
 }
 
@@ -171,13 +182,20 @@ impl Payment {
         [time_us, allowed_us, executed_us, pending_us, labelled(Label::Fraud), labelled(Label::Genuine)]
     }
 
-    /// Makes what it contributes equal to what it should.
-    fn reconcile(&mut self, feedback: Feedback, arrivals: &mut u64, mut correct: impl FnMut(&Correction)) {
+    /// Makes what it contributes equal to what it should, but for what it gives: what counts from now on is a row of its own.
+    fn reconcile(
+        &mut self,
+        feedback: Feedback,
+        arrivals: &mut u64,
+        present: Present,
+        mut correct: impl FnMut(&Correction),
+    ) -> Option<Again> {
         let Reports { reversed_minor, reversed_fully, .. } = self.reports;
         let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
         let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
         let wanted = if taken_back { Times::default() } else { self.times(feedback) };
         let (row, held_minor) = (self.row, self.held_minor);
+        let mut again = Again { row: present.row, of: row, scopes: Scopes::default(), amount: left };
         let mut change = |scope, time_us, amount, change| {
             *arrivals += 1;
             let arrival = *arrivals;
@@ -199,10 +217,17 @@ impl Payment {
             }
             holding.arrival = Holding::NOTHING;
             if let Some(time_us) = wanted_us {
-                *holding = Holding { time_us, arrival: change(scope, time_us, left, Change::Put) };
+                let arrival = if time_us == present.now_us && present.scopes.contains(scope) {
+                    again.scopes = again.scopes.with(scope);
+                    again.arrival(scope)
+                } else {
+                    change(scope, time_us, left, Change::Put)
+                };
+                *holding = Holding { time_us, arrival };
             }
         }
         self.held_minor = left;
+        (!again.scopes.is_empty()).then_some(again)
     }
 
     /// Its row.
@@ -312,9 +337,14 @@ impl Payments {
         waited
     }
 
-    /// Makes what a payment contributes equal to what it should.
-    pub(crate) fn reconcile(&mut self, payment: &mut Payment, correct: impl FnMut(&Correction)) {
-        payment.reconcile(self.feedback, &mut self.arrivals, correct);
+    /// Makes what a payment contributes equal to what it should, by corrections and by the row that is given, if one is.
+    pub(crate) fn reconcile(
+        &mut self,
+        payment: &mut Payment,
+        present: Present,
+        correct: impl FnMut(&Correction),
+    ) -> Option<Again> {
+        payment.reconcile(self.feedback, &mut self.arrivals, present, correct)
     }
 
     /// Remembers what a payment contributes.

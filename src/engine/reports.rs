@@ -3,11 +3,12 @@
 //! A report is looked up before time moves, so that a refused one leaves no trace, and acts once it has moved.
 
 use super::ledger::Ledger;
-use super::payments::{Payment, Report};
+use super::payments::{Payment, Present, Report};
 use super::shadow::ShadowStopped;
 use super::{Engine, Refusal, ledgers};
 use crate::event::{Event, Kind, TextField};
 use crate::rules::Label;
+use crate::state::{Again, Scopes};
 
 /// What an event reports of an earlier payment, if that is what it does.
 pub(super) fn report(event: &Event) -> Option<Report> {
@@ -33,6 +34,20 @@ impl Engine {
         } else if payment.matters(ledgers::scopes(&self.ledgers.shadow)) {
             self.payments.remember_aside(identity, self.now_us, payment);
         }
+    }
+
+    /// What can be a row of its own now. A shadow must not have a say in it.
+    pub(super) fn present(&self) -> Present {
+        Present { row: self.row, now_us: self.now_us, scopes: ledgers::scopes(&self.ledgers.live) }
+    }
+
+    /// Lets an earlier row count from now on, in the ledgers of which that is `wanted`.
+    pub(super) fn file_again(&mut self, again: &Again, wanted: impl Fn(&Ledger) -> bool) {
+        self.row += 1;
+        self.ledgers.each(|ledger| {
+            let scopes = if wanted(ledger) { again.scopes } else { Scopes::default() };
+            ledger.file_again(&Again { scopes, ..*again });
+        });
     }
 
     /// The payment that an event reports of, with the report; what comes before its payment waits for it.
@@ -71,15 +86,19 @@ impl Engine {
 
     /// Makes what a payment contributes equal to what was reported of it.
     pub(super) fn correct(&mut self, identity: u128, mut payment: Payment) {
-        let (now_us, ledgers) = (self.now_us, &mut self.ledgers);
+        let (now_us, present, ledgers) = (self.now_us, self.present(), &mut self.ledgers);
         let (row, time_us) = (payment.row(), payment.time_us());
-        self.payments.reconcile(&mut payment, |correction| {
+        let again = self.payments.reconcile(&mut payment, present, |correction| {
             ledgers.each(|ledger| {
                 if ledger.remembers(row, time_us, now_us) {
                     ledger.correct(correction);
                 }
             });
         });
+        if let Some(again) = again {
+            // Rows have the same numbers everywhere, so one that is no longer corrected has it too, and nothing in it.
+            self.file_again(&again, |ledger| ledger.remembers(row, time_us, now_us));
+        }
         let known = self.payments.corrected(identity, now_us).is_some();
         self.remember(identity, payment, known);
     }

@@ -1,6 +1,6 @@
 //! One chunk of the tail log as one Arrow IPC file, which any reader of Arrow opens.
 //!
-//! A column for each column of the chunk; a row's shape is a dictionary of fixed-size binaries. The schema's metadata
+//! A column for each column of the chunk that it has; a row's shape is a dictionary of fixed-size binaries. The schema's metadata
 //! has the version of the form and a checksum of the columns.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use arrow_schema::{ArrowError, Field, Schema};
 use crate::state::ChunkColumns;
 
 /// The version of the form.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 const VERSION_KEY: &str = "weir.chunk.version";
 const SUM_KEY: &str = "weir.chunk.crc32";
 
@@ -38,6 +38,9 @@ fn columns(chunk: ChunkColumns) -> Result<Vec<(String, ArrayRef)>, ArrowError> {
     }
     for (at, values) in chunk.values.into_iter().enumerate() {
         columns.push((format!("value_{at}"), Arc::new(Int64Array::from(values))));
+    }
+    if !chunk.back.is_empty() {
+        columns.push(("back".to_owned(), Arc::new(UInt32Array::from(chunk.back))));
     }
     Ok(columns)
 }
@@ -93,6 +96,7 @@ fn chunk(batch: &RecordBatch) -> Option<ChunkColumns> {
     let mut chunk = ChunkColumns::default();
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         let longs = || Some(column.as_any().downcast_ref::<Int64Array>()?.values().to_vec());
+        let words = || Some(column.as_any().downcast_ref::<UInt32Array>()?.values().to_vec());
         match field.name().as_str() {
             "at_us" => chunk.at_us = longs()?,
             "shape" => {
@@ -102,9 +106,8 @@ fn chunk(batch: &RecordBatch) -> Option<ChunkColumns> {
                 let (words, _) = shapes.value_data().as_chunks();
                 chunk.shapes = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
             }
-            name if name.starts_with("slot_") => {
-                chunk.slots.push(column.as_any().downcast_ref::<UInt32Array>()?.values().to_vec());
-            }
+            name if name.starts_with("slot_") => chunk.slots.push(words()?),
+            "back" => chunk.back = words()?,
             _ => chunk.values.push(longs()?),
         }
     }
@@ -117,13 +120,16 @@ mod tests {
 
     #[test]
     fn a_chunk_is_read_back_as_it_was() {
-        let chunk = ChunkColumns {
+        let mut chunk = ChunkColumns {
             at_us: vec![1, 2, i64::MAX],
             shape: vec![0, 1, 0],
             slots: vec![vec![7, 8, u32::MAX], vec![0, 0, 1]],
             values: vec![vec![-1, 0, i64::MIN]],
             shapes: vec![1, 2, 3, u64::MAX, 5, 6],
+            back: Vec::new(),
         };
+        assert_eq!(read(&write(chunk.clone()).unwrap()), Ok(chunk.clone()));
+        chunk.back = vec![0, 1, u32::MAX];
         let file = write(chunk.clone()).unwrap();
         assert_eq!(&file[..6], b"ARROW1", "other programs open it");
         assert_eq!(read(&file), Ok(chunk));

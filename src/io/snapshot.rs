@@ -180,6 +180,7 @@ mod tests {
             shapes: (0..2 + 2 * n as u64).collect(),
             slots: vec![vec![7; 500]; n as usize],
             values: vec![(0..500).rev().collect(), vec![i64::MIN; 500]],
+            back: if n % 2 == 0 { Vec::new() } else { (0..500).collect() },
         }
     }
 

@@ -67,6 +67,7 @@ fn row(batch: &RecordBatch) -> Option<(u64, u32, Row)> {
                 shapes: items::<UInt64Type>(column("shapes")?)?,
                 slots: lists::<UInt32Type>(column("slots")?)?,
                 values: lists::<Int64Type>(column("values")?)?,
+                back: items::<UInt32Type>(column("back")?)?,
             };
             Row::Log(number::<UInt32Type>(column("log")?)?, chunk)
         }

@@ -51,6 +51,7 @@ fn schema(about: &str) -> Arc<Schema> {
         Field::new("shapes", list(DataType::UInt64), true),
         Field::new("slots", list(list(DataType::UInt32)), true),
         Field::new("values", list(list(DataType::Int64)), true),
+        Field::new("back", list(DataType::UInt32), true),
     ];
     let about = [(FORM_KEY.to_owned(), FORM.to_owned()), ("weir.about".to_owned(), about.to_owned())];
     Arc::new(Schema::new_with_metadata(fields, about.into_iter().collect()))
@@ -91,6 +92,7 @@ pub(super) fn content(log: u32, chunk: &ChunkColumns, into: &mut Vec<u8>) {
     put(&chunk.shapes, into);
     chunk.slots.iter().for_each(|slots| put(slots, into));
     chunk.values.iter().for_each(|values| put(values, into));
+    put(&chunk.back, into);
 }
 
 /// Bytes that go on, and are hashed.
@@ -175,6 +177,7 @@ impl<W: Write> Parts<W> {
             ("shapes", Arc::new(one::<UInt64Type>(chunk.shapes)?)),
             ("slots", Arc::new(lists::<UInt32Type>(chunk.slots)?)),
             ("values", Arc::new(lists::<Int64Type>(chunk.values)?)),
+            ("back", Arc::new(one::<UInt32Type>(chunk.back)?)),
         ];
         self.row(kind::LOG, crc, columns)
     }

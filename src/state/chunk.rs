@@ -26,6 +26,9 @@ pub struct ChunkColumns {
     pub values: Vec<Vec<i64>>,
     /// The shapes, one after the other: a word of flags, then the mask of every family.
     pub shapes: Vec<u64>,
+    /// How many rows before each row the one is that it lets count again; 0 for a row that is about itself, and no
+    /// column at all where every row is.
+    pub back: Vec<u32>,
 }
 
 impl ChunkColumns {
@@ -37,6 +40,7 @@ impl ChunkColumns {
             slots: (0..families).map(|_| Vec::with_capacity(rows)).collect(),
             values: (0..columns).map(|_| Vec::with_capacity(rows)).collect(),
             shapes: Vec::new(),
+            back: Vec::new(),
         }
     }
 
@@ -47,6 +51,18 @@ impl ChunkColumns {
         self.slots.iter_mut().for_each(Vec::clear);
         self.values.iter_mut().for_each(Vec::clear);
         self.shapes.clear();
+        self.back.clear();
+    }
+
+    /// Says how many rows before the newest one the row is that it lets count again, or 0.
+    #[inline]
+    pub(crate) fn push_back(&mut self, back: u32) {
+        if back == 0 && self.back.is_empty() {
+            return;
+        }
+        self.back.reserve(self.at_us.capacity() - self.back.len());
+        self.back.resize(self.rows() - 1, 0);
+        self.back.push(back);
     }
 
     /// Rows.
@@ -61,7 +77,9 @@ impl ChunkColumns {
 
     /// Bytes of memory that its rows take.
     pub(crate) fn bytes(&self) -> usize {
-        self.at_us.capacity() * row_bytes(self.slots.len(), self.values.len()) + self.shapes.capacity() * 8
+        self.at_us.capacity() * row_bytes(self.slots.len(), self.values.len())
+            + self.back.capacity() * size_of::<u32>()
+            + self.shapes.capacity() * size_of::<u64>()
     }
 
     /// Whether every column has so many rows, there are so many of them, and every shape is there.
@@ -71,6 +89,7 @@ impl ChunkColumns {
             && self.values.len() == columns
             && self.at_us.len() == rows
             && self.shape.len() == rows
+            && (self.back.is_empty() || self.back.len() == rows)
             && self.slots.iter().all(|slots| slots.len() == rows)
             && self.values.iter().all(|values| values.len() == rows)
             && self.shape.iter().all(|&shape| usize::from(shape) < shapes)
@@ -83,7 +102,7 @@ impl ChunkColumns {
     }
 }
 
-/// Bytes of one row, without its part of the chunk's shapes.
+/// Bytes of one row, without its part of the chunk's shapes, and without the 4 that say what it lets count again.
 pub(crate) fn row_bytes(families: usize, columns: usize) -> usize {
     size_of::<i64>() + size_of::<u16>() + families * size_of::<u32>() + columns * size_of::<i64>()
 }
@@ -126,6 +145,12 @@ impl Row<'_> {
     #[inline]
     pub(crate) fn counted(self) -> Scopes {
         Scopes::from_bits((self.flags() >> SCOPES_SHIFT) as u8)
+    }
+
+    /// The row that it is about, which is `row` itself unless it lets an earlier one count again.
+    #[inline]
+    pub(crate) fn about(self, row: u64) -> u64 {
+        row.saturating_sub(self.chunk.back.get(self.at).map_or(0, |&back| u64::from(back)))
     }
 
     #[inline]

@@ -263,6 +263,26 @@ impl Family {
         }
     }
 
+    /// The same of what an earlier row, that of `at`, contributes from now on, unless it was emptied since.
+    #[inline]
+    pub(crate) fn take_in_again(
+        &mut self,
+        slot: u32,
+        mask: u64,
+        at: Origin,
+        turns: &Turns,
+        value: impl Fn(usize) -> i64,
+    ) {
+        self.turn_period(slot, turns);
+        let record = self.records.row_mut(slot);
+        touch(record, at.time_us);
+        for cell in self.cells.iter().filter(|cell| cell.fed_by(mask) && cell.enters.is_none()) {
+            if !Self::ignores(record, cell, at.row) {
+                cell.apply(record, &mut self.values, 1, at, &value);
+            }
+        }
+    }
+
     /// Empties what these bits empty; rows before this one are ignored from then on.
     pub(crate) fn empty(&mut self, slot: u32, bits: u64, row: u64) {
         let record = self.records.row_mut(slot);

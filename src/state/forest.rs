@@ -33,7 +33,6 @@ pub(crate) trait Held: Copy + Default {
 }
 
 impl Held for i32 {}
-impl Held for u8 {}
 
 /// An arena of ordered maps from `K` to `V`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -155,24 +154,29 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
             return self.make(key, value);
         }
         let node = self.node(root);
+        // Only the side that changed is looked at on the way back: the other one is rarely in a cache.
         match key.cmp(&node.key) {
             Ordering::Less => {
                 let left = self.insert(node.left, key, value);
-                self.node_mut(root).left = left;
+                self.set_left(root, node.left, left);
+                self.sum(root);
+                match self.skew(root) {
+                    skewed if skewed != root => self.split(skewed),
+                    _ => root,
+                }
             }
             Ordering::Greater => {
                 let right = self.insert(node.right, key, value);
-                self.node_mut(root).right = right;
+                self.set_right(root, node.right, right);
+                self.sum(root);
+                self.split(root)
             }
             Ordering::Equal => {
                 self.node_mut(root).value = value;
                 self.sum(root);
-                return root;
+                root
             }
         }
-        self.sum(root);
-        let root = self.skew(root);
-        self.split(root)
     }
 
     /// The tree without `key`.
@@ -182,33 +186,36 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
             return NIL;
         }
         let node = self.node(root);
-        match key.cmp(&node.key) {
+        let changed = match key.cmp(&node.key) {
             Ordering::Less => {
                 let left = self.remove(node.left, key);
-                self.node_mut(root).left = left;
+                self.set_left(root, node.left, left);
+                left
             }
             Ordering::Greater => {
                 let right = self.remove(node.right, key);
-                self.node_mut(root).right = right;
+                self.set_right(root, node.right, right);
+                right
             }
             Ordering::Equal => {
-                if node.left == NIL && node.right == NIL {
-                    self.release(root);
-                    return NIL;
-                }
                 if let (NIL, Some(next)) = (node.left, self.first(node.right)) {
                     let value = self.get(node.right, next).unwrap_or_default();
                     let right = self.remove(node.right, next);
                     *self.node_mut(root) = Node { key: next, value, right, ..node };
+                    right
                 } else if let Some(previous) = self.last(node.left) {
                     let value = self.get(node.left, previous).unwrap_or_default();
                     let left = self.remove(node.left, previous);
                     *self.node_mut(root) = Node { key: previous, value, left, ..node };
+                    left
+                } else {
+                    self.release(root);
+                    return NIL;
                 }
             }
-        }
+        };
         self.sum(root);
-        self.rebalance(root)
+        self.rebalance(root, changed)
     }
 
     /// Gives a whole tree back at once; its nodes are taken apart by later insertions.
@@ -252,6 +259,20 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
             at = next(&node);
         }
         key
+    }
+
+    #[inline]
+    fn set_left(&mut self, root: u32, before: u32, left: u32) {
+        if left != before {
+            self.node_mut(root).left = left;
+        }
+    }
+
+    #[inline]
+    fn set_right(&mut self, root: u32, before: u32, right: u32) {
+        if right != before {
+            self.node_mut(root).right = right;
+        }
     }
 
     fn make(&mut self, key: K, value: V) -> u32 {
@@ -315,7 +336,7 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
     fn split(&mut self, root: u32) -> u32 {
         let node = self.node(root);
         let right = self.node(node.right);
-        if right.right == NIL || self.node(right.right).level != node.level {
+        if right.level != node.level || self.node(right.right).level != node.level {
             return root;
         }
         self.node_mut(root).right = right.left;
@@ -325,9 +346,10 @@ impl<K: Ord + Copy + Default, V: Held> Forest<K, V> {
         node.right
     }
 
-    fn rebalance(&mut self, root: u32) -> u32 {
+    /// Brings a tree into order after something was taken out on the side of `changed`.
+    fn rebalance(&mut self, root: u32, changed: u32) -> u32 {
         let node = self.node(root);
-        let level = 1 + self.node(node.left).level.min(self.node(node.right).level);
+        let level = 1 + self.node(changed).level;
         if level >= node.level {
             return root;
         }
@@ -371,6 +393,19 @@ mod tests {
         if at == NIL { 0 } else { 1 + depth(forest, node.left).max(depth(forest, node.right)) }
     }
 
+    /// An AA tree's rule: left sides are one level lower, right ones at most one, and no two right links keep a level.
+    fn in_order(forest: &Forest<i64, i64>, at: u32) -> bool {
+        let node = forest.node(at);
+        let (left, right) = (forest.node(node.left), forest.node(node.right));
+        at == NIL
+            || left.level + 1 == node.level
+                && right.level + 1 >= node.level
+                && right.level <= node.level
+                && forest.node(right.right).level < node.level
+                && in_order(forest, node.left)
+                && in_order(forest, node.right)
+    }
+
     proptest! {
         #[test]
         fn agrees_with_a_btree_map(steps in prop::collection::vec((0_i64..40, any::<bool>(), 0_usize..3), 1..400)) {
@@ -386,6 +421,7 @@ mod tests {
                     maps[tree].remove(&key);
                 }
                 for (root, map) in roots.iter().zip(&maps) {
+                    prop_assert!(in_order(&forest, *root));
                     prop_assert_eq!(forest.first(*root), map.keys().next().copied());
                     prop_assert_eq!(forest.last(*root), map.keys().last().copied());
                     prop_assert_eq!(forest.get(*root, key), map.get(&key).copied());

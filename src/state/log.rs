@@ -10,7 +10,6 @@ use std::mem::take;
 use serde::{Deserialize, Serialize};
 
 use super::chunk::{self, ChunkColumns, Row, flags};
-use super::marks::Marks;
 use super::saved::{ResumeError, SavedLog};
 use super::shapes::Shapes;
 use super::spec::{Scope, Scopes};
@@ -20,8 +19,9 @@ use crate::shared::Shared;
 /// Rows in one chunk, unless another number is asked for.
 pub const CHUNK_ROWS: usize = 4096;
 
-/// The mark of a row that came in late: all that it contributes is in the side buffer from the start.
-const LATE_MARK: u8 = 1 << 7;
+/// The mark of a row of which all that it contributes is in the side buffer from the start: one that came in late, and
+/// one that stands for an earlier row which was away.
+const ASIDE_MARK: u8 = 1 << 7;
 
 /// Which row is in which chunk.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -59,13 +59,15 @@ pub(crate) struct Log {
     pub(super) chunks: VecDeque<Held>,
     /// The shapes of the newest chunk.
     shapes: Shapes,
-    marks: Marks,
     pub(super) layout: Layout,
     /// Chunks before the first one held.
     pub(super) dropped: u64,
     /// Position after the newest row.
     end: u64,
+    /// Room that a dropped chunk has left for the next one.
     spare: Option<ChunkColumns>,
+    /// The same of marks.
+    spare_marks: Option<Box<[u8]>>,
     pub(super) spill: Option<Spill>,
 }
 
@@ -76,14 +78,14 @@ impl Log {
         let chunks = (self.dropped..).zip(&mut self.chunks);
         let chunks = chunks.map(|(number, held)| held.freeze(number, spill.as_mut())).collect();
         let Self { layout, dropped, end, .. } = *self;
-        SavedLog { chunks, marks: self.marks.freeze(), layout, dropped, end }
+        SavedLog { chunks, layout, dropped, end }
     }
 
     /// Goes on, in place of an empty log, from what was saved of one of the same form. What was away goes there again
     /// where there is a store, a chunk at a time.
     pub(crate) fn resume(&mut self, saved: SavedLog) -> Result<(), ResumeError> {
-        let SavedLog { chunks, marks, layout, dropped, end } = saved;
-        (self.marks, self.layout, self.dropped, self.end) = (marks, layout, dropped, end);
+        let SavedLog { chunks, layout, dropped, end } = saved;
+        (self.layout, self.dropped, self.end) = (layout, dropped, end);
         for (number, saved) in (dropped..).zip(chunks) {
             let rows = end.saturating_sub(layout.first_of(number)).min(layout.rows() as u64);
             let form = (self.families, self.columns, rows as usize);
@@ -102,11 +104,11 @@ impl Log {
             columns,
             chunks: VecDeque::new(),
             shapes: Shapes::new(),
-            marks: Marks::new(),
             layout: Layout { first: 0, shift: CHUNK_ROWS.ilog2() },
             dropped: 0,
             end: 0,
             spare: None,
+            spare_marks: None,
             spill: None,
         }
     }
@@ -132,13 +134,15 @@ impl Log {
         (self.layout.first..self.end).contains(&row) && self.layout.place(row).0 >= self.dropped
     }
 
-    /// Appends a row and gives its position. The slots of its families are then put beside it, one after the other.
+    /// Appends a row that is about the one so many rows `back`, and gives its position. The slots of its families are then
+    /// put beside it, one after the other.
     #[inline]
     pub(crate) fn append(
         &mut self,
         at_us: i64,
         counted: Scopes,
         late: bool,
+        back: u32,
         masks: &[u64],
         values: &[i64],
     ) -> u64 {
@@ -153,9 +157,10 @@ impl Log {
             for (column, value) in chunk.values.iter_mut().zip(values) {
                 column.push(*value);
             }
+            chunk.push_back(back);
         }
         if late {
-            self.marks.add(row, LATE_MARK);
+            self.put_aside(row);
         }
         self.end += 1;
         row
@@ -214,18 +219,42 @@ impl Log {
 
     /// Says that something else than the row holds what it contributes in a scope.
     pub(crate) fn supersede(&mut self, row: u64, scope: Scope) {
-        self.marks.add(row, Scopes::default().with(scope).bits());
+        self.mark(row, Scopes::default().with(scope).bits());
+    }
+
+    /// Says that all that a row contributes is in the side buffer.
+    pub(crate) fn put_aside(&mut self, row: u64) {
+        self.mark(row, ASIDE_MARK);
+    }
+
+    /// Whether all that a row contributes is in the side buffer.
+    pub(crate) fn is_aside(&self, row: u64) -> bool {
+        self.marks(row) & ASIDE_MARK != 0
     }
 
     /// The scopes in which something else holds what a row contributes.
     #[inline]
     pub(crate) fn superseded(&self, row: u64) -> Scopes {
-        Scopes::from_bits(self.marks.of(row) & !LATE_MARK)
+        Scopes::from_bits(self.marks(row) & !ASIDE_MARK)
     }
 
     /// Whether a row is held, and something else holds any of what it contributes.
     pub(crate) fn is_moved(&self, row: u64) -> bool {
-        self.holds(row) && self.marks.of(row) != 0
+        self.holds(row) && self.marks(row) != 0
+    }
+
+    fn mark(&mut self, row: u64, marks: u8) {
+        let ((number, at), rows) = (self.layout.place(row), self.layout.rows());
+        let spare = &mut self.spare_marks;
+        if let Some(held) = self.chunks.get_mut(number.wrapping_sub(self.dropped) as usize) {
+            let room = || spare.take().unwrap_or_else(|| vec![0; rows].into_boxed_slice());
+            held.marks.add(at, marks, room);
+        }
+    }
+
+    fn marks(&self, row: u64) -> u8 {
+        let (_, at) = self.layout.place(row);
+        self.held(row).map_or(0, |held| held.marks.of(at))
     }
 
     /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
@@ -238,13 +267,15 @@ impl Log {
     }
 
     fn drop_first(&mut self) {
-        if let Some(mut chunk) = self.chunks.pop_front().and_then(|oldest| oldest.columns) {
-            let mut chunk = take(chunk.get_mut());
-            chunk.clear();
-            self.spare.get_or_insert(chunk);
+        if let Some(Held { columns, marks, .. }) = self.chunks.pop_front() {
+            if let Some(mut chunk) = columns {
+                let mut chunk = take(chunk.get_mut());
+                chunk.clear();
+                self.spare.get_or_insert(chunk);
+            }
+            self.spare_marks = self.spare_marks.take().or_else(|| marks.into_room());
         }
         self.dropped += 1;
-        self.marks.drop_before(self.layout.first_of(self.dropped));
         if let Some(spill) = &mut self.spill {
             spill.lost(self.dropped - 1);
             spill.drop_before(self.dropped);
@@ -254,7 +285,12 @@ impl Log {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let held = self.chunks.iter().filter_map(|held| held.columns.as_deref()).chain(&self.spare);
-        held.map(ChunkColumns::bytes).sum::<usize>() + self.marks.bytes()
+        held.map(ChunkColumns::bytes).sum::<usize>() + self.marks_bytes()
+    }
+
+    fn marks_bytes(&self) -> usize {
+        let spare = self.spare_marks.as_ref().map_or(0, |marks| marks.len());
+        self.chunks.iter().map(|held| held.marks.bytes()).sum::<usize>() + spare
     }
 
     /// Bytes of one row.
@@ -282,6 +318,7 @@ mod tests {
                 n as i64,
                 Scopes::from_bits(n as u8 % 2 * 33),
                 n % 10 == 9,
+                0,
                 &masks,
                 &[-(n as i64)],
             );
@@ -313,14 +350,15 @@ mod tests {
             assert_eq!(log.superseded(77) == Scopes::default().with(Scope::Allowed), dropped == 0);
             assert!(log.row(76).is_none() && log.row(77 + rows).is_none());
         }
-        assert_eq!(log.marks.of(77), 0, "a mark goes with its row");
+        assert!(!log.is_moved(77), "a mark goes with its row");
     }
 
     #[test]
     fn an_event_takes_30_bytes_with_three_families_and_one_value() {
         let log = filled(CHUNK_ROWS as u64 * 4);
         assert_eq!(log.row_bytes(), 30);
-        let bytes = log.bytes() - log.marks.bytes();
+        let bytes = log.bytes() - log.marks_bytes();
+        assert_eq!(log.marks_bytes(), CHUNK_ROWS * 4, "a byte a row, where any is marked");
         // Beside its rows a chunk has its shapes: few.
         assert!(bytes <= CHUNK_ROWS * 4 * 30 + 4 * 64 * 8 * 4, "{bytes}");
     }

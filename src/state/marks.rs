@@ -1,52 +1,47 @@
-//! Marks on rows of the log: what they contribute that is now held elsewhere, or by nothing.
+//! Marks on the rows of a chunk: what they contribute that is now held elsewhere, or by nothing.
 //!
-//! Beside the log, so that a closed chunk never changes. Few rows are ever marked, and a mark goes with its row.
+//! Beside the chunk, so that a closed one never changes and rows that are away can be marked: a byte a row, and nothing
+//! where no row is marked. They go with their chunk.
+
+use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
-use super::forest::Forest;
+use crate::shared::Shared;
 
-/// Marks by row.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Marks {
-    forest: Forest<u64, u8>,
-    root: u32,
-}
+/// The marks of one chunk.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Marks(Option<Shared<Box<[u8]>>>);
 
 impl Marks {
-    /// None.
-    pub(crate) fn new() -> Self {
-        Self { forest: Forest::new(), root: 0 }
-    }
-
     /// A copy that shares what it holds.
     pub(crate) fn freeze(&mut self) -> Self {
-        Self { forest: self.forest.freeze(), ..*self }
+        Self(self.0.as_mut().map(Shared::share))
     }
 
-    /// Adds marks to a row.
-    pub(crate) fn add(&mut self, row: u64, marks: u8) {
-        match self.forest.get_mut(self.root, row) {
-            Some(held) => *held |= marks,
-            None => self.root = self.forest.insert(self.root, row, marks),
+    /// Adds marks to the row at a position, with `room` of zeros for all rows if it is the first.
+    pub(crate) fn add(&mut self, at: usize, marks: u8, room: impl FnOnce() -> Box<[u8]>) {
+        let held = self.0.get_or_insert_with(|| room().into());
+        if let Some(held) = held.get_mut().get_mut(at) {
+            *held |= marks;
         }
     }
 
-    /// The marks of a row.
+    /// The marks of the row at a position.
     #[inline]
-    pub(crate) fn of(&self, row: u64) -> u8 {
-        self.forest.get(self.root, row).unwrap_or_default()
+    pub(crate) fn of(&self, at: usize) -> u8 {
+        self.0.as_ref().and_then(|held| held.get(at).copied()).unwrap_or_default()
     }
 
-    /// Forgets those of the rows before this one.
-    pub(crate) fn drop_before(&mut self, row: u64) {
-        while let Some(first) = self.forest.first(self.root).filter(|&first| first < row) {
-            self.root = self.forest.remove(self.root, first);
-        }
+    /// Their room, with zeros in it.
+    pub(crate) fn into_room(self) -> Option<Box<[u8]>> {
+        let mut room = take(self.0?.get_mut());
+        room.fill(0);
+        Some(room)
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.forest.bytes()
+        self.0.as_ref().map_or(0, |held| held.len())
     }
 }

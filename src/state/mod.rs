@@ -3,6 +3,7 @@
 //! Contributions come in, time moves forward, cells are read. Must never know a rule, a decision, a format or a
 //! clock: whoever calls says what contributes, and what time it is.
 
+mod again;
 mod bag;
 mod buckets;
 mod cell;
@@ -36,6 +37,7 @@ mod turns;
 mod values;
 mod waiting;
 
+pub use again::Again;
 pub use cell::Moments;
 pub use chunk::ChunkColumns;
 pub use held::Held;
@@ -114,7 +116,7 @@ pub enum Change {
     Put,
     /// Takes back what the row contributed when it was written.
     TakeBackRow,
-    /// Takes back what the correction of this number put there at the same time.
+    /// Takes back what the correction of this number put there at the same time, or what counts [again](Again::arrival).
     TakeBack(u64),
 }
 
@@ -135,6 +137,8 @@ pub struct State {
     waiting: Waiting,
     /// The chunk of the log that each tail has come to.
     reached: Vec<u64>,
+    /// What is copied of the row that counts again.
+    copied: again::Copied,
     horizon_us: i64,
     scopes: Scopes,
 }
@@ -176,6 +180,7 @@ impl State {
             text_values,
             log: Log::new(families.len(), spec.columns),
             side: Side::new(families.len(), spec.columns),
+            copied: again::Copied::new(families.len(), spec.columns),
             scopes: families.iter().map(Family::scopes).fold(Scopes::default(), Scopes::or),
             families,
             due_us: i64::MAX,
@@ -279,9 +284,10 @@ impl State {
     /// Makes corrections whose rows have come back, the oldest first.
     fn correct_waiting(&mut self) {
         for _ in 0..CORRECTED_A_STEP {
-            let Some(correction) = self.waiting.front().filter(|next| self.log.fetch(next.row)) else {
+            let Some(correction) = self.waiting.front() else { return };
+            if !self.log.fetch(self.source(&correction)) {
                 return;
-            };
+            }
             self.waiting.pop();
             self.put_right(&correction);
             self.shrink_log();
@@ -380,7 +386,7 @@ impl State {
     #[inline]
     pub fn contribute(&mut self, given: Contribution<'_>) -> u64 {
         let late = given.time_us < self.now_us;
-        let row = self.log.append(self.now_us, given.scopes, late, given.masks, given.values);
+        let row = self.log.append(self.now_us, given.scopes, late, 0, given.masks, given.values);
         for tail in &mut self.tails {
             tail.appended(row, self.now_us);
         }
@@ -425,7 +431,7 @@ impl State {
     /// Changes what a row contributes; the row must be held. Where its chunk is away the correction waits, and what it may
     /// change is `behind`.
     pub fn correct(&mut self, correction: &Correction) {
-        if self.waiting.len() > 0 || !self.log.fetch(correction.row) {
+        if self.waiting.len() > 0 || !self.log.fetch(self.source(correction)) {
             self.waiting.push(correction);
         } else {
             self.put_right(correction);
@@ -434,6 +440,7 @@ impl State {
 
     fn put_right(&mut self, correction: &Correction) {
         let Correction { row, time_us, scope, arrival, amount, change } = *correction;
+        let source = self.source(correction);
         let families = &self.families;
         let scopes = Scopes::default().with(scope);
         let keep = |family: usize, slot: u32, mask: u64| {
@@ -442,13 +449,13 @@ impl State {
         };
         // What feeds nothing here takes no room here: another state's features must not fill this one's buffer, nor what
         // is of keys that have lost their slots.
-        let Some(copy) = self.log.row(row).and_then(|held| self.side.copy(held, amount, keep)) else {
+        let Some(copy) = self.log.row(source).and_then(|held| self.side.copy(held, amount, keep)) else {
             return;
         };
         match change {
-            Change::TakeBack(arrival) => self.side.supersede((time_us, arrival)),
+            Change::TakeBack(arrival) if source == row => self.side.supersede((time_us, arrival)),
             // From here on an entry holds it, so the row alone no longer tells what the payment contributes.
-            Change::Put | Change::TakeBackRow => self.log.supersede(row, scope),
+            Change::Put | Change::TakeBackRow | Change::TakeBack(_) => self.log.supersede(source, scope),
         }
         self.aside(
             (time_us, arrival),

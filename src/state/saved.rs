@@ -41,7 +41,6 @@ pub struct SavedState {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SavedLog {
     pub(super) chunks: Vec<SavedChunk>,
-    pub(super) marks: Marks,
     pub(super) layout: Layout,
     pub(super) dropped: u64,
     pub(super) end: u64,
@@ -54,6 +53,7 @@ pub struct SavedChunk {
     pub(super) rows: SavedRows,
     pub(super) first_us: i64,
     pub(super) last_us: i64,
+    pub(super) marks: Marks,
     /// Whether its rows were away.
     pub(super) away: bool,
 }

@@ -106,6 +106,11 @@ impl Scopes {
         self.0.count_ones() as usize
     }
 
+    /// Those in it, in declaration order.
+    pub fn each(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |&scope| self.contains(scope))
+    }
+
     /// What is in either.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

@@ -5,6 +5,7 @@ use std::mem::take;
 
 use super::chunk::ChunkColumns;
 use super::log::Log;
+use super::marks::Marks;
 use super::saved::{ResumeError, SavedChunk, SavedRows};
 use super::store::{ChunkStore, Fetched};
 use crate::shared::Shared;
@@ -20,6 +21,8 @@ pub(crate) struct Held {
     /// When its first and, once it is closed, its last row came in.
     pub(crate) first_us: i64,
     pub(crate) last_us: i64,
+    /// The marks of its rows, which stay while the rows are away.
+    pub(super) marks: Marks,
     /// Whether the store has it.
     stored: bool,
 }
@@ -27,7 +30,8 @@ pub(crate) struct Held {
 impl Held {
     /// A chunk that is being written.
     pub(crate) fn open(columns: ChunkColumns, first_us: i64) -> Self {
-        Self { columns: Some(columns.into()), first_us, last_us: i64::MAX, stored: false }
+        let (columns, marks) = (Some(columns.into()), Marks::default());
+        Self { columns, first_us, last_us: i64::MAX, marks, stored: false }
     }
 
     /// What is saved of it, which shares its rows and reads none.
@@ -39,7 +43,7 @@ impl Held {
             (None, Some(spill)) => SavedRows::Kept(spill.store.keep(number)),
             (None, None) => SavedRows::Missing,
         };
-        SavedChunk { rows, first_us, last_us, away }
+        SavedChunk { rows, first_us, last_us, marks: self.marks.freeze(), away }
     }
 
     /// One that was saved, of this form: so many families, columns and rows. Where there is a store it is away as it was.
@@ -49,7 +53,7 @@ impl Held {
         form: (usize, usize, usize),
         spill: Option<&mut Spill>,
     ) -> Result<Self, ResumeError> {
-        let SavedChunk { rows, first_us, last_us, away } = saved;
+        let SavedChunk { rows, first_us, last_us, marks, away } = saved;
         let mut columns = rows.into_shared().map_err(|why| ResumeError::Lost(why.to_string()))?;
         let (families, values, rows) = form;
         if !columns.is_whole(families, values, rows) {
@@ -58,12 +62,12 @@ impl Held {
         match spill {
             Some(spill) if away => {
                 spill.store.put(number, take(columns.get_mut()));
-                return Ok(Self { columns: None, first_us, last_us, stored: true });
+                return Ok(Self { columns: None, first_us, last_us, marks, stored: true });
             }
             Some(spill) => spill.got(number, columns.bytes()),
             None => {}
         }
-        Ok(Self { columns: Some(columns), first_us, last_us, stored: false })
+        Ok(Self { columns: Some(columns), first_us, last_us, marks, stored: false })
     }
 
     pub(super) fn bytes(&self) -> usize {

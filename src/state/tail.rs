@@ -221,7 +221,7 @@ impl Tail {
 
     #[inline]
     fn pass_row(&self, row: Row<'_>, ground: &mut Ground<'_>) {
-        let counted = row.counted();
+        let (counted, about) = (row.counted(), row.about(self.row));
         for part in &self.parts {
             let (slot, mask) = row.family(part.family);
             let family = &mut ground.families[part.family];
@@ -229,7 +229,7 @@ impl Tail {
             if mask == 0 {
                 continue;
             }
-            let own = |record: &&mut [u64]| is_own(record, self.row);
+            let own = |record: &&mut [u64]| is_own(record, about);
             let Some(record) = family.records.get_mut(slot).filter(own) else { continue };
             part.cells.sum(record, mask, self.role.sign(), |column| row.value(column));
             if !part.cells.others.is_empty() {
@@ -248,11 +248,11 @@ impl Tail {
         // Only what is settled asks whether it still stands.
         let superseded = if self.role == Role::Settle { log.superseded(self.row) } else { Scopes::default() };
         let superseded = family.bits(superseded);
-        let origin = Origin { time_us: row.at_us(), row: self.row };
+        let origin = Origin { time_us: row.at_us(), row: row.about(self.row) };
         let value = |column| row.value(column);
         let record = family.records.row_mut(slot);
         for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
-            if Family::ignores(record, cell, self.row) {
+            if Family::ignores(record, cell, origin.row) {
                 continue;
             }
             match self.role {

@@ -180,3 +180,8 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
     }
     events
 }
+
+/// The newest time of some events, or when their stream begins.
+pub fn newest_us(events: &[Event], start: &str) -> i64 {
+    events.iter().map(Event::time_us).max().unwrap_or_else(|| parse_time(start).unwrap())
+}
