@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use kernel::Kernel;
 use keyed::{Draw, Keyed, Scribe, Stream};
-use support::busy;
+use support::{busy, busy_here};
 use weir::decision::Value;
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::Event;
@@ -87,44 +87,61 @@ impl Ours {
     }
 }
 
-/// Time that `take` keeps a core busy over a stretch of payments; with a histogram every event is timed by itself, on
-/// the wall.
+/// How long each event took.
+struct Each {
+    /// On the wall.
+    ns: Histogram<u64>,
+    /// The longest by the time of its thread's own: what others did with the core meanwhile is not in it.
+    own_max: Duration,
+}
+
+/// What takes longer on the wall is looked at by the thread's own time too.
+const LONG: Duration = Duration::from_micros(100);
+
+impl Each {
+    fn new() -> Self {
+        Self { ns: Histogram::new(3).unwrap(), own_max: Duration::ZERO }
+    }
+
+    /// Times one event.
+    fn time(&mut self, take: impl FnOnce()) -> Duration {
+        let own = busy_here();
+        let start = Instant::now();
+        take();
+        let took = start.elapsed();
+        self.ns.record(took.as_nanos() as u64).unwrap();
+        let own = if took > LONG { took.min(busy_here() - own) } else { took };
+        self.own_max = self.own_max.max(own);
+        took
+    }
+
+    fn tell(&self) -> String {
+        let at = |percentile| self.ns.value_at_percentile(percentile);
+        let (p50, p99, p9999, max) = (at(50.0), at(99.0), at(99.99), self.ns.max());
+        format!("p50 {p50} p99 {p99} p99.99 {p9999} max {max}, {} of the thread's own", self.own_max.as_nanos())
+    }
+}
+
+/// Time that `take` keeps a core busy over a stretch of payments, or with `each` what every event takes by itself.
 fn over(
     payments: &[Keyed],
     scribe: &mut Scribe,
-    mut each_ns: Option<&mut Histogram<u64>>,
+    mut each: Option<&mut Each>,
     mut take: impl FnMut(&Event),
 ) -> Duration {
     let mut taken = Duration::ZERO;
     for block in payments.chunks(support::BLOCK) {
         let block: Vec<Event> = block.iter().map(|payment| scribe.event(payment).clone()).collect();
-        match &mut each_ns {
+        match &mut each {
             None => {
                 let start = busy();
                 block.iter().for_each(&mut take);
                 taken += busy() - start;
             }
-            Some(each_ns) => {
-                for event in &block {
-                    let start = Instant::now();
-                    take(event);
-                    let one = start.elapsed();
-                    each_ns.record(one.as_nanos() as u64).unwrap();
-                    taken += one;
-                }
-            }
+            Some(each) => taken += block.iter().map(|event| each.time(|| take(event))).sum::<Duration>(),
         }
     }
     taken
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new(3).unwrap()
-}
-
-fn latencies(each_ns: &Histogram<u64>) -> String {
-    let at = |percentile| each_ns.value_at_percentile(percentile);
-    format!("p50 {} p99 {} p99.99 {} max {}", at(50.0), at(99.0), at(99.99), each_ns.max())
 }
 
 /// The engine and the kernel, side by side.
@@ -137,10 +154,10 @@ struct Pair {
 
 impl Pair {
     /// Gives a stretch of payments to the one and to the other, and how long each took.
-    fn take(&mut self, stream: &mut Stream, each_ns: Option<&mut Histogram<u64>>) -> (Duration, Duration) {
+    fn take(&mut self, stream: &mut Stream, each: Option<&mut Each>) -> (Duration, Duration) {
         let payments: Vec<Keyed> = (0..STRETCH).map(|_| stream.payment()).collect();
         let Self { ours, kernel, scribe, sums: (a, b) } = self;
-        let engine = over(&payments, scribe, each_ns, |event| *a = ours.take(event, *a));
+        let engine = over(&payments, scribe, each, |event| *a = ours.take(event, *a));
         let floor = over(&payments, scribe, None, |event| *b = kernel.take(event, *b));
         assert_eq!(a, b, "the engine and the kernel computed different values");
         (engine, floor)
@@ -193,9 +210,9 @@ impl Pair {
             let written = write_snapshot(&folder.path().join("state.snapshot"), "state", &frozen).unwrap();
             (written.bytes, start.elapsed())
         });
-        let mut each_ns = histogram();
-        while !writer.is_finished() || each_ns.is_empty() {
-            self.take(stream, Some(&mut each_ns));
+        let mut each = Each::new();
+        while !writer.is_finished() || each.ns.is_empty() {
+            self.take(stream, Some(&mut each));
         }
         let (bytes, took) = writer.join().unwrap();
         println!(
@@ -203,29 +220,27 @@ impl Pair {
             paused.as_secs_f64() * 1e3,
             bytes >> 20,
             took.as_secs_f64(),
-            latencies(&each_ns)
+            each.tell()
         );
     }
 
     /// An hour in which nothing but the clock comes, as often as it takes; then payments again.
     fn idle(&mut self, stream: &mut Stream) {
-        let mut each_ns = histogram();
+        let mut each = Each::new();
         stream.pause(HOUR_US);
         let (engine, until_us) = (&mut self.ours.engine, stream.now_us() - 1);
         let mut now_us = i64::MIN;
         while now_us < until_us {
-            let clock = self.scribe.clock(each_ns.len(), until_us);
-            let start = Instant::now();
-            assert_eq!(engine.step(clock), Answer::Taken);
-            each_ns.record(start.elapsed().as_nanos() as u64).unwrap();
+            let clock = self.scribe.clock(each.ns.len(), until_us);
+            each.time(|| assert_eq!(engine.step(clock), Answer::Taken));
             let reached_us = engine.facts(clock).now_us;
             assert!(reached_us > now_us, "a clock event got nowhere");
             now_us = reached_us;
         }
-        println!("  {} clock events after an idle hour, ns: {}", each_ns.len(), latencies(&each_ns));
-        let mut after_ns = histogram();
-        self.take(stream, Some(&mut after_ns));
-        println!("  step after it, ns: {}", latencies(&after_ns));
+        println!("  {} clock events after an idle hour, ns: {}", each.ns.len(), each.tell());
+        let mut after = Each::new();
+        self.take(stream, Some(&mut after));
+        println!("  step after it, ns: {}", after.tell());
     }
 }
 
@@ -238,21 +253,21 @@ fn measure(keys: u32, draw: Draw) {
     println!("\n{keys} keys of each of 3 families, {draw:?}; {held} payments in the longest window");
 
     let filled_us = stream.now_us() + LENGTHS_US[2] + LENGTHS_US[0];
-    let mut growing_ns = histogram();
+    let mut growing = Each::new();
     while stream.now_us() < filled_us {
-        pair.take(&mut stream, Some(&mut growing_ns));
+        pair.take(&mut stream, Some(&mut growing));
     }
     let (engine, floor, ratios) = pair.rates(&mut stream);
     let (least, median, most) = (ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
     println!(
         "  events a CPU second: engine {engine:.0}, floor {floor:.0}, values equal; engine/floor: median {median:.2} ({least:.2} to {most:.2})"
     );
-    let mut steady_ns = histogram();
+    let mut steady = Each::new();
     for _ in 0..MEASURED / STRETCH {
-        pair.take(&mut stream, Some(&mut steady_ns));
+        pair.take(&mut stream, Some(&mut steady));
     }
-    println!("  step, ns: {}", latencies(&steady_ns));
-    println!("  step while keys and windows grew, ns: {}", latencies(&growing_ns));
+    println!("  step, ns: {}", steady.tell());
+    println!("  step while keys and windows grew, ns: {}", growing.tell());
     pair.tell_memory();
     pair.snapshot(&mut stream);
     pair.idle(&mut stream);

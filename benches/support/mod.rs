@@ -104,3 +104,8 @@ pub(crate) fn over_blocks(events: &[Event], mut work: impl FnMut(&[Event])) -> D
 pub(crate) fn busy() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
 }
+
+/// How long this thread has kept a core busy.
+pub(crate) fn busy_here() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
+}
