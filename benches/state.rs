@@ -42,7 +42,7 @@ const FEATURES: [(&str, &str); 4] =
 const STRETCH: usize = 1 << 17;
 const MEASURED: usize = 2_000_000;
 /// Entries that one step takes out of the windows at most: what an idle hour leaves is passed in slices.
-const EXPIRIES_A_STEP_MAX: u64 = 1_024;
+const EXPIRIES_A_STEP_MAX: u64 = 512;
 
 /// A number that depends on every value.
 fn mix(sum: u64, value: i64) -> u64 {
@@ -118,7 +118,10 @@ impl Each {
     fn tell(&self) -> String {
         let at = |percentile| self.ns.value_at_percentile(percentile);
         let (p50, p99, p9999, max) = (at(50.0), at(99.0), at(99.99), self.ns.max());
-        format!("p50 {p50} p99 {p99} p99.99 {p9999} max {max}, {} of the thread's own", self.own_max.as_nanos())
+        format!(
+            "p50 {p50} p99 {p99} p99.99 {p9999} max {max}, {} of the thread's own",
+            self.own_max.as_nanos()
+        )
     }
 }
 

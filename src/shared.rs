@@ -44,14 +44,32 @@ impl<T> Deref for Shared<T> {
 
 impl<T: Clone + Default> Shared<T> {
     /// The part, to be changed; copied first where a copy still has it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self) -> &mut T {
+        match self {
+            Self::Own(held) => held,
+            Self::Both(_) => self.part(),
+        }
+    }
+
+    /// The part, from now on without the copy.
+    #[cold]
+    #[inline(never)]
+    fn part(&mut self) -> &mut T {
         if let Self::Both(held) = self {
             *self = Self::Own(Arc::try_unwrap(take(held)).unwrap_or_else(|held| (*held).clone()));
         }
         match self {
             Self::Own(held) => held,
             Self::Both(held) => Arc::make_mut(held),
+        }
+    }
+
+    /// The part, unless a copy still has it.
+    pub(crate) fn into_own(self) -> Option<T> {
+        match self {
+            Self::Own(held) => Some(held),
+            Self::Both(held) => Arc::try_unwrap(held).ok(),
         }
     }
 
@@ -95,5 +113,8 @@ mod tests {
         drop(copy);
         parts[2].get_mut()[0] = 7;
         assert_eq!(parts[2].as_ptr(), before, "with the copy gone it is taken back as it is");
+        let copy = parts[0].share();
+        let both = parts.swap_remove(0);
+        assert_eq!((both.into_own(), copy.into_own()), (None, Some(vec![0; 4])));
     }
 }

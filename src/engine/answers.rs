@@ -9,6 +9,8 @@ use crate::decision::{Decision, Outcome, Quality, Reading, Value, Withheld};
 use crate::shared::Shared;
 
 const PAGE_BYTES: usize = 1 << 16;
+/// Most pages that are let go for each new one, so that no step lets go of all.
+const LET_GO: usize = 4;
 
 /// Where an answer is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,8 +115,11 @@ impl Answers {
     }
 
     fn turn_page(&mut self, now_us: i64) {
-        while self.pages.front().is_some_and(|page| page.newest_us <= now_us - self.horizon_us) {
-            self.spare.extend(self.pages.pop_front().map(|mut page| take(page.bytes.get_mut())));
+        for _ in 0..LET_GO {
+            if self.pages.front().is_none_or(|page| page.newest_us > now_us - self.horizon_us) {
+                break;
+            }
+            self.spare.extend(self.pages.pop_front().and_then(|page| page.bytes.into_own()));
         }
         let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PAGE_BYTES));
         bytes.clear();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::shared::Shared;
 
 /// Bytes of one chunk, about: small enough to be copied within a step, large enough for few to be shared at a snapshot.
-const CHUNK_BYTES: usize = 1 << 18;
+const CHUNK_BYTES: usize = 1 << 16;
 /// Most rows in one chunk.
 const ROWS_MAX: usize = 1 << 14;
 
@@ -65,14 +65,14 @@ impl<T: Copy + Default> Chunked<T> {
     }
 
     /// Row `at`, if it exists.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut [T]> {
         let (chunk, start) = self.place(at);
         self.chunks.get_mut(chunk)?.get_mut().get_mut(start..start + self.width)
     }
 
     /// Row `at`, which must exist.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn row_mut(&mut self, at: u32) -> &mut [T] {
         let (chunk, start) = self.place(at);
         &mut self.chunks[chunk].get_mut()[start..start + self.width]

@@ -5,7 +5,6 @@
 //! memory where it is short; a row of one is not there until it came back.
 
 use std::collections::VecDeque;
-use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
@@ -268,8 +267,7 @@ impl Log {
 
     fn drop_first(&mut self) {
         if let Some(Held { columns, marks, .. }) = self.chunks.pop_front() {
-            if let Some(mut chunk) = columns {
-                let mut chunk = take(chunk.get_mut());
+            if let Some(mut chunk) = columns.and_then(Shared::into_own) {
                 chunk.clear();
                 self.spare.get_or_insert(chunk);
             }
