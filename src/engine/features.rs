@@ -5,7 +5,7 @@ use super::places::distance_km;
 use super::plan::Plan;
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
-use crate::state::{AMOUNT_COLUMN, Held, Key, Moment, Moments, State};
+use crate::state::{AMOUNT_COLUMN, Held, Key, Moment, Moments, State, Total};
 use crate::time::SECOND_US;
 
 const HOUR_US: f64 = 3_600.0 * SECOND_US as f64;
@@ -20,65 +20,66 @@ struct Asked {
     /// Features with the positions of their readings.
     all: Vec<(usize, usize)>,
     /// Those that only count and sum, ready to be read where nothing is wrong with the key.
-    totals: Vec<Total>,
+    totals: Vec<Summed>,
     /// The others.
     others: Vec<(usize, usize)>,
 }
 
 /// A feature that only counts and sums.
 #[derive(Clone, Copy, Debug)]
-struct Total {
-    kind: TotalKind,
+struct Summed {
+    kind: SummedKind,
     /// The bits of the event's own contribution, if that is part of it.
     own: u64,
-    cell: usize,
+    at: Total,
     column: usize,
     position: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum TotalKind {
+enum SummedKind {
     Count,
     Sum,
     Mean,
 }
 
-impl Total {
+impl Summed {
     /// The feature at this place of a plan, if it is one.
-    fn new(plan: &Plan, at: usize, position: usize) -> Option<Self> {
+    fn new(plan: &Plan, state: &State, at: usize, position: usize) -> Option<Self> {
         let read = &plan.reads[at];
         let kind = match read.aggregate {
-            Aggregate::Count => TotalKind::Count,
-            Aggregate::Sum(_) => TotalKind::Sum,
-            Aggregate::Mean(_) => TotalKind::Mean,
+            Aggregate::Count => SummedKind::Count,
+            Aggregate::Sum(_) => SummedKind::Sum,
+            Aggregate::Mean(_) => SummedKind::Mean,
             _ => return None,
         };
         let own = if read.current { 1 << read.bit } else { 0 };
-        Some(Self { kind, own, cell: read.cell, column: read.column.unwrap_or(AMOUNT_COLUMN), position })
+        let total = state.total(plan.lookups[read.lookup].family, read.cell)?;
+        Some(Self { kind, own, at: total, column: read.column.unwrap_or(AMOUNT_COLUMN), position })
     }
 
     /// Its value, for an event that contributes these bits and values.
     #[inline]
     fn value(&self, held: &Held<'_>, own: u64, values: &[i64]) -> Value {
         let own = own & self.own != 0;
-        let count = || held.count(self.cell) + i64::from(own);
-        let sum = || held.sum(self.cell) + if own { i128::from(values[self.column]) } else { 0 };
+        let count = || held.count_at(self.at) + i64::from(own);
+        let sum = || held.sum_at(self.at) + if own { i128::from(values[self.column]) } else { 0 };
         match self.kind {
-            TotalKind::Count => Value::Whole(count()),
-            TotalKind::Sum => whole(sum()),
-            TotalKind::Mean => mean(count(), sum()),
+            SummedKind::Count => Value::Whole(count()),
+            SummedKind::Sum => whole(sum()),
+            SummedKind::Mean => mean(count(), sum()),
         }
     }
 }
 
 impl Wanted {
     /// These features of a plan, each with the position that its reading goes to.
-    pub(crate) fn new(plan: &Plan, reads: impl IntoIterator<Item = (usize, usize)>) -> Self {
+    pub(crate) fn new(plan: &Plan, state: &State, reads: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut wanted = vec![Asked::default(); plan.lookups.len()];
         for (at, position) in reads {
             let asked = &mut wanted[plan.reads[at].lookup];
             asked.all.push((at, position));
-            match Total::new(plan, at, position) {
+            match Summed::new(plan, state, at, position) {
                 Some(total) => asked.totals.push(total),
                 None => asked.others.push((at, position)),
             }

@@ -160,7 +160,7 @@ impl Ledger {
 
     /// Where readings go, given features here, each with the position that its reading goes to.
     pub(crate) fn wanted(&self, reads: impl IntoIterator<Item = (usize, usize)>) -> Wanted {
-        Wanted::new(&self.plan, reads)
+        Wanted::new(&self.plan, &self.state, reads)
     }
 
     /// Moves its windows forward, as far as a budget goes; see [`State::advance`].

@@ -284,7 +284,7 @@ impl Cell {
 }
 
 #[inline]
-fn wide(words: &[u64]) -> i128 {
+pub(super) fn wide(words: &[u64]) -> i128 {
     (u128::from(words[1]) << 64 | u128::from(words[0])) as i128
 }
 

@@ -1,8 +1,23 @@
 //! Reading: what a family holds for a key, at now, and how good that is.
 
-use super::cell::Cell;
+use super::cell::{Cell, wide};
 use super::family::{self, Family};
+use super::spec::Measure;
 use super::{Moment, Moments, State, buckets};
+
+/// Where a cell of a sliding window, or of one for ever, keeps its count and its sum in every record of its family: it
+/// is read there without a look at what else a cell may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Total(usize);
+
+impl State {
+    /// Where a cell that counts, and may sum, keeps that; `None` where a calendar says what of it is over.
+    pub fn total(&self, family: usize, cell: usize) -> Option<Total> {
+        let cell = &self.families[family].cells[cell];
+        let totals = matches!(cell.measure, Measure::Count | Measure::Moments { .. });
+        (totals && cell.turn.is_none()).then_some(Total(cell.offset))
+    }
+}
 
 /// What a family holds for one key, at now. Nothing where nothing was filed.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +45,19 @@ impl<'a> Held<'a> {
     #[inline]
     pub fn sum(&self, cell: usize) -> i128 {
         self.cell(cell).map_or(0, |(cell, record)| cell.sum(record))
+    }
+
+    /// The count at a place of its family.
+    #[inline]
+    pub fn count_at(&self, at: Total) -> i64 {
+        self.record.and_then(|record| record.get(at.0)).map_or(0, |&count| count as i64)
+    }
+
+    /// The sum at a place of its family, of a cell that sums.
+    #[inline]
+    pub fn sum_at(&self, at: Total) -> i128 {
+        let words = self.record.and_then(|record| record.get(at.0 + 1..at.0 + 3));
+        words.map_or(0, wide)
     }
 
     /// How many contributions a counting cell holds.

@@ -40,7 +40,7 @@ mod waiting;
 pub use again::Again;
 pub use cell::Moments;
 pub use chunk::ChunkColumns;
-pub use held::Held;
+pub use held::{Held, Total};
 pub use keys::Key;
 pub use log::CHUNK_ROWS;
 pub use memory::{FamilyLayout, Layout, Memory};
