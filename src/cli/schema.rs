@@ -249,7 +249,10 @@ fn requirement() -> Value {
     section(
         "A requirement.",
         &["all"],
-        json!({ "all": { "type": "array", "items": any, "minItems": 1, "description": "Each of these must be met by one of its methods." } }),
+        json!({
+            "all": { "type": "array", "items": any, "minItems": 1, "description": "Each of these must be met by one of its methods." },
+            "serves": texts("The requirements, of [auth], that whoever meets this one meets too."),
+        }),
     )
 }
 

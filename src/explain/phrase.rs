@@ -69,6 +69,10 @@ impl Style {
                     [part(0), self.pick("on", "trong")].join(" ")
                 )
             }
+            Form::Met(name) => {
+                let met = not(["meet", "don't meet"], ["đạt", "không đạt"]);
+                format!("{} {met} {name}", self.pick("the methods presented", "các phương thức đã xác thực"))
+            }
             Form::Negate => format!("-({})", part(0)),
             Form::Function(name) => format!("{name}({})", parts.join(", ")),
             Form::Case { operand, branches, otherwise } => {

@@ -239,6 +239,7 @@ fn form_name(form: &Form) -> &'static str {
         Form::Word => "any",
         Form::Listed(_) => "in_list",
         Form::ListLevel(_) => "level",
+        Form::Met(_) => "met",
         Form::Negate => "minus",
         Form::Function(name) => name,
         Form::Case { .. } => "case",

@@ -20,6 +20,7 @@
 //!
 //!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
 //!   `rollout` (millionths and field), `overrides` for each id, `breaker` (millionths, µs, decisions);
+//! - for each requirement that a condition asks `met` of, in the order of the names: `asks`, and `any_of` for each set;
 //! - `control` where there is a control group: millionths, field, minor units.
 //!
 //! Conditions are written as their tokens with one blank between them, unquoted words in lower case, without
@@ -29,10 +30,12 @@
 /// The hash of a feature's whole definition.
 mod definition;
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
+use super::expr::Needs;
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
@@ -40,6 +43,7 @@ use super::ruleset::{
     Operand, Rule, RuleSet, Share, Tier, Window,
 };
 use super::sql::Compiled;
+use super::sql::tree::Node;
 use super::table::{UnknownRow, Values};
 use super::types::Unit;
 use super::{features, rule, tables};
@@ -94,6 +98,17 @@ pub(super) fn hash(
         form.rule(declared);
         form.conduct(&declared.rule, rules);
     }
+    let conditions = features.iter().flat_map(features::Declared::conditions);
+    let conditions = conditions.chain(tables.iter().flat_map(|table| &table.conditions));
+    let mut asked = BTreeMap::new();
+    for condition in conditions.chain(rules.iter().map(|rule| &rule.condition)) {
+        condition.tree.walk(&mut |part| {
+            if let Node::Met(name, needs) = &part.node {
+                asked.insert(name.as_str(), needs);
+            }
+        });
+    }
+    asked.into_iter().for_each(|(name, needs)| form.asked(name, needs));
     if let Some(control) = set.control {
         let share = form.share(control.share);
         form.put("control", format_args!("{share} {}", control.amount_minor_max));
@@ -150,6 +165,11 @@ impl Form<'_> {
         for mask in any_of {
             self.put("requires", mask);
         }
+    }
+
+    fn asked(&mut self, name: &str, needs: &Needs) {
+        self.put("asks", name);
+        needs.sets().for_each(|set| self.put("any_of", set));
     }
 
     fn key(&mut self, tag: &str, fields: &[KeyField]) {

@@ -5,18 +5,20 @@
 
 mod common;
 mod decimal;
+mod needs;
 mod text;
 mod truth;
 mod whole;
 
 pub(super) use common::{Case, Chooser, Common};
 pub(super) use decimal::{DecimalExpr, DecimalOp};
+pub(super) use needs::Needs;
 pub(super) use text::TextExpr;
 pub(super) use truth::{Comparison, Test, TruthExpr};
 pub(super) use whole::{WholeExpr, WholeOp};
 
 use crate::decision::Reading;
-use crate::event::{Event, TextField};
+use crate::event::{Event, Kind, TextField};
 use crate::lists::{Listing, Lists};
 
 /// All that an expression may read while one event is decided.
@@ -34,6 +36,8 @@ pub struct Facts<'a> {
     pub weekday: i64,
     /// The lists of the rule set, by position.
     pub lists: &'a Lists,
+    /// The authentication methods presented so far, joined by commas: see [`presented`].
+    pub presented: &'a str,
     /// The time at which the lists are asked, microseconds since 1970 UTC.
     pub now_us: i64,
 }
@@ -43,7 +47,7 @@ impl<'a> Facts<'a> {
     /// when it happened, and nothing is on a list.
     pub fn of(event: &'a Event, (hour, weekday): (i64, i64)) -> Self {
         let (tables, lists, now_us) = (&[][..], Lists::NONE, event.time_us());
-        Self { event, features: &[], tables, hour, weekday, lists, now_us }
+        Self { event, features: &[], tables, hour, weekday, lists, presented: presented(event), now_us }
     }
 
     /// What a list says of a key to the event's tenant.
@@ -55,6 +59,12 @@ impl<'a> Facts<'a> {
     fn row(&self, table: usize) -> Option<usize> {
         self.tables.get(table).copied().flatten().map(usize::from)
     }
+}
+
+/// The authentication methods that an event presents: of an authentication only where it succeeded.
+pub fn presented(event: &Event) -> &str {
+    let failed = event.kind() == Kind::Authentication && event.text(TextField::Result) != Some("succeeded");
+    event.text(TextField::Methods).filter(|_| !failed).unwrap_or_default()
 }
 
 /// A three-valued condition.

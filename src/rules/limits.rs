@@ -22,6 +22,8 @@ pub const CONDITION_BYTES_MAX: usize = 10_000;
 pub const NESTING_MAX: usize = 100;
 /// Most authentication methods, since a set of them is one 64-bit mask.
 pub const METHODS_MAX: usize = 64;
+/// Most sets of methods of a requirement, once what serves for it is put in.
+pub const AUTH_SETS_MAX: usize = 64;
 /// Most fields in a key.
 pub const KEY_FIELDS_MAX: usize = 4;
 /// Most bytes of a name or an id.

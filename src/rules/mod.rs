@@ -5,6 +5,8 @@
 
 /// Amounts of money, as people write them.
 mod amounts;
+/// `[auth]`.
+mod auth;
 /// The canonical form that a rule set's hash is taken of.
 mod canonical;
 /// What a rule file says, in words that can be compared.
@@ -37,7 +39,7 @@ mod reach;
 mod rule;
 /// What a rule file compiles to.
 pub mod ruleset;
-/// `[ruleset]`, `[fields]`, `[auth]`, `[policy]`.
+/// `[ruleset]`, `[fields]`, `[policy]`.
 mod sections;
 /// What can be found out about conditions by reasoning.
 mod sense;
@@ -60,7 +62,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 pub use description::Description;
-pub use expr::{Condition, Facts};
+pub use expr::{Condition, Facts, presented};
 pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
@@ -74,10 +76,11 @@ pub use types::Unit;
 
 use crate::event::Schema;
 use crate::time::{DAY_US, format_duration};
+use auth::Requirements;
 use document::Table as Section;
 use names::Scope;
 use problem::Problems;
-use sections::{Head, Requirements};
+use sections::Head;
 
 const SECTIONS: [&str; 10] =
     ["ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "control", "rule"];
@@ -222,12 +225,13 @@ fn read<T>(
     scope.currency = head.as_ref().and_then(|head| head.currency);
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, &mut scope, problems);
+    let mut requirements = Requirements::read(&root, problems);
+    scope.requirements = requirements.needs();
     let lists = lists::read(&root, &mut scope, problems);
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
     let tables = tables::read(named, &scope, &mut used, problems);
-    let mut requirements = Requirements::read(&root, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);
@@ -254,6 +258,7 @@ fn read<T>(
     features::check_used(features.iter().map(|f| (&f.name, f.feature.used)), "feature", problems);
     features::check_used(params.iter().map(|p| (&p.name, used.contains(p.name.text))), "parameter", problems);
     features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
+    requirements.mark_asked(&used);
     requirements.check_used(problems);
     let Head { name, time_zone, calendar, currency, remember, feedback, .. } = head?;
     let windows = features.iter().map(|declared| (declared.feature.window, declared.feature.delay_us));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::expr::Needs;
 use super::limits::NAME_BYTES_MAX;
 use super::table::Values;
 use super::types::{Type, Unit};
@@ -222,6 +223,8 @@ impl Meaning {
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     declared: BTreeMap<String, Meaning>,
+    /// What conditions may ask `met` of, by name.
+    pub(super) requirements: BTreeMap<String, Needs>,
     /// The currency of amounts, `None` where the file has no valid one.
     pub(super) currency: Option<Currency>,
 }

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
+use super::auth::Requirements;
 use super::document::{Table, Text, expected, text};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word, did_you_mean, listed, near};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
-use super::sections::{Requirements, is_language, no_language};
+use super::sections::{is_language, no_language};
 use super::sql::{self, Reach, Used};
 use super::tier;
 use crate::catalogue;

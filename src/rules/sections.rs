@@ -1,17 +1,16 @@
-//! `[ruleset]`, `[fields]`, `[auth]` and `[policy]`.
+//! `[ruleset]`, `[fields]` and `[policy]`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::document::{Item, Table, expected, one_of, one_or_more, text};
-use super::limits::{FIELDS_MAX, METHODS_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN};
-use super::names::{Meaning, Scope, did_you_mean, near};
+use super::auth::Requirements;
+use super::document::{Table, one_of, one_or_more, text};
+use super::limits::{FIELDS_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN};
+use super::names::{Meaning, Scope};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Feedback, Policy};
 use crate::event::ExtraType;
 use crate::money::{self, Currency};
 use crate::time::{Calendar, format_duration, parse_duration};
-use toml::de::DeValue;
 
 /// A name of the file with its place.
 #[derive(Clone, Debug)]
@@ -165,106 +164,6 @@ pub(super) fn fields(
         }
     }
     fields
-}
-
-/// The requirements of `[auth]`, and which of them something names.
-#[derive(Debug, Default)]
-pub(super) struct Requirements<'d> {
-    /// Every method, sorted; its position is its bit.
-    pub(super) methods: Vec<String>,
-    named: BTreeMap<&'d str, Requirement>,
-}
-
-#[derive(Debug)]
-struct Requirement {
-    span: Range<usize>,
-    any_of: Vec<u64>,
-    used: bool,
-}
-
-impl<'d> Requirements<'d> {
-    /// Reads `[auth]`.
-    pub(super) fn read(root: &Table<'d>, problems: &mut Problems) -> Self {
-        let Some(section) = root.table(problems, "auth", "[auth]") else { return Self::default() };
-        let mut sets: Vec<(Name<'d>, Vec<Vec<&'d str>>)> = Vec::new();
-        for (name, span, item) in section.entries() {
-            let Some(table) = Table::of(root.file, problems, item, "a requirement") else { continue };
-            table.check_keys(problems, &["all"], &[]);
-            let all = table.required(problems, "all").and_then(|all| all_of(root.file, all, problems));
-            sets.push((Name { text: name, span }, all.unwrap_or_default()));
-        }
-        // In the order of the names, so that a method's bit does not depend on the layout of the file.
-        let sorted: BTreeSet<&str> = sets.iter().flat_map(|(_, all)| all.iter().flatten().copied()).collect();
-        let numbered: BTreeMap<&str, u32> = sorted.into_iter().zip(0..).collect();
-        if numbered.len() > METHODS_MAX {
-            let message = format!("a rule set names at most {METHODS_MAX} authentication methods");
-            problems.push(Problem::error(section.span(), message, format!("{} are named", numbered.len())));
-        }
-        let bit = |word: &&str| numbered.get(word).map_or(0, |bit| 1u64.checked_shl(*bit).unwrap_or(0));
-        let mask = |any: &Vec<&str>| any.iter().fold(0, |mask, word| mask | bit(word));
-        let named = sets.iter().map(|(name, all)| {
-            let any_of = all.iter().map(mask).collect();
-            (name.text, Requirement { span: name.span.clone(), any_of, used: false })
-        });
-        Self { methods: numbered.keys().map(|word| (*word).to_owned()).collect(), named: named.collect() }
-    }
-
-    /// The requirement that a key names, if the key is there; told where there is none of that name.
-    pub(super) fn named(&mut self, table: &Table<'_>, problems: &mut Problems) -> Option<Vec<u64>> {
-        let name = table.text(problems, "auth")?;
-        if let Some(requirement) = self.named.get_mut(name.value) {
-            requirement.used = true;
-            return Some(requirement.any_of.clone());
-        }
-        let shown = name.value.escape_debug();
-        let help = did_you_mean(near(name.value, self.named.keys().copied()))
-            .unwrap_or_else(|| format!("say what it requires: [auth.{shown}] with all = [[\"...\"]]"));
-        let problem =
-            Problem::error(name.span, format!("no requirement is named `{shown}`"), "not in [auth]");
-        problems.push(problem.help(help));
-        None
-    }
-
-    /// Tells the requirements that nothing names.
-    pub(super) fn check_used(&self, problems: &mut Problems) {
-        for (name, requirement) in self.named.iter().filter(|(_, requirement)| !requirement.used) {
-            let message = format!("requirement `{name}` is never used");
-            problems.push(Problem::warning(requirement.span.clone(), message, "no rule names it"));
-        }
-    }
-}
-
-/// A list of lists of method words, none of them empty.
-fn all_of<'d>(file: &str, all: Item<'d>, problems: &mut Problems) -> Option<Vec<Vec<&'d str>>> {
-    let lists = |problems: &mut Problems, item: Item<'d>, what: &str| match item.get_ref() {
-        DeValue::Array(items) if !items.is_empty() => Some(items.iter().collect::<Vec<_>>()),
-        DeValue::Array(_) => {
-            problems.push(Problem::error(
-                item.span(),
-                format!("expected {what}, found an empty list"),
-                "empty",
-            ));
-            None
-        }
-        _ => expected(problems, item, what),
-    };
-    let mut sets = Vec::new();
-    for any in lists(problems, all, "a list of lists of methods, such as [[\"fido\"]]")? {
-        let mut words = Vec::new();
-        for item in lists(problems, any, "a list of methods of which one must be met")? {
-            let word = text(file, problems, item)?;
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-            if word.value.is_empty() || !word.value.bytes().all(plain) {
-                let message = format!("`{}` is not a method", word.value.escape_debug());
-                let problem = Problem::error(word.span, message, "not a word");
-                problems.push(problem.help("write a word of a-z, 0-9 and _"));
-                return None;
-            }
-            words.push(word.value);
-        }
-        sets.push(words);
-    }
-    Some(sets)
 }
 
 /// Reads `[policy]`.

@@ -3,11 +3,12 @@
 //! What a `where` names is put in by its own definition: parameters, lists (not what is on them), tables, the features that those read, and so on.
 //! Two features with equal hashes, fed the same events from the same time on, have equal values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use super::{FORM, Form};
+use crate::rules::expr::Needs;
 use crate::rules::params::Param;
 use crate::rules::ruleset::{
     Aggregate, DegreeField, Feature, KeyField, ListDeclaration, NumberField, Operand, RuleSet,
@@ -43,6 +44,7 @@ struct Reached<'d> {
     lists: BTreeSet<usize>,
     tables: BTreeSet<usize>,
     features: BTreeSet<usize>,
+    requirements: BTreeMap<&'d str, &'d Needs>,
 }
 
 impl<'d> Reached<'d> {
@@ -56,6 +58,9 @@ impl<'d> Reached<'d> {
     fn condition(&mut self, tree: &'d Tree) {
         tree.walk(&mut |part| {
             self.params.extend(part.param.as_deref());
+            if let Node::Met(name, needs) = &part.node {
+                self.requirements.insert(name, needs);
+            }
             match part.node {
                 Node::Extra(position, _) => self.extras.extend([position]),
                 Node::Listed(_, position) | Node::ListLevel(_, position) => self.lists.extend([position]),
@@ -106,6 +111,7 @@ impl<'d> Reached<'d> {
         for declared in self.features.iter().filter_map(|at| features.get(*at)) {
             form.feature(declared);
         }
+        self.requirements.iter().for_each(|(name, needs)| form.asked(name, needs));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Common, DecimalExpr, Expression, Facts, TextExpr, WholeExpr};
+use super::{Common, DecimalExpr, Expression, Facts, Needs, TextExpr, WholeExpr};
 use crate::decision::Value;
 use crate::event::{ExtraValue, TextField};
 use crate::rules::like::Pattern;
@@ -50,6 +50,8 @@ pub(in crate::rules) enum TruthExpr {
     Word(TextExpr, TextField),
     /// Whether a text is on the list of this position.
     Listed(TextExpr, usize),
+    /// Whether the methods presented so far meet a requirement; never unknown.
+    Met(Needs),
     /// A choice.
     Common(Common<TruthExpr>),
 }
@@ -208,6 +210,7 @@ impl TruthExpr {
                 Some(list.split(',').any(|listed| listed == word))
             }
             Self::Listed(key, list) => key.value(facts).map(|key| facts.listed(*list, key).is_some()),
+            Self::Met(needs) => Some(needs.are_met(facts.presented)),
             Self::Common(common) => common.value(facts),
             Self::Feature(_) | Self::WholeTo(..) => self.value(facts),
         }

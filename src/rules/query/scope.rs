@@ -78,6 +78,9 @@ pub enum Reason {
     /// It asks a list, which events change.
     #[error("it asks the list `{0}`, which changes from event to event")]
     AsksList(String),
+    /// It asks what methods were presented, which the rule set reads and no query.
+    #[error("it asks `met({0})`; a query does not know which methods were presented so far")]
+    AsksMethods(String),
     /// It has a form that queries do not know.
     #[error("it has a form that queries do not say")]
     Unsaid,

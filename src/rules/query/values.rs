@@ -153,6 +153,10 @@ impl Printer<'_> {
             Node::Like(text, pattern) => like(self.text(text), pattern),
             Node::Word(word, field) => self.word(word, *field),
             Node::Listed(_, list) => self.listed(*list, "BOOLEAN"),
+            Node::Met(name, _) => {
+                self.failed = Some(Reason::AsksMethods(name.clone()));
+                null("BOOLEAN")
+            }
             _ => self.choice(tree, "BOOLEAN", &mut |this, part| this.truth(part)),
         }
     }

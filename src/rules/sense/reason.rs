@@ -359,6 +359,7 @@ impl<'t> Reasoner<'_, 't> {
                 let known = text.values != Values::None;
                 Truths { holds: known, fails: known, unknown: text.null }
             }
+            Node::Met(..) => Truths { holds: true, fails: true, unknown: false },
             Node::Word(word, field) => {
                 let term = Term::BuiltIn(crate::rules::names::BuiltIn::Text(*field));
                 let (word, list) = (self.text(word, region), self.held(term, region));

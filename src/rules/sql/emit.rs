@@ -217,6 +217,7 @@ impl Emit for TruthExpr {
             Node::Like(text, pattern) => Self::Like(emitter.emit(text, unit), Box::new(pattern.clone())),
             Node::Word(word, field) => Self::Word(emitter.emit(word, unit), *field),
             Node::Listed(key, list) => Self::Listed(emitter.emit(key, unit), *list),
+            Node::Met(_, needs) => Self::Met(needs.clone()),
             _ => emitter.shared(tree, unit),
         }
     }

@@ -64,6 +64,8 @@ pub enum Form {
     Word,
     /// Whether the part is on the list of this name.
     Listed(String),
+    /// Whether the methods presented so far meet the requirement of this name.
+    Met(String),
     /// The level of the part on the list of this name.
     ListLevel(String),
     /// Unary minus.
@@ -333,6 +335,7 @@ impl Builder<'_> {
             Node::Word(..) => Form::Word,
             Node::Listed(key, _) => Form::Listed(self.list(tree, key)),
             Node::ListLevel(key, _) => Form::ListLevel(self.list(tree, key)),
+            Node::Met(name, _) => Form::Met(name.clone()),
             Node::Negate(_) => Form::Negate,
             Node::Absolute(_) => Form::Function("abs"),
             Node::Arithmetic(operator, ..) => Form::Arithmetic(operator.sign()),

@@ -1,18 +1,43 @@
 //! What asks something of a value: `is null`, `is true`, `in`, `between`, `like`, `= any(...)`.
 
+use std::ops::Range;
+
 use sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
 
 use super::resolve::Resolver;
 use super::tree::{Node, Tree};
 use crate::event::Form;
+use crate::rules::auth;
 use crate::rules::like::Pattern;
-use crate::rules::names::{BuiltIn, check_word};
+use crate::rules::names::{BuiltIn, check_word, did_you_mean, near};
 use crate::rules::problem::Problem;
 use crate::rules::types::Type;
 
 const TRUTHS: [&str; 4] = ["null", "true", "false", "unknown"];
 
 impl Resolver<'_> {
+    /// `met(strong)`: whether the methods presented so far meet a requirement.
+    pub(super) fn met(&mut self, arguments: &[&Expr], at_name: Range<usize>) -> Option<Tree> {
+        let &[Expr::Identifier(ident)] = arguments else {
+            let label = format!("{} given", arguments.len());
+            let label = if arguments.len() == 1 { "not the name of a requirement" } else { &label };
+            let problem = Problem::error(at_name, "`met` takes a requirement", label);
+            return self.fail(problem.help("write met(NAME), where NAME is one of [auth]"));
+        };
+        // Requirements have a space of names of their own, as in `auth = "..."`.
+        let (name, at_requirement) = (ident.value.clone(), self.source.range(ident.span));
+        let Some(needs) = self.scope.requirements.get(&name).cloned() else {
+            let near = near(&name, self.scope.requirements.keys().map(String::as_str));
+            let message = format!("no requirement is named `{name}`");
+            let problem = Problem::error(at_requirement, message, "not in [auth]");
+            let help = did_you_mean(near);
+            return self.fail(problem.maybe_help(help));
+        };
+        self.uses(auth::asked(&name));
+        let span = self.source.until(at_name.start..at_requirement.end, &[")"]);
+        Some(Tree::new(Node::Met(name, needs), Type::Boolean, span))
+    }
+
     pub(super) fn is_null(&mut self, operand: &Expr, negated: bool, depth: usize) -> Option<Tree> {
         let operand = self.expr(operand, depth)?;
         let span = self.source.until(operand.span.clone(), &TRUTHS);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::literals::Literal;
 use crate::event::{ExtraType, TextField};
-use crate::rules::expr::Comparison;
+use crate::rules::expr::{Comparison, Needs};
 use crate::rules::like::Pattern;
 use crate::rules::names::BuiltIn;
 use crate::rules::table::Values;
@@ -87,6 +87,8 @@ pub(in crate::rules) enum Node {
     Listed(Box<Tree>, usize),
     /// The level of a text on the list of this position.
     ListLevel(Box<Tree>, usize),
+    /// Whether the methods presented so far meet the requirement of this name.
+    Met(String, Needs),
     Negate(Box<Tree>),
     Absolute(Box<Tree>),
     /// The units are those of the operands; `None` where they are literals that take the unit of the result.
@@ -149,6 +151,7 @@ impl Node {
             | Self::Extra(..)
             | Self::Feature(..)
             | Self::Quality(_)
+            | Self::Met(..)
             | Self::Table(..) => Vec::new(),
             Self::Not(part)
             | Self::Is(part, _)
@@ -188,6 +191,7 @@ impl Node {
                 | Self::Word(..)
                 | Self::Listed(..)
                 | Self::ListLevel(..)
+                | Self::Met(..)
         );
         !reads && self.children().into_iter().all(|child| child.constant)
     }
