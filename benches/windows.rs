@@ -57,6 +57,8 @@ fn rules() -> RuleSet {
         ]
     });
     RuleSet {
+        pending_us: None,
+        step_up: None,
         name: "bench".to_owned(),
         hash: [0; 32],
         time_zone: "UTC".to_owned(),

@@ -148,6 +148,40 @@ pub struct Withheld {
     pub ppm: u32,
 }
 
+/// Where the dialogue with a customer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepUp {
+    /// Its number, which an answer may name.
+    pub id: u64,
+    /// From when on an answer comes too late, microseconds since 1970 UTC.
+    pub expires_us: i64,
+    /// How many answers are left.
+    pub attempts_left: u32,
+}
+
+/// Why a payment is blocked that rules only wanted stepped up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stopped {
+    /// The customer's attempts are used up.
+    Attempts,
+    /// As many dialogues are open as may be.
+    Full,
+}
+
+impl Stopped {
+    /// Every reason, in declaration order.
+    pub const ALL: [Self; 2] = [Self::Attempts, Self::Full];
+
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts",
+            Self::Full => "step_ups_full",
+        }
+    }
+}
+
 /// The answer to one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
@@ -157,8 +191,16 @@ pub struct Decision {
     pub alert: bool,
     /// Sum of the scores of the rules that fired.
     pub score: i64,
-    /// The authentication required, joined over all rules that fired; empty unless stepped up.
+    /// The authentication required, joined over all rules that fired; empty unless stepped up, or that was `met`.
     pub requirement: Requirement,
+    /// Whether the methods presented so far meet the requirement: what rules wanted stepped up is then allowed.
+    pub met: bool,
+    /// The sets of the requirement that are not met yet, where another one is.
+    pub missing: Requirement,
+    /// The dialogue that this opens or goes on with, where the rule set leads it.
+    pub step_up: Option<StepUp>,
+    /// Why it is blocked, where no rule wanted that.
+    pub stopped: Option<Stopped>,
     /// The rules that fired and acted, as positions in the rule set, ascending.
     pub fired: Vec<u16>,
     /// The rules in shadow that would have fired, ascending.
@@ -185,6 +227,9 @@ impl Decision {
         self.alert = false;
         self.score = 0;
         self.requirement.clear();
+        self.met = false;
+        self.missing.clear();
+        (self.step_up, self.stopped) = (None, None);
         for rules in [&mut self.fired, &mut self.shadow, &mut self.overridden, &mut self.tripped] {
             rules.clear();
         }

@@ -5,10 +5,12 @@
 
 mod draft;
 mod fields;
+mod kept;
 
 pub use draft::Draft;
 pub(crate) use draft::check_text;
 pub use fields::{ExtraType, ExtraValue, Form, Kind, Schema, TextField};
+pub use kept::Kept;
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -24,8 +24,12 @@ fn holds(rules: &RuleSet, kind: Kind, result: Option<&str>, methods: usize) -> O
     } else {
         draft.text(TextField::Transaction, "other").unwrap();
     }
-    let presented: Vec<&str> =
-        METHODS.iter().enumerate().filter(|(bit, _)| methods >> bit & 1 == 1).map(|(_, word)| *word).collect();
+    let presented: Vec<&str> = METHODS
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| methods >> bit & 1 == 1)
+        .map(|(_, word)| *word)
+        .collect();
     if !presented.is_empty() {
         draft.text(TextField::Methods, &presented.join(",")).unwrap();
     }

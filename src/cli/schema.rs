@@ -39,6 +39,7 @@ fn schema() -> Value {
             "tables": each("Decision tables: the first row that holds gives the value.", table()),
             "policy": policy(),
             "auth": each("Which authentication methods must be met.", requirement()),
+            "step_up": step_up(),
             "control": control(),
             "rule": { "type": "array", "items": rule(), "description": "Conditions with what follows from them." },
         }),
@@ -119,6 +120,7 @@ fn ruleset() -> Value {
             "currency": { "enum": currencies(), "description": "The ISO 4217 code of its amounts." },
             "remember": duration("How long ids are remembered, 1m to 400d; by default as long as the longest window, at least 7d."),
             "feedback": words("What the gateway reports of a payment after its answer; `execution` unless said.", &["none", "authentication", "execution"]),
+            "pending_for": duration("How long an answered payment counts as pending without a report, at most 1d; as long as a window covers it unless said."),
             "languages": one_or_more("The languages in which each rule is to have its reason.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$" })),
         }),
     )
@@ -251,7 +253,18 @@ fn requirement() -> Value {
         &["all"],
         json!({
             "all": { "type": "array", "items": any, "minItems": 1, "description": "Each of these must be met by one of its methods." },
-            "serves": texts("The requirements, of [auth], that whoever meets this one meets too."),
+            "serves": one_or_more("The requirements, of [auth], that whoever meets this one meets too.", json!({ "type": "string" })),
+        }),
+    )
+}
+
+fn step_up() -> Value {
+    section(
+        "How the customer is asked: with this section the engine leads the dialogue, and answers each authentication.",
+        &["expires"],
+        json!({
+            "expires": duration("How long the customer may take to answer; after that the payment counts as refused."),
+            "attempts": { "type": "integer", "minimum": 1, "maximum": 20, "description": "How often the customer may answer; 3 unless said." },
         }),
     )
 }

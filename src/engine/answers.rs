@@ -5,7 +5,7 @@ use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Outcome, Quality, Reading, Value, Withheld};
+use crate::decision::{Decision, Outcome, Quality, Reading, Requirement, StepUp, Stopped, Value, Withheld};
 use crate::shared::Shared;
 
 const PAGE_BYTES: usize = 1 << 16;
@@ -26,7 +26,8 @@ impl Place {
         let Decision { outcome, alert, score, requirement, fired, shadow, overridden, tripped, .. } =
             decision;
         let Decision { withheld, tables, rule_set, features, .. } = decision;
-        let quiet = *outcome == Outcome::Allow && !alert && *score == 0 && requirement.any_of().is_empty();
+        let asked = decision.met || !requirement.any_of().is_empty();
+        let quiet = *outcome == Outcome::Allow && !alert && *score == 0 && !asked;
         let silent = [fired, shadow, overridden, tripped].iter().all(|rules| rules.is_empty());
         let bare = withheld.is_none() && tables.is_empty() && features.is_empty();
         (quiet && silent && bare).then_some(Self(Self::PLAIN - u64::from(*rule_set)))
@@ -131,6 +132,12 @@ impl Answers {
 const ALERT: u8 = 1 << 2;
 const WITHHELD: u8 = 1 << 3;
 const WITHHELD_SHIFT: u8 = 4;
+/// What a dialogue says follows the rest.
+const DIALOGUE: u8 = 1 << 6;
+/// Of a dialogue: whether the requirement is met, whether it goes on, and above them why it was stopped.
+const MET: u8 = 1;
+const GOES_ON: u8 = 1 << 1;
+const STOPPED_SHIFT: u8 = 2;
 /// The row of a table whose value is unknown.
 const NO_ROW: u32 = u32::MAX;
 /// Bytes of one feature.
@@ -139,17 +146,16 @@ const FEATURE_BYTES: usize = 11;
 fn write(decision: &Decision, to: &mut Vec<u8>) {
     let withheld =
         decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
-    to.push(decision.outcome as u8 | (u8::from(decision.alert) * ALERT) | withheld);
+    let Decision { met, step_up, stopped, .. } = decision;
+    let dialogue = *met || step_up.is_some() || stopped.is_some();
+    let flags = u8::from(decision.alert) * ALERT | u8::from(dialogue) * DIALOGUE | withheld;
+    to.push(decision.outcome as u8 | flags);
     if let Some(withheld) = decision.withheld {
         to.extend_from_slice(&withheld.ppm.to_le_bytes());
     }
     to.extend_from_slice(&decision.score.to_le_bytes());
     write_whole(decision.rule_set, to);
-    let any_of = decision.requirement.any_of();
-    write_whole(any_of.len() as u32, to);
-    for methods in any_of {
-        to.extend_from_slice(&methods.to_le_bytes());
-    }
+    write_requirement(&decision.requirement, to);
     for rules in [&decision.fired, &decision.shadow, &decision.overridden, &decision.tripped] {
         write_whole(rules.len() as u32, to);
         for rule in rules {
@@ -167,6 +173,28 @@ fn write(decision: &Decision, to: &mut Vec<u8>) {
     let (places, _) = to[start..].as_chunks_mut();
     for (place, (feature, reading)) in places.iter_mut().zip(&decision.features) {
         *place = feature_bytes(*feature, reading);
+    }
+    if dialogue {
+        write_dialogue(decision, to);
+    }
+}
+
+fn write_requirement(requirement: &Requirement, to: &mut Vec<u8>) {
+    write_whole(requirement.any_of().len() as u32, to);
+    for methods in requirement.any_of() {
+        to.extend_from_slice(&methods.to_le_bytes());
+    }
+}
+
+fn write_dialogue(decision: &Decision, to: &mut Vec<u8>) {
+    let stopped = decision.stopped.map_or(0, |stopped| stopped as u8 + 1);
+    let goes_on = u8::from(decision.step_up.is_some()) * GOES_ON;
+    to.push(u8::from(decision.met) * MET | goes_on | stopped << STOPPED_SHIFT);
+    write_requirement(&decision.missing, to);
+    if let Some(StepUp { id, expires_us, attempts_left }) = decision.step_up {
+        to.extend_from_slice(&id.to_le_bytes());
+        to.extend_from_slice(&expires_us.to_le_bytes());
+        write_whole(attempts_left, to);
     }
 }
 
@@ -232,9 +260,7 @@ fn read(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
     }
     decision.score = i64::from_le_bytes(from.take()?);
     decision.rule_set = from.whole()?;
-    for _ in 0..from.whole()? {
-        decision.requirement.join(u64::from_le_bytes(from.take()?));
-    }
+    read_requirement(from, &mut decision.requirement)?;
     let Decision { fired, shadow, overridden, tripped, .. } = decision;
     for rules in [fired, shadow, overridden, tripped] {
         for _ in 0..from.whole()? {
@@ -258,6 +284,26 @@ fn read(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
         let quality = *Quality::ALL.get(usize::from(tag >> 2))?;
         decision.features.push((feature, Reading { value, quality }));
     }
+    if head & DIALOGUE != 0 { read_dialogue(from, decision) } else { Some(()) }
+}
+
+fn read_requirement(from: &mut Bytes<'_>, requirement: &mut Requirement) -> Option<()> {
+    for _ in 0..from.whole()? {
+        requirement.join(u64::from_le_bytes(from.take()?));
+    }
+    Some(())
+}
+
+fn read_dialogue(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
+    let [flags] = from.take()?;
+    decision.met = flags & MET != 0;
+    decision.stopped =
+        usize::from(flags >> STOPPED_SHIFT).checked_sub(1).and_then(|at| Stopped::ALL.get(at).copied());
+    read_requirement(from, &mut decision.missing)?;
+    if flags & GOES_ON != 0 {
+        let (id, expires_us) = (u64::from_le_bytes(from.take()?), i64::from_le_bytes(from.take()?));
+        decision.step_up = Some(StepUp { id, expires_us, attempts_left: from.whole()? });
+    }
     Some(())
 }
 
@@ -277,6 +323,13 @@ mod tests {
         decision.withheld = outcomes[n as usize % 3].map(|outcome| Withheld { outcome, ppm: n as u32 });
         decision.tables.extend([(0, None), (1, Some(n as u16)), (u16::MAX, Some(u16::MAX))]);
         decision.rule_set = n as u32 * 70_000;
+        decision.met = n % 3 == 0;
+        decision.step_up =
+            (n % 4 == 1).then_some(StepUp { id: n as u64 * 7, expires_us: -n, attempts_left: n as u32 });
+        decision.stopped = [None, Some(Stopped::Attempts), Some(Stopped::Full)][n as usize % 3];
+        if decision.step_up.is_some() {
+            decision.missing.join(0b100);
+        }
         for value in [Value::Null, Value::Boolean(true), Value::Whole(-n), Value::Decimal(0.1)] {
             let quality = Quality::ALL[n as usize % 5];
             decision.features.push((n as u16, Reading { value, quality }));

@@ -88,6 +88,13 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Where the readings go.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().flat_map(|asked| &asked.all).map(|&(_, position)| position)
+    }
+}
+
 /// Reads the features wanted of each lookup, at now, for an event at `time_us`. What came in before the state began
 /// happened at or before `since_us`, so a window that covers that time misses something.
 pub(crate) fn read_all(

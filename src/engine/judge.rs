@@ -79,16 +79,20 @@ impl Judge {
         self.decider.carry(&self.rules, &before.decider, &before.rules);
     }
 
-    /// Decides at `now_us` on an event that the ledgers have gathered.
+    /// Decides now on an event that the ledgers have gathered, which asks at `at_us`. A ledger that is not `ready` is
+    /// read as `behind`.
     pub(crate) fn decide<'l>(
         &mut self,
-        ledgers: impl Iterator<Item = &'l Ledger>,
+        ledgers: impl Iterator<Item = (&'l Ledger, bool)>,
         facts: Facts<'_>,
-        now_us: i64,
+        (at_us, now_us): (i64, i64),
         recording: Recording,
     ) {
-        for (ledger, wanted) in ledgers.zip(&self.wanted) {
-            ledger.read(wanted, facts.event.time_us(), &mut self.readings);
+        for ((ledger, ready), wanted) in ledgers.zip(&self.wanted) {
+            ledger.read(wanted, at_us, &mut self.readings);
+            if !ready {
+                wanted.positions().for_each(|at| self.readings[at].quality = Quality::Behind);
+            }
         }
         self.ratios.read(facts.event, &mut self.readings);
         for &at in &self.read {

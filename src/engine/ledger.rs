@@ -238,6 +238,18 @@ impl Ledger {
         self.state.correct(correction);
     }
 
+    /// Takes what a row contributes out for one reading; see [`State::lift`]. Of a row from before it began that is nothing.
+    pub(crate) fn lift(&mut self, row: u64, held: impl Iterator<Item = Correction> + Clone) -> bool {
+        row < self.first_row || self.state.lift(held)
+    }
+
+    /// Puts back what was lifted.
+    pub(crate) fn put_back(&mut self, row: u64, held: impl Iterator<Item = Correction>) {
+        if row >= self.first_row {
+            self.state.put_back(held);
+        }
+    }
+
     /// Whether events of a kind may bring texts.
     #[inline]
     pub(crate) fn names_keys(&self, kind: Kind) -> bool {

@@ -74,6 +74,11 @@ pub struct Limits {
     /// Contributions that one event lets windows take in late or leave; beyond, the features concerned are `behind`, and
     /// `clock` events stop short of the time that they say. At least 1.
     pub expiries_a_step_max: u64,
+    /// Dialogues with customers that are open; beyond, what would be stepped up is blocked, and says so. At least 1.
+    pub step_ups_max: usize,
+    /// Allowed payments that wait for a report while a rule set says `pending_for`; beyond, one counts as pending for as
+    /// long as windows cover it. Any number.
+    pub pendings_max: usize,
     /// Entries of one list; beyond, the event that would put one on is refused. At least 1.
     pub list_entries_max: usize,
 }
@@ -93,6 +98,8 @@ impl Default for Limits {
             arena_bytes_max: 1 << 36,
             filter_bytes: 1 << 24,
             expiries_a_step_max: u64::MAX,
+            step_ups_max: 1 << 16,
+            pendings_max: 1 << 24,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
     }
@@ -114,6 +121,7 @@ impl Limits {
             ("forever_keys_max", self.forever_keys_max.into(), 1, u32::MAX.into()),
             ("filter_bytes", self.filter_bytes as i128, FILTER_BYTES_MIN as i128, none),
             ("expiries_a_step_max", self.expiries_a_step_max.into(), 1, u64::MAX.into()),
+            ("step_ups_max", self.step_ups_max as i128, 1, none),
             ("list_entries_max", self.list_entries_max as i128, 1, none),
         ];
         let wrong = bounds.into_iter().find(|(_, found, least, most)| !(*least..=*most).contains(found));
@@ -193,7 +201,8 @@ mod tests {
             assert_eq!(said(text), Err(expected.to_owned()));
         }
         let zero = ["ids_max", "side_entries_max", "corrections_max", "texts_max", "log_chunk_rows"];
-        let more = ["forever_keys_max", "filter_bytes", "expiries_a_step_max", "list_entries_max"];
+        let more =
+            ["forever_keys_max", "filter_bytes", "expiries_a_step_max", "step_ups_max", "list_entries_max"];
         for name in zero.into_iter().chain(more) {
             let refused = said(&format!("{name} = 0"));
             assert!(refused.is_err_and(|message| message.starts_with(&format!("`{name}` is 0; "))), "{name}");

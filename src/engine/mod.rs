@@ -6,6 +6,7 @@
 mod answers;
 mod breaker;
 mod decide;
+mod dialogue;
 mod export;
 mod features;
 mod gather;
@@ -39,31 +40,32 @@ use thiserror::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Outcome, Reading};
-use crate::event::{Event, Kind};
+use crate::event::{Draft, Event, Kind};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet};
 use crate::state::{ChunkStore, Layout, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
+use dialogue::{Asked, Dialogues};
 use judge::Judge;
 use ledger::Ledger;
 use ledgers::{Ledgers, Sources};
 use logs::Logs;
-use payments::{Payment, Payments, Standing};
+use payments::{Conduct, Payment, Payments, Standing};
 use recent::Recent;
 use reload::Reloads;
 use reports::report;
 use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
-pub const VERSION: &str = "0.3.0";
+pub const VERSION: &str = "0.4.0";
 
 /// What the engine says to one event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer<'a> {
-    /// A transaction was decided.
+    /// A transaction was decided, or an authentication of one answered with the final decision.
     Decided(&'a Decision),
-    /// A transaction came again, and this was its first answer.
+    /// An event came again, and this was its first answer.
     Repeated(&'a Decision),
     /// Another event was taken in.
     Taken,
@@ -138,6 +140,20 @@ pub enum Refusal {
     /// The rule set has no list of that name.
     #[error("the rule set has no such list; name one of its [lists]")]
     UnknownList,
+    /// The transaction that it answers for is not known, where the engine leads the dialogue.
+    #[error("the transaction that it is about is not known; send the transaction first")]
+    UnknownTransaction,
+    /// It answers a step-up too late.
+    #[error(
+        "the step-up that it answers has expired, and the payment counts as refused; start another payment"
+    )]
+    StepUpExpired,
+    /// It answers another step-up, or is about another amount, account or payee.
+    #[error("it is about another step-up, amount, account or payee than the transaction that it names")]
+    OtherTransaction,
+    /// Same attempt, other content.
+    #[error("its attempt was answered before with other content; give every attempt an id of its own")]
+    AttemptReused,
     /// The list is full.
     #[error("its list is full ({list_entries_max} entries); take some off first")]
     ListFull {
@@ -161,6 +177,10 @@ impl Refusal {
             Self::LedgersFull { .. } => "ledgers_full",
             Self::RuleSetsFull { .. } => "rule_sets_full",
             Self::UnknownList => "unknown_list",
+            Self::UnknownTransaction => "unknown_transaction",
+            Self::StepUpExpired => "step_up_expired",
+            Self::OtherTransaction => "other_transaction",
+            Self::AttemptReused => "attempt_reused",
             Self::ListFull { .. } => "list_full",
         }
     }
@@ -187,7 +207,7 @@ pub struct EngineMemory {
     pub ids: usize,
     /// First answers.
     pub answers: usize,
-    /// Payments that were late or corrected, and corrections that wait.
+    /// Payments that were late or corrected, corrections that wait, and dialogues.
     pub corrections: usize,
     /// Entries of lists.
     pub lists: usize,
@@ -236,6 +256,9 @@ pub struct Engine {
     seen: Recent<Seen>,
     answers: Answers,
     payments: Payments,
+    dialogues: Dialogues,
+    /// What a payment that is looked at again is put together in.
+    original: Option<Box<Draft>>,
     reloads: Reloads,
     shadow: Option<Box<Shadow>>,
 }
@@ -250,7 +273,7 @@ impl Engine {
         logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
         let wanted = sources.wanted_of_missing(&ledger, judge::reads(&rules, recording));
-        let payments = Payments::new(horizon_us, limits.corrections_max, rules.feedback);
+        let payments = Payments::new(horizon_us, limits.corrections_max, Conduct::of(&rules));
         Self {
             calendar: rules.calendar.clone(),
             live: Judge::new(Arc::new(rules), lists, vec![wanted], recording),
@@ -261,6 +284,8 @@ impl Engine {
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
             payments,
+            dialogues: Dialogues::new(horizon_us, &limits),
+            original: None,
             reloads: Reloads::default(),
             shadow: None,
             limits,
@@ -326,7 +351,7 @@ impl Engine {
             shadow: ledgers::memory(&self.ledgers.shadow),
             ids: self.seen.bytes(),
             answers: self.answers.bytes(),
-            corrections: self.payments.bytes(),
+            corrections: self.payments.bytes() + self.dialogues.bytes(),
             lists: self.live.lists.bytes(),
         }
     }
@@ -353,10 +378,17 @@ impl Engine {
             Ok(reload) => reload,
             Err(refusal) => return Answer::Refused(refusal),
         };
+        let asked = match self.dialogue_asked(event, now_us) {
+            Ok(Asked::Before(answer)) => return self.answered_before(answer),
+            Ok(asked) => asked,
+            Err(refusal) => return Answer::Refused(refusal),
+        };
         if self.shadow.is_some() {
             self.check_shadow(self.may_go_aside(event));
         }
-        let corrected = match report(event).map(|report| self.reported(event, report)).transpose() {
+        // Where the engine leads the dialogue, its own answer says what an authentication comes to.
+        let report = report(event).filter(|_| asked == Asked::Nothing);
+        let corrected = match report.map(|report| self.reported(event, report)).transpose() {
             Ok(corrected) => corrected.flatten(),
             Err(refusal) => return Answer::Refused(refusal),
         };
@@ -367,9 +399,11 @@ impl Engine {
         if let Some((identity, payment)) = corrected {
             self.correct(identity, payment);
         }
+        self.work_off_lapses();
         self.tidy(event.kind() == Kind::Clock);
-        match event.kind() {
-            Kind::Transaction => self.transaction(event),
+        match (event.kind(), asked) {
+            (Kind::Transaction, _) => self.transaction(event),
+            (_, Asked::Open(identity)) => self.answer_step_up(event, identity),
             _ => {
                 self.gather(event);
                 self.file(event, Standing::Observed, Place::NONE);
@@ -461,8 +495,10 @@ impl Engine {
 
     fn transaction(&mut self, event: &Event) -> Answer<'_> {
         let facts = self.gather(event);
-        self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
+        let ledgers = self.ledgers.live.iter().map(|ledger| (ledger, true));
+        self.live.decide(ledgers, facts, (event.time_us(), self.now_us), self.recording);
         self.live.decision.rule_set = self.reloads.number;
+        self.ask_customer(event);
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
@@ -475,6 +511,7 @@ impl Engine {
         };
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
+        self.open_dialogue(event, standing);
         Answer::Decided(&self.live.decision)
     }
 

@@ -7,15 +7,34 @@
 use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
-use crate::rules::{Feedback, Label};
+use crate::rules::{Feedback, Label, RuleSet};
 use crate::state::{Again, Change, Correction, Scope, Scopes};
+
+/// How payments are led: what a rule set says of it, for as long as an engine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Conduct {
+    /// The gateway reports no more than this.
+    pub(crate) feedback: Feedback,
+    /// Whether the engine leads the dialogue: only its own answer lets a stepped-up payment count as allowed.
+    pub(crate) led: bool,
+    /// Whether a stepped-up payment is pending until it is answered.
+    pub(crate) holds: bool,
+}
+
+impl Conduct {
+    /// As a rule set says.
+    pub(crate) fn of(rules: &RuleSet) -> Self {
+        let led = rules.step_up.is_some();
+        Self { feedback: rules.feedback, led, holds: led || rules.pending_us.is_some() }
+    }
+}
 
 /// What was answered to a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     /// It was refused: whatever is reported, it only asked.
     Blocked,
-    /// It was stepped up: it counts as allowed once authenticated.
+    /// It was stepped up: it counts as allowed once it was answered so.
     Open,
     /// It was allowed.
     Allowed,
@@ -36,6 +55,10 @@ pub(crate) struct Reports {
     /// When it was executed, by the newest report.
     executed_us: Option<i64>,
     failed: bool,
+    /// The dialogue about it ended without an allow.
+    refused: bool,
+    /// Nothing was reported of it for so long that it is no longer pending.
+    lapsed: bool,
     reversed_fully: bool,
     /// Minor units taken back so far.
     reversed_minor: i64,
@@ -66,6 +89,10 @@ pub(crate) enum Report {
     },
     /// What it turned out to be, as far as anybody knows.
     Label(Option<Label>),
+    /// The engine's own: the dialogue about it ended without an allow.
+    Refused,
+    /// The engine's own: nothing was reported in time.
+    Nothing,
 }
 
 impl Reports {
@@ -76,31 +103,38 @@ impl Reports {
             Report::Authentication { succeeded, time_us } => {
                 self.authenticated_us = self.authenticated_us.or(succeeded.then_some(time_us));
             }
-            // What was executed must have been authenticated, whether or not that was reported.
             Report::Execution { succeeded, time_us } => {
                 self.failed = !succeeded;
                 self.executed_us = succeeded.then_some(time_us);
-                self.authenticated_us = self.authenticated_us.or(self.executed_us);
             }
             Report::Reversal { minor: Some(minor) } => {
                 self.reversed_minor = self.reversed_minor.saturating_add(minor);
             }
             Report::Reversal { minor: None } => self.reversed_fully = true,
             Report::Label(label) => self.label = label,
+            Report::Refused => self.refused = true,
+            Report::Nothing => self.lapsed = true,
         }
         self
     }
 
+    /// When a stepped-up payment was authenticated. What was executed must have been, whether or not that was reported;
+    /// unless the engine leads the dialogue, and knows that it was not.
+    fn passed_us(&self, conduct: Conduct) -> Option<i64> {
+        if conduct.led { self.authenticated_us } else { self.authenticated_us.or(self.executed_us) }
+    }
+
     /// Whether they change what a payment holds in any of these scopes, or may with another report.
-    fn matter(&self, standing: Standing, scopes: Scopes) -> bool {
+    fn matter(&self, standing: Standing, conduct: Conduct, scopes: Scopes) -> bool {
         let any = |of: &[Scope]| of.iter().any(|&scope| scopes.contains(scope));
-        let authenticated = standing == Standing::Open && self.authenticated_us.is_some();
+        let authenticated = standing == Standing::Open && self.passed_us(conduct).is_some();
         let failed = standing != Standing::Blocked && self.failed;
         let executed = matches!(standing, Standing::Open | Standing::Allowed) && self.executed_us.is_some();
         self.reversed_fully
             || self.reversed_minor > 0
             || (authenticated || failed) && any(&[Scope::Allowed, Scope::Executed, Scope::Pending])
             || executed && any(&[Scope::Executed, Scope::Pending])
+            || (self.refused || self.lapsed) && any(&[Scope::Pending])
             || self.label.is_some() && any(&[Scope::Fraud, Scope::Genuine])
     }
 }
@@ -160,32 +194,34 @@ impl Payment {
     }
 
     /// When it counts in each scope.
-    fn times(&self, feedback: Feedback) -> Times {
-        let Reports { authenticated_us, executed_us, failed, label, .. } = self.reports;
+    fn times(&self, conduct: Conduct) -> Times {
+        let Reports { executed_us, failed, refused, lapsed, label, .. } = self.reports;
         let time_us = Some(self.time_us);
         let allowed_us = match self.standing {
             _ if failed => None,
             Standing::Blocked => None,
             // Nothing is done to a payment before it happens, whatever clocks say.
-            Standing::Open => authenticated_us.map(|at_us| at_us.max(self.time_us)),
+            Standing::Open => self.reports.passed_us(conduct).map(|at_us| at_us.max(self.time_us)),
             Standing::Allowed | Standing::Observed => time_us,
         };
         let reported_us = executed_us.map(|at_us| at_us.max(self.time_us));
-        let executed_us = match (self.standing, feedback) {
+        let executed_us = match (self.standing, conduct.feedback) {
             (Standing::Observed, _) => allowed_us,
             (_, Feedback::Execution) => allowed_us.and(reported_us),
             (_, Feedback::None | Feedback::Authentication) => allowed_us.and(reported_us.or(allowed_us)),
         };
         let allowed_us = allowed_us.and(time_us);
         let labelled = |wanted: Label| time_us.filter(|_| label == Some(wanted));
-        let pending_us = allowed_us.and(executed_us.or(time_us));
+        let held = conduct.holds && self.standing == Standing::Open && !(failed || refused);
+        let waits_us = time_us.filter(|_| !lapsed && (held || allowed_us.is_some()));
+        let pending_us = executed_us.or(waits_us);
         [time_us, allowed_us, executed_us, pending_us, labelled(Label::Fraud), labelled(Label::Genuine)]
     }
 
     /// Makes what it contributes equal to what it should, but for what it gives: what counts from now on is a row of its own.
     fn reconcile(
         &mut self,
-        feedback: Feedback,
+        conduct: Conduct,
         arrivals: &mut u64,
         present: Present,
         mut correct: impl FnMut(&Correction),
@@ -193,7 +229,7 @@ impl Payment {
         let Reports { reversed_minor, reversed_fully, .. } = self.reports;
         let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
         let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
-        let wanted = if taken_back { Times::default() } else { self.times(feedback) };
+        let wanted = if taken_back { Times::default() } else { self.times(conduct) };
         let (row, held_minor) = (self.row, self.held_minor);
         let mut again = Again { row: present.row, of: row, scopes: Scopes::default(), amount: left };
         let mut change = |scope, time_us, amount, change| {
@@ -241,14 +277,37 @@ impl Payment {
     }
 
     /// Whether it holds something else in these scopes than its row says, or may with another report.
-    pub(crate) fn matters(&self, scopes: Scopes) -> bool {
-        self.reports.matter(self.standing, scopes)
+    pub(crate) fn matters(&self, conduct: Conduct, scopes: Scopes) -> bool {
+        self.reports.matter(self.standing, conduct, scopes)
+    }
+
+    /// Whether it is pending for want of a report alone.
+    pub(crate) fn is_awaited(&self, conduct: Conduct) -> bool {
+        let Reports { executed_us, failed, lapsed, .. } = self.reports;
+        let allowed = match self.standing {
+            Standing::Open => self.reports.passed_us(conduct).is_some() || conduct.holds && !conduct.led,
+            standing => standing == Standing::Allowed,
+        };
+        allowed && executed_us.is_none() && !failed && !lapsed
+    }
+
+    /// All that it contributes, each as the correction that would put it there.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Correction> + Clone {
+        let (row, held_minor) = (self.row, self.held_minor);
+        Scope::ALL.into_iter().zip(self.holdings).filter_map(move |(scope, Holding { time_us, arrival })| {
+            let change = match arrival {
+                Holding::NOTHING => return None,
+                Holding::ROW => Change::TakeBackRow,
+                arrival => Change::TakeBack(arrival),
+            };
+            Some(Correction { row, time_us, scope, arrival, amount: held_minor, change })
+        })
     }
 }
 
 /// The scopes in which a payment counts from the answer on, when nothing was reported of it yet.
-pub(crate) fn counted(standing: Standing, feedback: Feedback) -> Scopes {
-    let times = Payment::late(0, 0, standing, 0).times(feedback);
+pub(crate) fn counted(standing: Standing, conduct: Conduct) -> Scopes {
+    let times = Payment::late(0, 0, standing, 0).times(conduct);
     let counts = Scope::ALL.into_iter().zip(times).filter(|(_, time_us)| time_us.is_some());
     counts.fold(Scopes::default(), |scopes, (scope, _)| scopes.with(scope))
 }
@@ -262,25 +321,29 @@ pub(crate) struct Payments {
     waiting: Recent<Reports>,
     /// The number of the newest correction.
     arrivals: u64,
-    feedback: Feedback,
+    conduct: Conduct,
     /// By standing, the scopes in which a payment counts from the answer on.
     counted: [Scopes; 4],
 }
 
 impl Payments {
-    /// Knows nothing yet; remembers for a horizon of time, and at most so many of each. The gateway reports no more
-    /// than `feedback` says.
-    pub(crate) fn new(horizon_us: i64, most: usize, feedback: Feedback) -> Self {
+    /// Knows nothing yet; remembers for a horizon of time, and at most so many of each.
+    pub(crate) fn new(horizon_us: i64, most: usize, conduct: Conduct) -> Self {
         let (corrected, aside) = (Recent::new(horizon_us, most), Recent::new(horizon_us, most));
         let waiting = Recent::new(horizon_us, most);
-        let counted = Standing::ALL.map(|standing| counted(standing, feedback));
-        Self { corrected, aside, waiting, arrivals: Holding::ROW, feedback, counted }
+        let counted = Standing::ALL.map(|standing| counted(standing, conduct));
+        Self { corrected, aside, waiting, arrivals: Holding::ROW, conduct, counted }
     }
 
     /// A copy that shares what it holds.
     pub(crate) fn freeze(&mut self) -> Self {
         let (corrected, aside) = (self.corrected.freeze(), self.aside.freeze());
         Self { corrected, aside, waiting: self.waiting.freeze(), ..*self }
+    }
+
+    /// How payments are led.
+    pub(crate) fn conduct(&self) -> Conduct {
+        self.conduct
     }
 
     /// The scopes in which a payment counts from the answer on, when nothing was reported of it yet.
@@ -344,7 +407,7 @@ impl Payments {
         present: Present,
         correct: impl FnMut(&Correction),
     ) -> Option<Again> {
-        payment.reconcile(self.feedback, &mut self.arrivals, present, correct)
+        payment.reconcile(self.conduct, &mut self.arrivals, present, correct)
     }
 
     /// Remembers what a payment contributes.
@@ -373,7 +436,8 @@ mod tests {
         let of = |standing, reports: &[Report], scopes: &[Scope]| {
             let mut payment = Payment::late(0, 10, standing, 100);
             payment.reports = reports.iter().fold(Reports::default(), |all, &report| all.with(report));
-            payment.matters(scopes.iter().fold(Scopes::default(), |all, &scope| all.with(scope)))
+            let conduct = Conduct { feedback: Feedback::Execution, led: false, holds: false };
+            payment.matters(conduct, scopes.iter().fold(Scopes::default(), |all, &scope| all.with(scope)))
         };
         let executed = Report::Execution { succeeded: true, time_us: 11 };
         let failed = Report::Execution { succeeded: false, time_us: 11 };

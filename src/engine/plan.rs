@@ -1,7 +1,7 @@
 //! From features to cells: what each event has to contribute, and where each feature is read.
 
 use super::ledger::Bound;
-use super::payments::{self, Standing};
+use super::payments::{self, Conduct, Standing};
 use crate::event::Kind;
 use crate::rules::limits::KEY_FIELDS_MAX;
 use crate::rules::{
@@ -115,7 +115,8 @@ impl Plan {
     /// Plans what these features need; what they are fed can be corrected for `horizon_us`.
     pub(crate) fn new(features: &[&Feature], horizon_us: i64, feedback: Feedback) -> Self {
         let mut plan = Self { columns: vec![Column::Number(NumberField::Amount)], ..Self::default() };
-        plan.at_once = payments::counted(Standing::Allowed, feedback);
+        // An allowed payment counts alike however a stepped-up one is led.
+        plan.at_once = payments::counted(Standing::Allowed, Conduct { feedback, led: false, holds: false });
         plan.spec.horizon_us = horizon_us;
         // Cells that hold more come first, so that a plain count is read from a sum's cell where it can.
         let mut order: Vec<usize> = (0..features.len()).collect();

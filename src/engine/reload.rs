@@ -50,6 +50,16 @@ pub enum ReloadError {
         /// Its own.
         found: &'static str,
     },
+    /// Stepped-up payments are led, or wait, otherwise.
+    #[error(
+        "it {found} and the running rule set {running}, so what waits for an answer would count otherwise; start another engine with it"
+    )]
+    StepUp {
+        /// What the running one does.
+        running: &'static str,
+        /// What it does itself.
+        found: &'static str,
+    },
     /// Events were read with other extra fields.
     #[error(
         "its extra field `{name}` is {found}, in the running rule set it is {running}; give both the same [fields], or start another engine with it"
@@ -91,6 +101,14 @@ pub(super) fn check_fit(running: &RuleSet, found: &RuleSet) -> Result<(), Reload
     if running.feedback != found.feedback {
         let (running, found) = (running.feedback.name(), found.feedback.name());
         return Err(ReloadError::Feedback { running, found });
+    }
+    let waits = |rules: &RuleSet| match (rules.step_up, rules.pending_us) {
+        (Some(_), _) => "has [step_up]",
+        (None, Some(_)) => "has `pending_for` without [step_up]",
+        (None, None) => "has neither [step_up] nor `pending_for`",
+    };
+    if waits(running) != waits(found) {
+        return Err(ReloadError::StepUp { running: waits(running), found: waits(found) });
     }
     if running.schema == found.schema {
         return Ok(());
@@ -287,6 +305,7 @@ impl Engine {
         self.seen.set_horizon(self.now_us, horizon_us);
         self.payments.set_horizon(self.now_us, horizon_us);
         self.answers.set_horizon(horizon_us);
+        self.dialogues.set_horizon(self.now_us, horizon_us);
         self.lead_shadow_on(dropped);
     }
 }

@@ -29,9 +29,10 @@ pub(super) fn report(event: &Event) -> Option<Report> {
 impl Engine {
     /// Remembers of a payment what anybody has to know for its next correction.
     pub(super) fn remember(&mut self, identity: u128, payment: Payment, known: bool) {
-        if known || payment.matters(ledgers::scopes(&self.ledgers.live)) {
+        let conduct = self.payments.conduct();
+        if known || payment.matters(conduct, ledgers::scopes(&self.ledgers.live)) {
             self.payments.remember(identity, self.now_us, payment);
-        } else if payment.matters(ledgers::scopes(&self.ledgers.shadow)) {
+        } else if payment.matters(conduct, ledgers::scopes(&self.ledgers.shadow)) {
             self.payments.remember_aside(identity, self.now_us, payment);
         }
     }
@@ -58,16 +59,24 @@ impl Engine {
     ) -> Result<Option<(u128, Payment)>, Refusal> {
         let Some(identity) = event.transaction_identity() else { return Ok(None) };
         let now_us = self.now_us.max(event.time_us());
-        let Some(&seen) = self.seen.get(identity, now_us) else {
+        if self.seen.get(identity, now_us).is_none() {
             self.payments.wait(identity, now_us, report);
             return Ok(None);
-        };
+        }
+        let mut payment = self.payment(identity, now_us)?;
+        payment.reports = payment.reports.with(report);
+        Ok(Some((identity, payment)))
+    }
+
+    /// What is known of a payment that was taken in; refused where that is no longer enough to correct it.
+    pub(super) fn payment(&mut self, identity: u128, now_us: i64) -> Result<Payment, Refusal> {
+        let &seen = self.seen.get(identity, now_us).ok_or(Refusal::TooOld)?;
         let (row, standing) = seen.filed.get().ok_or(Refusal::NotAPayment)?;
         if now_us - seen.time_us >= self.live.rules.horizon_us {
             return Err(Refusal::TooOld);
         }
         let moved = |ledgers: &[Ledger]| ledgers.iter().any(|ledger| ledger.is_moved(row));
-        let mut payment = match self.payments.corrected(identity, now_us) {
+        Ok(match self.payments.corrected(identity, now_us) {
             Some(payment) => payment,
             // What was corrected of it is forgotten, so nobody knows what it contributes.
             None if moved(&self.ledgers.live) => return Err(Refusal::TooOld),
@@ -79,9 +88,7 @@ impl Engine {
                 let on_time = || self.payments.on_time(row, seen.time_us, standing, seen.amount_minor);
                 aside.unwrap_or_else(on_time)
             }
-        };
-        payment.reports = payment.reports.with(report);
-        Ok(Some((identity, payment)))
+        })
     }
 
     /// Makes what a payment contributes equal to what was reported of it.

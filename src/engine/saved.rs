@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::answers::Answers;
 use super::breaker::Counted;
+use super::dialogue::Dialogues;
 use super::judge::{Judge, reads};
 use super::ledger::{Ledger, SavedLedger};
 use super::ledgers::{Ledgers, Sources};
@@ -39,6 +40,7 @@ pub struct SavedEngine {
     seen: Recent<Seen>,
     answers: Answers,
     payments: Payments,
+    dialogues: Dialogues,
     /// How many rule sets were live before the present one.
     number: u32,
     /// Those of which decisions may be repeated: number, hash, and until when.
@@ -166,6 +168,7 @@ impl Engine {
             seen: self.seen.freeze(),
             answers: self.answers.freeze(),
             payments: self.payments.freeze(),
+            dialogues: self.dialogues.freeze(),
             number: self.reloads.number,
             former: former.map(|former| (former.number, former.rules.hash, former.until_us)).collect(),
             staged: self
@@ -249,6 +252,8 @@ impl Engine {
             seen: saved.seen,
             answers: saved.answers,
             payments: saved.payments,
+            dialogues: saved.dialogues,
+            original: None,
             reloads,
             shadow,
         })

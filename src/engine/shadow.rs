@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use serde::{Deserialize, Serialize};
 
+use super::dialogue;
 use super::judge::{Judge, reads};
 use super::ledger::Ledger;
 use super::ledgers::{self, Ledgers, Sources};
@@ -100,7 +101,11 @@ impl Shadow {
         recording: Recording,
     ) {
         if self.stopped.is_none() {
-            self.judge.decide(ledgers.all(), facts, now_us, recording);
+            let times = (facts.event.time_us(), now_us);
+            self.judge.decide(ledgers.all().map(|ledger| (ledger, true)), facts, times, recording);
+            if self.judge.rules.step_up.is_some() {
+                dialogue::meet(&self.judge.rules, facts.presented, &mut self.judge.decision);
+            }
             self.decided = true;
             let decided = self.judge.decided(facts);
             ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));

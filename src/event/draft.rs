@@ -125,6 +125,23 @@ impl Draft {
             self.0.undeclared = self.0.undeclared.wrapping_add(bits);
             return Ok(());
         };
+        self.set_extra(position, name, ty, value)
+    }
+
+    /// Sets a declared extra field by its position in the schema.
+    pub(super) fn extra_at(&mut self, position: usize, value: ExtraValue<'_>) -> Result<(), EventError> {
+        let schema = Arc::clone(&self.0.schema);
+        let Some((name, ty)) = schema.fields().get(position) else { return Ok(()) };
+        self.set_extra(position, name, *ty, value)
+    }
+
+    fn set_extra(
+        &mut self,
+        position: usize,
+        name: &str,
+        ty: ExtraType,
+        value: ExtraValue<'_>,
+    ) -> Result<(), EventError> {
         self.0.extras[position] = match (ty, value) {
             (ExtraType::Text, ExtraValue::Text(text)) => {
                 check_text(name, Form::Free, text)?;

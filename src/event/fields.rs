@@ -81,6 +81,7 @@ impl Kind {
     /// Whether it can have a text field; some are about one kind of event only.
     pub const fn has(self, field: TextField) -> bool {
         match field {
+            TextField::StepUp => matches!(self, Self::Authentication),
             TextField::What => matches!(self, Self::Change),
             TextField::Result => matches!(self, Self::Authentication | Self::Execution | Self::Login),
             TextField::List | TextField::Entry | TextField::Action => matches!(self, Self::List),
@@ -211,6 +212,8 @@ text_fields! {
     Control "control" Form::OneOf(&["rule_set", "list_version", "rate_version", "feature_exact", "declared_answer"]);
     /// The version, feature or answer that a control record names.
     Subject "subject" Form::Free;
+    /// The step-up that an authentication answers, by its id.
+    StepUp "step_up" Form::Free;
 }
 
 impl TextField {

@@ -7,8 +7,8 @@
 use std::io::{self, Write};
 
 use super::writer::{boolean, decimal, text, whole};
-use crate::decision::{Decision, Value, Withheld};
-use crate::event::{Event, TextField};
+use crate::decision::{Decision, StepUp, Value, Withheld};
+use crate::event::{Event, Kind, TextField};
 use crate::rules::{Action, Rule, RuleSet, Table, Values};
 
 /// Writes what a rule set decided.
@@ -122,6 +122,12 @@ impl DecisionWriter {
     /// Writes the decision on an event and a line end.
     pub fn write(&self, event: &Event, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
         head(event, out)?;
+        if event.kind() == Kind::Authentication
+            && let Some(transaction) = event.text(TextField::Transaction)
+        {
+            out.write_all(b",\"transaction\":")?;
+            text(out, transaction)?;
+        }
         out.write_all(b",\"outcome\":\"")?;
         out.write_all(decision.outcome.name().as_bytes())?;
         out.write_all(b"\",\"alert\":")?;
@@ -134,6 +140,7 @@ impl DecisionWriter {
             list(out, sets.iter(), |out, &set| self.methods(set, out))?;
             out.write_all(b"]")?;
         }
+        self.dialogue(decision, out)?;
         out.write_all(b",\"rules\":[")?;
         self.rules(&decision.fired, out)?;
         out.write_all(b"]")?;
@@ -174,6 +181,29 @@ impl DecisionWriter {
             out.write_all(b"\"}")
         })?;
         out.write_all(&self.end)
+    }
+
+    /// What the dialogue with the customer has come to, where there is one.
+    fn dialogue(&self, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
+        if decision.met {
+            out.write_all(b",\"met\":true")?;
+        }
+        let missing = decision.missing.any_of();
+        if !missing.is_empty() {
+            out.write_all(b",\"missing\":[")?;
+            list(out, missing.iter(), |out, &set| self.methods(set, out))?;
+            out.write_all(b"]")?;
+        }
+        if let Some(StepUp { id, expires_us, attempts_left }) = decision.step_up {
+            write!(
+                out,
+                ",\"step_up\":{{\"id\":\"{id:016x}\",\"expires_us\":{expires_us},\"attempts_left\":{attempts_left}}}"
+            )?;
+        }
+        if let Some(stopped) = decision.stopped {
+            write!(out, ",\"stopped\":\"{}\"", stopped.name())?;
+        }
+        Ok(())
     }
 
     fn rules(&self, rules: &[u16], out: &mut impl Write) -> io::Result<()> {
@@ -269,7 +299,7 @@ mod tests {
 
     use super::*;
     use crate::decision::{Outcome, Quality, Reading};
-    use crate::event::{Draft, ExtraType, Kind};
+    use crate::event::{Draft, ExtraType};
     use crate::rules::{Condition, Row, UnknownRow};
 
     fn writer() -> DecisionWriter {

@@ -10,6 +10,7 @@
 //!   double in hexadecimal), `boolean` or `text`; money is in minor units, durations in µs;
 //! - for each authentication method in the order of the words: `method`;
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
+//! - `pending_for` (µs) stands before the fields, and `step_up` (µs, attempts) here, where the file says so;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
@@ -39,8 +40,8 @@ use super::expr::Needs;
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
-    Action, Aggregate, Breaker, Counts, Feedback, KeyField, ListDeclaration, Mode, NumberField, OnUnknown,
-    Operand, Rule, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Breaker, Counts, Dialogue, Feedback, KeyField, ListDeclaration, Mode, NumberField,
+    OnUnknown, Operand, Rule, RuleSet, Share, Tier, Window,
 };
 use super::sql::Compiled;
 use super::sql::tree::Node;
@@ -72,6 +73,9 @@ pub(super) fn hash(
     if set.feedback != Feedback::default() {
         form.put("feedback", set.feedback.name());
     }
+    if let Some(pending_us) = set.pending_us {
+        form.put("pending_for", pending_us);
+    }
     for (name, ty) in set.schema.fields() {
         form.put("field", name);
         form.put("type", ty.name());
@@ -85,6 +89,9 @@ pub(super) fn hash(
     form.put("step_up_at", maybe(set.policy.step_up_at));
     form.put("block_at", maybe(set.policy.block_at));
     form.requires(&set.policy.auth);
+    if let Some(Dialogue { expires_us, attempts }) = set.step_up {
+        form.put("step_up", format_args!("{expires_us} {attempts}"));
+    }
     for declared in features {
         form.feature(declared);
     }

@@ -11,7 +11,8 @@ use super::features;
 use super::names::ParamValue;
 use super::rule;
 use super::ruleset::{
-    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Counts, Dialogue, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share,
+    Tier, Window,
 };
 use super::sql::Compiled;
 use super::sql::outline::Quantity;
@@ -162,6 +163,13 @@ fn policy(set: &RuleSet) -> Vec<Aspect> {
     let mut said = Vec::new();
     for (key, bound) in [("step_up_at", set.policy.step_up_at), ("block_at", set.policy.block_at)] {
         said.extend(bound.map(|bound| Aspect::new(key, bound.to_string())));
+    }
+    if let Some(Dialogue { expires_us, attempts }) = set.step_up {
+        said.push(Aspect::new("expires", format_duration(expires_us)));
+        said.push(Aspect::new("attempts", attempts.to_string()));
+    }
+    if let Some(pending_us) = set.pending_us {
+        said.push(Aspect::new("pending_for", format_duration(pending_us)));
     }
     if !set.policy.auth.is_empty() {
         said.push(Aspect::new("auth", set.requirement(&set.policy.auth)));

@@ -24,6 +24,12 @@ pub const NESTING_MAX: usize = 100;
 pub const METHODS_MAX: usize = 64;
 /// Most sets of methods of a requirement, once what serves for it is put in.
 pub const AUTH_SETS_MAX: usize = 64;
+/// Longest time for which a dialogue with a customer, or a payment without a report, may be open: 1 day.
+pub const OPEN_US_MAX: i64 = crate::time::DAY_US;
+/// Most answers that a dialogue may take.
+pub const ATTEMPTS_MAX: i64 = 20;
+/// Answers that it takes unless the file says.
+pub const ATTEMPTS_DEFAULT: u32 = 3;
 /// Most fields in a key.
 pub const KEY_FIELDS_MAX: usize = 4;
 /// Most bytes of a name or an id.

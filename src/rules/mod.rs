@@ -66,9 +66,9 @@ pub use expr::{Condition, Facts, presented};
 pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label,
-    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, Reset, Rule, RuleSet, Share, Stratum,
-    Tier, Window,
+    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, KeyField,
+    Kinds, Label, ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, Reset, Rule, RuleSet,
+    Share, Stratum, Tier, Window,
 };
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
@@ -82,8 +82,12 @@ use names::Scope;
 use problem::Problems;
 use sections::Head;
 
-const SECTIONS: [&str; 10] =
-    ["ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "control", "rule"];
+const SECTIONS: [&str; 11] = [
+    "ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "step_up", "control",
+    "rule",
+];
+/// Sections that only a later version will know.
+const LATER: [&str; 1] = ["locks"];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -219,7 +223,7 @@ fn read<T>(
         return None;
     }
     let root = Section::root(text, &document);
-    root.check_keys(problems, &SECTIONS, &[]);
+    root.check_keys(problems, &SECTIONS, &LATER);
     let head = sections::head(&root, problems);
     let mut scope = Scope::default();
     scope.currency = head.as_ref().and_then(|head| head.currency);
@@ -233,6 +237,7 @@ fn read<T>(
     let mut features = features::read(&root, &mut scope, &mut used, problems);
     let tables = tables::read(named, &scope, &mut used, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
+    let step_up = sections::step_up(&root, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);
     let mut reader = rule::Reader {
@@ -260,7 +265,7 @@ fn read<T>(
     features::check_used(lists.iter().map(|l| (&l.name, used.contains(l.name.text))), "list", problems);
     requirements.mark_asked(&used);
     requirements.check_used(problems);
-    let Head { name, time_zone, calendar, currency, remember, feedback, .. } = head?;
+    let Head { name, time_zone, calendar, currency, remember, feedback, pending_us, .. } = head?;
     let windows = features.iter().map(|declared| (declared.feature.window, declared.feature.delay_us));
     let horizon_us = horizon(remember, windows, problems);
     let mut set = RuleSet {
@@ -271,6 +276,8 @@ fn read<T>(
         currency: currency?,
         horizon_us,
         feedback,
+        pending_us,
+        step_up,
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),

@@ -28,6 +28,10 @@ pub struct RuleSet {
     pub horizon_us: i64,
     /// What the gateway reports of a payment after its answer.
     pub feedback: Feedback,
+    /// How long an answered payment counts as pending without a report, in microseconds; `None` as long as a window covers it.
+    pub pending_us: Option<i64>,
+    /// How the engine leads the dialogue with a customer; `None` where authentications are taken at their word.
+    pub step_up: Option<Dialogue>,
     /// The extra fields that it declares, in the order of their names.
     pub schema: Arc<Schema>,
     /// Its features, in the order of their names, so that their positions do not depend on the layout of the file.
@@ -276,6 +280,15 @@ impl Feedback {
             Self::Execution => "execution",
         }
     }
+}
+
+/// How a dialogue with a customer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dialogue {
+    /// How long it is open, in microseconds.
+    pub expires_us: i64,
+    /// How many answers it takes.
+    pub attempts: u32,
 }
 
 /// What empties a feature for a key, after its own event's contribution.

@@ -1,13 +1,15 @@
-//! `[ruleset]`, `[fields]` and `[policy]`.
+//! `[ruleset]`, `[fields]`, `[policy]` and `[step_up]`.
 
 use std::ops::Range;
 
 use super::auth::Requirements;
 use super::document::{Table, one_of, one_or_more, text};
-use super::limits::{FIELDS_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN};
+use super::limits::{
+    ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FIELDS_MAX, OPEN_US_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN,
+};
 use super::names::{Meaning, Scope};
 use super::problem::{Problem, Problems};
-use super::ruleset::{Feedback, Policy};
+use super::ruleset::{Dialogue, Feedback, Policy};
 use crate::event::ExtraType;
 use crate::money::{self, Currency};
 use crate::time::{Calendar, format_duration, parse_duration};
@@ -41,13 +43,15 @@ pub(super) struct Head<'d> {
     pub(super) remember: Option<(i64, Range<usize>)>,
     /// What the gateway reports after its answers.
     pub(super) feedback: Feedback,
+    /// How long an answered payment is pending without a report, in microseconds, where the file says.
+    pub(super) pending_us: Option<i64>,
     /// The languages in which each rule is to have its reason, where the file says.
     pub(super) languages: Option<Vec<&'d str>>,
 }
 
 /// The keys of `[ruleset]`.
-pub(super) const HEAD_KEYS: [&str; 6] =
-    ["name", "time_zone", "currency", "remember", "feedback", "languages"];
+pub(super) const HEAD_KEYS: [&str; 7] =
+    ["name", "time_zone", "currency", "remember", "feedback", "languages", "pending_for"];
 
 const FEEDBACKS: [(&str, Feedback); 3] = [
     ("none", Feedback::None),
@@ -87,8 +91,9 @@ pub(super) fn head<'d>(root: &Table<'d>, problems: &mut Problems) -> Option<Head
         });
     let remember = remember(&table, problems);
     let feedback = table.word(problems, "feedback", &FEEDBACKS, &[]).unwrap_or_default();
+    let pending_us = table.get("pending_for").and_then(|_| open_for(&table, "pending_for", problems));
     let languages = languages(&table, problems);
-    Some(Head { name, time_zone, calendar, currency, remember, feedback, languages })
+    Some(Head { name, time_zone, calendar, currency, remember, feedback, pending_us, languages })
 }
 
 fn languages<'d>(table: &Table<'d>, problems: &mut Problems) -> Option<Vec<&'d str>> {
@@ -186,6 +191,45 @@ pub(super) fn policy(
         step_up_at: step_up.map(|(at, _)| at),
         block_at: block.map(|(at, _)| at),
         auth: requirements.named(&table, problems).unwrap_or_default(),
+    }
+}
+
+/// Reads `[step_up]`.
+pub(super) fn step_up(root: &Table<'_>, problems: &mut Problems) -> Option<Dialogue> {
+    let table = root.table(problems, "step_up", "[step_up]")?;
+    table.check_keys(problems, &["expires", "attempts"], &[]);
+    table.required(problems, "expires")?;
+    let expires_us = open_for(&table, "expires", problems);
+    let attempts = match table.get("attempts") {
+        None => ATTEMPTS_DEFAULT,
+        Some(_) => {
+            let (attempts, span) = table.integer(problems, "attempts")?;
+            if !(1..=ATTEMPTS_MAX).contains(&attempts) {
+                let message = format!("a customer has 1 to {ATTEMPTS_MAX} attempts");
+                problems.push(Problem::error(span, message, "outside that"));
+                return None;
+            }
+            attempts as u32
+        }
+    };
+    Some(Dialogue { expires_us: expires_us?, attempts })
+}
+
+/// How long something may be open.
+fn open_for(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<i64> {
+    let text = table.text(problems, key)?;
+    match parse_duration(text.value) {
+        Ok(us) if (1..=OPEN_US_MAX).contains(&us) => Some(us),
+        Ok(_) => {
+            let message =
+                format!("`{key}` is more than nothing and at most {}", format_duration(OPEN_US_MAX));
+            problems.push(Problem::error(text.span, message, "outside that"));
+            None
+        }
+        Err(error) => {
+            problems.push(Problem::error(text.span, error.to_string(), "not a duration"));
+            None
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod filter;
 mod forest;
 mod held;
 mod keys;
+mod lift;
 mod log;
 mod marks;
 mod memory;

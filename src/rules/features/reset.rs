@@ -24,7 +24,7 @@ impl<'d> Reader<'_, 'd> {
         let (kinds, condition) = match item.get_ref() {
             DeValue::Table(_) => {
                 let table = Table::of(self.file, self.problems, item, "a reset")?;
-                table.check_keys(self.problems, &["from", "where"], &[]);
+                table.check_keys(self.problems, &["from", "where"], &["on"]);
                 let kinds = self.from(&table, from);
                 let condition = match table.get("where") {
                     None => Some(None),

@@ -1,0 +1,181 @@
+//! Opening a dialogue, and answering an authentication with the final decision.
+
+use super::{Asked, Attempt, Ended, Open, attempt, content, meet, number, present};
+use crate::decision::{Outcome, StepUp, Stopped};
+use crate::engine::answers::Place;
+use crate::engine::payments::{Report, Standing};
+use crate::engine::{Answer, Engine, Refusal};
+use crate::event::{Draft, Event, Kept, Kind, TextField};
+use crate::rules::{Dialogue, presented};
+
+impl Engine {
+    /// What an authentication means to the dialogue that it is about; `now_us` is what now will be with it.
+    pub(in crate::engine) fn dialogue_asked(&self, event: &Event, now_us: i64) -> Result<Asked, Refusal> {
+        let led = self.live.rules.step_up.is_some();
+        let Some(identity) =
+            event.transaction_identity().filter(|_| led && event.kind() == Kind::Authentication)
+        else {
+            return Ok(Asked::Nothing);
+        };
+        let seen = self.seen.get(identity, now_us).ok_or(Refusal::UnknownTransaction)?;
+        seen.filed.get().ok_or(Refusal::NotAPayment)?;
+        let made = attempt(identity, event).and_then(|made| self.dialogues.attempts.get(made, now_us));
+        if let Some(made) = made {
+            let same = made.content == content(event);
+            return if same { Ok(Asked::Before(made.answer)) } else { Err(Refusal::AttemptReused) };
+        }
+        match self.dialogues.open.get(&identity) {
+            None if self.dialogues.ended.get(identity, now_us) == Some(&Ended::Lapsed) => {
+                Err(Refusal::StepUpExpired)
+            }
+            None => Ok(Asked::Over),
+            Some(open) if now_us >= open.expires_us => Err(Refusal::StepUpExpired),
+            Some(open) if differs(open, event) => Err(Refusal::OtherTransaction),
+            Some(_) => Ok(Asked::Open(identity)),
+        }
+    }
+
+    /// Allows a payment that was to be stepped up where what it presents is enough, or says how to answer.
+    pub(in crate::engine) fn ask_customer(&mut self, event: &Event) {
+        let (rules, decision) = (&self.live.rules, &mut self.live.decision);
+        let Some(Dialogue { expires_us, attempts }) = rules.step_up else { return };
+        meet(rules, presented(event), decision);
+        if decision.outcome != Outcome::StepUp {
+            return;
+        }
+        if !self.dialogues.has_room(self.limits.step_ups_max) {
+            decision.outcome = Outcome::Block;
+            decision.stopped = Some(Stopped::Full);
+            return;
+        }
+        let expires_us = self.now_us.saturating_add(expires_us);
+        let id = number(event.identity(), self.now_us);
+        decision.step_up = Some(StepUp { id, expires_us, attempts_left: attempts });
+    }
+
+    /// Keeps what is needed to go on with a payment that was just answered.
+    pub(in crate::engine) fn open_dialogue(&mut self, event: &Event, standing: Standing) {
+        let decision = &self.live.decision;
+        match decision.step_up {
+            Some(StepUp { id, expires_us, attempts_left }) => {
+                let mut transaction = Kept::default();
+                transaction.keep(event);
+                let open = Open {
+                    id,
+                    expires_us,
+                    attempts_left,
+                    requirement: decision.requirement.any_of().to_vec(),
+                    rule_set: decision.rule_set,
+                    presented: presented(event).to_owned(),
+                    transaction,
+                };
+                self.dialogues.open.insert(event.identity(), open.into());
+                self.dialogues.lapses.push(expires_us, event.identity());
+            }
+            None if standing == Standing::Blocked => {}
+            None => self.await_report(event.identity(), standing),
+        }
+    }
+
+    /// Answers an authentication of an open payment with the final decision, or another step-up.
+    pub(in crate::engine) fn answer_step_up(&mut self, event: &Event, identity: u128) -> Answer<'_> {
+        let now_us = self.now_us;
+        let mut held = self.dialogues.open.remove(&identity).unwrap_or_default();
+        let open = held.get_mut();
+        open.attempts_left = open.attempts_left.saturating_sub(1);
+        present(&mut open.presented, presented(event));
+        let payment = self.payment(identity, now_us).ok();
+        let mut draft =
+            self.original.take().unwrap_or_else(|| Box::new(Draft::new(self.live.rules.schema.clone())));
+        match open.transaction.event(Kind::Transaction, self.live.rules.currency, &mut draft) {
+            Ok(original) => self.decide_again(original, payment.as_ref(), &open.presented),
+            // It was taken in once, so it can be again; if ever not, nothing is let through.
+            Err(_) => {
+                self.live.decision.clear();
+                self.live.decision.outcome = Outcome::Block;
+            }
+        }
+        self.original = Some(draft);
+        self.conclude_answer(open);
+        let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
+        if let Some(made) = attempt(identity, event) {
+            self.dialogues.attempts.insert(made, now_us, Attempt { content: content(event), answer });
+        }
+        self.gather(event);
+        self.file(event, Standing::Observed, answer);
+        if outcome == Outcome::StepUp {
+            self.dialogues.open.insert(identity, held);
+        } else {
+            self.end_dialogue(identity, event.time_us(), outcome);
+        }
+        Answer::Decided(&self.live.decision)
+    }
+
+    /// Joins what was required before to what is required now, and says what that comes to.
+    fn conclude_answer(&mut self, open: &mut Open) {
+        self.translate(open);
+        let (rules, decision) = (&self.live.rules, &mut self.live.decision);
+        if decision.outcome == Outcome::Block {
+            return;
+        }
+        decision.outcome = Outcome::StepUp;
+        open.requirement.iter().for_each(|&methods| decision.requirement.join(methods));
+        open.requirement.clear();
+        open.requirement.extend_from_slice(decision.requirement.any_of());
+        meet(rules, &open.presented, decision);
+        let Open { id, expires_us, attempts_left, .. } = *open;
+        if decision.outcome == Outcome::StepUp && attempts_left == 0 {
+            decision.outcome = Outcome::Block;
+            decision.stopped = Some(Stopped::Attempts);
+        } else if decision.outcome == Outcome::StepUp {
+            decision.step_up = Some(StepUp { id, expires_us, attempts_left });
+        }
+    }
+
+    /// Says what was required in the methods of the live rule set; one that it does not name can't be presented any more.
+    fn translate(&self, open: &mut Open) {
+        let number = self.reloads.number;
+        if open.rule_set == number {
+            return;
+        }
+        let before = self.rule_set(open.rule_set).map_or(&[][..], |rules| &rules.methods);
+        let methods = &self.live.rules.methods;
+        for set in &mut open.requirement {
+            let words = before.iter().enumerate().filter(|(bit, _)| *set >> bit & 1 == 1);
+            let bits = words.filter_map(|(_, word)| methods.binary_search(word).ok());
+            *set = bits.fold(0, |set, bit| set | 1 << bit);
+        }
+        open.rule_set = number;
+    }
+
+    /// Lets a payment count as its dialogue ended.
+    fn end_dialogue(&mut self, identity: u128, time_us: i64, outcome: Outcome) {
+        self.dialogues.ended.insert(identity, self.now_us, Ended::Answered);
+        if outcome == Outcome::Allow {
+            self.report_itself(identity, Report::Authentication { succeeded: true, time_us });
+            self.await_report(identity, Standing::Allowed);
+        } else {
+            self.report_itself(identity, Report::Refused);
+        }
+    }
+
+    /// Gives the answer of the same attempt again.
+    pub(in crate::engine) fn answered_before(&mut self, answer: Place) -> Answer<'_> {
+        if self.answers.read(answer, &mut self.live.decision) {
+            Answer::Repeated(&self.live.decision)
+        } else {
+            Answer::TakenBefore
+        }
+    }
+}
+
+/// Whether an authentication says that it is about something else.
+fn differs(open: &Open, event: &Event) -> bool {
+    let id = event.text(TextField::StepUp);
+    let other = |field| event.text(field).is_some_and(|text| open.transaction.text(field) != Some(text));
+    let amount = event.amount().is_some_and(|amount| open.transaction.amount_minor() != Some(amount.minor));
+    id.is_some_and(|id| id != format!("{:016x}", open.id))
+        || amount
+        || other(TextField::Account)
+        || other(TextField::Payee)
+}

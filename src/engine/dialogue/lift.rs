@@ -1,0 +1,31 @@
+//! Taking a payment out of what features read, for as long as it is looked at again.
+
+use crate::engine::Engine;
+use crate::engine::payments::Payment;
+use crate::event::Event;
+use crate::rules::Facts;
+
+impl Engine {
+    /// Decides on a payment again as though it asked now, with the methods presented by now. It counts once: what it
+    /// contributes already is lifted out of the records for the reading. A ledger where that can't be, because its row is
+    /// away, is read as `behind`.
+    pub(super) fn decide_again(&mut self, original: &Event, payment: Option<&Payment>, presented: &str) {
+        let now_us = self.now_us;
+        let calendar = self.calendar.hour_and_weekday(original.time_us());
+        let facts = Facts { now_us, presented, ..Facts::of(original, calendar) };
+        let with_lists = Facts { lists: &self.live.lists, ..facts };
+        let mut lifted = [false; crate::engine::LEDGERS_MAX];
+        for (ledger, lifted) in self.ledgers.live.iter_mut().zip(&mut lifted) {
+            *lifted = payment.is_some_and(|payment| ledger.lift(payment.row(), payment.held()));
+            ledger.gather(&with_lists);
+        }
+        let ledgers = self.ledgers.live.iter().zip(lifted);
+        self.live.decide(ledgers, facts, (now_us, now_us), self.recording);
+        self.live.decision.rule_set = self.reloads.number;
+        for (ledger, _) in self.ledgers.live.iter_mut().zip(lifted).filter(|(_, lifted)| *lifted) {
+            if let Some(payment) = payment {
+                ledger.put_back(payment.row(), payment.held());
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The dialogue with the customer against a slow obvious twin, that keeps all and scans it for every answer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, and documents nothing"
+)]
+
+#[path = "dialogue/twin.rs"]
+mod twin;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use twin::{Auth, Mode, Said, Twin, Tx};
+use weir::decision::{Outcome, Stopped};
+use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::event::{Draft, Event, Kind, TextField};
+use weir::rules::{RuleSet, compile};
+
+const MINUTE_US: i64 = 60_000_000;
+
+/// Half an hour before a midnight.
+const START_US: i64 = 1_700_000_000_000_000 / 86_400_000_000 * 86_400_000_000 - 30 * MINUTE_US;
+
+const RULES: &str = r#"
+[auth.weak]
+all = [["pin", "sms"]]
+
+[auth.strong]
+all    = [["soft"], ["bio"]]
+serves = ["weak"]
+
+[auth.face]
+all = [["bio", "fido"]]
+
+[step_up]
+expires  = "5m"
+attempts = 3
+
+[lists]
+suspected = { key = "payee" }
+
+[features]
+asked_sum    = { sum = "amount", by = "account", over = "1h" }
+asked_day    = { count = "*", by = "account", over = "day" }
+asked_least  = { min = "amount", by = "account", over = "10m", counts = "asked", current = false }
+asked_most   = { max = "amount", by = "account", over = "day", counts = "asked", current = false }
+asked_first  = { first = "amount", by = "account", over = "forever", counts = "asked" }
+asked_last   = { last = "amount", by = "account", over = "1h", counts = "asked" }
+asked_before = { sum = "amount", by = "account", over = "10m", delay = "2m" }
+asked_payees = { distinct = "payee", by = "account", over = "10m" }
+asked_since  = { since = "last", by = "account", counts = "asked" }
+asked_new    = { is_new = true, by = ["account", "device"], counts = "asked" }
+known_device = { count = "*", by = ["account", "device"], over = "forever", counts = "allowed", current = false }
+allowed_1h   = { count = "*", by = "account", over = "1h", counts = "allowed" }
+executed_1h  = { sum = "amount", by = "account", over = "1h", counts = "executed", current = false }
+pending_1h   = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true }
+pending_most = { max = "amount", by = "account", over = "1h", counts = "executed", pending = true, current = false }
+
+[[rule]]
+id   = "listed"
+when = "payee in suspected"
+then = "block"
+
+[[rule]]
+id   = "burst"
+when = "asked_day > 25"
+then = "block"
+
+[[rule]]
+id   = "large"
+when = "pending_1h > 200"
+then = "step_up"
+auth = "strong"
+
+[[rule]]
+id   = "device"
+when = "known_device = 0"
+then = "step_up"
+auth = "weak"
+
+[[rule]]
+id   = "more"
+when = "amount > pending_most"
+then = "step_up"
+auth = "face"
+
+[[rule]]
+id   = "sure"
+when = "met(weak) and amount > 50"
+then = "alert"
+"#;
+
+fn rules_of(mode: Mode, name: &str) -> RuleSet {
+    let pending =
+        mode.pending_us.map_or(String::new(), |us| format!("pending_for = \"{}m\"\n", us / MINUTE_US));
+    let feedback = mode.feedback;
+    let head =
+        format!("[ruleset]\nname = \"{name}\"\ncurrency = \"VND\"\nfeedback = \"{feedback}\"\n{pending}");
+    compile("dialogue.toml", &format!("{head}{RULES}")).into_result().unwrap()
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Act {
+    Pay { account: u8, device: u8, payee: u8, amount: i64, methods: u8, late_us: i64 },
+    Answer { of: usize, attempt: u8, methods: u8, succeeded: bool, wrong: u8, late_us: i64 },
+    Execute { of: usize, succeeded: bool },
+    List { payee: u8, put: bool },
+    Pass,
+    Again { of: usize },
+    Restart,
+    Reload,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let late = || prop_oneof![4 => Just(0), 1 => 1..20 * MINUTE_US];
+    prop_oneof![
+        6 => (0..2u8, 0..2u8, 0..3u8, 1..120i64, prop_oneof![3 => Just(0), 1 => 0..32u8], late()).prop_map(
+            |(account, device, payee, amount, methods, late_us)| Act::Pay { account, device, payee, amount, methods, late_us }),
+        9 => (0..4usize, 0..4u8, 0..32u8, prop::bool::weighted(0.8), prop_oneof![8 => Just(0), 2 => 1..7u8], late())
+            .prop_map(|(of, attempt, methods, succeeded, wrong, late_us)| Act::Answer { of, attempt, methods, succeeded, wrong, late_us }),
+        4 => (0..5usize, prop::bool::weighted(0.8)).prop_map(|(of, succeeded)| Act::Execute { of, succeeded }),
+        1 => (0..3u8, any::<bool>()).prop_map(|(payee, put)| Act::List { payee, put }),
+        1 => Just(Act::Pass),
+        1 => (0..6usize).prop_map(|of| Act::Again { of }),
+        1 => Just(Act::Restart),
+        1 => Just(Act::Reload),
+    ]
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    let feedback = prop::sample::select(vec!["none", "authentication", "execution"]);
+    let pending = prop_oneof![1 => Just(None), 1 => Just(Some(8 * MINUTE_US))];
+    (feedback, pending).prop_map(|(feedback, pending_us)| Mode { feedback, pending_us })
+}
+
+const WORDS: [&str; 5] = ["bio", "fido", "pin", "sms", "soft"];
+
+fn words(methods: u8) -> Vec<&'static str> {
+    (0..5).filter(|bit| methods >> bit & 1 == 1).map(|bit| WORDS[bit]).collect()
+}
+
+struct Maker {
+    draft: Draft,
+    made: usize,
+}
+
+impl Maker {
+    fn event(
+        &mut self,
+        kind: Kind,
+        time_us: i64,
+        fields: &[(TextField, &str)],
+        amount: Option<i64>,
+    ) -> Event {
+        self.draft.begin(kind, time_us).unwrap();
+        let id = format!("e{}", self.made);
+        self.made += 1;
+        self.draft.text(TextField::Id, &id).unwrap();
+        for (field, text) in fields.iter().filter(|(_, text)| !text.is_empty()) {
+            self.draft.text(*field, text).unwrap();
+        }
+        if let Some(minor) = amount {
+            self.draft.amount(minor, weir::money::Currency::VND).unwrap();
+        }
+        self.draft.seal().unwrap().clone()
+    }
+}
+
+/// What the engine says, as the twin would, and the number of the step-up.
+fn said(engine: &mut Engine, event: &Event) -> (Said, Option<u64>) {
+    let mut id = None;
+    let number = |reading: &weir::decision::Reading| reading.value;
+    let said = match engine.step(event) {
+        Answer::Refused(refusal) => Said::Refused(refusal.code()),
+        Answer::Taken => Said::Taken,
+        Answer::TakenBefore => Said::TakenBefore,
+        Answer::Repeated(decision) => Said::Repeated(decision.outcome),
+        Answer::Decided(decision) => {
+            let (outcome, met, alert) = (decision.outcome, decision.met, decision.alert);
+            let values = decision.features.iter().map(|(_, reading)| number(reading)).collect();
+            assert_eq!(decision.step_up.is_some(), outcome == Outcome::StepUp);
+            assert!(outcome != Outcome::StepUp || !decision.requirement.any_of().is_empty());
+            assert!(!met || outcome == Outcome::Allow);
+            let missing = decision.missing.any_of();
+            assert!(missing.iter().all(|set| decision.requirement.any_of().contains(set)));
+            let left = decision.step_up.map(|step_up| (step_up.expires_us, step_up.attempts_left));
+            let used_up = decision.stopped == Some(Stopped::Attempts);
+            id = decision.step_up.map(|step_up| step_up.id);
+            Said::Decided { outcome, met, alert, left, used_up, values }
+        }
+    };
+    (said, id)
+}
+
+fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits) {
+    let rules = [Arc::new(rules_of(mode, "one")), Arc::new(rules_of(mode, "two"))];
+    let mut engine = Engine::new((*rules[0]).clone(), limits, Recording::All);
+    let mut twin = Twin::new(mode);
+    let mut maker = Maker { draft: Draft::new(rules[0].schema.clone()), made: 0 };
+    let mut events: Vec<Event> = Vec::new();
+    let mut step_ups: HashMap<String, u64> = HashMap::new();
+    let mut live = 0;
+    let mut now_us = START_US;
+    for (at, (act, passed_us)) in acts.iter().enumerate() {
+        now_us += passed_us;
+        let (event, expected) = match act {
+            Act::Pay { account, device, payee, amount, methods, late_us } => {
+                let (account, device, payee) =
+                    (format!("a{account}"), format!("d{device}"), format!("p{payee}"));
+                let time_us = now_us - late_us;
+                let presented = words(*methods);
+                let fields = [
+                    (TextField::Account, account.as_str()),
+                    (TextField::Device, &device),
+                    (TextField::Payee, &payee),
+                    (TextField::Methods, &presented.join(",")),
+                ];
+                let event = maker.event(Kind::Transaction, time_us, &fields, Some(*amount));
+                let tx = Tx {
+                    id: event.id().to_owned(),
+                    account,
+                    device,
+                    payee,
+                    amount: *amount,
+                    time_us,
+                    presented,
+                };
+                (event, twin.pay(tx))
+            }
+            Act::Answer { of, attempt, methods, succeeded, wrong, late_us } => {
+                let of = twin.newest(*of).unwrap_or_else(|| "nobody".to_owned());
+                let (transaction, step_up) = match (wrong, step_ups.get(&of)) {
+                    (1, _) => ("unknown".to_owned(), String::new()),
+                    (2, _) => (of.clone(), "0123456789abcdef".to_owned()),
+                    (3, Some(id)) => (of.clone(), format!("{id:016x}")),
+                    _ => (of.clone(), String::new()),
+                };
+                let payee = if *wrong == 4 { "another" } else { "" };
+                let amount = (*wrong == 5).then_some(1_000);
+                let attempt = if *wrong == 6 { String::new() } else { format!("{attempt}") };
+                let presented = words(*methods);
+                let fields = [
+                    (TextField::Transaction, transaction.as_str()),
+                    (TextField::Attempt, &attempt),
+                    (TextField::StepUp, &step_up),
+                    (TextField::Payee, payee),
+                    (TextField::Methods, &presented.join(",")),
+                    (TextField::Result, if *succeeded { "succeeded" } else { "failed" }),
+                ];
+                let event = maker.event(Kind::Authentication, now_us - late_us, &fields, amount);
+                let auth = Auth {
+                    of: transaction,
+                    attempt: (!attempt.is_empty()).then_some(attempt),
+                    other: matches!(wrong, 2 | 4 | 5),
+                    said: format!("{methods} {succeeded} {step_up} {amount:?}"),
+                    presented: if *succeeded { presented } else { Vec::new() },
+                    time_us: now_us - late_us,
+                };
+                (event, twin.answer(&auth))
+            }
+            Act::Execute { of, succeeded } => {
+                let Some(of) = twin.newest(*of) else { continue };
+                let result = if *succeeded { "succeeded" } else { "failed" };
+                let fields = [(TextField::Transaction, of.as_str()), (TextField::Result, result)];
+                let event = maker.event(Kind::Execution, now_us, &fields, None);
+                (event, twin.execute(&of, *succeeded, now_us))
+            }
+            Act::List { payee, put } => {
+                let payee = format!("p{payee}");
+                let action = if *put { "put" } else { "take" };
+                let fields =
+                    [(TextField::List, "suspected"), (TextField::Entry, &payee), (TextField::Action, action)];
+                let event = maker.event(Kind::List, now_us, &fields, None);
+                (event, twin.list(&payee, *put, now_us))
+            }
+            Act::Pass => (maker.event(Kind::Clock, now_us, &[], None), twin.pass(now_us)),
+            Act::Again { of } => {
+                let Some(event) = events.iter().rev().nth(*of) else { continue };
+                let first = event.clone();
+                let expected = twin.again(first.id());
+                (first, expected)
+            }
+            Act::Restart => {
+                let bytes = postcard::to_stdvec(&engine.freeze().unwrap()).unwrap();
+                engine = Engine::restore(postcard::from_bytes(&bytes).unwrap(), &rules, None).unwrap();
+                continue;
+            }
+            Act::Reload => {
+                live = 1 - live;
+                let hash = engine.stage((*rules[live]).clone()).unwrap();
+                let subject: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
+                let event = maker.event(Kind::Control, now_us, &fields, None);
+                (event, twin.pass(now_us))
+            }
+        };
+        let (found, step_up) = said(&mut engine, &event);
+        assert_eq!(found, expected, "act {at}: {act:?} at {now_us}");
+        if let Some(id) = step_up {
+            let of = event.text(TextField::Transaction).unwrap_or(event.id());
+            let held = step_ups.insert(of.to_owned(), id);
+            assert!(held.is_none_or(|held| held == id), "a dialogue keeps its number");
+        }
+        if matches!(found, Said::Decided { .. } | Said::Taken) {
+            twin.note(event.id(), &found);
+            events.push(event);
+        }
+    }
+}
+
+fn cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 300 };
+    ProptestConfig { cases, max_shrink_iters: 2_000, ..default }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn dialogues_go_as_a_twin_says_that_keeps_all_and_scans_it(
+        mode in mode(),
+        acts in prop::collection::vec((act(), prop_oneof![Just(0), 0..2 * MINUTE_US, 0..8 * MINUTE_US]), 1..60),
+    ) {
+        run(mode, &acts, Limits { log_chunk_rows: 8, ..Limits::default() });
+    }
+}

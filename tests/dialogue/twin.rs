@@ -1,0 +1,377 @@
+//! The twin: payments as they were told, and every value by a scan over all of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use weir::decision::{Outcome, Value};
+
+const MINUTE_US: i64 = 60_000_000;
+const HOUR_US: i64 = 60 * MINUTE_US;
+const EXPIRES_US: i64 = 5 * MINUTE_US;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    pub feedback: &'static str,
+    pub pending_us: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    Decided {
+        outcome: Outcome,
+        met: bool,
+        alert: bool,
+        /// When the dialogue expires, and how many attempts are left.
+        left: Option<(i64, u32)>,
+        used_up: bool,
+        /// In the order of the features' names.
+        values: Vec<Value>,
+    },
+    Repeated(Outcome),
+    Taken,
+    TakenBefore,
+    Refused(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub struct Tx {
+    pub id: String,
+    pub account: String,
+    pub device: String,
+    pub payee: String,
+    pub amount: i64,
+    pub time_us: i64,
+    pub presented: Vec<&'static str>,
+}
+
+pub struct Auth {
+    pub of: String,
+    pub attempt: Option<String>,
+    /// It names another step-up, payee or amount.
+    pub other: bool,
+    /// All that an attempt says.
+    pub said: String,
+    pub presented: Vec<&'static str>,
+    pub time_us: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Allowed,
+    Blocked,
+    Open,
+    /// Allowed by an answer, at this time.
+    Answered(i64),
+    Lapsed,
+}
+
+struct Payment {
+    tx: Tx,
+    state: State,
+    presented: BTreeSet<&'static str>,
+    required: BTreeSet<&'static str>,
+    expires_us: i64,
+    attempts_left: u32,
+    attempts: HashMap<String, (String, Outcome)>,
+    executed_us: Option<i64>,
+    failed: bool,
+    /// When it is pending no more, for want of a report.
+    await_us: Option<i64>,
+    lapsed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Counts {
+    Asked,
+    Allowed,
+    Executed,
+    Pending,
+}
+
+impl Payment {
+    fn counts_at(&self, counts: Counts, feedback: &str) -> Option<i64> {
+        let own_us = self.tx.time_us;
+        let allowed_us = match self.state {
+            _ if self.failed => None,
+            State::Allowed => Some(own_us),
+            State::Answered(at_us) => Some(at_us.max(own_us)),
+            State::Blocked | State::Open | State::Lapsed => None,
+        };
+        let reported_us = self.executed_us.map(|at_us| at_us.max(own_us));
+        let assumed_us = if feedback == "execution" { None } else { allowed_us };
+        let executed_us = allowed_us.and(reported_us.or(assumed_us));
+        // Who reports nothing may have let through what nobody answered.
+        let waits = match self.state {
+            State::Open => true,
+            State::Lapsed => feedback == "none",
+            _ => allowed_us.is_some(),
+        };
+        match counts {
+            Counts::Asked => Some(own_us),
+            Counts::Allowed => allowed_us.map(|_| own_us),
+            Counts::Executed => executed_us,
+            Counts::Pending => executed_us.or((waits && !self.failed && !self.lapsed).then_some(own_us)),
+        }
+    }
+}
+
+pub struct Twin {
+    mode: Mode,
+    now_us: i64,
+    payments: Vec<Payment>,
+    listed: HashSet<String>,
+    said: HashMap<String, Said>,
+}
+
+fn met(name: &str, presented: &BTreeSet<&'static str>) -> bool {
+    let has = |word| presented.contains(word);
+    match name {
+        "strong" => has("soft") && has("bio"),
+        "weak" => has("pin") || has("sms") || met("strong", presented),
+        _ => has("bio") || has("fido"),
+    }
+}
+
+fn whole(value: Option<i64>) -> Value {
+    value.map_or(Value::Null, Value::Whole)
+}
+
+struct Looked {
+    outcome: Outcome,
+    alert: bool,
+    required: BTreeSet<&'static str>,
+    values: Vec<Value>,
+}
+
+impl Twin {
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, now_us: i64::MIN, payments: Vec::new(), listed: HashSet::new(), said: HashMap::new() }
+    }
+
+    /// The payment so many before the newest.
+    pub fn newest(&self, of: usize) -> Option<String> {
+        self.payments.iter().rev().nth(of).map(|payment| payment.tx.id.clone())
+    }
+
+    fn find(&self, id: &str) -> Option<usize> {
+        self.payments.iter().position(|payment| payment.tx.id == id)
+    }
+
+    fn advance(&mut self, time_us: i64) {
+        self.now_us = self.now_us.max(time_us);
+    }
+
+    fn lapse(&mut self) {
+        for payment in &mut self.payments {
+            if payment.state == State::Open && payment.expires_us <= self.now_us {
+                payment.state = State::Lapsed;
+            }
+            if payment.await_us.is_some_and(|await_us| await_us <= self.now_us) {
+                payment.await_us = None;
+                payment.lapsed = payment.executed_us.is_none() && !payment.failed;
+            }
+        }
+    }
+
+    pub fn note(&mut self, id: &str, said: &Said) {
+        self.said.insert(id.to_owned(), said.clone());
+    }
+
+    pub fn again(&self, id: &str) -> Said {
+        match &self.said[id] {
+            Said::Decided { outcome, .. } => Said::Repeated(*outcome),
+            _ => Said::TakenBefore,
+        }
+    }
+
+    pub fn pass(&mut self, time_us: i64) -> Said {
+        self.advance(time_us);
+        self.lapse();
+        Said::Taken
+    }
+
+    pub fn list(&mut self, payee: &str, put: bool, time_us: i64) -> Said {
+        self.pass(time_us);
+        if put {
+            self.listed.insert(payee.to_owned());
+        } else {
+            self.listed.remove(payee);
+        }
+        Said::Taken
+    }
+
+    pub fn execute(&mut self, of: &str, succeeded: bool, time_us: i64) -> Said {
+        self.advance(time_us);
+        let at = self.find(of).unwrap();
+        self.payments[at].failed = !succeeded;
+        self.payments[at].executed_us = succeeded.then_some(time_us);
+        self.lapse();
+        Said::Taken
+    }
+
+    fn await_report(&self) -> Option<i64> {
+        (self.mode.feedback == "execution").then_some(self.now_us + self.mode.pending_us?)
+    }
+
+    pub fn pay(&mut self, tx: Tx) -> Said {
+        self.pass(tx.time_us);
+        let presented: BTreeSet<&'static str> = tx.presented.iter().copied().collect();
+        let looked = self.look(&tx, None, &presented, tx.time_us);
+        let is_met =
+            looked.outcome == Outcome::StepUp && looked.required.iter().all(|name| met(name, &presented));
+        let outcome = if is_met { Outcome::Allow } else { looked.outcome };
+        let state = match outcome {
+            Outcome::Allow => State::Allowed,
+            Outcome::StepUp => State::Open,
+            Outcome::Block => State::Blocked,
+        };
+        let expires_us = self.now_us + EXPIRES_US;
+        let left = (state == State::Open).then_some((expires_us, 3));
+        self.payments.push(Payment {
+            tx,
+            state,
+            presented,
+            required: looked.required,
+            expires_us,
+            attempts_left: 3,
+            attempts: HashMap::new(),
+            executed_us: None,
+            failed: false,
+            await_us: self.await_report().filter(|_| state == State::Allowed),
+            lapsed: false,
+        });
+        Said::Decided {
+            outcome,
+            met: is_met,
+            alert: looked.alert,
+            left,
+            used_up: false,
+            values: looked.values,
+        }
+    }
+
+    pub fn answer(&mut self, auth: &Auth) -> Said {
+        let now_us = self.now_us.max(auth.time_us);
+        let Some(at) = self.find(&auth.of) else { return Said::Refused("unknown_transaction") };
+        let payment = &self.payments[at];
+        if let Some((said, outcome)) = auth.attempt.as_ref().and_then(|made| payment.attempts.get(made)) {
+            return if *said == auth.said {
+                Said::Repeated(*outcome)
+            } else {
+                Said::Refused("attempt_reused")
+            };
+        }
+        let open = payment.state == State::Open;
+        if payment.state == State::Lapsed || open && payment.expires_us <= now_us {
+            return Said::Refused("step_up_expired");
+        }
+        if open && auth.other {
+            return Said::Refused("other_transaction");
+        }
+        self.pass(auth.time_us);
+        if !open {
+            return Said::Taken;
+        }
+        let payment = &mut self.payments[at];
+        payment.attempts_left -= 1;
+        payment.presented.extend(&auth.presented);
+        let (tx, presented) = (payment.tx.clone(), payment.presented.clone());
+        let looked = self.look(&tx, Some(at), &presented, self.now_us);
+        let await_us = self.await_report();
+        let payment = &mut self.payments[at];
+        let mut outcome = looked.outcome;
+        let (mut is_met, mut left, mut used_up) = (false, None, false);
+        if outcome != Outcome::Block {
+            payment.required.extend(looked.required);
+            is_met = payment.required.iter().all(|name| met(name, &presented));
+            used_up = !is_met && payment.attempts_left == 0;
+            outcome = match (is_met, used_up) {
+                (true, _) => Outcome::Allow,
+                (_, true) => Outcome::Block,
+                _ => Outcome::StepUp,
+            };
+        }
+        match outcome {
+            Outcome::Allow => {
+                payment.state = State::Answered(auth.time_us);
+                payment.await_us = await_us;
+            }
+            Outcome::Block => payment.state = State::Blocked,
+            Outcome::StepUp => left = Some((payment.expires_us, payment.attempts_left)),
+        }
+        if let Some(made) = &auth.attempt {
+            payment.attempts.insert(made.clone(), (auth.said.clone(), outcome));
+        }
+        Said::Decided { outcome, met: is_met, alert: looked.alert, left, used_up, values: looked.values }
+    }
+
+    /// What the rules say of a payment that asks at `at_us`, all others being as they are now.
+    fn look(&self, tx: &Tx, own: Option<usize>, presented: &BTreeSet<&'static str>, at_us: i64) -> Looked {
+        let now_us = self.now_us;
+        let day_us = now_us.div_euclid(24 * HOUR_US) * 24 * HOUR_US;
+        let others = || self.payments.iter().enumerate().filter(|(at, _)| Some(*at) != own);
+        // Time at which it counts, order of arrival, amount, payee.
+        type Row<'a> = (i64, usize, i64, &'a str);
+        let rows = |counts: Counts, device: bool, from_us: i64, to_us: i64| -> Vec<Row<'_>> {
+            let mut rows: Vec<Row<'_>> = others()
+                .filter(|(_, payment)| payment.tx.account == tx.account)
+                .filter(|(_, payment)| !device || payment.tx.device == tx.device)
+                .filter_map(|(at, payment)| {
+                    let time_us = payment.counts_at(counts, self.mode.feedback)?;
+                    Some((time_us, at, payment.tx.amount, payment.tx.payee.as_str()))
+                })
+                .filter(|&(time_us, ..)| time_us > from_us && time_us <= to_us)
+                .collect();
+            rows.sort();
+            rows
+        };
+        let sum = |rows: &[Row<'_>]| rows.iter().map(|row| row.2).sum::<i64>();
+        let counted = |from_us: i64| if at_us > from_us { 1 } else { 0 };
+        let (hour_us, minutes_us, always_us) = (now_us - HOUR_US, now_us - 10 * MINUTE_US, i64::MIN);
+        let asked = |from_us: i64| rows(Counts::Asked, false, from_us, now_us);
+        let mut values: BTreeMap<&str, Value> = BTreeMap::new();
+        let mut put = |name, value| values.insert(name, value);
+        put("asked_sum", Value::Whole(sum(&asked(hour_us)) + counted(hour_us) * tx.amount));
+        let asked_day = asked(day_us - 1).len() as i64 + counted(day_us - 1);
+        put("asked_day", Value::Whole(asked_day));
+        put("asked_least", whole(asked(minutes_us).iter().map(|row| row.2).min()));
+        put("asked_most", whole(asked(day_us - 1).iter().map(|row| row.2).max()));
+        put("asked_first", whole(asked(always_us).first().map(|row| row.2)));
+        put("asked_last", whole(asked(hour_us).last().map(|row| row.2)));
+        let before = rows(Counts::Asked, false, minutes_us - 2 * MINUTE_US, now_us - 2 * MINUTE_US);
+        put("asked_before", Value::Whole(sum(&before)));
+        let mut payees: BTreeSet<&str> = asked(minutes_us).iter().map(|row| row.3).collect();
+        if counted(minutes_us) == 1 {
+            payees.insert(&tx.payee);
+        }
+        put("asked_payees", Value::Whole(payees.len() as i64));
+        put("asked_since", whole(asked(always_us).last().map(|row| now_us - row.0)));
+        put("asked_new", Value::Boolean(rows(Counts::Asked, true, always_us, now_us).is_empty()));
+        let known = rows(Counts::Allowed, true, always_us, now_us).len() as i64;
+        put("known_device", Value::Whole(known));
+        let allowed = rows(Counts::Allowed, false, hour_us, now_us).len() as i64;
+        put("allowed_1h", Value::Whole(allowed + counted(hour_us)));
+        put("executed_1h", Value::Whole(sum(&rows(Counts::Executed, false, hour_us, now_us))));
+        let pending = rows(Counts::Pending, false, hour_us, now_us);
+        let pending_sum = sum(&pending) + counted(hour_us) * tx.amount;
+        put("pending_1h", Value::Whole(pending_sum));
+        let most = pending.iter().map(|row| row.2).max();
+        put("pending_most", whole(most));
+        let mut required = BTreeSet::new();
+        if pending_sum > 200 {
+            required.insert("strong");
+        }
+        if known == 0 {
+            required.insert("weak");
+        }
+        if most.is_some_and(|most| tx.amount > most) {
+            required.insert("face");
+        }
+        let outcome = match () {
+            () if self.listed.contains(&tx.payee) || asked_day > 25 => Outcome::Block,
+            () if required.is_empty() => Outcome::Allow,
+            () => Outcome::StepUp,
+        };
+        let alert = met("weak", presented) && tx.amount > 50;
+        Looked { outcome, alert, required, values: values.into_values().collect() }
+    }
+}
