@@ -398,6 +398,8 @@ const SIDE: Limits = Limits {
     log_bytes_max: usize::MAX,
     log_chunk_rows: 4096,
     list_entries_max: 1 << 20,
+    step_ups_max: 1 << 16,
+    pendings_max: 1 << 24,
 };
 
 #[test]

@@ -7,6 +7,10 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/saved.rs"]
+mod saved;
+#[path = "support/shelf.rs"]
+mod shelf;
 #[path = "dialogue/twin.rs"]
 mod twin;
 
@@ -14,10 +18,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use saved::Saved;
+use shelf::Shelf;
 use twin::{Auth, Mode, Said, Twin, Tx};
-use weir::decision::{Outcome, Stopped};
-use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::catalogue::Language;
+use weir::decision::{Decision, Outcome, Stopped};
+use weir::engine::{Answer, Engine, Limits, Recording, ReloadError};
 use weir::event::{Draft, Event, Kind, TextField};
+use weir::explain::{Explainer, Style, heading};
+use weir::lists::Lists;
 use weir::rules::{RuleSet, compile};
 
 const MINUTE_US: i64 = 60_000_000;
@@ -197,9 +206,13 @@ fn said(engine: &mut Engine, event: &Event) -> (Said, Option<u64>) {
     (said, id)
 }
 
-fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits) {
+fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
     let rules = [Arc::new(rules_of(mode, "one")), Arc::new(rules_of(mode, "two"))];
     let mut engine = Engine::new((*rules[0]).clone(), limits, Recording::All);
+    let store = || spills.then(|| Box::new(Shelf::new(0)) as _);
+    if let Some(store) = store() {
+        engine = engine.with_store(store);
+    }
     let mut twin = Twin::new(mode);
     let mut maker = Maker { draft: Draft::new(rules[0].schema.clone()), made: 0 };
     let mut events: Vec<Event> = Vec::new();
@@ -286,8 +299,7 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits) {
                 (first, expected)
             }
             Act::Restart => {
-                let bytes = postcard::to_stdvec(&engine.freeze().unwrap()).unwrap();
-                engine = Engine::restore(postcard::from_bytes(&bytes).unwrap(), &rules, None).unwrap();
+                engine = Saved::of(&engine.freeze()).restored(&rules, store());
                 continue;
             }
             Act::Reload => {
@@ -326,7 +338,221 @@ proptest! {
     fn dialogues_go_as_a_twin_says_that_keeps_all_and_scans_it(
         mode in mode(),
         acts in prop::collection::vec((act(), prop_oneof![Just(0), 0..2 * MINUTE_US, 0..8 * MINUTE_US]), 1..60),
+        spills in any::<bool>(),
     ) {
-        run(mode, &acts, Limits { log_chunk_rows: 8, ..Limits::default() });
+        run(mode, &acts, Limits { log_chunk_rows: 4, log_bytes_max: 0, ..Limits::default() }, spills);
     }
+}
+
+/// With rows that are away: whatever the engine can't read then, it allows nothing that was not asked for and met.
+fn run_with_slow_store(mode: Mode, acts: &[(Act, i64)], not_yet: u64) {
+    let rules = rules_of(mode, "one");
+    let mut maker = Maker { draft: Draft::new(rules.schema.clone()), made: 0 };
+    let limits = Limits { log_chunk_rows: 1, log_bytes_max: 0, ..Limits::default() };
+    let mut engine =
+        Engine::new(rules.clone(), limits, Recording::All).with_store(Box::new(Shelf::new(not_yet)));
+    // By payment, all sets of methods that were ever required of it, and those presented.
+    let mut asked: Vec<(String, Vec<u64>, u64, Outcome)> = Vec::new();
+    let mask = |methods: u8| -> u64 {
+        let bit = |word: &&str| rules.methods.iter().position(|method| method == word).unwrap();
+        words(methods).iter().map(bit).fold(0, |mask, bit| mask | 1 << bit)
+    };
+    let mut now_us = START_US;
+    for (act, passed_us) in acts {
+        now_us += passed_us;
+        match act {
+            Act::Pay { device, methods, .. } => {
+                let (device, methods_text) = (format!("d{device}"), words(*methods).join(","));
+                let (id, answer) = pay(&mut maker, &mut engine, now_us, (&device, &methods_text));
+                let decision = decided(answer);
+                let sets = decision.requirement.any_of().to_vec();
+                asked.push((id, sets, mask(*methods), decision.outcome));
+            }
+            Act::Answer { of, methods, succeeded, .. } if asked.len() > *of => {
+                let at = asked.len() - 1 - of;
+                let (id, sets, presented, before) = &mut asked[at];
+                let result = if *succeeded { "succeeded" } else { "failed" };
+                let methods_text = words(*methods).join(",");
+                let fields = [
+                    (TextField::Transaction, id.as_str()),
+                    (TextField::Methods, methods_text.as_str()),
+                    (TextField::Result, result),
+                ];
+                let event = maker.event(Kind::Authentication, now_us, &fields, None);
+                let Answer::Decided(decision) = engine.step(&event) else { continue };
+                assert_eq!(*before, Outcome::StepUp, "only what is open is answered");
+                if *succeeded {
+                    *presented |= mask(*methods);
+                }
+                if decision.outcome == Outcome::Allow {
+                    assert!(sets.iter().all(|set| set & *presented != 0), "{id} {sets:?} {presented:b}");
+                    assert!(decision.met);
+                }
+                sets.extend(decision.requirement.any_of());
+                *before = decision.outcome;
+            }
+            _ => {
+                let event = maker.event(Kind::Clock, now_us, &[], None);
+                engine.step(&event);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn where_rows_are_away_nothing_is_allowed_that_was_not_met(
+        mode in mode(),
+        acts in prop::collection::vec((act(), prop_oneof![Just(0), 0..2 * MINUTE_US]), 1..60),
+        not_yet in any::<u64>(),
+    ) {
+        run_with_slow_store(mode, &acts, not_yet);
+    }
+}
+
+fn pay<'e>(
+    maker: &mut Maker,
+    engine: &'e mut Engine,
+    time_us: i64,
+    (device, methods): (&str, &str),
+) -> (String, Answer<'e>) {
+    let fields = [
+        (TextField::Account, "a"),
+        (TextField::Device, device),
+        (TextField::Payee, "p"),
+        (TextField::Methods, methods),
+    ];
+    let event = maker.event(Kind::Transaction, time_us, &fields, Some(40));
+    (event.id().to_owned(), engine.step(&event))
+}
+
+fn decided(answer: Answer<'_>) -> &Decision {
+    match answer {
+        Answer::Decided(decision) => decision,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn execution() -> Mode {
+    Mode { feedback: "execution", pending_us: None }
+}
+
+fn engine(limits: Limits) -> (Engine, Maker) {
+    let rules = rules_of(execution(), "one");
+    let maker = Maker { draft: Draft::new(rules.schema.clone()), made: 0 };
+    (Engine::new(rules, limits, Recording::Fired), maker)
+}
+
+fn answer(maker: &mut Maker, of: &str, time_us: i64, methods: &str) -> Event {
+    let fields =
+        [(TextField::Transaction, of), (TextField::Methods, methods), (TextField::Result, "succeeded")];
+    maker.event(Kind::Authentication, time_us, &fields, None)
+}
+
+#[test]
+fn with_as_many_dialogues_open_as_may_be_a_step_up_is_blocked_and_says_so() {
+    let (mut engine, mut maker) = engine(Limits { step_ups_max: 1, ..Limits::default() });
+    assert_eq!(decided(pay(&mut maker, &mut engine, START_US, ("d", "")).1).outcome, Outcome::StepUp);
+    let second = decided(pay(&mut maker, &mut engine, START_US + 1, ("d", "")).1).clone();
+    assert_eq!((second.outcome, second.stopped), (Outcome::Block, Some(Stopped::Full)));
+    let enough = decided(pay(&mut maker, &mut engine, START_US + 2, ("d", "pin")).1).clone();
+    assert_eq!((enough.outcome, enough.met), (Outcome::Allow, true));
+    let (_, other) = pay(&mut maker, &mut engine, START_US + 5 * MINUTE_US, ("new", ""));
+    assert_eq!(decided(other).outcome, Outcome::StepUp, "the first one has lapsed");
+}
+
+#[test]
+fn a_rule_set_takes_over_only_from_one_that_leads_the_dialogue_as_it_does() {
+    let (mut engine, _) = engine(Limits::default());
+    let text = RULES.replace("[step_up]\nexpires  = \"5m\"\nattempts = 3\n", "");
+    let head = "[ruleset]\nname = \"x\"\ncurrency = \"VND\"\n";
+    let silent = compile("x.toml", &format!("{head}{text}")).into_result().unwrap();
+    let refused = engine.stage(silent).unwrap_err();
+    assert!(matches!(refused, ReloadError::StepUp { .. }), "{refused}");
+}
+
+#[test]
+fn a_method_that_a_new_rule_set_does_not_name_meets_nothing_any_more() {
+    let (mut engine, mut maker) = engine(Limits::default());
+    let (id, first) = pay(&mut maker, &mut engine, START_US, ("d", ""));
+    assert_eq!(decided(first).requirement.any_of().len(), 2);
+    let text = RULES.replace("\"pin\"", "\"password\"").replace("\"sms\"", "\"token\"");
+    let head = "[ruleset]\nname = \"x\"\ncurrency = \"VND\"\n";
+    let next = compile("x.toml", &format!("{head}{text}")).into_result().unwrap();
+    let subject: String = engine.stage(next).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+    let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
+    let swap = maker.event(Kind::Control, START_US + 1, &fields, None);
+    assert_eq!(engine.step(&swap), Answer::Taken);
+    let old = answer(&mut maker, &id, START_US + 2, "pin,sms");
+    assert_eq!(decided(engine.step(&old)).outcome, Outcome::StepUp);
+    let new = answer(&mut maker, &id, START_US + 3, "password");
+    assert_eq!(decided(engine.step(&new)).outcome, Outcome::StepUp, "the first requirement stands");
+    let both = answer(&mut maker, &id, START_US + 4, "soft,bio");
+    assert_eq!(decided(engine.step(&both)).outcome, Outcome::Allow, "they met it then, and do now");
+}
+
+const CASES: &str = r#"
+[defaults]
+account = "a"
+device  = "d"
+payee   = "p"
+
+[[case]]
+name   = "asked, half answered, answered"
+events = [
+  { id = "t1", amount = 40, expect = { outcome = "step_up", auth = [["pin", "soft", "sms"], ["bio", "pin", "sms"]], attempts_left = 3, met = false } },
+  { after = "1m", kind = "authentication", id = "x1", transaction = "t1", attempt = "1", methods = ["bio"], result = "succeeded", expect = { outcome = "step_up", missing = [["pin", "soft", "sms"]], attempts_left = 2 } },
+  { after = "1m", kind = "authentication", id = "x2", transaction = "t1", attempt = "1", methods = ["pin"], result = "succeeded", expect = { refused = "attempt_reused" } },
+  { after = "1m", kind = "authentication", id = "x3", transaction = "t1", attempt = "2", methods = ["pin"], result = "failed", expect = { outcome = "step_up", attempts_left = 1 } },
+  { after = "1m", kind = "authentication", id = "x4", transaction = "t1", attempt = "3", methods = ["soft"], result = "succeeded", expect = { outcome = "allow", met = true, attempts_left = 0 } },
+]
+
+[[case]]
+name   = "used up, and too late"
+events = [
+  { id = "t1", amount = 40, expect = { outcome = "step_up" } },
+  { id = "t2", amount = 40, expect = { outcome = "step_up" } },
+  { kind = "authentication", id = "x1", transaction = "t1", attempt = "1", result = "failed" },
+  { kind = "authentication", id = "x2", transaction = "t1", attempt = "2", result = "failed" },
+  { kind = "authentication", id = "x3", transaction = "t1", attempt = "3", result = "failed", expect = { outcome = "block", stopped = "attempts" } },
+  { after = "5m", kind = "authentication", id = "x4", transaction = "t2", attempt = "1", methods = ["pin"], result = "succeeded", expect = { refused = "step_up_expired" } },
+  { kind = "authentication", id = "x5", transaction = "t3", attempt = "1", result = "failed", expect = { refused = "unknown_transaction" } },
+]
+"#;
+
+#[test]
+fn cases_may_expect_what_an_authentication_is_answered() {
+    let rules = rules_of(execution(), "one");
+    let lists = Lists::new(rules.lists.len());
+    for case in weir::cases::parse(CASES, &rules).unwrap() {
+        let report = weir::cases::run(&rules, &lists, &case);
+        assert_eq!(report.failures, Vec::<String>::new(), "{}", report.name);
+    }
+}
+
+#[test]
+fn a_dialogue_is_told_in_words() {
+    let head = "[ruleset]\nname = \"x\"\ncurrency = \"VND\"\n";
+    let explainer = Explainer::new("x.toml", &format!("{head}{RULES}")).unwrap();
+    let mut maker = Maker { draft: Draft::new(explainer.rules().schema.clone()), made: 0 };
+    let mut engine = Engine::new(explainer.rules().clone(), Limits::default(), Recording::All);
+    let (id, first) = pay(&mut maker, &mut engine, START_US, ("d", ""));
+    assert_eq!(decided(first).outcome, Outcome::StepUp);
+    let half = answer(&mut maker, &id, START_US + 1, "bio");
+    let decision = decided(engine.step(&half)).clone();
+    let told = explainer.explain(&engine.facts(&half), &decision, false);
+    assert_eq!(told.id, id, "an answer is explained by its payment");
+    let details = |language| heading(&told, &Style::new(language, explainer.rules())).details.join("\n");
+    let english = details(Language::English);
+    assert!(english.contains("still missing: any of (pin, sms, soft)"), "{english}");
+    assert!(english.contains("attempts left: 2"), "{english}");
+    let vietnamese = details(Language::Vietnamese);
+    assert!(vietnamese.contains("còn thiếu") && vietnamese.contains("còn 2 lần"), "{vietnamese}");
+    let rest = answer(&mut maker, &id, START_US + 2, "pin");
+    let decision = decided(engine.step(&rest)).clone();
+    let told = explainer.explain(&engine.facts(&rest), &decision, false);
+    let english = heading(&told, &Style::new(Language::English, explainer.rules())).details.join("\n");
+    assert!(english.contains("the methods presented meet it"), "{english}");
 }

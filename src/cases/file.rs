@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::events::EventMaker;
 use super::lists;
 use crate::catalogue;
-use crate::decision::Outcome;
+use crate::decision::{Outcome, Stopped};
 use crate::event::Event;
 use crate::lists::List;
 use crate::rules::RuleSet;
@@ -62,6 +62,14 @@ pub struct Expectation {
     pub features: Vec<(String, Value)>,
     /// Values of tables, as those of features; `"null"` is unknown.
     pub tables: Vec<(String, Value)>,
+    /// Whether the methods presented meet the requirement.
+    pub met: Option<bool>,
+    /// What is missing of the requirement, where a part of it is met.
+    pub missing: Option<Vec<Vec<String>>>,
+    /// How many answers the customer has left.
+    pub attempts_left: Option<i64>,
+    /// Why it is blocked where no rule wanted that.
+    pub stopped: Option<String>,
     /// The code of a refusal.
     pub refused: Option<String>,
 }
@@ -145,9 +153,27 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
                 let score = value.as_integer().ok_or_else(|| wrong(place, "`score` is a whole number"))?;
                 expect.score = Some(score);
             }
-            "auth" => {
+            "auth" | "missing" => {
                 let sets = array(value, place)?.iter().map(|set| texts(set, place, key));
-                expect.auth = Some(sets.collect::<Result<_, _>>()?);
+                let sets = Some(sets.collect::<Result<_, _>>()?);
+                *(if key == "auth" { &mut expect.auth } else { &mut expect.missing }) = sets;
+            }
+            "met" => {
+                let met = value.as_bool().ok_or_else(|| wrong(place, "`met` is true or false"))?;
+                expect.met = Some(met);
+            }
+            "attempts_left" => {
+                let left = value.as_integer();
+                expect.attempts_left =
+                    Some(left.ok_or_else(|| wrong(place, "`attempts_left` is a whole number"))?);
+            }
+            "stopped" => {
+                let word = text(value, place, key)?;
+                if Stopped::ALL.iter().all(|stopped| stopped.name() != word) {
+                    let known: Vec<&str> = Stopped::ALL.iter().map(|stopped| stopped.name()).collect();
+                    return Err(wrong(place, format!("`stopped` is one of {}", known.join(", "))));
+                }
+                expect.stopped = Some(word);
             }
             "fired" => expect.fired = rule_ids(value, place, key, rules)?,
             "silent" => expect.silent = rule_ids(value, place, key, rules)?,

@@ -3,7 +3,7 @@
 use toml::Value as Toml;
 
 use super::file::{Case, Expectation};
-use crate::decision::{Decision, Value};
+use crate::decision::{Decision, Requirement, Stopped, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::explain::advice;
 use crate::lists::Lists;
@@ -111,7 +111,29 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
         differ("the score", score.to_string(), decision.score.to_string());
     }
     if let Some(auth) = &expect.auth {
-        differ("the requirement", requirement(auth.clone()), requirement(required(rules, decision)));
+        differ(
+            "the requirement",
+            requirement(auth.clone()),
+            requirement(required(rules, &decision.requirement)),
+        );
+    }
+    if let Some(met) = expect.met {
+        differ("whether the requirement is met", met.to_string(), decision.met.to_string());
+    }
+    if let Some(missing) = &expect.missing {
+        differ(
+            "what is missing",
+            requirement(missing.clone()),
+            requirement(required(rules, &decision.missing)),
+        );
+    }
+    if let Some(left) = expect.attempts_left {
+        let found = decision.step_up.map_or(0, |step_up| step_up.attempts_left);
+        differ("the number of attempts left", left.to_string(), found.to_string());
+    }
+    if let Some(stopped) = &expect.stopped {
+        let found = decision.stopped.map_or("nothing", Stopped::name);
+        differ("what stopped it", stopped.clone(), found.to_owned());
     }
     let ids = |positions: &[u16]| -> Vec<&str> {
         let mut ids: Vec<&str> =
@@ -182,7 +204,7 @@ fn is_value(wanted: &Toml, found: Option<&Quantity>) -> bool {
     }
 }
 
-fn required(rules: &RuleSet, decision: &Decision) -> Vec<Vec<String>> {
+fn required(rules: &RuleSet, requirement: &Requirement) -> Vec<Vec<String>> {
     let names = |set: u64| -> Vec<String> {
         rules
             .methods
@@ -192,7 +214,7 @@ fn required(rules: &RuleSet, decision: &Decision) -> Vec<Vec<String>> {
             .map(|(_, m)| m.clone())
             .collect()
     };
-    decision.requirement.any_of().iter().map(|&set| names(set)).collect()
+    requirement.any_of().iter().map(|&set| names(set)).collect()
 }
 
 fn requirement(mut sets: Vec<Vec<String>>) -> String {

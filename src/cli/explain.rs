@@ -8,9 +8,12 @@ use anstyle::{AnsiColor, Style as Paint};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::catalogue::Language;
+use weir::decision::Outcome;
 use weir::engine::{Answer, Engine, Limits, Recording, Refusal};
-use weir::event::{Event, TextField};
-use weir::explain::{Explainer, Explanation, Fate, Line, Style, heading, lines, table_title, title};
+use weir::event::{Event, Kind, TextField};
+use weir::explain::{
+    AnswerExplanation, Explainer, Explanation, Fate, Line, Style, heading, lines, table_title, title,
+};
 use weir::io::explanation::{write_advice, write_explanation};
 
 use super::progress::Progress;
@@ -120,8 +123,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let style = Style::new(language, engine.rules());
     let mut progress = Progress::new("looking", None);
     let policy = args.source.on_bad_line.policy();
+    let mut reached_us = i64::MIN;
     let mut asked: BTreeMap<&str, Found> = args.id.iter().map(|id| (id.as_str(), Found::Nothing)).collect();
-    while asked.values().any(|found| !matches!(found, Found::Decision(_))) {
+    while asked.values().any(|found| found.goes_on(reached_us)) {
         let Some(next) = reader.next_event() else { break };
         let event = match next {
             Ok((_, event)) => event,
@@ -136,11 +140,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         match asked.get_mut(event.id()).filter(|found| of_tenant && !matches!(found, Found::Decision(_))) {
             Some(found) => *found = find(&mut engine, &explainers, event, args.all_rules)?,
             None => {
-                if let Answer::Refused(Refusal::UnknownRuleSet) = engine.step(event) {
+                let answer = engine.step(event);
+                if let Answer::Refused(Refusal::UnknownRuleSet) = answer {
                     return Err(not_given(event));
                 }
+                note_answer(&mut asked, event, answer);
             }
         }
+        reached_us = reached_us.max(event.time_us());
     }
     progress.finish();
     let mut verdict = Verdict::Clean;
@@ -169,6 +176,31 @@ enum Found {
     /// No decision, for this reason.
     Other(String),
     Decision(Box<Explanation>),
+}
+
+impl Found {
+    /// Whether more of it may come: the event itself, or an answer to its step-up.
+    fn goes_on(&self, now_us: i64) -> bool {
+        let Self::Decision(explanation) = self else { return true };
+        let over = explanation.answers.iter().any(|answer| answer.outcome != Outcome::StepUp);
+        !over && explanation.step_up.is_some_and(|step_up| now_us < step_up.expires_us)
+    }
+}
+
+/// Notes how the customer answered where the event is about a payment that was asked for.
+fn note_answer(asked: &mut BTreeMap<&str, Found>, event: &Event, answer: Answer<'_>) {
+    let of = event.text(TextField::Transaction).filter(|_| event.kind() == Kind::Authentication);
+    if let (Answer::Decided(decision), Some(Found::Decision(explanation))) =
+        (answer, of.and_then(|id| asked.get_mut(id)))
+    {
+        explanation.answers.push(AnswerExplanation {
+            id: event.id().to_owned(),
+            time_us: event.time_us(),
+            outcome: decision.outcome,
+            attempts_left: decision.step_up.map_or(0, |step_up| step_up.attempts_left),
+            stopped: decision.stopped,
+        });
+    }
 }
 
 fn find(engine: &mut Engine, explainers: &[Explainer], event: &Event, all: bool) -> anyhow::Result<Found> {

@@ -148,7 +148,7 @@ fn write(decision: &Decision, to: &mut Vec<u8>) {
         decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
     let Decision { met, step_up, stopped, .. } = decision;
     let dialogue = *met || step_up.is_some() || stopped.is_some();
-    let flags = u8::from(decision.alert) * ALERT | u8::from(dialogue) * DIALOGUE | withheld;
+    let flags = (u8::from(decision.alert) * ALERT) | (u8::from(dialogue) * DIALOGUE) | withheld;
     to.push(decision.outcome as u8 | flags);
     if let Some(withheld) = decision.withheld {
         to.extend_from_slice(&withheld.ppm.to_le_bytes());
@@ -189,7 +189,7 @@ fn write_requirement(requirement: &Requirement, to: &mut Vec<u8>) {
 fn write_dialogue(decision: &Decision, to: &mut Vec<u8>) {
     let stopped = decision.stopped.map_or(0, |stopped| stopped as u8 + 1);
     let goes_on = u8::from(decision.step_up.is_some()) * GOES_ON;
-    to.push(u8::from(decision.met) * MET | goes_on | stopped << STOPPED_SHIFT);
+    to.push((u8::from(decision.met) * MET) | goes_on | (stopped << STOPPED_SHIFT));
     write_requirement(&decision.missing, to);
     if let Some(StepUp { id, expires_us, attempts_left }) = decision.step_up {
         to.extend_from_slice(&id.to_le_bytes());

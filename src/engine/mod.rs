@@ -40,13 +40,13 @@ use thiserror::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Outcome, Reading};
-use crate::event::{Draft, Event, Kind};
+use crate::event::{Event, Kind};
 use crate::lists::Lists;
-use crate::rules::{Facts, Kinds, RuleSet};
+use crate::rules::{Facts, Kinds, RuleSet, presented};
 use crate::state::{ChunkStore, Layout, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
-use dialogue::{Asked, Dialogues};
+use dialogue::{Asked, Dialogues, Original};
 use judge::Judge;
 use ledger::Ledger;
 use ledgers::{Ledgers, Sources};
@@ -258,7 +258,7 @@ pub struct Engine {
     payments: Payments,
     dialogues: Dialogues,
     /// What a payment that is looked at again is put together in.
-    original: Option<Box<Draft>>,
+    original: Option<Box<Original>>,
     reloads: Reloads,
     shadow: Option<Box<Shadow>>,
 }
@@ -326,10 +326,16 @@ impl Engine {
         &self.live.readings
     }
 
-    /// What the transaction decided last was decided from; whole where all features are recorded.
+    /// What the event decided last was decided from; whole where all features are recorded. Of an authentication that is
+    /// its transaction.
     pub fn facts<'a>(&'a self, event: &'a Event) -> Facts<'a> {
+        let original = self.original.as_ref().filter(|_| event.kind() == Kind::Authentication);
+        let (event, presented) = original.map_or_else(
+            || (event, presented(event)),
+            |original| (original.draft.sealed(), original.presented.as_str()),
+        );
         let hour_and_weekday = self.calendar.clone().hour_and_weekday(event.time_us());
-        let own = Facts { now_us: self.now_us, ..Facts::of(event, hour_and_weekday) };
+        let own = Facts { now_us: self.now_us, presented, ..Facts::of(event, hour_and_weekday) };
         self.live.decided(own)
     }
 

@@ -180,6 +180,11 @@ impl Draft {
         Ok(event)
     }
 
+    /// The event that was sealed last.
+    pub(crate) fn sealed(&self) -> &Event {
+        &self.0
+    }
+
     fn push(&mut self, text: &str) -> Span {
         let start = self.0.buffer.len() as u32;
         self.0.buffer.push_str(text);

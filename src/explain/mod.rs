@@ -17,7 +17,7 @@ pub use story::{Heading, heading, table_title, title};
 use std::collections::BTreeSet;
 
 use crate::catalogue::Advice;
-use crate::decision::{Decision, Outcome, Withheld};
+use crate::decision::{Decision, Outcome, StepUp, Stopped, Withheld};
 use crate::event::Event;
 use crate::money::Money;
 use crate::rules::{
@@ -119,6 +119,21 @@ pub struct TableExplanation {
     pub looked_at: Vec<Finding>,
 }
 
+/// One answer of the customer to a step-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerExplanation {
+    /// The authentication's id.
+    pub id: String,
+    /// When it happened.
+    pub time_us: i64,
+    /// What the payment came to with it.
+    pub outcome: Outcome,
+    /// How many answers are left.
+    pub attempts_left: u32,
+    /// Why it is blocked, where no rule wanted that.
+    pub stopped: Option<Stopped>,
+}
+
 /// A decision, explained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
@@ -142,6 +157,16 @@ pub struct Explanation {
     pub block_at: Option<i64>,
     /// The authentication required: all of (any of ...).
     pub requirement: Vec<Vec<String>>,
+    /// Whether the methods presented meet it.
+    pub met: bool,
+    /// The sets of it that are not met yet, where another one is.
+    pub missing: Vec<Vec<String>>,
+    /// The dialogue that was opened or goes on.
+    pub step_up: Option<StepUp>,
+    /// Why it is blocked, where no rule wanted that.
+    pub stopped: Option<Stopped>,
+    /// How the customer answered, as far as was read.
+    pub answers: Vec<AnswerExplanation>,
     /// What the control group let through.
     pub withheld: Option<Withheld>,
     /// What the customer is told.
@@ -198,6 +223,11 @@ impl Explainer {
             step_up_at: set.policy.step_up_at,
             block_at: set.policy.block_at,
             requirement: decision.requirement.any_of().iter().map(|&any_of| set.methods_of(any_of)).collect(),
+            met: decision.met,
+            missing: decision.missing.any_of().iter().map(|&any_of| set.methods_of(any_of)).collect(),
+            step_up: decision.step_up,
+            stopped: decision.stopped,
+            answers: Vec::new(),
             withheld: decision.withheld,
             advice: advice(set, decision),
             tables: read.into_iter().filter_map(|table| self.table(table, facts)).collect(),

@@ -2,7 +2,7 @@
 
 use super::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::catalogue::Language;
-use crate::decision::{Outcome, Withheld};
+use crate::decision::{Outcome, StepUp, Stopped, Withheld};
 use crate::rules::{Action, Mode, Quantity, Tier, Unit, UnknownRow};
 
 /// The head of an explanation.
@@ -24,6 +24,13 @@ impl Style {
             Outcome::StepUp => self.pick("step up", "xác thực thêm"),
             Outcome::Block => self.pick("block", "chặn"),
         }
+    }
+
+    /// All of (any of ...).
+    fn sets(&self, sets: &[Vec<String>]) -> String {
+        let any_of = |set: &Vec<String>| format!("{} ({})", self.pick("any of", "một trong"), set.join(", "));
+        let sets: Vec<String> = sets.iter().map(any_of).collect();
+        sets.join(self.pick(" and ", " và "))
     }
 
     fn score(&self, score: i64) -> String {
@@ -50,12 +57,10 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
     }
     let mut details = Vec::new();
     if !explanation.requirement.is_empty() {
-        let any_of =
-            |set: &Vec<String>| format!("{} ({})", style.pick("any of", "một trong"), set.join(", "));
-        let sets: Vec<String> = explanation.requirement.iter().map(any_of).collect();
-        let and = style.pick(" and ", " và ");
-        details.push(format!("{}: {}", style.pick("required", "yêu cầu"), sets.join(and)));
+        let required = style.sets(&explanation.requirement);
+        details.push(format!("{}: {required}", style.pick("required", "yêu cầu")));
     }
+    details.extend(dialogue(explanation, style));
     details.push(score(explanation, style));
     if let Some(held) = explanation.withheld {
         details.push(withheld(held, explanation.outcome, style));
@@ -64,6 +69,42 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
     details.push(format!("{told}: {} — {text}", explanation.advice.code));
     details.push(format!("{}: {}", style.pick("rule set", "bộ quy tắc"), explanation.rule_set));
     Heading { payment, outcome, details }
+}
+
+/// What the dialogue with the customer has come to, one sentence a line.
+fn dialogue(explanation: &Explanation, style: &Style) -> Vec<String> {
+    let mut said = Vec::new();
+    if explanation.met {
+        said.push(
+            style.pick("the methods presented meet it", "các phương thức đã xác thực là đủ").to_owned(),
+        );
+    }
+    if !explanation.missing.is_empty() {
+        let missing = style.sets(&explanation.missing);
+        said.push(format!("{}: {missing}", style.pick("still missing", "còn thiếu")));
+    }
+    if let Some(StepUp { expires_us, attempts_left, .. }) = explanation.step_up {
+        let (until, left) = (style.time(expires_us), style.whole(i64::from(attempts_left)));
+        said.push(match style.language() {
+            Language::English => format!("the customer may answer until {until}; attempts left: {left}"),
+            Language::Vietnamese => format!("khách hàng trả lời trước {until}; còn {left} lần"),
+        });
+    }
+    said.extend(explanation.stopped.map(|why| stopped(why, style).to_owned()));
+    for answer in &explanation.answers {
+        let (time, outcome) = (style.time(answer.time_us), style.outcome(answer.outcome));
+        let why = answer.stopped.map_or(String::new(), |why| format!(" ({})", stopped(why, style)));
+        let answered = style.pick("answered by", "trả lời bằng");
+        said.push(format!("{answered} `{}` {time}: {outcome}{why}", answer.id));
+    }
+    said
+}
+
+fn stopped(why: Stopped, style: &Style) -> &str {
+    match why {
+        Stopped::Attempts => style.pick("the attempts are used up", "đã hết số lần xác thực"),
+        Stopped::Full => style.pick("too many step-ups are open", "có quá nhiều yêu cầu xác thực đang chờ"),
+    }
 }
 
 /// What the control group withheld, and what is left: nothing, or what mandatory rules ask for.

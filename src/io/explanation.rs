@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::catalogue::Advice;
-use crate::explain::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
+use crate::decision::{StepUp, Stopped};
+use crate::explain::{AnswerExplanation, Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
 
 #[derive(Serialize)]
@@ -29,6 +30,16 @@ struct Document<'a> {
     block_at: Option<i64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     auth: &'a [Vec<String>],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    met: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing: &'a [Vec<String>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_up: Option<StepUpDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    answers: Vec<AnswerDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
     customer: Customer<'a>,
@@ -45,6 +56,31 @@ struct TableDocument<'a> {
     /// From 1; the one after the last is `else`.
     row: Option<usize>,
     looked_at: Vec<Part<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepUpDocument {
+    id: String,
+    expires_us: i64,
+    attempts_left: u32,
+}
+
+#[derive(Serialize)]
+struct AnswerDocument<'a> {
+    id: &'a str,
+    time_us: i64,
+    outcome: &'static str,
+    attempts_left: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<&'static str>,
+}
+
+impl<'a> AnswerDocument<'a> {
+    fn of(answer: &'a AnswerExplanation) -> Self {
+        let AnswerExplanation { id, time_us, outcome, attempts_left, stopped } = answer;
+        let stopped = stopped.map(Stopped::name);
+        Self { id, time_us: *time_us, outcome: outcome.name(), attempts_left: *attempts_left, stopped }
+    }
 }
 
 #[derive(Serialize)]
@@ -112,6 +148,15 @@ pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut imp
         step_up_at: explanation.step_up_at,
         block_at: explanation.block_at,
         auth: &explanation.requirement,
+        met: explanation.met,
+        missing: &explanation.missing,
+        step_up: explanation.step_up.map(|StepUp { id, expires_us, attempts_left }| StepUpDocument {
+            id: format!("{id:016x}"),
+            expires_us,
+            attempts_left,
+        }),
+        stopped: explanation.stopped.map(Stopped::name),
+        answers: explanation.answers.iter().map(AnswerDocument::of).collect(),
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
         customer: customer(None, explanation.advice, style),
         rules: explanation.rules.iter().map(|rule| of_rule(rule, style)).collect(),

@@ -32,6 +32,14 @@ struct Requirement<'d> {
     used: bool,
 }
 
+/// A requirement as the file has it.
+struct Said<'d> {
+    name: &'d str,
+    span: Range<usize>,
+    all: Vec<Vec<&'d str>>,
+    serves: Vec<Text<'d>>,
+}
+
 /// What a requirement asks for where another one serves for it: either.
 fn either(left: &[u64], right: &[u64]) -> Vec<u64> {
     let mut both = decision::Requirement::none();
@@ -45,18 +53,18 @@ impl<'d> Requirements<'d> {
     /// Reads `[auth]`.
     pub(super) fn read(root: &Table<'d>, problems: &mut Problems) -> Self {
         let Some(section) = root.table(problems, "auth", "[auth]") else { return Self::default() };
-        let mut sets: Vec<(&'d str, Range<usize>, Vec<Vec<&'d str>>, Vec<Text<'d>>)> = Vec::new();
+        let mut sets: Vec<Said<'d>> = Vec::new();
         for (name, span, item) in section.entries() {
             let Some(table) = Table::of(root.file, problems, item, "a requirement") else { continue };
             table.check_keys(problems, &["all", "serves"], &[]);
             let all = table.required(problems, "all").and_then(|all| all_of(root.file, all, problems));
             let serves = table.get("serves").map(one_or_more).unwrap_or_default();
             let serves = serves.into_iter().filter_map(|item| text(root.file, problems, item)).collect();
-            sets.push((name, span, all.unwrap_or_default(), serves));
+            sets.push(Said { name, span, all: all.unwrap_or_default(), serves });
         }
         // In the order of the names, so that a method's bit does not depend on the layout of the file.
         let sorted: BTreeSet<&str> =
-            sets.iter().flat_map(|(_, _, all, _)| all.iter().flatten().copied()).collect();
+            sets.iter().flat_map(|said| said.all.iter().flatten().copied()).collect();
         let numbered: BTreeMap<&str, u32> = sorted.into_iter().zip(0..).collect();
         if numbered.len() > METHODS_MAX {
             let message = format!("a rule set names at most {METHODS_MAX} authentication methods");
@@ -65,7 +73,7 @@ impl<'d> Requirements<'d> {
         let bit = |word: &&str| numbered.get(word).map_or(0, |bit| 1u64.checked_shl(*bit).unwrap_or(0));
         let mask = |any: &Vec<&str>| any.iter().fold(0, |mask, word| mask | bit(word));
         let methods = numbered.keys().map(|word| (*word).to_owned()).collect();
-        let named = sets.into_iter().map(|(name, span, all, serves)| {
+        let named = sets.into_iter().map(|Said { name, span, all, serves }| {
             let any_of = all.iter().map(mask).collect();
             (name, Requirement { span, any_of, serves, used: false })
         });

@@ -198,7 +198,7 @@ pub(super) fn policy(
 pub(super) fn step_up(root: &Table<'_>, problems: &mut Problems) -> Option<Dialogue> {
     let table = root.table(problems, "step_up", "[step_up]")?;
     table.check_keys(problems, &["expires", "attempts"], &[]);
-    table.required(problems, "expires")?;
+    table.required(problems, "expires");
     let expires_us = open_for(&table, "expires", problems);
     let attempts = match table.get("attempts") {
         None => ATTEMPTS_DEFAULT,

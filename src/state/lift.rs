@@ -12,7 +12,7 @@ impl State {
     /// Takes out what is `held`, each as the correction that would take it back; false where that can't be, because a row
     /// is away or corrections wait. Whoever lifts puts back before anything else changes.
     pub fn lift(&mut self, held: impl Iterator<Item = Correction> + Clone) -> bool {
-        if self.waiting.len() > 0 || held.clone().any(|held| !self.log.fetch(held.row)) {
+        if self.waiting.len() > 0 || held.clone().any(|held| !self.fetch_source(&held)) {
             return false;
         }
         held.for_each(|held| self.apply_held(&held, -1));
@@ -27,20 +27,25 @@ impl State {
         }
     }
 
+    /// Whether the row that holds it is there.
+    fn fetch_source(&mut self, held: &Correction) -> bool {
+        let source = self.source(held);
+        self.log.fetch(source)
+    }
+
     fn apply_held(&mut self, held: &Correction, sign: i64) {
+        let source = self.source(held);
+        // Tails meet the row itself, or the entry that stands for it.
+        let by_row = held.change == Change::TakeBackRow || source != held.row;
         let Self { turns, families, log, tails, .. } = self;
-        let Some(row) = log.row(held.row) else { return };
+        let Some(row) = log.row(source) else { return };
         let scopes = Scopes::default().with(held.scope);
         let origin = Origin { time_us: held.time_us, row: held.row };
         let value = |column| if column == AMOUNT_COLUMN { held.amount } else { row.value(column) };
         let passed = |tail: Option<u16>| {
             tail.map(|at| {
                 let tail = &tails[usize::from(at)];
-                match held.change {
-                    // Tails meet the row itself, or the entry that stands for it.
-                    Change::TakeBackRow => held.row < tail.row(),
-                    Change::Put | Change::TakeBack(_) => (held.time_us, held.arrival) <= tail.passed(),
-                }
+                if by_row { source < tail.row() } else { (held.time_us, held.arrival) <= tail.passed() }
             })
         };
         let is_in = |cell: &Cell| {

@@ -1,6 +1,8 @@
 //! Opening a dialogue, and answering an authentication with the final decision.
 
-use super::{Asked, Attempt, Ended, Open, attempt, content, meet, number, present};
+use std::sync::Arc;
+
+use super::{Asked, Attempt, Ended, Open, Original, attempt, content, meet, number, present};
 use crate::decision::{Outcome, StepUp, Stopped};
 use crate::engine::answers::Place;
 use crate::engine::payments::{Report, Standing};
@@ -85,9 +87,12 @@ impl Engine {
         open.attempts_left = open.attempts_left.saturating_sub(1);
         present(&mut open.presented, presented(event));
         let payment = self.payment(identity, now_us).ok();
-        let mut draft =
-            self.original.take().unwrap_or_else(|| Box::new(Draft::new(self.live.rules.schema.clone())));
-        match open.transaction.event(Kind::Transaction, self.live.rules.currency, &mut draft) {
+        let schema = &self.live.rules.schema;
+        let mut again = self.original.take().unwrap_or_else(|| {
+            Box::new(Original { draft: Draft::new(Arc::clone(schema)), presented: String::new() })
+        });
+        again.presented.clone_from(&open.presented);
+        match open.transaction.event(Kind::Transaction, self.live.rules.currency, &mut again.draft) {
             Ok(original) => self.decide_again(original, payment.as_ref(), &open.presented),
             // It was taken in once, so it can be again; if ever not, nothing is let through.
             Err(_) => {
@@ -95,7 +100,7 @@ impl Engine {
                 self.live.decision.outcome = Outcome::Block;
             }
         }
-        self.original = Some(draft);
+        self.original = Some(again);
         self.conclude_answer(open);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
         if let Some(made) = attempt(identity, event) {

@@ -19,7 +19,7 @@ use super::answers::Place;
 use super::limits::Limits;
 use super::recent::Recent;
 use crate::decision::{Decision, Outcome};
-use crate::event::{Event, Kept, TextField};
+use crate::event::{Draft, Event, Kept, TextField};
 use crate::rules::RuleSet;
 use crate::shared::Shared;
 use lapses::Lapses;
@@ -36,6 +36,14 @@ struct Open {
     /// The methods presented so far, joined by commas.
     presented: String,
     transaction: Kept,
+}
+
+/// The payment that was looked at again last.
+#[derive(Debug)]
+pub(super) struct Original {
+    pub(super) draft: Draft,
+    /// The methods presented by then.
+    pub(super) presented: String,
 }
 
 /// How a dialogue ended.
