@@ -72,6 +72,8 @@ fn rules() -> RuleSet {
         policy: Policy::default(),
         control: None,
         methods: Vec::new(),
+        tags: Vec::new(),
+        obligations: Vec::new(),
     }
 }
 

@@ -56,6 +56,10 @@ pub struct Expectation {
     pub shadow: Vec<String>,
     /// Rules that must have fired and been overridden.
     pub overridden: Vec<String>,
+    /// Exactly the tags, in any order.
+    pub tags: Option<Vec<String>>,
+    /// Exactly the obligations, in any order.
+    pub obligations: Option<Vec<String>>,
     /// The code of what the customer is told.
     pub customer: Option<String>,
     /// Values of features: money in minor units, durations in microseconds or as text such as `2h`.
@@ -154,6 +158,8 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
             "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
             "shadow" => expect.shadow = rule_ids(value, place, key, rules)?,
             "overridden" => expect.overridden = rule_ids(value, place, key, rules)?,
+            "tags" => expect.tags = Some(texts(value, place, key)?),
+            "obligations" => expect.obligations = Some(texts(value, place, key)?),
             "customer" => expect.customer = Some(customer(value, place, key)?),
             "refused" => expect.refused = Some(text(value, place, key)?),
             "features" => {

@@ -7,6 +7,7 @@ use crate::decision::{Decision, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::explain::advice;
 use crate::lists::Lists;
+use crate::rules::ruleset::words;
 use crate::rules::{Quantity, RuleSet};
 use crate::time::parse_duration;
 
@@ -121,6 +122,15 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
     };
     if let Some(code) = &expect.customer {
         differ("what the customer is told", code.clone(), advice(rules, decision).code.to_owned());
+    }
+    let (tags, oblige) = rules.duties(&decision.fired);
+    for (what, wanted, names, set) in [
+        ("the list of tags", &expect.tags, &rules.tags, tags),
+        ("the list of obligations", &expect.obligations, &rules.obligations, oblige),
+    ] {
+        let Some(mut wanted) = wanted.clone() else { continue };
+        wanted.sort_unstable();
+        differ(what, wanted.join(", "), words(names, set).join(", "));
     }
     let fired = ids(&decision.fired);
     if let Some(only) = &expect.only {

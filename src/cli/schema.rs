@@ -137,6 +137,7 @@ fn param() -> Value {
             "unit": { "enum": currencies(), "description": "The currency of an amount." },
             "min": scalar("What it must not go below."),
             "max": scalar("What it must not go above."),
+            "one_of": { "type": "array", "items": { "type": "string" }, "minItems": 1, "description": "The texts that it may be." },
         }),
     );
     json!({ "anyOf": [scalar("Its value."), table] })
@@ -308,6 +309,9 @@ fn rule() -> Value {
             "rollout": rollout,
             "overrides": one_or_more("The rules that it lets through, by id; only of an override.", json!({ "type": "string", "pattern": id })),
             "breaker": breaker,
+            "tags": one_or_more("What it marks a payment with.", json!({ "type": "string", "pattern": id })),
+            "oblige": one_or_more("What it obliges the gateway to do.", json!({ "type": "string", "pattern": NAME })),
+            "legal": text("Where the law says so, for the auditor."),
         }),
     )
 }

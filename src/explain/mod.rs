@@ -12,7 +12,7 @@ mod story;
 pub use customer::advice;
 pub use layout::{Line, lines};
 pub use numbers::Style;
-pub use story::{Heading, heading, table_title, title};
+pub use story::{Heading, heading, records, table_title, title};
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,7 @@ use crate::catalogue::Advice;
 use crate::decision::{Decision, Outcome, Withheld};
 use crate::event::Event;
 use crate::money::Money;
+use crate::rules::ruleset::words;
 use crate::rules::{
     Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Tier, UnknownRow,
     outline,
@@ -98,6 +99,12 @@ pub struct RuleExplanation {
     pub mode: Mode,
     /// The reason for the operator, by language code.
     pub reason: Vec<(String, String)>,
+    /// What it marks a payment with.
+    pub tags: Vec<String>,
+    /// What it obliges somebody to do.
+    pub oblige: Vec<String>,
+    /// Where the law says so.
+    pub legal: Option<String>,
     /// Its condition with the values put in.
     pub condition: Finding,
 }
@@ -144,6 +151,10 @@ pub struct Explanation {
     pub requirement: Vec<Vec<String>>,
     /// What the control group let through.
     pub withheld: Option<Withheld>,
+    /// What the rules that acted mark the payment with.
+    pub tags: Vec<String>,
+    /// What they oblige somebody to do.
+    pub obligations: Vec<String>,
     /// What the customer is told.
     pub advice: &'static Advice,
     /// The rules that fired, or all, in the order of the file.
@@ -183,11 +194,17 @@ impl Explainer {
                 tier: rule.tier,
                 mode: rule.mode,
                 reason: rule.reason.clone(),
+                tags: words(&set.tags, rule.tags),
+                oblige: words(&set.obligations, rule.oblige),
+                legal: rule.legal.clone(),
                 fate,
                 condition,
             });
         }
+        let (tags, oblige) = set.duties(&decision.fired);
         Explanation {
+            tags: words(&set.tags, tags),
+            obligations: words(&set.obligations, oblige),
             id: event.id().to_owned(),
             time_us: event.time_us(),
             amount: event.amount(),

@@ -57,6 +57,13 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         details.push(format!("{}: {}", style.pick("required", "yêu cầu"), sets.join(and)));
     }
     details.push(score(explanation, style));
+    for (en, vi, words) in
+        [("tags", "nhãn", &explanation.tags), ("obligations", "nghĩa vụ", &explanation.obligations)]
+    {
+        if !words.is_empty() {
+            details.push(format!("{}: {}", style.pick(en, vi), words.join(", ")));
+        }
+    }
     if let Some(held) = explanation.withheld {
         details.push(withheld(held, explanation.outcome, style));
     }
@@ -141,6 +148,21 @@ pub fn title(rule: &RuleExplanation, style: &Style) -> String {
         title += &format!("; {because}");
     }
     title
+}
+
+/// What an auditor needs of a rule: where the law says so, its reason in every language, its duties.
+pub fn records(rule: &RuleExplanation, style: &Style) -> Vec<String> {
+    let mut said: Vec<String> =
+        rule.reason.iter().map(|(language, reason)| format!("{language}: {reason}")).collect();
+    if let Some(legal) = &rule.legal {
+        said.insert(0, format!("{}: {legal}", style.pick("legal reference", "căn cứ pháp lý")));
+    }
+    for (en, vi, words) in [("tags", "nhãn", &rule.tags), ("obliges", "nghĩa vụ", &rule.oblige)] {
+        if !words.is_empty() {
+            said.push(format!("{}: {}", style.pick(en, vi), words.join(", ")));
+        }
+    }
+    said
 }
 
 /// A table's name, its value and the row that gave it.

@@ -22,6 +22,11 @@ pub struct DecisionWriter {
     tables: Vec<Vec<Vec<u8>>>,
     /// Each method, in quotes.
     methods: Vec<Vec<u8>>,
+    /// Each tag and each obligation, in quotes.
+    tags: Vec<Vec<u8>>,
+    obligations: Vec<Vec<u8>>,
+    /// What each rule tags with and obliges to, as bits.
+    duties: Vec<(u64, u64)>,
     /// The end of every line: rule set and engine.
     end: Vec<u8>,
 }
@@ -34,6 +39,7 @@ struct RuleText<'a> {
     score: i64,
     reason: &'a [(String, String)],
     customer: Option<&'a str>,
+    legal: Option<&'a str>,
 }
 
 impl<'a> RuleText<'a> {
@@ -48,6 +54,7 @@ impl<'a> RuleText<'a> {
             score: rule.score,
             reason: &rule.reason,
             customer: rule.customer.as_deref(),
+            legal: rule.legal.as_deref(),
         }
     }
 
@@ -76,6 +83,10 @@ impl<'a> RuleText<'a> {
             out.write_all(b",\"customer\":")?;
             text(out, customer)?;
         }
+        if let Some(legal) = self.legal {
+            out.write_all(b",\"legal\":")?;
+            text(out, legal)?;
+        }
         out.write_all(b"}")
     }
 }
@@ -86,7 +97,13 @@ impl DecisionWriter {
         let texts = rules.rules.iter().map(RuleText::of);
         let features = rules.features.iter().map(|feature| feature.name.as_str());
         let writer = Self::of(texts, features, &rules.methods, &rules.hash, engine)?;
-        Ok(Self { tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?, ..writer })
+        Ok(Self {
+            tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?,
+            tags: quoted(&rules.tags)?,
+            obligations: quoted(&rules.obligations)?,
+            duties: rules.rules.iter().map(|rule| (rule.tags, rule.oblige)).collect(),
+            ..writer
+        })
     }
 
     fn of<'a>(
@@ -114,7 +131,10 @@ impl DecisionWriter {
                 })
                 .collect::<Result<_, _>>()?,
             tables: Vec::new(),
-            methods: methods.iter().map(|name| json(|out| text(out, name))).collect::<Result<_, _>>()?,
+            methods: quoted(methods)?,
+            tags: Vec::new(),
+            obligations: Vec::new(),
+            duties: Vec::new(),
             end,
         })
     }
@@ -131,7 +151,7 @@ impl DecisionWriter {
         let sets = decision.requirement.any_of();
         if !sets.is_empty() {
             out.write_all(b",\"auth\":[")?;
-            list(out, sets.iter(), |out, &set| self.methods(set, out))?;
+            list(out, sets.iter(), |out, &set| words(&self.methods, set, out))?;
             out.write_all(b"]")?;
         }
         out.write_all(b",\"rules\":[")?;
@@ -151,6 +171,7 @@ impl DecisionWriter {
         if let Some(Withheld { outcome, ppm }) = decision.withheld {
             write!(out, ",\"withheld\":{{\"outcome\":\"{}\",\"ppm\":{ppm}}}", outcome.name())?;
         }
+        self.duties(decision, out)?;
         if !decision.tables.is_empty() {
             out.write_all(b",\"tables\":{")?;
             list(out, decision.tables.iter(), |out, &(table, row)| {
@@ -180,12 +201,30 @@ impl DecisionWriter {
         list(out, rules.iter(), |out, &rule| out.write_all(part(&self.rules, rule)?))
     }
 
-    fn methods(&self, set: u64, out: &mut impl Write) -> io::Result<()> {
-        let bits = (0..u64::BITS as u16).filter(|bit| set >> bit & 1 == 1);
-        out.write_all(b"[")?;
-        list(out, bits, |out, bit| out.write_all(part(&self.methods, bit)?))?;
-        out.write_all(b"]")
+    /// The tags and obligations of the rules that fired, where there are some.
+    fn duties(&self, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
+        let duties = decision.fired.iter().filter_map(|&rule| self.duties.get(usize::from(rule)));
+        let (tags, oblige) = duties.fold((0, 0), |(tags, oblige), duty| (tags | duty.0, oblige | duty.1));
+        for (key, names, set) in [("tags", &self.tags, tags), ("obligations", &self.obligations, oblige)] {
+            if set != 0 {
+                write!(out, ",\"{key}\":")?;
+                words(names, set, out)?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// The words of a set, one a bit.
+fn words(names: &[Vec<u8>], set: u64, out: &mut impl Write) -> io::Result<()> {
+    let bits = (0..u64::BITS as u16).filter(|bit| set >> bit & 1 == 1);
+    out.write_all(b"[")?;
+    list(out, bits, |out, bit| out.write_all(part(names, bit)?))?;
+    out.write_all(b"]")
+}
+
+fn quoted(names: &[String]) -> io::Result<Vec<Vec<u8>>> {
+    names.iter().map(|name| json(|out| text(out, name))).collect()
 }
 
 /// Writes that an event was refused, and a line end.
@@ -275,13 +314,14 @@ mod tests {
     fn writer() -> DecisionWriter {
         let reason =
             [("en".to_owned(), "a \"new\" device".to_owned()), ("vi".to_owned(), "thiết bị mới".to_owned())];
-        let plain = RuleText { id: "night", then: None, score: 0, reason: &[], customer: None };
+        let plain = RuleText { id: "night", then: None, score: 0, reason: &[], customer: None, legal: None };
         let full = RuleText {
             id: "takeover",
             then: Some("step_up"),
             score: 40,
             reason: &reason,
             customer: Some("confirm_identity"),
+            legal: None,
         };
         let methods = ["fido", "soft_otp_advanced", "biometric"].map(str::to_owned);
         let features = ["new_device", "mean_1d", "since"];

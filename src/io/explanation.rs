@@ -2,6 +2,7 @@
 //!
 //! Promises that every value is there as data, and beside it as the language writes it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -31,6 +32,10 @@ struct Document<'a> {
     auth: &'a [Vec<String>],
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    obligations: &'a [String],
     customer: Customer<'a>,
     rules: Vec<RuleDocument<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -76,7 +81,18 @@ struct RuleDocument<'a> {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Record<'a>>,
     condition: Part<'a>,
+}
+
+/// What an auditor needs of a rule besides.
+#[derive(Serialize)]
+struct Record<'a> {
+    legal: Option<&'a str>,
+    reasons: BTreeMap<&'a str, &'a str>,
+    tags: &'a [String],
+    oblige: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -97,8 +113,13 @@ struct Part<'a> {
     parts: Vec<Part<'a>>,
 }
 
-/// Writes an explanation as one JSON document, and a line end.
-pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut impl Write) -> io::Result<()> {
+/// Writes an explanation as one JSON document, and a line end; for an auditor with what each rule's record needs.
+pub fn write_explanation(
+    explanation: &Explanation,
+    style: &Style,
+    for_auditor: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let document = Document {
         id: &explanation.id,
         time_us: explanation.time_us,
@@ -113,8 +134,10 @@ pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut imp
         block_at: explanation.block_at,
         auth: &explanation.requirement,
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
+        tags: &explanation.tags,
+        obligations: &explanation.obligations,
         customer: customer(None, explanation.advice, style),
-        rules: explanation.rules.iter().map(|rule| of_rule(rule, style)).collect(),
+        rules: explanation.rules.iter().map(|rule| of_rule(rule, style, for_auditor)).collect(),
         tables: explanation.tables.iter().map(|table| of_table(table, style)).collect(),
     };
     line(&document, out)
@@ -134,7 +157,7 @@ fn customer<'a>(id: Option<&'a str>, advice: &Advice, style: &Style) -> Customer
     Customer { id, code: advice.code, text: advice.text(style.language()) }
 }
 
-fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style) -> RuleDocument<'a> {
+fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style, for_auditor: bool) -> RuleDocument<'a> {
     let language = style.language().code();
     let reason = rule.reason.iter().find(|(held, _)| held == language).or(rule.reason.first());
     RuleDocument {
@@ -159,6 +182,12 @@ fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style) -> RuleDocument<'a> {
             Mode::Off => "off",
         },
         reason: reason.map(|(_, text)| text.as_str()),
+        record: for_auditor.then(|| Record {
+            legal: rule.legal.as_deref(),
+            reasons: rule.reason.iter().map(|(code, text)| (code.as_str(), text.as_str())).collect(),
+            tags: &rule.tags,
+            oblige: &rule.oblige,
+        }),
         condition: part(&rule.condition, style),
     }
 }

@@ -20,6 +20,7 @@
 //!
 //!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
 //!   `rollout` (millionths and field), `overrides` for each id, `breaker` (millionths, µs, decisions);
+//!   and `tag`, `oblige` for each word in the order of the words, `legal`;
 //! - `control` where there is a control group: millionths, field, minor units.
 //!
 //! Conditions are written as their tokens with one blank between them, unquoted words in lower case, without
@@ -33,6 +34,7 @@ use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
+use super::duties::Duties;
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
@@ -93,6 +95,7 @@ pub(super) fn hash(
     for declared in rules {
         form.rule(declared);
         form.conduct(&declared.rule, rules);
+        form.duties(&declared.duties);
     }
     if let Some(control) = set.control {
         let share = form.share(control.share);
@@ -309,6 +312,15 @@ impl Form<'_> {
         }
         if let Some(Breaker { ppm_max, over_us, decisions_min }) = rule.breaker {
             self.put("breaker", format_args!("{ppm_max} {over_us} {decisions_min}"));
+        }
+    }
+
+    fn duties(&mut self, duties: &Duties<'_>) {
+        for (tag, words) in [("tag", &duties.tags), ("oblige", &duties.oblige)] {
+            words.iter().for_each(|word| self.put(tag, word));
+        }
+        if let Some(legal) = &duties.legal {
+            self.put("legal", legal);
         }
     }
 

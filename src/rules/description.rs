@@ -11,7 +11,8 @@ use super::features;
 use super::names::ParamValue;
 use super::rule;
 use super::ruleset::{
-    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share, Tier, Window,
+    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share, Tier,
+    Window, words,
 };
 use super::sql::Compiled;
 use super::sql::outline::Quantity;
@@ -408,6 +409,11 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
         say(&format!("reason.{language}"), Some(reason.clone()));
     }
     say("customer", rule.customer.clone());
+    let duties = &declared.duties;
+    for (key, words) in [("tags", &duties.tags), ("oblige", &duties.oblige)] {
+        say(key, (!words.is_empty()).then(|| words.join(", ")));
+    }
+    say("legal", duties.legal.clone());
     PartDescription { name: rule.id.clone(), aspects, rules: Vec::new() }
 }
 
@@ -445,8 +451,7 @@ impl Action {
 impl RuleSet {
     /// The names of a set of methods.
     pub fn methods_of(&self, set: u64) -> Vec<String> {
-        let named = self.methods.iter().zip(0u32..).filter(|(_, bit)| set >> bit & 1 == 1);
-        named.map(|(name, _)| name.clone()).collect()
+        words(&self.methods, set)
     }
 
     /// A requirement in words: `any of (fido, sms_otp) and any of (biometric)`.

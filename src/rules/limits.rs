@@ -22,6 +22,12 @@ pub const CONDITION_BYTES_MAX: usize = 10_000;
 pub const NESTING_MAX: usize = 100;
 /// Most authentication methods, since a set of them is one 64-bit mask.
 pub const METHODS_MAX: usize = 64;
+/// Most tags, and most obligations, since a set of them is one 64-bit mask.
+pub const DUTIES_MAX: usize = 64;
+/// Most bytes of a legal reference.
+pub const LEGAL_BYTES_MAX: usize = 300;
+/// Most words of a parameter's `one_of`.
+pub const CHOICES_MAX: usize = 64;
 /// Most fields in a key.
 pub const KEY_FIELDS_MAX: usize = 4;
 /// Most bytes of a name or an id.

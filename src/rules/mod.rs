@@ -11,6 +11,8 @@ mod canonical;
 pub mod description;
 /// The rule file as TOML with the place of everything in it.
 mod document;
+/// `tags`, `oblige` and `legal` of a rule.
+mod duties;
 /// Conditions and values, typed and ready to evaluate.
 pub mod expr;
 /// `[features]`.
@@ -241,6 +243,7 @@ fn read<T>(
         problems,
     };
     let mut rules = reader.rules(&root);
+    let (tags, obligations) = duties::number(&mut rules, problems);
     if problems.any_error() {
         return None;
     }
@@ -274,6 +277,8 @@ fn read<T>(
         policy,
         control,
         methods: requirements.methods,
+        tags,
+        obligations,
     };
     for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
         features[at].feature.hash = hash;

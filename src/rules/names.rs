@@ -224,6 +224,8 @@ pub(super) struct Scope {
     declared: BTreeMap<String, Meaning>,
     /// The currency of amounts, `None` where the file has no valid one.
     pub(super) currency: Option<Currency>,
+    /// The parameters that switch rules on and off, with the texts that they may be; booleans have none.
+    pub(super) switches: BTreeMap<String, Vec<String>>,
 }
 
 impl Scope {

@@ -5,16 +5,16 @@ use std::cmp::Ordering;
 use toml::de::DeValue;
 
 use super::amounts::{self, amount};
-use super::document::{self, Item, Table, expected};
-use super::limits::PARAMS_MAX;
-use super::names::{Meaning, ParamValue, Scope};
+use super::document::{self, Item, Table, Text, expected};
+use super::limits::{CHOICES_MAX, PARAMS_MAX};
+use super::names::{Meaning, ParamValue, Scope, did_you_mean, listed, near};
 use super::problem::{Problem, Problems};
 use super::sections::{Name, declare};
 use super::types::Unit;
 use crate::money::Currency;
 use crate::time::parse_duration;
 
-const KEYS: [&str; 4] = ["value", "unit", "min", "max"];
+const KEYS: [&str; 5] = ["value", "unit", "min", "max", "one_of"];
 
 /// A parameter of the file.
 #[derive(Debug)]
@@ -25,6 +25,16 @@ pub(super) struct Param<'d> {
     pub(super) min: Option<ParamValue>,
     /// What it must not go above.
     pub(super) max: Option<ParamValue>,
+    /// The texts that it may be, where it says.
+    pub(super) one_of: Vec<String>,
+}
+
+impl Param<'_> {
+    /// Whether it switches rules on and off: it is then taken to be anything that it may be, since what it is now
+    /// silences the others on purpose.
+    pub(super) fn is_switch(&self) -> bool {
+        matches!(self.value, ParamValue::Boolean(_)) || !self.one_of.is_empty()
+    }
 }
 
 /// Reads the section and declares what it names.
@@ -42,27 +52,35 @@ pub(super) fn read<'d>(root: &Table<'d>, scope: &mut Scope, problems: &mut Probl
         }
         let read = read_one(root.file, item, scope.currency, problems);
         let name = Name { text: name, span };
-        let meaning = read.clone().map_or(Meaning::Wrong, |(value, _)| Meaning::Param(value));
+        let meaning = read.as_ref().map_or(Meaning::Wrong, |read| Meaning::Param(read.value.clone()));
         if declare(scope, &name, meaning, problems)
-            && let Some((value, [min, max])) = read
+            && let Some(Read { value, bounds: [min, max], one_of }) = read
         {
-            params.push(Param { name, value, min, max });
+            let param = Param { name, value, min, max, one_of };
+            if param.is_switch() {
+                scope.switches.insert(param.name.text.to_owned(), param.one_of.clone());
+            }
+            params.push(param);
         }
     }
     params
 }
 
-/// The value, its `min` and its `max`.
-type Bounded = (ParamValue, [Option<ParamValue>; 2]);
+/// What is said of a parameter.
+struct Read {
+    value: ParamValue,
+    /// `min` and `max`.
+    bounds: [Option<ParamValue>; 2],
+    one_of: Vec<String>,
+}
 
-fn read_one(
-    file: &str,
-    item: Item<'_>,
-    currency: Option<Currency>,
-    problems: &mut Problems,
-) -> Option<Bounded> {
+fn read_one(file: &str, item: Item<'_>, currency: Option<Currency>, problems: &mut Problems) -> Option<Read> {
     let DeValue::Table(_) = item.get_ref() else {
-        return scalar(item, None, problems).map(|value| (value, [None, None]));
+        return scalar(item, None, problems).map(|value| Read {
+            value,
+            bounds: [None, None],
+            one_of: Vec::new(),
+        });
     };
     let table = Table::of(file, problems, item, "a parameter")?;
     table.check_keys(problems, &KEYS, &[]);
@@ -71,6 +89,9 @@ fn read_one(
         Some(_) => Some(amounts::currency(table.text(problems, "unit")?, currency, problems)?),
     };
     let value_item = table.required(problems, "value")?;
+    if table.get("one_of").is_some() {
+        return choice(&table, value_item, problems);
+    }
     let value = scalar(value_item, unit, problems)?;
     let mut bounds = [None, None];
     for (held, key) in bounds.iter_mut().zip(["min", "max"]) {
@@ -98,7 +119,51 @@ fn read_one(
             problems.push(Problem::error(value_item.span(), message, format!("{side} the bound")));
         }
     }
-    Some((value, bounds))
+    Some(Read { value, bounds, one_of: Vec::new() })
+}
+
+/// A text that is one of several, whatever else it could be read as.
+fn choice(table: &Table<'_>, value_item: Item<'_>, problems: &mut Problems) -> Option<Read> {
+    for key in ["unit", "min", "max"] {
+        if let Some(item) = table.get(key) {
+            let message = format!("`{key}` goes with a number, and `one_of` with text");
+            problems.push(Problem::error(item.span(), message, "not both"));
+            return None;
+        }
+    }
+    let item = table.get("one_of")?;
+    let DeValue::Array(items) = item.get_ref() else { return expected(problems, item, "a list of texts") };
+    if items.is_empty() || items.len() > CHOICES_MAX {
+        let message = format!("`one_of` has 1 to {CHOICES_MAX} texts");
+        problems.push(Problem::error(item.span(), message, format!("this has {}", items.len())));
+        return None;
+    }
+    let mut one_of: Vec<String> = Vec::new();
+    for item in items {
+        let word = document::text(table.file, problems, item)?;
+        if one_of.iter().any(|held| held == word.value) {
+            let message = format!("`{}` stands twice in `one_of`", word.value.escape_debug());
+            problems.push(Problem::error(word.span, message, "the second time"));
+            return None;
+        }
+        one_of.push(word.value.to_owned());
+    }
+    let value = document::text(table.file, problems, value_item)?;
+    among(&value, &one_of, problems)?;
+    Some(Read { value: ParamValue::Text(value.value.to_owned()), bounds: [None, None], one_of })
+}
+
+/// Tells a text that is none of those that it may be.
+fn among(value: &Text<'_>, one_of: &[String], problems: &mut Problems) -> Option<()> {
+    if one_of.iter().any(|held| held == value.value) {
+        return Some(());
+    }
+    let words: Vec<&str> = one_of.iter().map(String::as_str).collect();
+    let help = did_you_mean(near(value.value, words.iter().copied()))
+        .unwrap_or_else(|| format!("write {}", listed(&words, "or")));
+    let message = format!("the value is not among `one_of`: `{}`", value.value.escape_debug());
+    problems.push(Problem::error(value.span.clone(), message, "not one of them").help(help));
+    None
 }
 
 /// A value, in minor units where it has a currency.

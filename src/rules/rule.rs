@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::document::{Table, Text, expected, text};
+use super::duties::{self, Duties};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word, did_you_mean, listed, near};
 use super::problem::{Problem, Problems};
@@ -33,6 +34,8 @@ pub(super) struct Declared<'d> {
     pub(super) rule: Rule,
     /// What its `when` compiled to.
     pub(super) condition: sql::Compiled<'d>,
+    /// What it says beside what it asks for.
+    pub(super) duties: Duties<'d>,
     /// The ids that it overrides, with their places, until they are found.
     pub(super) overrides: Vec<(&'d str, Range<usize>)>,
     /// Whether it does not say what an unknown condition means, nor does its tier.
@@ -80,7 +83,7 @@ impl<'d> Reader<'_, 'd> {
     }
 
     fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared<'d>> {
-        let known: Vec<&str> = KEYS.iter().chain(&tier::KEYS).copied().collect();
+        let known: Vec<&str> = KEYS.iter().chain(&tier::KEYS).chain(&duties::KEYS).copied().collect();
         table.check_keys(self.problems, &known, &LATER);
         let id = self.id(table, ids);
         let text = table.required_text(self.problems, "when");
@@ -98,18 +101,23 @@ impl<'d> Reader<'_, 'd> {
         let conduct = reader.conduct(table);
         let reason = self.reason(table);
         let customer = self.customer(table);
+        let duties = duties::read(table, self.problems);
         let (then, score) = (then?, score?);
-        let conduct = conduct?;
+        let (conduct, duties) = (conduct?, duties?);
         let said = on_unknown?;
         let leaves_unknown_open = said.is_none() && conduct.tier == Tier::Normal;
-        let on_unknown = tier::check(table, &conduct, then, score, said, self.problems)?;
-        if then.is_none() && score == 0 {
+        let on_unknown = {
+            let demand = tier::Demand { then, score, duties: duties.any() };
+            tier::check(table, &conduct, demand, said, self.problems)?
+        };
+        if then.is_none() && score == 0 && !duties.any() {
             let problem =
                 Problem::error(table.span(), "this rule does nothing", "neither `then` nor a `score`");
-            self.problems.push(problem.help("give it a `then`, or a `score` that is not 0"));
+            self.problems.push(problem.help("give it a `then`, a `score` that is not 0, `tags` or `oblige`"));
             return None;
         }
-        if then.is_none() && self.policy.step_up_at.is_none() && self.policy.block_at.is_none() {
+        if then.is_none() && score != 0 && self.policy.step_up_at.is_none() && self.policy.block_at.is_none()
+        {
             let span = table.get("score").map_or(table.span(), |item| item.span());
             let message =
                 "this rule only adds to the score, and [policy] sets nothing that the score leads to";
@@ -136,9 +144,13 @@ impl<'d> Reader<'_, 'd> {
             rollout: conduct.rollout,
             overrides: Vec::new(),
             breaker: conduct.breaker,
+            tags: 0,
+            oblige: 0,
+            legal: duties.legal.clone(),
         };
         let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
-        Some(Declared { rule, condition, overrides: conduct.overrides, leaves_unknown_open, reason_span })
+        let overrides = conduct.overrides;
+        Some(Declared { rule, condition, duties, overrides, leaves_unknown_open, reason_span })
     }
 
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {

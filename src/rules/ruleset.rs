@@ -44,13 +44,29 @@ pub struct RuleSet {
     pub control: Option<ControlGroup>,
     /// The authentication methods that it names, sorted; a method's position is its bit in a requirement.
     pub methods: Vec<String>,
+    /// The tags that its rules put on payments, sorted; a tag's position is its bit in [`Rule::tags`].
+    pub tags: Vec<String>,
+    /// What its rules oblige somebody to do, sorted; an obligation's position is its bit in [`Rule::oblige`].
+    pub obligations: Vec<String>,
 }
 
 impl RuleSet {
+    /// The tags and the obligations of these rules together, as bits.
+    pub fn duties(&self, rules: &[u16]) -> (u64, u64) {
+        let rules = rules.iter().filter_map(|&at| self.rules.get(usize::from(at)));
+        rules.fold((0, 0), |(tags, oblige), rule| (tags | rule.tags, oblige | rule.oblige))
+    }
+
     /// Its hash in hexadecimal, as files and control events name it.
     pub fn hash_text(&self) -> String {
         self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The names of a set, one a bit.
+pub fn words(names: &[String], set: u64) -> Vec<String> {
+    let named = names.iter().zip(0u32..).filter(|(_, bit)| set >> bit & 1 == 1);
+    named.map(|(name, _)| name.clone()).collect()
 }
 
 /// What a feature computes over the events that contribute to it.
@@ -529,6 +545,12 @@ pub struct Rule {
     pub overrides: Vec<u16>,
     /// When it is to be taken for a mistake.
     pub breaker: Option<Breaker>,
+    /// What it marks a payment with, as bits of [`RuleSet::tags`].
+    pub tags: u64,
+    /// What it obliges somebody to do, as bits of [`RuleSet::obligations`].
+    pub oblige: u64,
+    /// Where the law says so.
+    pub legal: Option<String>,
 }
 
 /// What the sum of scores means, beside what rules demand outright.

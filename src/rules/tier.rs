@@ -209,12 +209,20 @@ fn ppm(percent: &str) -> Option<u32> {
     (1..=1_000_000).contains(&ppm).then_some(ppm)
 }
 
+/// What a rule that fires does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    pub(super) then: Option<Action>,
+    pub(super) score: i64,
+    /// Whether it tags or obliges.
+    pub(super) duties: bool,
+}
+
 /// What a rule must and must not say beside its tier; gives what its unknown condition means.
 pub(super) fn check(
     table: &Table<'_>,
     conduct: &Conduct<'_>,
-    then: Option<Action>,
-    score: i64,
+    Demand { then, score, duties }: Demand,
     on_unknown: Option<OnUnknown>,
     problems: &mut Problems,
 ) -> Option<OnUnknown> {
@@ -238,7 +246,8 @@ pub(super) fn check(
             must(conduct.breaker.is_none(), "breaker", "a mandatory rule has no breaker", law);
             let unknown = on_unknown != Some(OnUnknown::Silent);
             must(unknown, "on_unknown", "an unknown condition never silences a mandatory rule", "not silent");
-            must(then.is_some(), "when", "a mandatory rule demands something outright", "`then` is missing");
+            let demands = then.is_some() || duties;
+            must(demands, "when", "a mandatory rule demands something outright", "`then` is missing");
         }
         Tier::Override => {
             must(allows, "then", "an override allows", "write then = \"allow\"");

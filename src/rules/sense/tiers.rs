@@ -124,6 +124,10 @@ fn already_done(strong: &Rule, weak: &Rule, policy: &Policy) -> bool {
     if weak.customer.is_some() && weak.customer != strong.customer {
         return false;
     }
+    // Nor does a stronger rule put a mark on a payment that it does not have itself.
+    if weak.tags & !strong.tags != 0 || weak.oblige & !strong.oblige != 0 {
+        return false;
+    }
     match strong.then {
         // No score, and no requirement, can change a block.
         Some(Action::Outcome(Outcome::Block)) => weak.then != Some(Action::Alert),
