@@ -71,6 +71,7 @@ fn rules() -> RuleSet {
         lists: Vec::new(),
         policy: Policy::default(),
         control: None,
+        packs: Vec::new(),
         methods: Vec::new(),
         tags: Vec::new(),
         obligations: Vec::new(),

@@ -169,6 +169,8 @@ pub struct Decision {
     pub tripped: Vec<u16>,
     /// What the control group let through.
     pub withheld: Option<Withheld>,
+    /// The files of the rule set whose dates the payment is outside of: a bit for each, by position.
+    pub out_of_force: u16,
     /// Which row of a table held, by table: those that the fired rules read, or all. The row after the last is
     /// `else`; `None` is an unknown value.
     pub tables: Vec<(u16, Option<u16>)>,
@@ -189,6 +191,7 @@ impl Decision {
             rules.clear();
         }
         self.withheld = None;
+        self.out_of_force = 0;
         self.tables.clear();
         self.rule_set = 0;
         self.features.clear();

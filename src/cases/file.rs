@@ -56,6 +56,8 @@ pub struct Expectation {
     pub shadow: Vec<String>,
     /// Rules that must have fired and been overridden.
     pub overridden: Vec<String>,
+    /// Exactly the files whose dates the payment is outside of, in any order.
+    pub out_of_force: Option<Vec<String>>,
     /// Exactly the tags, in any order.
     pub tags: Option<Vec<String>>,
     /// Exactly the obligations, in any order.
@@ -158,6 +160,7 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
             "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
             "shadow" => expect.shadow = rule_ids(value, place, key, rules)?,
             "overridden" => expect.overridden = rule_ids(value, place, key, rules)?,
+            "out_of_force" => expect.out_of_force = Some(texts(value, place, key)?),
             "tags" => expect.tags = Some(texts(value, place, key)?),
             "obligations" => expect.obligations = Some(texts(value, place, key)?),
             "customer" => expect.customer = Some(customer(value, place, key)?),

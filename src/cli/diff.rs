@@ -9,7 +9,7 @@ use serde::Serialize;
 use weir::diff::{Change, DecisionDiff, Decisions, changes, lists_not_compared, markdown, report, text};
 use weir::event::Event;
 use weir::io::ReadError;
-use weir::rules::{Description, RuleSet, describe};
+use weir::rules::{Description, RuleSet};
 
 use super::progress::Progress;
 use super::stream::Source;
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
 }
 
 fn read(path: &Path) -> anyhow::Result<(RuleSet, Description)> {
-    Ok(describe(&path.display().to_string(), &rule_file::read(path)?)?)
+    Ok(rule_file::read(path)?.describe()?)
 }
 
 fn decide(args: &Args, input: &Path, old: RuleSet, new: RuleSet) -> anyhow::Result<Decisions> {

@@ -34,6 +34,7 @@ fn schema() -> Value {
             "ruleset": ruleset(),
             "fields": each("Extra fields of events, with their types.", json!({ "enum": ExtraType::ALL.map(ExtraType::name) })),
             "params": each("Named thresholds: what an analyst tunes.", param()),
+            "set": each("Other values for parameters that the files which this one extends leave open.", scalar("Its value.")),
             "features": each("Named values of the past, known when a payment is scored.", feature()),
             "lists": each("Lists of keys, from files.", list()),
             "tables": each("Decision tables: the first row that holds gives the value.", table()),
@@ -97,6 +98,10 @@ fn duration(description: &str) -> Value {
     json!({ "type": "string", "pattern": DURATION, "description": description })
 }
 
+fn tenants(description: &str) -> Value {
+    one_or_more(description, json!({ "type": "string", "minLength": 1 }))
+}
+
 fn percent(description: &str) -> Value {
     json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 100, "description": description })
 }
@@ -119,6 +124,10 @@ fn ruleset() -> Value {
             "currency": { "enum": currencies(), "description": "The ISO 4217 code of its amounts." },
             "remember": duration("How long ids are remembered, 1m to 400d; by default as long as the longest window, at least 7d."),
             "feedback": words("What the gateway reports of a payment after its answer; `execution` unless said.", &["none", "authentication", "execution"]),
+            "extends": one_or_more("The rule files that this one stands on, as paths from it.", json!({ "type": "string", "minLength": 1 })),
+            "valid_from": text("The file's rules look only at payments from this date on."),
+            "valid_until": text("The file's rules look only at payments before this date."),
+            "tenants": tenants("The file's rules look only at these tenants' payments, and can't loosen what others ask for."),
             "languages": one_or_more("The languages in which each rule is to have its reason.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$" })),
         }),
     )
@@ -138,6 +147,7 @@ fn param() -> Value {
             "min": scalar("What it must not go below."),
             "max": scalar("What it must not go above."),
             "one_of": { "type": "array", "items": { "type": "string" }, "minItems": 1, "description": "The texts that it may be." },
+            "open": { "type": "boolean", "description": "Whether [set] of a file that extends this one may give it another value." },
         }),
     );
     json!({ "anyOf": [scalar("Its value."), table] })
@@ -311,6 +321,7 @@ fn rule() -> Value {
             "breaker": breaker,
             "tags": one_or_more("What it marks a payment with.", json!({ "type": "string", "pattern": id })),
             "oblige": one_or_more("What it obliges the gateway to do.", json!({ "type": "string", "pattern": NAME })),
+            "tenants": tenants("It looks only at these tenants' payments."),
             "legal": text("Where the law says so, for the auditor."),
         }),
     )

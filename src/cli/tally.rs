@@ -17,6 +17,8 @@ pub(super) struct Tally {
     tripped: u64,
     /// Decisions in which the control group withheld what normal rules asked for.
     withheld: u64,
+    /// Decisions outside the dates of each file of the rule set that the stream began with.
+    out_of_force: Vec<u64>,
     /// By code.
     pub(super) refused: std::collections::BTreeMap<&'static str, u64>,
     /// By rule of the rule set that the stream began with.
@@ -35,6 +37,7 @@ impl Tally {
             taken_before: 0,
             tripped: 0,
             withheld: 0,
+            out_of_force: vec![0; engine.rules().packs.len()],
             refused: Default::default(),
             fired: vec![0; engine.rules().rules.len()],
             qualities: engine.qualities(),
@@ -58,6 +61,9 @@ impl Tally {
         self.withheld += u64::from(decision.withheld.is_some());
         if decision.rule_set > 0 {
             return;
+        }
+        for (at, count) in self.out_of_force.iter_mut().enumerate() {
+            *count += u64::from(decision.out_of_force >> at & 1);
         }
         for &rule in &decision.fired {
             self.fired[usize::from(rule)] += 1;
@@ -98,6 +104,21 @@ impl Tally {
         for (code, count) in &self.refused {
             write!(out, "; {count} refused ({code})")?;
         }
-        writeln!(out)
+        writeln!(out)?;
+        self.warn(engine, out)
+    }
+
+    /// Warns of files that were not asked, since payments were outside their dates.
+    fn warn(&self, engine: &Engine, out: &mut impl Write) -> io::Result<()> {
+        let begun = engine.rule_set(0);
+        let packs = begun.iter().flat_map(|rules| &rules.packs);
+        for (pack, count) in packs.zip(&self.out_of_force).filter(|(_, count)| **count > 0) {
+            writeln!(
+                out,
+                "warning: {count} decisions are outside the dates of `{}`: its rules kept silent",
+                pack.name
+            )?;
+        }
+        Ok(())
     }
 }

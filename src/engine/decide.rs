@@ -6,7 +6,7 @@
 use super::breaker::{Breakers, Counted};
 use super::share;
 use crate::decision::{Decision, Outcome, Withheld};
-use crate::event::Event;
+use crate::event::{Event, TextField};
 use crate::rules::{Action, Facts, Index, Mode, OnUnknown, Rule, RuleSet, Scratch, Tier};
 
 /// The salt of the control group's share; no rule can have this id.
@@ -74,6 +74,8 @@ impl Decider {
         decision: &mut Decision,
     ) {
         decision.clear();
+        decision.out_of_force =
+            rules.out_of_force(facts.event.time_us(), facts.event.text(TextField::Tenant));
         for &at in &self.order {
             let at = usize::from(at);
             self.rows[at] = rules.tables[at].row(&Facts { tables: &self.rows, ..*facts });
@@ -134,7 +136,7 @@ fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, 
 /// Whether a rule fires, in whatever mode.
 #[inline]
 fn fires(rule: &Rule, facts: &Facts<'_>) -> bool {
-    if rule.mode == Mode::Off {
+    if rule.mode == Mode::Off || !rule.is_for(facts.event.text(TextField::Tenant)) {
         return false;
     }
     let time_us = facts.event.time_us();
@@ -186,7 +188,9 @@ fn conclude(rules: &RuleSet, event: &Event, decision: &mut Decision) {
     if reached(rules.policy.block_at) {
         asked = Outcome::Block;
     }
-    if asked > demanded && in_control(rules, event) {
+    // Of two step-ups, what normal rules require beyond the law is withheld.
+    let beyond = asked > demanded || (asked == Outcome::StepUp && demanded == Outcome::StepUp);
+    if beyond && in_control(rules, event) {
         let ppm = rules.control.map_or(0, |control| control.share.ppm);
         decision.withheld = Some(Withheld { outcome: asked, ppm });
         asked = Outcome::Allow;

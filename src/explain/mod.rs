@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::Advice;
 use crate::decision::{Decision, Outcome, Withheld};
-use crate::event::Event;
+use crate::event::{Event, TextField};
 use crate::money::Money;
 use crate::rules::ruleset::words;
 use crate::rules::{
-    Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Tier, UnknownRow,
-    outline,
+    Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Sources, Tier,
+    UnknownRow, outline,
 };
 
 /// Explains what a rule set decides.
@@ -151,6 +151,8 @@ pub struct Explanation {
     pub requirement: Vec<Vec<String>>,
     /// What the control group let through.
     pub withheld: Option<Withheld>,
+    /// The files whose dates the payment is outside of.
+    pub out_of_force: Vec<String>,
     /// What the rules that acted mark the payment with.
     pub tags: Vec<String>,
     /// What they oblige somebody to do.
@@ -166,7 +168,12 @@ pub struct Explanation {
 impl Explainer {
     /// Of what the rule file with this text decides; `source_name` is what its errors call it.
     pub fn new(source_name: &str, text: &str) -> Result<Self, Refused> {
-        Ok(Self { outlined: outline(source_name, text)? })
+        Self::of(&Sources::alone(source_name, text))
+    }
+
+    /// Of what a rule file with all that it extends decides.
+    pub fn of(sources: &Sources) -> Result<Self, Refused> {
+        Ok(Self { outlined: outline(sources)? })
     }
 
     /// The rule set.
@@ -179,7 +186,12 @@ impl Explainer {
         let (event, set) = (facts.event, self.rules());
         let mut rules = Vec::new();
         let mut read = BTreeSet::new();
+        let tenant = event.text(TextField::Tenant);
         for (at, (rule, outline)) in set.rules.iter().zip(&self.outlined.conditions).enumerate() {
+            // What is for other tenants is not this one's to know.
+            if !rule.is_for(tenant) {
+                continue;
+            }
             let condition = outline.at(facts);
             let fate = self.fate(at, rule, &condition, event, decision);
             if !all && !fate.fired() {
@@ -203,6 +215,7 @@ impl Explainer {
         }
         let (tags, oblige) = set.duties(&decision.fired);
         Explanation {
+            out_of_force: set.pack_names(decision.out_of_force).map(str::to_owned).collect(),
             tags: words(&set.tags, tags),
             obligations: words(&set.obligations, oblige),
             id: event.id().to_owned(),

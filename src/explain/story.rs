@@ -57,9 +57,11 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         details.push(format!("{}: {}", style.pick("required", "yêu cầu"), sets.join(and)));
     }
     details.push(score(explanation, style));
-    for (en, vi, words) in
-        [("tags", "nhãn", &explanation.tags), ("obligations", "nghĩa vụ", &explanation.obligations)]
-    {
+    for (en, vi, words) in [
+        ("outside the dates of", "ngoài thời hạn hiệu lực của", &explanation.out_of_force),
+        ("tags", "nhãn", &explanation.tags),
+        ("obligations", "nghĩa vụ", &explanation.obligations),
+    ] {
         if !words.is_empty() {
             details.push(format!("{}: {}", style.pick(en, vi), words.join(", ")));
         }

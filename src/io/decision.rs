@@ -25,6 +25,8 @@ pub struct DecisionWriter {
     /// Each tag and each obligation, in quotes.
     tags: Vec<Vec<u8>>,
     obligations: Vec<Vec<u8>>,
+    /// The name of each file, in quotes.
+    packs: Vec<Vec<u8>>,
     /// What each rule tags with and obliges to, as bits.
     duties: Vec<(u64, u64)>,
     /// The end of every line: rule set and engine.
@@ -100,6 +102,7 @@ impl DecisionWriter {
         Ok(Self {
             tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?,
             tags: quoted(&rules.tags)?,
+            packs: quoted(&rules.packs.iter().map(|pack| pack.name.clone()).collect::<Vec<_>>())?,
             obligations: quoted(&rules.obligations)?,
             duties: rules.rules.iter().map(|rule| (rule.tags, rule.oblige)).collect(),
             ..writer
@@ -133,6 +136,7 @@ impl DecisionWriter {
             tables: Vec::new(),
             methods: quoted(methods)?,
             tags: Vec::new(),
+            packs: Vec::new(),
             obligations: Vec::new(),
             duties: Vec::new(),
             end,
@@ -170,6 +174,10 @@ impl DecisionWriter {
         }
         if let Some(Withheld { outcome, ppm }) = decision.withheld {
             write!(out, ",\"withheld\":{{\"outcome\":\"{}\",\"ppm\":{ppm}}}", outcome.name())?;
+        }
+        if decision.out_of_force != 0 {
+            out.write_all(b",\"out_of_force\":")?;
+            words(&self.packs, u64::from(decision.out_of_force), out)?;
         }
         self.duties(decision, out)?;
         if !decision.tables.is_empty() {

@@ -33,6 +33,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    out_of_force: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tags: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     obligations: &'a [String],
@@ -134,6 +136,7 @@ pub fn write_explanation(
         block_at: explanation.block_at,
         auth: &explanation.requirement,
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
+        out_of_force: &explanation.out_of_force,
         tags: &explanation.tags,
         obligations: &explanation.obligations,
         customer: customer(None, explanation.advice, style),

@@ -93,9 +93,17 @@ pub enum ListReason {
 /// A reason with its line.
 type At = (Option<u64>, ListReason);
 
-/// Loads the lists of a rule set, in its order; `folder` is that of the rule file.
+/// Loads the lists of a rule set, in its order; `folder` is that of the rule file. The file of a list that another
+/// rule file declares stands beside that one.
 pub fn load_lists(rules: &RuleSet, folder: &Path) -> Result<Lists, ListError> {
-    rules.lists.iter().map(|declaration| load(rules, declaration, folder)).collect()
+    let own = rules.packs.len().saturating_sub(1);
+    let load = |declaration: &ListDeclaration| {
+        let declared_in = rules.packs.get(usize::from(declaration.pack));
+        let extended = declared_in.filter(|_| usize::from(declaration.pack) < own);
+        let beside = extended.and_then(|pack| Path::new(&pack.source).parent());
+        load(rules, declaration, beside.unwrap_or(folder))
+    };
+    rules.lists.iter().map(load).collect()
 }
 
 fn load(rules: &RuleSet, declaration: &ListDeclaration, folder: &Path) -> Result<List, ListError> {

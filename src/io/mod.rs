@@ -51,6 +51,8 @@ mod snapshot_reader;
 mod snapshot_writer;
 /// The folder of one run's spilled chunks.
 mod spill_folder;
+/// Rule files with those that they extend.
+mod sources;
 /// Events to JSON lines.
 mod writer;
 
@@ -63,6 +65,7 @@ pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
 pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
+pub use sources::load_rules;
 pub use writer::write_event;
 
 /// Longest line or row, in bytes without its end; a longer one is bad and is skipped without being kept.

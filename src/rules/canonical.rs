@@ -5,6 +5,8 @@
 //!
 //! - `weir-rules` with the version of this form;
 //! - `name`, `time_zone`, `zone_data` (the version of the time-zone data), `currency`, `remember` (in µs);
+//! - for each file that has dates or tenants, each after those that it extends: `pack`, `valid_from`, `valid_until`,
+//!   `tenant`; a rule's own dates are written as they are within those of its file;
 //! - for each extra field in the order of the names: `field`, `type`;
 //! - for each parameter in the order of the names: `param`, and `whole` with its unit, `decimal` (the bits of the
 //!   double in hexadecimal), `boolean` or `text`; money is in minor units, durations in µs;
@@ -20,7 +22,7 @@
 //!
 //!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
 //!   `rollout` (millionths and field), `overrides` for each id, `breaker` (millionths, µs, decisions);
-//!   and `tag`, `oblige` for each word in the order of the words, `legal`;
+//!   and `tag`, `oblige` for each word in the order of the words, `legal`, `tenant` for each;
 //! - `control` where there is a control group: millionths, field, minor units.
 //!
 //! Conditions are written as their tokens with one blank between them, unquoted words in lower case, without
@@ -39,7 +41,7 @@ use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
     Action, Aggregate, Breaker, Counts, Feedback, KeyField, ListDeclaration, Mode, NumberField, OnUnknown,
-    Operand, Rule, RuleSet, Share, Tier, Window,
+    Operand, Pack, Rule, RuleSet, Share, Tier, Window,
 };
 use super::sql::Compiled;
 use super::table::{UnknownRow, Values};
@@ -70,6 +72,9 @@ pub(super) fn hash(
     if set.feedback != Feedback::default() {
         form.put("feedback", set.feedback.name());
     }
+    for pack in &set.packs {
+        form.pack(pack);
+    }
     for (name, ty) in set.schema.fields() {
         form.put("field", name);
         form.put("type", ty.name());
@@ -96,6 +101,7 @@ pub(super) fn hash(
         form.rule(declared);
         form.conduct(&declared.rule, rules);
         form.duties(&declared.duties);
+        declared.rule.tenants.iter().for_each(|tenant| form.put("tenant", tenant));
     }
     if let Some(control) = set.control {
         let share = form.share(control.share);
@@ -313,6 +319,18 @@ impl Form<'_> {
         if let Some(Breaker { ppm_max, over_us, decisions_min }) = rule.breaker {
             self.put("breaker", format_args!("{ppm_max} {over_us} {decisions_min}"));
         }
+    }
+
+    /// A file that is not for all payments: decisions name it.
+    fn pack(&mut self, pack: &Pack) {
+        if pack.is_for_all() {
+            return;
+        }
+        self.put("pack", &pack.name);
+        for (tag, time_us) in [("valid_from", pack.valid_from_us), ("valid_until", pack.valid_until_us)] {
+            time_us.into_iter().for_each(|time_us| self.put(tag, time_us));
+        }
+        pack.tenants.iter().for_each(|tenant| self.put("tenant", tenant));
     }
 
     fn duties(&mut self, duties: &Duties<'_>) {

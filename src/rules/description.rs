@@ -11,7 +11,7 @@ use super::features;
 use super::names::ParamValue;
 use super::rule;
 use super::ruleset::{
-    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share, Tier,
+    Action, Aggregate, Counts, Kinds, ListDeclaration, Mode, OnUnknown, Operand, Pack, RuleSet, Share, Tier,
     Window, words,
 };
 use super::sql::Compiled;
@@ -122,6 +122,9 @@ impl Description {
             Aspect::new("feedback", set.feedback.name()),
             Aspect::new("methods", set.methods.join(", ")),
         ];
+        for pack in &set.packs {
+            settings.extend(describe_pack(pack, set));
+        }
         if let Some(control) = &set.control {
             let most = format!("amounts up to {} minor units", control.amount_minor_max);
             settings.push(Aspect::new("control", format!("{}, {most}", share(control.share, &set.schema))));
@@ -157,6 +160,17 @@ impl Description {
             rules: parts.rules.iter().map(|rule| describe_rule(rule, set)).collect(),
         }
     }
+}
+
+/// A file that is not for all payments.
+fn describe_pack(pack: &Pack, set: &RuleSet) -> Option<Aspect> {
+    let date = |word: &str, us: Option<i64>| {
+        us.map(|us| format!("{word} {}", set.calendar.write(us, "%Y-%m-%d %H:%M:%S %:z")))
+    };
+    let dates = [date("from", pack.valid_from_us), date("until", pack.valid_until_us)];
+    let tenants = (!pack.tenants.is_empty()).then(|| format!("for {}", pack.tenants.join(", ")));
+    let said: Vec<String> = dates.into_iter().flatten().chain(tenants).collect();
+    (!said.is_empty()).then(|| Aspect::new(&format!("file {}", pack.name), said.join(", ")))
 }
 
 fn policy(set: &RuleSet) -> Vec<Aspect> {
@@ -414,6 +428,7 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
         say(key, (!words.is_empty()).then(|| words.join(", ")));
     }
     say("legal", duties.legal.clone());
+    say("tenants", (!rule.tenants.is_empty()).then(|| rule.tenants.join(", ")));
     PartDescription { name: rule.id.clone(), aspects, rules: Vec::new() }
 }
 

@@ -84,6 +84,11 @@ impl Condition {
         }
     }
 
+    /// Whether it is false for every event, as parameters are now.
+    pub fn never_holds(&self) -> bool {
+        self.as_constant() == Some(Some(false))
+    }
+
     /// True, false, or `None` for unknown.
     #[inline]
     pub fn holds(&self, facts: &Facts<'_>) -> Option<bool> {

@@ -2,7 +2,13 @@
 
 use crate::time::{DAY_US, SECOND_US};
 
-/// Most bytes of a rule file.
+/// Most files of a rule set.
+pub const FILES_MAX: usize = 16;
+/// Most files in a chain of which each extends the next.
+pub const CHAIN_MAX: usize = 4;
+/// Most tenants that a file or a rule names.
+pub const TENANTS_MAX: usize = 100;
+/// Most bytes of a rule file, with those that it extends.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
 /// Most rules.
 pub const RULES_MAX: usize = 20_000;

@@ -71,7 +71,7 @@ fn read_one<'d>(
         problems.push(problem.maybe_help(did_you_mean(scope.near(key.value, is_text))));
         return None;
     };
-    Some((ListDeclaration { name: name.text.to_owned(), file, key: field }, key.value))
+    Some((ListDeclaration { name: name.text.to_owned(), file, pack: 0, key: field }, key.value))
 }
 
 /// The field that a name stands for, if it holds one text.

@@ -25,8 +25,12 @@ mod like;
 pub mod limits;
 /// `[lists]`.
 mod lists;
+/// Several files' documents as one.
+mod merge;
 /// Names and what they stand for.
 mod names;
+/// The files of a rule set.
+mod packs;
 /// `[params]`.
 mod params;
 /// What is wrong with a rule file.
@@ -43,6 +47,8 @@ pub mod ruleset;
 mod sections;
 /// What can be found out about conditions by reasoning.
 mod sense;
+/// The text of a rule file with those that it extends.
+mod sources;
 /// Conditions: from SQL to expressions.
 mod sql;
 /// Decision tables.
@@ -56,10 +62,12 @@ mod types;
 /// Which kinds of event have which fields.
 mod vocabulary;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 pub use description::Description;
 pub use expr::{Condition, Facts};
@@ -67,9 +75,10 @@ pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label,
-    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, Reset, Rule, RuleSet, Share, Stratum,
-    Tier, Window,
+    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Pack, Policy, Reset, Rule, RuleSet, Share,
+    Stratum, Tier, Window,
 };
+pub use sources::{Found, Place, SourceFile, Sources};
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
 pub use types::Unit;
@@ -81,8 +90,9 @@ use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 10] =
-    ["ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "control", "rule"];
+const SECTIONS: [&str; 11] = [
+    "ruleset", "fields", "params", "set", "lists", "features", "tables", "policy", "auth", "control", "rule",
+];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -101,13 +111,20 @@ impl Checked {
     }
 }
 
-/// Checks and compiles a rule file; `source_name` is what its errors call it.
+/// Checks and compiles a rule file that extends no other; `source_name` is what its errors call it.
 pub fn compile(source_name: &str, text: &str) -> Checked {
-    let mut problems = Problems::default();
-    let rule_set = check(text, &mut problems).filter(|_| !problems.any_error());
-    let problems = problems.into_sorted();
-    let refused = Refused::new(source_name, text, &problems);
-    Checked { rule_set, problems, refused }
+    Sources::alone(source_name, text).compile()
+}
+
+impl Sources {
+    /// Checks and compiles the file with all that it extends.
+    pub fn compile(&self) -> Checked {
+        let mut problems = Problems::default();
+        let rule_set = check(self, &mut problems).filter(|_| !problems.any_error());
+        let problems = problems.into_sorted();
+        let refused = Refused::new(self, &problems);
+        Checked { rule_set, problems, refused }
+    }
 }
 
 /// A rule set with the outlines of its conditions.
@@ -122,8 +139,8 @@ pub struct Outlined {
 }
 
 /// Compiles a rule file, and keeps an outline of each condition that decides.
-pub fn outline(source_name: &str, text: &str) -> Result<Outlined, Refused> {
-    read_whole(source_name, text, |rules, parts| {
+pub fn outline(sources: &Sources) -> Result<Outlined, Refused> {
+    read_whole(sources, |rules, parts| {
         let outline =
             |compiled: &sql::Compiled<'_>| Outline::of(compiled, &parts.params, Some(rules.currency));
         let conditions = parts.rules.iter().map(|rule| outline(&rule.condition)).collect();
@@ -133,24 +150,27 @@ pub fn outline(source_name: &str, text: &str) -> Result<Outlined, Refused> {
     })
 }
 
-/// Compiles a rule file, and says what it says.
+/// Compiles a rule file that extends no other, and says what it says.
 pub fn describe(source_name: &str, text: &str) -> Result<(RuleSet, Description), Refused> {
-    read_whole(source_name, text, |set, parts| {
-        let description = Description::of(&set, parts);
-        (set, description)
-    })
+    Sources::alone(source_name, text).describe()
+}
+
+impl Sources {
+    /// Compiles the file with all that it extends, and says what they say together.
+    pub fn describe(&self) -> Result<(RuleSet, Description), Refused> {
+        read_whole(self, |set, parts| {
+            let description = Description::of(&set, parts);
+            (set, description)
+        })
+    }
 }
 
 /// Reads a rule file of which all is needed, or says why it can't be used.
-fn read_whole<T>(
-    source_name: &str,
-    text: &str,
-    then: impl FnOnce(RuleSet, &Parts<'_>) -> T,
-) -> Result<T, Refused> {
+fn read_whole<T>(sources: &Sources, then: impl FnOnce(RuleSet, &Parts<'_>) -> T) -> Result<T, Refused> {
     let mut problems = Problems::default();
-    let whole = read(text, &mut problems, |set, parts, _| then(set, parts));
+    let whole = read(sources, &mut problems, |set, parts, _| then(set, parts));
     let any_error = problems.any_error();
-    let refused = || Refused::new(source_name, text, &problems.into_sorted());
+    let refused = || Refused::new(sources, &problems.into_sorted());
     whole.filter(|_| !any_error).ok_or_else(refused)
 }
 
@@ -190,8 +210,31 @@ struct Parts<'d> {
     rules: Vec<rule::Declared<'d>>,
 }
 
-fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
-    read(text, problems, |rule_set, parts, problems| {
+/// The documents of all files; `None` where one is not TOML.
+fn parse<'t>(padded: &'t [Cow<'_, str>], problems: &mut Problems) -> Option<Vec<Spanned<DeTable<'t>>>> {
+    let mut documents = Vec::with_capacity(padded.len());
+    for text in padded {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        // What is left of a broken file would only lead to problems that are not there.
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            problems.push(Problem::error(span, error.message().to_owned(), "not TOML from here"));
+        }
+        documents.push(document);
+    }
+    (!problems.any_error()).then_some(documents)
+}
+
+/// The time zone that a file says.
+fn zone_said<'d>(document: &'d Spanned<DeTable<'_>>) -> Option<&'d str> {
+    match document.get_ref().get("ruleset")?.get_ref() {
+        DeValue::Table(head) => head.get("time_zone")?.get_ref().as_str(),
+        _ => None,
+    }
+}
+
+fn check(sources: &Sources, problems: &mut Problems) -> Option<RuleSet> {
+    read(sources, problems, |rule_set, parts, problems| {
         sense::tell(&rule_set, parts, problems);
         rule_set
     })
@@ -199,31 +242,32 @@ fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
 
 /// Reads a rule file, and hands over what it says where it has no error.
 fn read<T>(
-    text: &str,
+    sources: &Sources,
     problems: &mut Problems,
     then: impl FnOnce(RuleSet, &Parts<'_>, &mut Problems) -> T,
 ) -> Option<T> {
+    let text = sources.text();
     if text.len() > limits::FILE_BYTES_MAX {
         let message = format!("a rule file has at most {} MiB", limits::FILE_BYTES_MAX >> 20);
         problems.push(Problem::error(0..0, message, format!("this has {} bytes", text.len())));
         return None;
     }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        // What is left of a broken file would only lead to problems that are not there.
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            problems.push(Problem::error(span, error.message().to_owned(), "not TOML from here"));
-        }
-        return None;
-    }
-    let root = Section::root(text, &document);
+    let padded = sources.padded();
+    let documents = parse(&padded, problems)?;
+    let merged = match &documents[..] {
+        [_, _, ..] => Some(Spanned::new(0..text.len(), merge::merge(sources, &documents, problems))),
+        _ => None,
+    };
+    let root = Section::root(text, merged.as_ref().or(documents.first())?);
     root.check_keys(problems, &SECTIONS, &[]);
-    let head = sections::head(&root, problems);
+    let zone = documents.get(1..).and_then(|extended| extended.iter().find_map(zone_said));
+    let head = sections::head(&root, zone, problems);
+    let packs = packs::Packs::read(sources, &documents, head.as_ref(), problems);
+    let languages = packs.languages(&documents, problems);
     let mut scope = Scope::default();
     scope.currency = head.as_ref().and_then(|head| head.currency);
     let fields = sections::fields(&root, &mut scope, problems);
-    let params = params::read(&root, &mut scope, problems);
+    let params = params::read(&root, sources, &mut scope, problems);
     let lists = lists::read(&root, &mut scope, problems);
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
@@ -236,7 +280,8 @@ fn read<T>(
     let mut reader = rule::Reader {
         scope: &scope,
         calendar,
-        languages: head.as_ref().and_then(|head| head.languages.as_deref()),
+        packs: &packs,
+        languages: &languages,
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
@@ -273,9 +318,16 @@ fn read<T>(
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),
-        lists: lists.into_iter().map(|declared| declared.list).collect(),
+        lists: lists
+            .into_iter()
+            .map(|declared| ListDeclaration {
+                pack: packs.place_of(&declared.name.span) as u8,
+                ..declared.list
+            })
+            .collect(),
         policy,
         control,
+        packs: packs.packs,
         methods: requirements.methods,
         tags,
         obligations,

@@ -9,6 +9,7 @@ use super::document::{Table, Text, expected, text};
 use super::duties::{self, Duties};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word, did_you_mean, listed, near};
+use super::packs::{self, Packs};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
 use super::sections::{Requirements, is_language, no_language};
@@ -18,8 +19,9 @@ use crate::catalogue;
 use crate::decision::Outcome;
 use crate::time::Calendar;
 
-const KEYS: [&str; 8] = ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer"];
-const LATER: [&str; 2] = ["quality", "tenants"];
+const KEYS: [&str; 9] =
+    ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer", "tenants"];
+const LATER: [&str; 1] = ["quality"];
 const ACTIONS: [(&str, Action); 4] = [
     ("allow", Action::Outcome(Outcome::Allow)),
     ("step_up", Action::Outcome(Outcome::StepUp)),
@@ -40,6 +42,10 @@ pub(super) struct Declared<'d> {
     pub(super) overrides: Vec<(&'d str, Range<usize>)>,
     /// Whether it does not say what an unknown condition means, nor does its tier.
     pub(super) leaves_unknown_open: bool,
+    /// The rules that it overrides, with the places where it names them.
+    pub(super) overridden: Vec<(u16, Range<usize>)>,
+    /// Where its score is, or itself where it has none.
+    pub(super) score_span: Range<usize>,
     /// Where its reason is, or itself where it has none.
     reason_span: Range<usize>,
 }
@@ -49,8 +55,9 @@ pub(super) struct Reader<'a, 'd> {
     pub(super) scope: &'a Scope,
     pub(super) policy: &'a Policy,
     pub(super) calendar: Option<&'a Calendar>,
-    /// The languages in which each rule is to have its reason, where the file says.
-    pub(super) languages: Option<&'a [&'d str]>,
+    pub(super) packs: &'a Packs<'a>,
+    /// By pack, the languages in which each of its rules is to have its reason, where it says.
+    pub(super) languages: &'a [Option<Vec<&'d str>>],
     pub(super) requirements: &'a mut Requirements<'d>,
     pub(super) used: &'a mut Used,
     pub(super) problems: &'a mut Problems,
@@ -78,11 +85,16 @@ impl<'d> Reader<'_, 'd> {
             rules.extend(self.rule(&table, &mut ids));
         }
         tier::link(&mut rules, self.problems);
-        self.check_languages(&rules);
+        self.packs.check_rules(&rules, self.problems);
+        for of_pack in rules.chunk_by(|one, other| one.rule.pack == other.rule.pack) {
+            self.check_languages(of_pack);
+        }
         rules
     }
 
-    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared<'d>> {
+    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, Range<usize>>) -> Option<Declared<'d>> {
+        let place = self.packs.place_of(&table.span());
+        let pack = self.packs.packs.get(place)?;
         let known: Vec<&str> = KEYS.iter().chain(&tier::KEYS).chain(&duties::KEYS).copied().collect();
         table.check_keys(self.problems, &known, &LATER);
         let id = self.id(table, ids);
@@ -103,7 +115,9 @@ impl<'d> Reader<'_, 'd> {
         let customer = self.customer(table);
         let duties = duties::read(table, self.problems);
         let (then, score) = (then?, score?);
-        let (conduct, duties) = (conduct?, duties?);
+        let tenants = packs::tenants_of_rule(table, pack, self.problems);
+        let (mut conduct, duties) = (conduct?, duties?);
+        conduct.keep_within(pack, table, self.problems);
         let said = on_unknown?;
         let leaves_unknown_open = said.is_none() && conduct.tier == Tier::Normal;
         let on_unknown = {
@@ -147,10 +161,20 @@ impl<'d> Reader<'_, 'd> {
             tags: 0,
             oblige: 0,
             legal: duties.legal.clone(),
+            tenants: tenants?,
+            pack: place as u8,
         };
-        let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
-        let overrides = conduct.overrides;
-        Some(Declared { rule, condition, duties, overrides, leaves_unknown_open, reason_span })
+        let span = |key: &str| table.get(key).map_or(table.span(), |item| item.span());
+        Some(Declared {
+            rule,
+            condition,
+            duties,
+            overrides: conduct.overrides,
+            overridden: Vec::new(),
+            leaves_unknown_open,
+            score_span: span("score"),
+            reason_span: span("reason"),
+        })
     }
 
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {
@@ -158,7 +182,7 @@ impl<'d> Reader<'_, 'd> {
         None
     }
 
-    fn id(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<&'d str> {
+    fn id(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, Range<usize>>) -> Option<&'d str> {
         let id = table.required_text(self.problems, "id")?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if id.value.is_empty() || id.value.len() > NAME_BYTES_MAX || !id.value.bytes().all(plain) {
@@ -167,10 +191,10 @@ impl<'d> Reader<'_, 'd> {
             return self
                 .fail(problem.help(format!("write at most {NAME_BYTES_MAX} of A-Z, a-z, 0-9, _, - and .")));
         }
-        if let Some(first) = ids.insert(id.value, id.span.start) {
-            let line = table.file.get(..first).unwrap_or_default().matches('\n').count() + 1;
+        if let Some(first) = ids.insert(id.value, id.span.clone()) {
             let message = format!("another rule has the id `{}`", id.value);
-            return self.fail(Problem::error(id.span, message, format!("first on line {line}")));
+            let problem = Problem::error(id.span, message, "the second one");
+            return self.fail(problem.beside(first, "the first one"));
         }
         Some(id.value)
     }
@@ -287,7 +311,8 @@ impl<'d> Reader<'_, 'd> {
 
     /// An operator should not have to read one reason in English and the next in Vietnamese.
     fn check_languages(&mut self, rules: &[Declared<'_>]) {
-        match self.languages {
+        let pack = rules.first().map_or(0, |declared| usize::from(declared.rule.pack));
+        match self.languages.get(pack).and_then(Option::as_deref) {
             Some(languages) => self.check_declared_languages(rules, languages),
             None => self.check_languages_of_others(rules),
         }

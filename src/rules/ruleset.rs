@@ -42,6 +42,8 @@ pub struct RuleSet {
     pub policy: Policy,
     /// Which payments normal rules don't stop.
     pub control: Option<ControlGroup>,
+    /// The files that it is made of, each after those that it extends; the last one is the file itself.
+    pub packs: Vec<Pack>,
     /// The authentication methods that it names, sorted; a method's position is its bit in a requirement.
     pub methods: Vec<String>,
     /// The tags that its rules put on payments, sorted; a tag's position is its bit in [`Rule::tags`].
@@ -51,6 +53,18 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// The files whose dates a payment is outside of, of those for its tenant: a bit for each, by position.
+    #[inline]
+    pub fn out_of_force(&self, time_us: i64, tenant: Option<&str>) -> u16 {
+        let out = |pack: &Pack| !pack.in_force(time_us) && pack.is_for(tenant);
+        (0..).zip(&self.packs).filter(|(_, pack)| out(pack)).fold(0, |mask, (at, _)| mask | 1_u16 << at)
+    }
+
+    /// The names of files, of which each is a bit.
+    pub fn pack_names(&self, mask: u16) -> impl Iterator<Item = &str> {
+        (0..).zip(&self.packs).filter(move |(at, _)| mask >> at & 1 == 1).map(|(_, pack)| pack.name.as_str())
+    }
+
     /// The tags and the obligations of these rules together, as bits.
     pub fn duties(&self, rules: &[u16]) -> (u64, u64) {
         let rules = rules.iter().filter_map(|&at| self.rules.get(usize::from(at)));
@@ -61,6 +75,52 @@ impl RuleSet {
     pub fn hash_text(&self) -> String {
         self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A file of a rule set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pack {
+    /// Its name.
+    pub name: String,
+    /// What the caller calls the file.
+    pub source: String,
+    /// Its rules look only at payments from this time on, microseconds since 1970 UTC.
+    pub valid_from_us: Option<i64>,
+    /// Its rules look only at payments before this time, microseconds since 1970 UTC.
+    pub valid_until_us: Option<i64>,
+    /// Its rules look only at these tenants' payments, sorted; none: at all.
+    pub tenants: Vec<String>,
+}
+
+impl Pack {
+    /// Whether its rules look at all payments.
+    pub fn is_for_all(&self) -> bool {
+        self.valid_from_us.is_none() && self.valid_until_us.is_none() && self.tenants.is_empty()
+    }
+
+    /// Whether a time is within its dates.
+    pub fn in_force(&self, time_us: i64) -> bool {
+        self.valid_from_us.is_none_or(|from_us| from_us <= time_us)
+            && self.valid_until_us.is_none_or(|until_us| time_us < until_us)
+    }
+
+    /// Whether its rules look at a tenant's payments.
+    pub fn is_for(&self, tenant: Option<&str>) -> bool {
+        is_among(&self.tenants, tenant)
+    }
+}
+
+impl Rule {
+    /// Whether it looks at a tenant's payments.
+    #[inline]
+    pub fn is_for(&self, tenant: Option<&str>) -> bool {
+        is_among(&self.tenants, tenant)
+    }
+}
+
+/// Whether a tenant is among these; none are all.
+fn is_among(tenants: &[String], tenant: Option<&str>) -> bool {
+    tenants.is_empty() || tenant.is_some_and(|tenant| tenants.iter().any(|held| held == tenant))
 }
 
 /// The names of a set, one a bit.
@@ -430,6 +490,8 @@ pub struct ListDeclaration {
     pub name: String,
     /// The file of its first entries, relative to the rule file; a list without one is fed by events alone.
     pub file: Option<String>,
+    /// The rule file that declares it, by position in [`RuleSet::packs`].
+    pub pack: u8,
     /// The field that it is about.
     pub key: KeyField,
 }
@@ -551,6 +613,10 @@ pub struct Rule {
     pub oblige: u64,
     /// Where the law says so.
     pub legal: Option<String>,
+    /// The tenants whose payments it looks at, sorted; none: all.
+    pub tenants: Vec<String>,
+    /// The file that it stands in, by position in [`RuleSet::packs`].
+    pub pack: u8,
 }
 
 /// What the sum of scores means, beside what rules demand outright.

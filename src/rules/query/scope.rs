@@ -129,6 +129,9 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
             found.push(OutOfScope { subject: Subject::Feature(feature.name.clone()), reason });
         }
     }
+    for rule in on().filter(|rule| !rule.tenants.is_empty()) {
+        found.push(OutOfScope { subject: Subject::Rule(rule.id.clone()), reason: Reason::Key("tenants") });
+    }
     for table in &set.tables {
         let strictest = (table.on_unknown == UnknownRow::Strictest).then_some(Reason::Strictest);
         if let Some(reason) = strictest.or_else(|| taken(&table.name)) {
