@@ -47,6 +47,7 @@ fn rules() -> RuleSet {
         ty: ExtraType::Integer,
         tables: Vec::new(),
         lists: Vec::new(),
+        across: false,
         used: true,
     };
     let features = DAYS.into_iter().flat_map(|days| {

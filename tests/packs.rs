@@ -295,6 +295,69 @@ fn an_explanation_names_no_rule_of_another_tenant() {
 }
 
 #[test]
+fn keys_are_a_tenants_own_unless_the_whole_grants_them_to_all() {
+    let file = |across: &str, policy: &str| {
+        head("top", "")
+            + &format!(
+                "[features]\npayers = {{ distinct = \"account\", by = \"payee\", over = \"1d\"{across} }}\n"
+            )
+            + "own = { count = \"*\", by = \"payee\", over = \"1d\" }\n"
+            + policy
+            + "[[rule]]\nid = \"many\"\nwhen = \"payers > 3 or own > 30\"\nthen = \"alert\"\n"
+    };
+    let grant = "[policy]\nacross = \"payers\"\n";
+    let refused = |text: &str| compile("t.toml", text).into_result().unwrap_err().to_string();
+    assert!(refused(&file(", across = \"all\"", "")).contains("nobody grants it that"));
+    assert!(refused(&file("", grant)).contains("is not across tenants"));
+    let pack = file(", across = \"all\"", "").replace("name = \"top\"", "name = \"pack\"");
+    let own = "[[rule]]\nid = \"x\"\nwhen = \"amount > 5\"\nthen = \"block\"\n";
+    let whole = |more: &str| head("top", "extends = \"pack\"") + more + own;
+    assert!(sources(&[("top", &whole("")), ("pack", &pack)]).compile().rule_set.is_none());
+    assert!(sources(&[("top", &whole(grant)), ("pack", &pack)]).compile().rule_set.is_some());
+
+    let (all, apart) = (file(", across = \"all\"", grant), file("", ""));
+    let [all, apart] = [all, apart].map(|text| compile("t.toml", &text).into_result().unwrap());
+    assert_ne!(all.hash, apart.hash);
+    let mut engines = [all, apart].map(|rules| Engine::new(rules, Limits::default(), Recording::All));
+    let mut seen: Vec<(Option<&str>, &str)> = Vec::new();
+    for (number, (tenant, account)) in [
+        (Some("bank-a"), "x"),
+        (Some("bank-b"), "x"),
+        (Some("bank-b"), "y"),
+        (None, "x"),
+        (Some("bank-a"), "x"),
+        (Some("bank-c"), "z"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if !seen.contains(&(tenant, account)) {
+            seen.push((tenant, account));
+        }
+        let of_tenant = seen.iter().filter(|(held, _)| *held == tenant).count();
+        for (engine, payers) in engines.iter_mut().zip([seen.len(), of_tenant]) {
+            let mut draft = Draft::new(Arc::clone(&engine.rules().schema));
+            draft.begin(Kind::Transaction, 1_000_000 + number as i64).unwrap();
+            draft.amount(5, engine.rules().currency).unwrap();
+            draft.text(TextField::Id, &format!("p{number}")).unwrap();
+            draft.text(TextField::Account, account).unwrap();
+            draft.text(TextField::Payee, "shop").unwrap();
+            tenant.into_iter().for_each(|tenant| draft.text(TextField::Tenant, tenant).unwrap());
+            let event = draft.seal().unwrap();
+            let Answer::Decided(_) = engine.step(event) else { panic!("no decision") };
+            assert_eq!(engine.readings()[1].value, weir::decision::Value::Whole(payers as i64), "{number}");
+        }
+    }
+    let tables = engines[0].key_tables();
+    assert_eq!(tables.len(), 2, "keys of all and keys of each are apart");
+    let rows = |across: bool| -> Vec<_> {
+        engines[0].key_rows(tables.iter().find(|table| table.across == across).unwrap()).collect()
+    };
+    assert_eq!((rows(true).len(), rows(false).len()), (1, 4));
+    assert_eq!(rows(true)[0].tenant, None);
+}
+
+#[test]
 fn every_thing_said_of_a_file_is_part_of_the_hash() {
     let top = head("top", "extends = \"a\"")
         + OWN.replace(" and sent > 1", "").as_str()

@@ -201,6 +201,7 @@ fn feature() -> Value {
             "pending": { "type": "boolean", "description": "With `counts = \"executed\"`: whether a payment counts from its answer on, until it is executed." },
             "label": words("It counts only transactions that are labelled so.", &["fraud", "genuine"]),
             "reset": reset,
+            "across": { "const": "all", "description": "Its keys are those of all tenants; [policy] of the file that is compiled must grant it." },
             "current": { "type": "boolean", "description": "Whether the payment being scored is part of it." },
         }),
     );
@@ -249,6 +250,7 @@ fn policy() -> Value {
         json!({
             "step_up_at": threshold("The score from which the customer is asked."),
             "block_at": threshold("The score from which a payment is stopped."),
+            "across": one_or_more("The features that may read all tenants' events, by name.", json!({ "type": "string", "pattern": NAME })),
             "auth": text("The requirement, of [auth], where the score alone asks, or a rule names none."),
         }),
     )

@@ -261,6 +261,9 @@ impl Form<'_> {
             }
             self.put("reset_where", canonical(&declared.reset));
         }
+        if feature.across {
+            self.put("across", "all");
+        }
     }
 
     fn list(&mut self, list: &ListDeclaration) {

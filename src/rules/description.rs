@@ -337,6 +337,9 @@ fn describe_feature(
             aspects.extend(condition.map(|compiled| Aspect::condition("reset where", compiled)));
         }
         aspects.push(Aspect::new("current", feature.current.to_string()));
+        if feature.across {
+            aspects.push(Aspect::new("across", "all"));
+        }
     }
     let reads = |rule: &&rule::Declared<'_>| rule.rule.reads.iter().any(|read| usize::from(*read) == at);
     PartDescription {

@@ -272,6 +272,7 @@ fn read<T>(
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
+    features::grants::check(&root, &features, problems);
     let tables = tables::read(named, &scope, &mut used, problems);
     let mut requirements = Requirements::read(&root, problems);
     let policy = sections::policy(&root, &mut requirements, problems);

@@ -434,6 +434,9 @@ pub struct Feature {
     pub tables: Vec<u16>,
     /// The lists that its condition asks, as positions, ascending.
     pub lists: Vec<u16>,
+    /// Whether its keys are those of all tenants; otherwise each tenant has its own. The values that it counts as
+    /// distinct are each tenant's own anyway.
+    pub across: bool,
     /// Whether a rule needs it.
     pub used: bool,
 }

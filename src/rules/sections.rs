@@ -296,7 +296,7 @@ pub(super) fn policy(
     problems: &mut Problems,
 ) -> Policy {
     let Some(table) = root.table(problems, "policy", "[policy]") else { return Policy::default() };
-    table.check_keys(problems, &["step_up_at", "block_at", "auth"], &["feedback", "mandatory"]);
+    table.check_keys(problems, &["step_up_at", "block_at", "auth", "across"], &["feedback", "mandatory"]);
     let step_up = threshold(&table, "step_up_at", problems);
     let block = threshold(&table, "block_at", problems);
     if let (Some((step_up_at, span)), Some((block_at, _))) = (&step_up, &block)

@@ -4,6 +4,8 @@
 mod aggregate;
 /// Which payments it counts.
 mod counts;
+/// Which features may read all tenants' events.
+pub(super) mod grants;
 /// Under which fields, and from which events, it is fed.
 mod key;
 /// What is made of other features.
@@ -14,6 +16,7 @@ mod reset;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use toml::de::DeValue;
 
@@ -48,10 +51,11 @@ const AGGREGATES: [&str; 16] = [
     "speed",
     "ratio",
 ];
-const OPTIONS: [&str; 13] = [
-    "by", "at", "over", "delay", "from", "where", "counts", "pending", "label", "reset", "current", "q", "to",
+const OPTIONS: [&str; 14] = [
+    "by", "at", "over", "delay", "from", "where", "counts", "pending", "label", "reset", "current", "across",
+    "q", "to",
 ];
-const LATER: [&str; 6] = ["across", "median", "list", "value", "unit", "quality"];
+const LATER: [&str; 5] = ["median", "list", "value", "unit", "quality"];
 
 /// A feature of the file, with what a rule set does not keep of it.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub(super) struct Declared<'d> {
     pub(super) reset: Option<sql::Compiled<'d>>,
     /// Its `over` as the file has it: a window, or the name of a parameter.
     pub(super) over: Option<&'d str>,
+    /// Where it says `across`, if it does.
+    pub(super) across: Option<Range<usize>>,
     /// Its `delay` as the file has it: a duration, or the name of a parameter.
     pub(super) delay: Option<&'d str>,
 }
@@ -114,6 +120,7 @@ pub(super) fn read<'d>(
                 condition: None,
                 reset: None,
                 over: None,
+                across: None,
                 delay: None,
             })
         } else {
@@ -175,6 +182,7 @@ impl<'d> Reader<'_, 'd> {
         let from = from?;
         self.check_kinds(&table, aggregate, (&by, &at), from);
         self.check_label(&table, label, from)?;
+        let across = self.across(&table);
         let reset = self.reset(&table, name, from, &by)?;
         let (reset, emptied) = reset.map_or((None, None), |(reset, compiled)| (Some(reset), compiled));
         let (condition, (window, delay_us), counted) = (condition?, window?, counted?);
@@ -196,6 +204,7 @@ impl<'d> Reader<'_, 'd> {
             ty,
             tables,
             lists: lists_asked(condition.as_ref()),
+            across: across.as_ref()?.is_some(),
             used: false,
         };
         Some(Declared {
@@ -204,8 +213,16 @@ impl<'d> Reader<'_, 'd> {
             condition,
             reset: emptied,
             over: written(item, "over"),
+            across: across.flatten(),
             delay: written(item, "delay"),
         })
+    }
+
+    /// Where it says that its keys are those of all tenants; outer `None` where that is wrong.
+    fn across(&mut self, table: &Table<'d>) -> Option<Option<Range<usize>>> {
+        let Some(item) = table.get("across") else { return Some(None) };
+        table.word(self.problems, "across", &[("all", ())], &[])?;
+        Some(Some(item.span()))
     }
 
     /// Tells fields that the events it is fed from, or those that read it, never have.

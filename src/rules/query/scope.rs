@@ -166,6 +166,7 @@ fn unsaid(feature: &Feature) -> Option<&'static str> {
         .or(option(feature.reset.is_some(), "reset"))
         .or(option(feature.label.is_some(), "label"))
         .or(option(feature.delay_us > 0, "delay"))
+        .or(option(feature.across, "across"))
 }
 
 /// Says that something is out of scope because of what it reads.
