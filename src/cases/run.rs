@@ -56,7 +56,8 @@ pub fn run(rules: &RuleSet, lists: &Lists, case: &Case) -> CaseReport {
             report.out_of_force |= decision.out_of_force;
         }
         let Some(expect) = &given.expect else { continue };
-        if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (about, answer) {
+        let looked_at = about.filter(|at| rules.rules.get(*at).is_some_and(|r| r.from == given.event.kind()));
+        if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (looked_at, answer) {
             // A rule that is kept from acting is covered all the same.
             let held = [&decision.fired, &decision.shadow, &decision.overridden, &decision.tripped];
             let fired = held.into_iter().any(|rules| rules.contains(&(rule as u16)));

@@ -307,6 +307,7 @@ fn rule() -> Value {
         &["id", "when"],
         json!({
             "id": { "type": "string", "pattern": id, "description": "Its id, which decisions name." },
+            "from": words("What it looks at: transactions, unless it watches logins.", &["transaction", "login"]),
             "when": condition("When it fires: a condition in SQL."),
             "then": words("What it asks for outright; left out where only its score counts.", &["allow", "step_up", "block", "alert"]),
             "auth": text("The requirement, of [auth], of its step-up."),

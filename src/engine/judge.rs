@@ -10,6 +10,7 @@ use super::features::Wanted;
 use super::ledger::Ledger;
 use super::ratios::Ratios;
 use crate::decision::{Decision, Quality, Reading};
+use crate::event::Kind;
 use crate::lists::Lists;
 use crate::rules::{Facts, RuleSet};
 
@@ -28,6 +29,8 @@ pub(crate) struct Judge {
     pub(crate) qualities: [u64; Quality::ALL.len()],
     /// One per feature of the rule set.
     pub(crate) readings: Vec<Reading>,
+    /// Whether a rule looks at logins.
+    pub(crate) decides_logins: bool,
     pub(crate) decider: Decider,
     pub(crate) decision: Decision,
 }
@@ -49,7 +52,8 @@ impl Judge {
             (0..rules.features.len()).filter(|&at| is_read(at)).map(|at| at as u16).collect()
         };
         let (qualities, decision) = ([0; Quality::ALL.len()], Decision::default());
-        Self { rules, lists, wanted, ratios, read, qualities, readings, decider, decision }
+        let decides_logins = rules.decides(Kind::Login);
+        Self { decides_logins, rules, lists, wanted, ratios, read, qualities, readings, decider, decision }
     }
 
     /// Reads of other ledgers from now on.

@@ -370,6 +370,7 @@ impl Engine {
         self.tidy(event.kind() == Kind::Clock);
         match event.kind() {
             Kind::Transaction => self.transaction(event),
+            Kind::Login if self.live.decides_logins => self.login(event),
             _ => {
                 self.gather(event);
                 self.file(event, Standing::Observed, Place::NONE);
@@ -475,6 +476,19 @@ impl Engine {
         };
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
+        Answer::Decided(&self.live.decision)
+    }
+
+    /// Decides a login: nothing of it is stopped, it is only watched.
+    fn login(&mut self, event: &Event) -> Answer<'_> {
+        let facts = self.gather(event);
+        self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
+        self.live.decision.rule_set = self.reloads.number;
+        if let Some(shadow) = self.shadow.as_mut().filter(|shadow| shadow.decides_logins()) {
+            shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
+        }
+        let answer = self.answers.keep(&self.live.decision, self.now_us);
+        self.file(event, Standing::Observed, answer);
         Answer::Decided(&self.live.decision)
     }
 

@@ -300,7 +300,8 @@ impl Plan {
                 plan.key_fields.push(field);
             }
         }
-        if kind == Kind::Transaction {
+        // A login may be decided by a rule set that comes later.
+        if matches!(kind, Kind::Transaction | Kind::Login) {
             plan.key_fields.extend(self.lookups.iter().flat_map(|lookup| &lookup.at));
         }
         plan.key_fields.sort_unstable();

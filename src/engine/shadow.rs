@@ -75,6 +75,11 @@ impl Shadow {
         &self.judge.lists
     }
 
+    /// Whether a rule of it looks at logins.
+    pub(super) fn decides_logins(&self) -> bool {
+        self.judge.decides_logins
+    }
+
     /// Takes over what is on the lists that the live rule set has declared alike.
     pub(super) fn take_lists(&mut self, live: &Judge) {
         self.judge.take_lists(live);

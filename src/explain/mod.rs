@@ -189,7 +189,7 @@ impl Explainer {
         let tenant = event.text(TextField::Tenant);
         for (at, (rule, outline)) in set.rules.iter().zip(&self.outlined.conditions).enumerate() {
             // What is for other tenants is not this one's to know.
-            if !rule.is_for(tenant) {
+            if rule.from != event.kind() || !rule.is_for(tenant) {
                 continue;
             }
             let condition = outline.at(facts);

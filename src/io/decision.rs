@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::writer::{boolean, decimal, text, whole};
 use crate::decision::{Decision, Value, Withheld};
-use crate::event::{Event, TextField};
+use crate::event::{Event, Kind, TextField};
 use crate::rules::{Action, Rule, RuleSet, Table, Values};
 
 /// Writes what a rule set decided.
@@ -146,6 +146,9 @@ impl DecisionWriter {
     /// Writes the decision on an event and a line end.
     pub fn write(&self, event: &Event, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
         head(event, out)?;
+        if event.kind() != Kind::Transaction {
+            write!(out, ",\"kind\":\"{}\"", event.kind().name())?;
+        }
         out.write_all(b",\"outcome\":\"")?;
         out.write_all(decision.outcome.name().as_bytes())?;
         out.write_all(b"\",\"alert\":")?;

@@ -17,7 +17,7 @@
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
 //!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
-//! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
+//! - for each rule in the order of the file: `rule`, `from` where it is not transactions, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
 //!
 //!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
@@ -348,6 +348,9 @@ impl Form<'_> {
     fn rule(&mut self, declared: &rule::Declared<'_>) {
         let rule = &declared.rule;
         self.put("rule", &rule.id);
+        if rule.from != Kind::Transaction {
+            self.put("from", rule.from.name());
+        }
         self.put("when", &declared.condition.canonical);
         let on_unknown = match rule.on_unknown {
             OnUnknown::Silent => "silent",

@@ -391,6 +391,7 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
     let rule = &declared.rule;
     let mut aspects = vec![Aspect::condition("when", &declared.condition)];
     let mut say = |key: &str, text: Option<String>| aspects.extend(text.map(|text| Aspect::new(key, text)));
+    say("from", (rule.from != Kind::Transaction).then(|| rule.from.name().to_owned()));
     let tier = match rule.tier {
         Tier::Mandatory => Some("mandatory"),
         Tier::Override => Some("override"),

@@ -17,10 +17,11 @@ use super::sql::{self, Reach, Used};
 use super::tier;
 use crate::catalogue;
 use crate::decision::Outcome;
+use crate::event::Kind;
 use crate::time::Calendar;
 
-const KEYS: [&str; 9] =
-    ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer", "tenants"];
+const KEYS: [&str; 10] =
+    ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer", "tenants", "from"];
 const LATER: [&str; 1] = ["quality"];
 const ACTIONS: [(&str, Action); 4] = [
     ("allow", Action::Outcome(Outcome::Allow)),
@@ -115,6 +116,7 @@ impl<'d> Reader<'_, 'd> {
         let customer = self.customer(table);
         let duties = duties::read(table, self.problems);
         let (then, score) = (then?, score?);
+        let from = self.from(table);
         let tenants = packs::tenants_of_rule(table, pack, self.problems);
         let (mut conduct, duties) = (conduct?, duties?);
         conduct.keep_within(pack, table, self.problems);
@@ -137,10 +139,15 @@ impl<'d> Reader<'_, 'd> {
                 "this rule only adds to the score, and [policy] sets nothing that the score leads to";
             self.problems.push(Problem::warning(span, message, "changes no outcome"));
         }
+        let from = from?;
+        if from == Kind::Login {
+            self.check_login(table, &conduct, then, score, compiled.as_ref())?;
+        }
         self.check_requirement(table, then, auth.as_deref());
         let condition = compiled?;
         let rule = Rule {
             id: id?.to_owned(),
+            from,
             when: condition.condition.clone(),
             text: condition.text.value.to_owned(),
             on_unknown,
@@ -218,6 +225,39 @@ impl<'d> Reader<'_, 'd> {
             return self.fail(problem);
         }
         named
+    }
+
+    /// The kind of event that it looks at.
+    fn from(&mut self, table: &Table<'d>) -> Option<Kind> {
+        match table.get("from") {
+            None => Some(Kind::Transaction),
+            Some(_) => {
+                let kinds = [Kind::Transaction, Kind::Login].map(|kind| (kind.name(), kind));
+                table.word(self.problems, "from", &kinds, &[])
+            }
+        }
+    }
+
+    /// A login is no payment: there is nothing to stop, and nothing that a table says of it.
+    fn check_login(
+        &mut self,
+        table: &Table<'d>,
+        conduct: &tier::Conduct<'_>,
+        then: Option<Action>,
+        score: i64,
+        condition: Option<&sql::Compiled<'_>>,
+    ) -> Option<()> {
+        let wrong = [
+            (matches!(then, Some(Action::Outcome(_))), "then", "asks for no outcome"),
+            (score != 0, "score", "has no score"),
+            (conduct.breaker.is_some(), "breaker", "has no breaker"),
+            (condition.is_some_and(|condition| !condition.tables.is_empty()), "when", "reads no table"),
+        ];
+        let found = wrong.into_iter().find(|(wrong, ..)| *wrong);
+        let Some((_, key, what)) = found else { return Some(()) };
+        let span = table.get(key).map_or(table.span(), |item| item.span());
+        let problem = Problem::error(span, format!("a rule that looks at logins {what}"), "not of a login");
+        self.fail(problem.help("a login is only watched: such a rule may alert, tag and oblige"))
     }
 
     /// A step-up that asks for nothing leaves the gateway to guess what the customer must do.

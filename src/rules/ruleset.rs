@@ -65,6 +65,11 @@ impl RuleSet {
         (0..).zip(&self.packs).filter(move |(at, _)| mask >> at & 1 == 1).map(|(_, pack)| pack.name.as_str())
     }
 
+    /// Whether events of a kind are decided: transactions, and logins where a rule looks at them.
+    pub fn decides(&self, kind: Kind) -> bool {
+        kind == Kind::Transaction || (kind == Kind::Login && self.rules.iter().any(|rule| rule.from == kind))
+    }
+
     /// The tags and the obligations of these rules together, as bits.
     pub fn duties(&self, rules: &[u16]) -> (u64, u64) {
         let rules = rules.iter().filter_map(|&at| self.rules.get(usize::from(at)));
@@ -487,7 +492,9 @@ impl Feature {
 }
 
 /// A list that conditions ask about. What is on it is no part of the rule set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two are equal that say the same, whatever file they stand in.
+#[derive(Clone, Debug, Eq)]
 pub struct ListDeclaration {
     /// Its name.
     pub name: String,
@@ -497,6 +504,12 @@ pub struct ListDeclaration {
     pub pack: u8,
     /// The field that it is about.
     pub key: KeyField,
+}
+
+impl PartialEq for ListDeclaration {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.file, self.key) == (&other.name, &other.file, other.key)
+    }
 }
 
 /// What a rule asks for outright.
@@ -576,6 +589,8 @@ pub struct ControlGroup {
 pub struct Rule {
     /// Its id.
     pub id: String,
+    /// The kind of event that it looks at: `Transaction` or `Login`.
+    pub from: Kind,
     /// When it fires.
     pub when: Condition,
     /// The condition as the file has it.

@@ -12,7 +12,7 @@ use anyhow::Context;
 use hdrhistogram::Histogram;
 use weir::decision::Outcome;
 use weir::engine::{Answer, Engine, EngineMemory, Limits, Recording};
-use weir::event::Event;
+use weir::event::{Event, Kind};
 use weir::generate::Generator;
 use weir::lists::Lists;
 use weir::rules::{RuleSet, compile};
@@ -113,6 +113,7 @@ impl Run {
         self.latency_ns.record(taken.as_nanos() as u64)?;
         self.tally.count(answer);
         match answer {
+            Answer::Decided(_) if event.kind() != Kind::Transaction => {}
             Answer::Decided(decision) => self.confusion.decided(event, decision.outcome),
             Answer::Taken => self.confusion.told(event),
             Answer::Repeated(_) | Answer::TakenBefore | Answer::Refused(_) => {}

@@ -5,6 +5,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::event::Kind;
+
 use crate::rules::Parts;
 use crate::rules::names::listed;
 use crate::rules::ruleset::{Aggregate, Counts, Feature, Mode, RuleSet, Stratum};
@@ -129,8 +131,11 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
             found.push(OutOfScope { subject: Subject::Feature(feature.name.clone()), reason });
         }
     }
-    for rule in on().filter(|rule| !rule.tenants.is_empty()) {
-        found.push(OutOfScope { subject: Subject::Rule(rule.id.clone()), reason: Reason::Key("tenants") });
+    for rule in on() {
+        let tenants = (!rule.tenants.is_empty()).then_some("tenants");
+        let key = tenants.or((rule.from != Kind::Transaction).then_some("from"));
+        let of = |key| OutOfScope { subject: Subject::Rule(rule.id.clone()), reason: Reason::Key(key) };
+        found.extend(key.map(of));
     }
     for table in &set.tables {
         let strictest = (table.on_unknown == UnknownRow::Strictest).then_some(Reason::Strictest);
