@@ -57,7 +57,9 @@ impl Cut {
             schema.fields().iter().position(is_it).map(KeyField::Extra)
         };
         let Some(field) = TextField::from_name(name).map(KeyField::Text).or_else(extra) else {
-            bail!("--by `{name}`: not a field with text; name one such as tenant, portal, provider or payment_kind");
+            bail!(
+                "--by `{name}`: not a field with text; name one such as tenant, portal, provider or payment_kind"
+            );
         };
         let (without, beyond) = (Counts::default(), Counts::default());
         Ok(Self { name: name.to_owned(), field, values: HashMap::new(), without, beyond })

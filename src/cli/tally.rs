@@ -4,12 +4,16 @@ use std::io::{self, Write};
 
 use weir::decision::{Decision, Outcome, Quality};
 use weir::engine::{Answer, Engine};
+use weir::event::{Event, Kind};
 
 /// Counts of answers, and of rules that fired.
 pub(super) struct Tally {
     /// By [`Outcome`], weakest first.
     pub(super) outcomes: [u64; 3],
     pub(super) alerts: u64,
+    /// Logins that were decided, and those of them with an alert.
+    watched: u64,
+    alerts_watched: u64,
     pub(super) repeated: u64,
     pub(super) taken: u64,
     pub(super) taken_before: u64,
@@ -32,6 +36,8 @@ impl Tally {
         Self {
             outcomes: [0; 3],
             alerts: 0,
+            watched: 0,
+            alerts_watched: 0,
             repeated: 0,
             taken: 0,
             taken_before: 0,
@@ -44,8 +50,9 @@ impl Tally {
         }
     }
 
-    pub(super) fn count(&mut self, answer: Answer<'_>) {
+    pub(super) fn count(&mut self, event: &Event, answer: Answer<'_>) {
         match answer {
+            Answer::Decided(decision) if event.kind() != Kind::Transaction => self.watched(decision),
             Answer::Decided(decision) => self.decided(decision),
             Answer::Repeated(_) => self.repeated += 1,
             Answer::Taken => self.taken += 1,
@@ -54,11 +61,22 @@ impl Tally {
         }
     }
 
+    /// What is decided and is no payment.
+    fn watched(&mut self, decision: &Decision) {
+        self.watched += 1;
+        self.alerts_watched += u64::from(decision.alert);
+        self.rules_fired(decision);
+    }
+
     fn decided(&mut self, decision: &Decision) {
         self.outcomes[decision.outcome as usize] += 1;
         self.alerts += u64::from(decision.alert);
         self.tripped += u64::from(!decision.tripped.is_empty());
         self.withheld += u64::from(decision.withheld.is_some());
+        self.rules_fired(decision);
+    }
+
+    fn rules_fired(&mut self, decision: &Decision) {
         if decision.rule_set > 0 {
             return;
         }
@@ -89,6 +107,9 @@ impl Tally {
         )?;
         if self.repeated + self.taken_before > 0 {
             write!(out, "; {} came again", self.repeated + self.taken_before)?;
+        }
+        if self.watched > 0 {
+            write!(out, "; {} logins watched ({} with an alert)", self.watched, self.alerts_watched)?;
         }
         if self.withheld > 0 {
             write!(out, "; {} let through by the control group", self.withheld)?;

@@ -133,6 +133,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
                 ty: ExtraType::Integer,
                 tables: Vec::new(),
                 lists: Vec::new(),
+                across: false,
                 used: true,
             }
         },

@@ -24,11 +24,9 @@ mod values;
 /// What can be known of each term beforehand.
 mod world;
 
-use super::names::BuiltIn;
-use super::problem::{Problem, Problems};
-use super::ruleset::{KeyField, Kinds, OnUnknown, RuleSet};
-use super::{Parts, Severity, rule, vocabulary};
-use crate::event::Kind;
+use super::problem::Problems;
+use super::ruleset::{Kinds, OnUnknown, RuleSet};
+use super::{Parts, Severity, vocabulary};
 use constant::{Judge, Subject};
 use reason::Reasoner;
 use world::{Tuning, World};
@@ -61,9 +59,6 @@ pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
         let rule = &declared.rule;
         let kinds = Kinds::default().with(rule.from);
         vocabulary::check(&declared.condition, kinds, problems);
-        if rule.from != Kind::Transaction {
-            tell_keys(declared, kinds, parts, problems);
-        }
         let payments = about(kinds);
         let subject = Subject::Rule(&rule.id, rule.on_unknown == OnUnknown::Fires);
         let ever = Judge { reasoner: payments, subject, condition: &declared.condition, problems }.judge();
@@ -72,19 +67,4 @@ pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
         }
     }
     tiers::tell(&payments, &parts.rules, &set.policy, problems);
-}
-
-/// Tells features that are read by fields which the rule's events never have.
-fn tell_keys(declared: &rule::Declared<'_>, kinds: Kinds, parts: &Parts<'_>, problems: &mut Problems) {
-    for feature in declared.rule.reads.iter().filter_map(|at| parts.features.get(usize::from(*at))) {
-        let lacking = feature.feature.at.iter().find_map(|field| match field {
-            KeyField::Text(field) => vocabulary::lacking(BuiltIn::Text(*field), kinds),
-            KeyField::Extra(_) => None,
-        });
-        if let Some(lacking) = lacking {
-            let message = format!("feature `{}` is never known here: {lacking}", feature.name.text);
-            let span = declared.condition.text.span.clone();
-            problems.push(Problem::warning(span, message, "always null"));
-        }
-    }
 }
