@@ -49,10 +49,10 @@ mod snapshot;
 mod snapshot_reader;
 /// Its rows, as they are written.
 mod snapshot_writer;
-/// The folder of one run's spilled chunks.
-mod spill_folder;
 /// Rule files with those that they extend.
 mod sources;
+/// The folder of one run's spilled chunks.
+mod spill_folder;
 /// Events to JSON lines.
 mod writer;
 
