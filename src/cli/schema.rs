@@ -178,6 +178,7 @@ fn feature() -> Value {
             "q": { "type": "number", "exclusiveMinimum": 0, "maximum": 0.999_999, "description": "The share of a quantile, above 0 and below 1: 0.5 is the median." },
             "z_score": number("How many sample deviations the payment is above the mean of those before it,"),
             "speed": { "type": "array", "items": { "type": "string" }, "minItems": 2, "description": "Kilometres per hour from the newest place to the payment's own: the fields of latitude and longitude." },
+            "changed": text("Whether the payment's own value of a field with text differs from that of the newest one before it; null without either."),
             "ratio": text("What is divided: a feature, `amount`, or an extra field with whole numbers."),
             "to": text("The feature that a ratio divides by."),
             "by": fields("The fields under which contributions are filed."),

@@ -180,6 +180,7 @@ impl Form<'_> {
             Aggregate::Max(field) => of("max", field),
             Aggregate::Deviation(field) => of("deviation", field),
             Aggregate::Distinct(field) => format!("distinct {}", self.key_name(field)),
+            Aggregate::Changed(field) => format!("changed {}", self.key_name(field)),
             Aggregate::IsNew => "is_new".to_owned(),
             Aggregate::Since => "since".to_owned(),
             Aggregate::First(field) => of("first", field),

@@ -343,6 +343,7 @@ fn computes<'p>(aggregate: Aggregate, schema: &Schema, name_of: impl Fn(usize) -
         Aggregate::Max(field) => ("max", field.name(schema)),
         Aggregate::Deviation(field) => ("deviation", field.name(schema)),
         Aggregate::Distinct(field) => ("distinct", field.name(schema)),
+        Aggregate::Changed(field) => ("changed", field.name(schema)),
         Aggregate::First(field) => ("first", field.name(schema)),
         Aggregate::Last(field) => ("last", field.name(schema)),
         Aggregate::Previous(field) => ("previous", field.name(schema)),

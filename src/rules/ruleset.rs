@@ -93,6 +93,8 @@ pub enum Aggregate {
         /// Degrees east.
         longitude: DegreeField,
     },
+    /// Whether this event's own value of a field differs from that of the newest one before it; null without either.
+    Changed(KeyField),
     /// One value over another; null where either is, or the other is 0.
     Ratio {
         /// What is divided.
@@ -118,11 +120,25 @@ impl Aggregate {
             | Self::ZScore(field) => Some(field),
             Self::Count
             | Self::Distinct(_)
+            | Self::Changed(_)
             | Self::IsNew
             | Self::Since
             | Self::Speed { .. }
             | Self::Ratio { .. } => None,
         }
+    }
+
+    /// The text field of the contributing events whose values it takes.
+    pub const fn text(self) -> Option<KeyField> {
+        match self {
+            Self::Distinct(field) | Self::Changed(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Whether it holds the event being scored against those before it, so that it is of an event and not of a key alone.
+    pub const fn is_of_an_event(self) -> bool {
+        matches!(self, Self::ZScore(_) | Self::Speed { .. } | Self::Changed(_) | Self::Ratio { .. })
     }
 
     /// The features that it is made of, by position in the rule set: those of a ratio.

@@ -147,6 +147,7 @@ fn unsaid(feature: &Feature) -> Option<&'static str> {
         Aggregate::Quantile(..) => Some("quantile"),
         Aggregate::ZScore(_) => Some("z_score"),
         Aggregate::Speed { .. } => Some("speed"),
+        Aggregate::Changed(_) => Some("changed"),
         Aggregate::Ratio { .. } => Some("ratio"),
         Aggregate::Count
         | Aggregate::Sum(_)
