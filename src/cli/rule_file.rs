@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::explain::Explainer;
-use weir::io::load_lists;
+use weir::io::{load_lists, load_rates};
 use weir::lists::Lists;
+use weir::rates::Rates;
 use weir::rules::{Checked, RuleSet, Severity, compile};
 
 use super::problems;
@@ -16,7 +17,7 @@ pub(super) struct RuleFile {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) checked: Checked,
-    /// What is wrong with the files of its lists.
+    /// What is wrong with the files of its lists, or of its rates.
     pub(super) lists_error: Option<String>,
 }
 
@@ -24,11 +25,12 @@ impl RuleFile {
     /// Reads and checks a rule file.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let (name, text, checked) = checked(path)?;
-        let lists_error = checked.rule_set.as_ref().and_then(|rules| lists(path, rules).err());
+        let beside = |rules: &RuleSet| lists(path, rules).err().or_else(|| rates(path, rules).err());
+        let lists_error = checked.rule_set.as_ref().and_then(beside);
         Ok(Self { name, text, checked, lists_error: lists_error.map(|error| error.to_string()) })
     }
 
-    /// How many problems there are of a severity, in it and in the files of its lists.
+    /// How many problems there are of a severity, in it and in the files beside it.
     pub(super) fn count(&self, severity: Severity) -> usize {
         let in_lists = usize::from(severity == Severity::Error && self.lists_error.is_some());
         in_lists + self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
@@ -85,6 +87,11 @@ pub(super) fn read(path: &Path) -> anyhow::Result<String> {
 /// The lists of a rule set, from their files beside the rule file.
 pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
     Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
+}
+
+/// The rates of a rule set, from their file beside the rule file.
+pub(super) fn rates(path: &Path, rules: &RuleSet) -> anyhow::Result<Rates> {
+    Ok(load_rates(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.

@@ -36,6 +36,7 @@ fn schema() -> Value {
             "params": each("Named thresholds: what an analyst tunes.", param()),
             "features": each("Named values of the past, known when a payment is scored.", feature()),
             "lists": each("Lists of keys, from files.", list()),
+            "rates": rates(),
             "tables": each("Decision tables: the first row that holds gives the value.", table()),
             "policy": policy(),
             "auth": each("Which authentication methods must be met.", requirement()),
@@ -207,6 +208,17 @@ fn list() -> Value {
         json!({
             "file": text("Where its first entries are, beside the rule file: .csv with a header, or .txt with one a line; without it events alone feed it."),
             "key": text("The field whose values it holds."),
+        }),
+    )
+}
+
+fn rates() -> Value {
+    section(
+        "Rates by which amounts in other currencies are converted; without it they are refused.",
+        &[],
+        json!({
+            "file": text("Where they are, beside the rule file: a .csv with valid_from, currency, rate; without it events bring their own."),
+            "otherwise": { "enum": ["block", "step_up"], "description": "What is declared of a payment that is refused for want of a rate; block unless said." },
         }),
     )
 }

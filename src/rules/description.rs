@@ -121,6 +121,10 @@ impl Description {
             Aspect::new("feedback", set.feedback.name()),
             Aspect::new("methods", set.methods.join(", ")),
         ];
+        if let Some(rates) = &set.rates {
+            let file = rates.file.as_deref().unwrap_or("brought by events");
+            settings.push(Aspect::new("rates", format!("{file}, otherwise {}", rates.otherwise.name())));
+        }
         if let Some(control) = &set.control {
             let most = format!("amounts up to {} minor units", control.amount_minor_max);
             settings.push(Aspect::new("control", format!("{}, {most}", share(control.share, &set.schema))));

@@ -31,6 +31,8 @@ mod params;
 pub mod problem;
 /// A rule set as one SQL query.
 pub mod query;
+/// Where rates of other currencies come from.
+mod rates;
 /// What reads what through what.
 mod reach;
 /// `[[rule]]`.
@@ -65,8 +67,8 @@ pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label,
-    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, Reset, Rule, RuleSet, Share, Stratum,
-    Tier, Window,
+    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, RatesDeclaration, Reset, Rule, RuleSet,
+    Share, Stratum, Tier, Window,
 };
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
@@ -79,8 +81,10 @@ use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 10] =
-    ["ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "control", "rule"];
+const SECTIONS: [&str; 11] = [
+    "ruleset", "fields", "params", "lists", "rates", "features", "tables", "policy", "auth", "control",
+    "rule",
+];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -223,6 +227,8 @@ fn read<T>(
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, &mut scope, problems);
     let lists = lists::read(&root, &mut scope, problems);
+    let rates = rates::read(&root, problems);
+    scope.rates = rates.is_some();
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
@@ -271,6 +277,7 @@ fn read<T>(
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),
         lists: lists.into_iter().map(|declared| declared.list).collect(),
+        rates,
         policy,
         control,
         methods: requirements.methods,

@@ -38,6 +38,8 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Its lists, in the order of their names.
     pub lists: Vec<ListDeclaration>,
+    /// Where rates of other currencies come from; `None` where payments in those are refused.
+    pub rates: Option<RatesDeclaration>,
     /// What the sum of scores means.
     pub policy: Policy,
     /// Which payments normal rules don't stop.
@@ -432,6 +434,15 @@ pub struct ListDeclaration {
     pub file: Option<String>,
     /// The field that it is about.
     pub key: KeyField,
+}
+
+/// Where rates of other currencies come from. What they are is no part of the rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RatesDeclaration {
+    /// Their file, relative to the rule file; without one events bring their own.
+    pub file: Option<String>,
+    /// What is declared of a payment that is refused for want of a rate: `StepUp` or `Block`.
+    pub otherwise: Outcome,
 }
 
 /// What a rule asks for outright.

@@ -78,6 +78,9 @@ pub enum Reason {
     /// It asks a list, which events change.
     #[error("it asks the list `{0}`, which changes from event to event")]
     AsksList(String),
+    /// It asks for the worth of money in another currency.
+    #[error("it asks for rates (`money`), which the query does not have")]
+    AsksRates,
     /// It has a form that queries do not know.
     #[error("it has a form that queries do not say")]
     Unsaid,
