@@ -144,7 +144,7 @@ fn conditions_features_and_answers_see_the_rule_sets_currency() {
     assert_eq!((decision.outcome, decision.alert), (Outcome::Allow, true));
     assert_eq!(bank.spent(DAY_US), (2_540_305 + 2_539_796, 1));
     // At that day's rate 2,599,999 dong are less than 100 dollars.
-    let event = bank.event(Kind::Transaction, 3 * DAY_US, None, Some((2_59_9999, Currency::VND)));
+    let event = bank.event(Kind::Transaction, 3 * DAY_US, None, Some((2_599_999, Currency::VND)));
     let Answer::Decided(decision) = bank.engine.step(&event) else { panic!() };
     assert_eq!((decision.outcome, decision.alert, decision.converted), (Outcome::Allow, false, None));
 }
