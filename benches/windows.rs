@@ -70,6 +70,7 @@ fn rules() -> RuleSet {
         tables: Vec::new(),
         rules: Vec::new(),
         lists: Vec::new(),
+        rates: None,
         policy: Policy::default(),
         control: None,
         packs: Vec::new(),

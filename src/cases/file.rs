@@ -4,11 +4,12 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use super::events::EventMaker;
-use super::lists;
+use super::{lists, rates};
 use crate::catalogue;
 use crate::decision::Outcome;
 use crate::event::Event;
 use crate::lists::List;
+use crate::rates::Rates;
 use crate::rules::RuleSet;
 
 /// One case.
@@ -20,6 +21,8 @@ pub struct Case {
     pub rule: Option<String>,
     /// The lists, by position, that hold what the case says instead of what is in their files.
     pub lists: Vec<(usize, List)>,
+    /// The rates that hold instead of those in their file.
+    pub rates: Option<Rates>,
     /// Its events in order, each with what is expected of it.
     pub given: Vec<Given>,
 }
@@ -114,12 +117,13 @@ fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Res
     let name =
         case.get("name").and_then(Value::as_str).map_or_else(|| format!("case {}", at + 1), str::to_owned);
     let place = format!("case `{name}`");
-    only(case, &place, &["name", "rule", "lists", "events"])?;
+    only(case, &place, &["name", "rule", "lists", "rates", "events"])?;
     let rule = case.get("rule").map(|value| text(value, &place, "rule")).transpose()?;
     if let Some(rule) = &rule {
         known_rule(rule, rules, &place)?;
     }
     let lists = lists::read(case, defaults, rules, &place)?;
+    let rates = rates::read(case, defaults, rules, &place)?;
     let mut maker = EventMaker::new(rules, defaults);
     let events = case.get("events").ok_or_else(|| wrong(&place, "`events` is missing"))?;
     for (at, value) in array(events, &place)?.iter().enumerate() {
@@ -128,7 +132,7 @@ fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Res
         let expect = event.get("expect").map(|value| expectation(value, &place, rules)).transpose()?;
         maker.add(at + 1, event, expect, &place)?;
     }
-    Ok(Case { name, rule, lists, given: maker.given })
+    Ok(Case { name, rule, lists, rates, given: maker.given })
 }
 
 fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectation, CasesError> {

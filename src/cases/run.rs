@@ -7,6 +7,7 @@ use crate::decision::{Decision, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::explain::advice;
 use crate::lists::Lists;
+use crate::rates::Rates;
 use crate::rules::ruleset::words;
 use crate::rules::{Quantity, Rule, RuleSet};
 use crate::time::parse_duration;
@@ -37,10 +38,11 @@ pub struct Coverage {
     pub silent: bool,
 }
 
-/// Runs one case on an engine of its own, with these lists but for those that the case says itself.
-pub fn run(rules: &RuleSet, lists: &Lists, case: &Case) -> CaseReport {
+/// Runs one case on an engine of its own, with these lists and rates but for those that the case says itself.
+pub fn run(rules: &RuleSet, lists: &Lists, rates: &Rates, case: &Case) -> CaseReport {
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
     engine.load_lists(with_said(lists, case));
+    engine.load_rates(case.rates.as_ref().unwrap_or(rates).clone());
     let about = case.rule.as_ref().and_then(|id| rules.rules.iter().position(|rule| rule.id == *id));
     let mut report = CaseReport {
         name: case.name.clone(),

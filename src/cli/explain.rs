@@ -87,17 +87,20 @@ fn engine(args: &Args) -> anyhow::Result<(Engine, Vec<Explainer>)> {
     let mut explainers = vec![rule_file::explainer(&args.rules)?];
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
     engine.load_lists(lists.clone());
+    let rates = rule_file::rates(&args.rules, &rules)?;
+    engine.load_rates(rates.clone());
     for path in &args.reload {
         let next = rule_file::load(path)?;
         let lists = rule_file::lists(path, &next)?;
         explainers.push(rule_file::explainer(path)?);
-        let staged = engine.stage_with_lists(next, lists);
+        let rates = rule_file::rates(path, &next)?;
+        let staged = engine.stage_with_rates(next, lists, rates);
         staged
             .with_context(|| format!("{} can't take over from {}", path.display(), args.rules.display()))?;
     }
     if !args.reload.is_empty() {
         // So that the stream may also go back to it.
-        engine.stage_with_lists(rules, lists)?;
+        engine.stage_with_rates(rules, lists, rates)?;
     }
     Ok((engine, explainers))
 }

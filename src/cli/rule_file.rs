@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::explain::Explainer;
-use weir::io::{load_lists, load_rules};
+use weir::io::{load_lists, load_rates, load_rules};
 use weir::lists::Lists;
+use weir::rates::Rates;
 use weir::rules::{Checked, RuleSet, Severity, Sources};
 
 use super::problems;
@@ -17,7 +18,7 @@ pub(super) struct RuleFile {
     pub(super) name: String,
     pub(super) sources: Sources,
     pub(super) checked: Checked,
-    /// What is wrong with the files of its lists.
+    /// What is wrong with the files of its lists, or of its rates.
     pub(super) lists_error: Option<String>,
 }
 
@@ -26,11 +27,12 @@ impl RuleFile {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let (sources, checked) = checked(path)?;
         let name = path.display().to_string();
-        let lists_error = checked.rule_set.as_ref().and_then(|rules| lists(path, rules).err());
+        let beside = |rules: &RuleSet| lists(path, rules).err().or_else(|| rates(path, rules).err());
+        let lists_error = checked.rule_set.as_ref().and_then(beside);
         Ok(Self { name, sources, checked, lists_error: lists_error.map(|error| error.to_string()) })
     }
 
-    /// How many problems there are of a severity, in it and in the files of its lists.
+    /// How many problems there are of a severity, in it and in the files beside it.
     pub(super) fn count(&self, severity: Severity) -> usize {
         let in_lists = usize::from(severity == Severity::Error && self.lists_error.is_some());
         in_lists + self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
@@ -86,6 +88,11 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Sources> {
 /// The lists of a rule set, from their files beside the rule file.
 pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
     Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
+}
+
+/// The rates of a rule set, from their file beside the rule file.
+pub(super) fn rates(path: &Path, rules: &RuleSet) -> anyhow::Result<Rates> {
+    Ok(load_rates(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.

@@ -37,6 +37,7 @@ fn schema() -> Value {
             "set": each("Other values for parameters that the files which this one extends leave open.", scalar("Its value.")),
             "features": each("Named values of the past, known when a payment is scored.", feature()),
             "lists": each("Lists of keys, from files.", list()),
+            "rates": rates(),
             "tables": each("Decision tables: the first row that holds gives the value.", table()),
             "policy": policy(),
             "auth": each("Which authentication methods must be met.", requirement()),
@@ -189,6 +190,7 @@ fn feature() -> Value {
             "q": { "type": "number", "exclusiveMinimum": 0, "maximum": 0.999_999, "description": "The share of a quantile, above 0 and below 1: 0.5 is the median." },
             "z_score": number("How many sample deviations the payment is above the mean of those before it,"),
             "speed": { "type": "array", "items": { "type": "string" }, "minItems": 2, "description": "Kilometres per hour from the newest place to the payment's own: the fields of latitude and longitude." },
+            "changed": text("Whether the payment's own value of a field with text differs from that of the newest one before it; null without either."),
             "ratio": text("What is divided: a feature, `amount`, or an extra field with whole numbers."),
             "to": text("The feature that a ratio divides by."),
             "by": fields("The fields under which contributions are filed."),
@@ -218,6 +220,17 @@ fn list() -> Value {
         json!({
             "file": text("Where its first entries are, beside the rule file: .csv with a header, or .txt with one a line; without it events alone feed it."),
             "key": text("The field whose values it holds."),
+        }),
+    )
+}
+
+fn rates() -> Value {
+    section(
+        "Rates by which amounts in other currencies are converted; without it they are refused.",
+        &[],
+        json!({
+            "file": text("Where they are, beside the rule file: a .csv with valid_from, currency, rate; without it events bring their own."),
+            "otherwise": { "enum": ["block", "step_up"], "description": "What is declared of a payment that is refused for want of a rate; block unless said." },
         }),
     )
 }

@@ -177,7 +177,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
                 writers.write(event, decision, &mut lines.buffer)?
             }
             Answer::Refused(refusal) => {
-                write_refusal(event, refusal.code(), &refusal.to_string(), &mut lines.buffer)?;
+                let (code, declared) = (refusal.code(), refusal.declared());
+                write_refusal(event, code, declared, &refusal.to_string(), &mut lines.buffer)?;
             }
             Answer::Taken if event.kind() == Kind::Control => writers.follow(&engine)?,
             Answer::Taken | Answer::TakenBefore => {}

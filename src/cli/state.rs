@@ -20,7 +20,7 @@ use super::stream::Source;
 /// Runs the events, or takes a snapshot (with --restore events are read only where --input names them), and writes one Arrow IPC file for each key that features are filed under
 /// (account.arrow, account-device.arrow, payee-across.arrow for keys of all tenants): a row per key with its tenant, its texts, and every feature's value and quality,
 /// in the order of tenants and texts. Values of money are in minor units, durations and times in microseconds. What has
-/// a value only for an event that is scored is left out and named: z-scores and speeds, and ratios of one, of a field, or of
+/// a value only for an event that is scored is left out and named: z-scores, speeds and changes, and ratios of one, of a field, or of
 /// features that are read by different keys.
 #[derive(clap::Args)]
 #[command(

@@ -24,7 +24,7 @@ pub(super) struct Tally {
     /// Decisions outside the dates of each file of the rule set that the stream began with.
     out_of_force: Vec<u64>,
     /// By code.
-    pub(super) refused: std::collections::BTreeMap<&'static str, u64>,
+    pub(super) refused: std::collections::BTreeMap<&'static str, (u64, Option<Outcome>)>,
     /// By rule of the rule set that the stream began with.
     pub(super) fired: Vec<u64>,
     /// Values read of each quality before the stream began.
@@ -57,7 +57,11 @@ impl Tally {
             Answer::Repeated(_) => self.repeated += 1,
             Answer::Taken => self.taken += 1,
             Answer::TakenBefore => self.taken_before += 1,
-            Answer::Refused(refusal) => *self.refused.entry(refusal.code()).or_default() += 1,
+            Answer::Refused(refusal) => {
+                let (count, declared) = self.refused.entry(refusal.code()).or_default();
+                *count += 1;
+                *declared = refusal.declared();
+            }
         }
     }
 
@@ -122,8 +126,10 @@ impl Tally {
         for (quality, count) in Quality::ALL.iter().zip(read).skip(1).filter(|(_, count)| *count > 0) {
             write!(out, "; {count} values {}", quality.name())?;
         }
-        for (code, count) in &self.refused {
-            write!(out, "; {count} refused ({code})")?;
+        for (code, (count, declared)) in &self.refused {
+            let declared =
+                declared.map_or_else(String::new, |outcome| format!(", declared {}", outcome.name()));
+            write!(out, "; {count} refused ({code}{declared})")?;
         }
         writeln!(out)?;
         self.warn(engine, out)

@@ -119,7 +119,10 @@ impl Iterator for KeyRows<'_> {
 fn key_feature(rules: &RuleSet, at: usize) -> Option<usize> {
     let of_key = |at: usize| {
         let aggregate = rules.features[at].aggregate;
-        !matches!(aggregate, Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Ratio { .. })
+        !matches!(
+            aggregate,
+            Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Changed(_) | Aggregate::Ratio { .. }
+        )
     };
     let key = |at: usize| {
         let feature = &rules.features[at];

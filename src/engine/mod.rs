@@ -6,6 +6,7 @@
 mod answers;
 mod breaker;
 mod decide;
+mod exchange;
 mod export;
 mod features;
 mod gather;
@@ -45,6 +46,7 @@ use crate::rules::{Facts, Kinds, RuleSet};
 use crate::state::{ChunkStore, Layout, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
+use exchange::Exchange;
 use judge::Judge;
 use ledger::Ledger;
 use ledgers::{Ledgers, Sources};
@@ -89,11 +91,34 @@ pub enum Refusal {
         future_us_max: i64,
     },
     /// Its amount is in another currency than the rule set's.
-    #[error("its amount is not in {expected}, the rule set's currency, and this version converts none")]
+    #[error(
+        "its amount is not in {expected}, the rule set's currency, and the rule file has no [rates] to convert it by"
+    )]
     Currency {
         /// The rule set's currency.
         expected: &'static str,
     },
+    /// There is no rate of its currency.
+    #[error(
+        "there is no rate of {currency} at its time; give it a `rate`, or load rates that cover that time"
+    )]
+    NoRate {
+        /// Its currency.
+        currency: &'static str,
+        /// What the rule set declares of it.
+        declared: Outcome,
+    },
+    /// It is worth more than an amount can be.
+    #[error("its amount in {currency} is worth more than any amount can be; check it, and the rate")]
+    TooLarge {
+        /// Its currency.
+        currency: &'static str,
+        /// What the rule set declares of it.
+        declared: Outcome,
+    },
+    /// It asks for rates that nobody staged.
+    #[error("no rates with the version in its `subject` are loaded or staged; stage their file first")]
+    UnknownRates,
     /// The transaction that it corrects is older than the rule set remembers.
     #[error(
         "the transaction that it is about is older than the rule set's `remember`, and can no longer be corrected"
@@ -153,6 +178,9 @@ impl Refusal {
             Self::IdReused => "id_reused",
             Self::Future { .. } => "future",
             Self::Currency { .. } => "currency",
+            Self::NoRate { .. } => "no_rate",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnknownRates => "unknown_rates",
             Self::TooOld => "too_old",
             Self::NotAPayment => "not_a_payment",
             Self::SideBufferFull { .. } => "side_buffer_full",
@@ -162,6 +190,16 @@ impl Refusal {
             Self::RuleSetsFull { .. } => "rule_sets_full",
             Self::UnknownList => "unknown_list",
             Self::ListFull { .. } => "list_full",
+        }
+    }
+}
+
+impl Refusal {
+    /// What the rule set declares of a payment that is refused so; `None` where it declares nothing.
+    pub const fn declared(self) -> Option<Outcome> {
+        match self {
+            Self::NoRate { declared, .. } | Self::TooLarge { declared, .. } => Some(declared),
+            _ => None,
         }
     }
 }
@@ -236,6 +274,7 @@ pub struct Engine {
     seen: Recent<Seen>,
     answers: Answers,
     payments: Payments,
+    exchange: Exchange,
     reloads: Reloads,
     shadow: Option<Box<Shadow>>,
 }
@@ -261,6 +300,7 @@ impl Engine {
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
             payments,
+            exchange: Exchange::new(horizon_us, limits.ids_max),
             reloads: Reloads::default(),
             shadow: None,
             limits,
@@ -303,6 +343,7 @@ impl Engine {
 
     /// What the transaction decided last was decided from; whole where all features are recorded.
     pub fn facts<'a>(&'a self, event: &'a Event) -> Facts<'a> {
+        let event = self.exchange.last(event).unwrap_or(event);
         let hour_and_weekday = self.calendar.clone().hour_and_weekday(event.time_us());
         let own = Facts { now_us: self.now_us, ..Facts::of(event, hour_and_weekday) };
         self.live.decided(own)
@@ -324,7 +365,7 @@ impl Engine {
         EngineMemory {
             state: ledgers::memory(&self.ledgers.live),
             shadow: ledgers::memory(&self.ledgers.shadow),
-            ids: self.seen.bytes(),
+            ids: self.seen.bytes() + self.exchange.bytes(),
             answers: self.answers.bytes(),
             corrections: self.payments.bytes(),
             lists: self.live.lists.bytes(),
@@ -345,12 +386,25 @@ impl Engine {
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
         }
+        match self.converted(event) {
+            Ok(None) => self.take_in(event, now_us),
+            Ok(Some(converted)) => self.take_in(&converted, now_us),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    /// Takes in an event that is new, with its amount in the rule set's currency.
+    fn take_in(&mut self, event: &Event, now_us: i64) -> Answer<'_> {
         listing::forget(&self.live.rules, &mut self.live.lists, event, self.now_us);
         if let Some(refusal) = self.refuses(event) {
             return Answer::Refused(refusal);
         }
         let reload = match self.reload_asked(event) {
             Ok(reload) => reload,
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        let rates = match self.rates_asked(event) {
+            Ok(rates) => rates,
             Err(refusal) => return Answer::Refused(refusal),
         };
         if self.shadow.is_some() {
@@ -378,6 +432,9 @@ impl Engine {
                 if let Some(staged) = reload {
                     self.swap(staged);
                 }
+                if let Some(rates) = rates {
+                    self.set_rates(rates);
+                }
                 Answer::Taken
             }
         }
@@ -388,6 +445,8 @@ impl Engine {
             return Answer::Refused(Refusal::IdReused);
         }
         if self.answers.read(seen.answer, &mut self.live.decision) {
+            let now_us = self.now_us.max(event.time_us());
+            self.live.decision.converted = self.exchange.conversion(event.identity(), now_us);
             Answer::Repeated(&self.live.decision)
         } else {
             Answer::TakenBefore
@@ -399,10 +458,6 @@ impl Engine {
         let ahead_us = event.received_us().map_or(0, |received_us| event.time_us() - received_us);
         if ahead_us > future_us_max {
             return Some(Refusal::Future { future_us_max });
-        }
-        let expected = self.live.rules.currency;
-        if event.amount().is_some_and(|amount| amount.currency != expected) {
-            return Some(Refusal::Currency { expected: expected.code() });
         }
         let side_entries = ledgers::side_entries_after_one_more(&self.ledgers.live);
         if side_entries > side_entries_max && self.may_go_aside(event) {
@@ -464,6 +519,7 @@ impl Engine {
         let facts = self.gather(event);
         self.live.decide(self.ledgers.live.iter(), facts, self.now_us, self.recording);
         self.live.decision.rule_set = self.reloads.number;
+        self.live.decision.converted = event.converted();
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
@@ -496,10 +552,10 @@ impl Engine {
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
         let calendar = self.calendar.hour_and_weekday(event.time_us());
         let facts = Facts { now_us: self.now_us, ..Facts::of(event, calendar) };
-        let with_lists = Facts { lists: &self.live.lists, ..facts };
+        let with_lists = Facts { lists: &self.live.lists, rates: &self.live.rates, ..facts };
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
         if let Some(shadow) = &self.shadow {
-            let with_lists = Facts { lists: shadow.lists(), ..facts };
+            let with_lists = Facts { lists: shadow.lists(), rates: &shadow.judge.rates, ..facts };
             self.ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
         }
         facts
@@ -550,6 +606,7 @@ impl Engine {
                 }
             }
         }
+        self.exchange.note(event, now_us);
         let fingerprint = event.fingerprint();
         let seen = Seen { fingerprint, time_us: event.time_us(), amount_minor, filed, answer };
         self.seen.insert(identity, now_us, seen);

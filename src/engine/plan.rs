@@ -162,7 +162,7 @@ impl Plan {
     fn feature(&mut self, feature: &Feature) -> Read {
         let number = feature.aggregate.number();
         let column = match feature.aggregate {
-            Aggregate::Distinct(field) => {
+            Aggregate::Distinct(field) | Aggregate::Changed(field) => {
                 // Texts of two tenants are two values, whoever counts them.
                 Some(Column::Text(place(&mut self.key_fields, KeyPart { field, across: false })))
             }
@@ -185,7 +185,8 @@ impl Plan {
             (
                 Aggregate::First(_) | Aggregate::Last(_) | Aggregate::Previous(_) | Aggregate::Speed { .. },
                 Some(column),
-            ) => Measure::Sequence { column },
+            ) => Measure::Sequence { column, texts: false },
+            (Aggregate::Changed(_), Some(column)) => Measure::Sequence { column, texts: true },
             (Aggregate::Quantile(..), Some(column)) => Measure::Buckets { column },
             (Aggregate::Min(_) | Aggregate::Max(_), Some(column)) => Measure::Ordered { column },
             (Aggregate::Distinct(_), Some(column)) => Measure::Distinct { column },
@@ -303,6 +304,13 @@ impl Plan {
         // A login may be decided by a rule set that comes later.
         if matches!(kind, Kind::Transaction | Kind::Login) {
             plan.key_fields.extend(self.lookups.iter().flat_map(|lookup| &lookup.at));
+            // What its own text is held against may be fed by others alone.
+            let held_against =
+                self.reads.iter().filter(|read| matches!(read.aggregate, Aggregate::Changed(_)));
+            plan.key_fields.extend(held_against.filter_map(|read| match self.columns[read.column?] {
+                Column::Text(field) => Some(field),
+                _ => None,
+            }));
         }
         plan.key_fields.sort_unstable();
         plan.key_fields.dedup();

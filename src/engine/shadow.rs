@@ -106,6 +106,7 @@ impl Shadow {
     ) {
         if self.stopped.is_none() {
             self.judge.decide(ledgers.all(), facts, now_us, recording);
+            self.judge.decision.converted = facts.event.converted();
             self.decided = true;
             let decided = self.judge.decided(facts);
             ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
@@ -127,6 +128,7 @@ impl Engine {
         self.drop_shadow();
         let mut judge = Judge::new(Arc::new(rules), lists, Vec::new(), self.recording);
         judge.take_lists(&self.live);
+        judge.rates = Arc::clone(&self.live.rates);
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());
         Ok(())

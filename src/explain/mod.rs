@@ -20,6 +20,7 @@ use crate::catalogue::Advice;
 use crate::decision::{Decision, Outcome, Withheld};
 use crate::event::{Event, TextField};
 use crate::money::Money;
+use crate::rates::Conversion;
 use crate::rules::ruleset::words;
 use crate::rules::{
     Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Sources, Tier,
@@ -135,6 +136,8 @@ pub struct Explanation {
     pub time_us: i64,
     /// Its amount.
     pub amount: Option<Money>,
+    /// What it was converted from, where it came in another currency.
+    pub converted: Option<Conversion>,
     /// The hash of the rule set that decided, in hexadecimal.
     pub rule_set: String,
     /// What was decided.
@@ -221,6 +224,7 @@ impl Explainer {
             id: event.id().to_owned(),
             time_us: event.time_us(),
             amount: event.amount(),
+            converted: decision.converted,
             rule_set: set.hash_text(),
             outcome: decision.outcome,
             alert: decision.alert,

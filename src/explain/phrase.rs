@@ -2,6 +2,7 @@
 
 use super::numbers::Style;
 use crate::decision::Quality;
+use crate::money::format_major;
 use crate::rules::{Finding, Form};
 
 /// Most items of an `in` that are shown.
@@ -68,6 +69,9 @@ impl Style {
                     self.pick("level of", "mức của"),
                     [part(0), self.pick("on", "trong")].join(" ")
                 )
+            }
+            Form::Money(money) => {
+                format!("money({}, '{}')", format_major(*money), money.currency.code())
             }
             Form::Negate => format!("-({})", part(0)),
             Form::Function(name) => format!("{name}({})", parts.join(", ")),

@@ -3,6 +3,8 @@
 use super::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::catalogue::Language;
 use crate::decision::{Outcome, Withheld};
+use crate::money::format_major;
+use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Mode, Quantity, Tier, Unit, UnknownRow};
 
 /// The head of an explanation.
@@ -49,6 +51,7 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         outcome += style.pick(", and a person should look", ", và cần người xem xét");
     }
     let mut details = Vec::new();
+    details.extend(explanation.converted.map(|converted| conversion(&converted, style)));
     if !explanation.requirement.is_empty() {
         let any_of =
             |set: &Vec<String>| format!("{} ({})", style.pick("any of", "một trong"), set.join(", "));
@@ -73,6 +76,20 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
     details.push(format!("{told}: {} — {text}", explanation.advice.code));
     details.push(format!("{}: {}", style.pick("rule set", "bộ quy tắc"), explanation.rule_set));
     Heading { payment, outcome, details }
+}
+
+/// What was paid, at which rate it was converted, and where that comes from.
+fn conversion(Conversion { paid, rate, from, .. }: &Conversion, style: &Style) -> String {
+    let source = match from {
+        RateFrom::Event => style.pick("brought by the payment", "do giao dịch cung cấp").to_owned(),
+        RateFrom::Payment => style.pick("that of the payment", "theo giao dịch gốc").to_owned(),
+        RateFrom::Table { valid_from_us } => {
+            let since = style.pick("of the table, in force from", "trong bảng tỷ giá, áp dụng từ");
+            format!("{since} {}", style.time(*valid_from_us))
+        }
+    };
+    let (paid_in, at) = (style.pick("paid in", "thanh toán bằng"), style.pick("at the rate", "theo tỷ giá"));
+    format!("{paid_in} {}: {}, {at} {rate} ({source})", paid.currency.code(), format_major(*paid))
 }
 
 /// What the control group withheld, and what is left: nothing, or what mandatory rules ask for.

@@ -7,8 +7,9 @@
 use std::io::{self, Write};
 
 use super::writer::{boolean, decimal, text, whole};
-use crate::decision::{Decision, Value, Withheld};
+use crate::decision::{Decision, Outcome, Value, Withheld};
 use crate::event::{Event, Kind, TextField};
+use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Rule, RuleSet, Table, Values};
 
 /// Writes what a rule set decided.
@@ -178,6 +179,9 @@ impl DecisionWriter {
         if let Some(Withheld { outcome, ppm }) = decision.withheld {
             write!(out, ",\"withheld\":{{\"outcome\":\"{}\",\"ppm\":{ppm}}}", outcome.name())?;
         }
+        if let Some(converted) = decision.converted {
+            conversion(&converted, out)?;
+        }
         if decision.out_of_force != 0 {
             out.write_all(b",\"out_of_force\":")?;
             words(&self.packs, u64::from(decision.out_of_force), out)?;
@@ -238,11 +242,32 @@ fn quoted(names: &[String]) -> io::Result<Vec<Vec<u8>>> {
     names.iter().map(|name| json(|out| text(out, name))).collect()
 }
 
-/// Writes that an event was refused, and a line end.
-pub fn write_refusal(event: &Event, code: &str, message: &str, out: &mut impl Write) -> io::Result<()> {
+/// What became of an amount in another currency.
+fn conversion(converted: &Conversion, out: &mut impl Write) -> io::Result<()> {
+    let Conversion { paid, rate, from, minor } = converted;
+    write!(out, ",\"converted\":{{\"amount_minor\":{minor},\"paid_minor\":{},", paid.minor)?;
+    write!(out, "\"paid_currency\":\"{}\",\"rate\":\"{rate}\",", paid.currency.code())?;
+    write!(out, "\"from\":\"{}\"", from.name())?;
+    if let RateFrom::Table { valid_from_us } = from {
+        write!(out, ",\"valid_from_us\":{valid_from_us}")?;
+    }
+    out.write_all(b"}")
+}
+
+/// Writes that an event was refused, with what the rule set declares of it where it does, and a line end.
+pub fn write_refusal(
+    event: &Event,
+    code: &str,
+    declared: Option<Outcome>,
+    message: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
     head(event, out)?;
     out.write_all(b",\"refused\":")?;
     text(out, code)?;
+    if let Some(declared) = declared {
+        write!(out, ",\"declared\":\"{}\"", declared.name())?;
+    }
     out.write_all(b",\"message\":")?;
     text(out, message)?;
     out.write_all(b"}\n")
@@ -318,7 +343,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::decision::{Outcome, Quality, Reading};
+    use crate::decision::{Quality, Reading};
     use crate::event::{Draft, ExtraType, Kind};
     use crate::rules::{Condition, Row, UnknownRow};
 
@@ -431,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        let text = line(|out| write_refusal(&event(None), "id_reused", "other \"content\"", out));
+        let text = line(|out| write_refusal(&event(None), "id_reused", None, "other \"content\"", out));
         assert_eq!(
             text,
             "{\"id\":\"t\\\"1\",\"time_us\":7,\"refused\":\"id_reused\",\"message\":\"other \\\"content\\\"\"}\n"

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::catalogue::Advice;
 use crate::explain::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
+use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
 
 #[derive(Serialize)]
@@ -19,6 +20,8 @@ struct Document<'a> {
     amount_minor: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted: Option<Converted>,
     language: &'static str,
     rule_set: &'a str,
     outcome: &'static str,
@@ -52,6 +55,28 @@ struct TableDocument<'a> {
     /// From 1; the one after the last is `else`.
     row: Option<usize>,
     looked_at: Vec<Part<'a>>,
+}
+
+/// What was paid in another currency.
+#[derive(Serialize)]
+struct Converted {
+    paid_minor: i64,
+    paid_currency: &'static str,
+    rate: String,
+    from: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_from_us: Option<i64>,
+}
+
+impl Converted {
+    fn of(Conversion { paid, rate, from, .. }: Conversion) -> Self {
+        let valid_from_us = match from {
+            RateFrom::Table { valid_from_us } => Some(valid_from_us),
+            RateFrom::Event | RateFrom::Payment => None,
+        };
+        let (paid_minor, paid_currency) = (paid.minor, paid.currency.code());
+        Self { paid_minor, paid_currency, rate: rate.to_string(), from: from.name(), valid_from_us }
+    }
 }
 
 #[derive(Serialize)]
@@ -127,6 +152,7 @@ pub fn write_explanation(
         time_us: explanation.time_us,
         amount_minor: explanation.amount.map(|amount| amount.minor),
         currency: explanation.amount.map(|amount| amount.currency.code()),
+        converted: explanation.converted.map(Converted::of),
         language: style.language().code(),
         rule_set: &explanation.rule_set,
         outcome: explanation.outcome.name(),
@@ -271,6 +297,7 @@ fn form_name(form: &Form) -> &'static str {
         Form::Word => "any",
         Form::Listed(_) => "in_list",
         Form::ListLevel(_) => "level",
+        Form::Money(_) => "money",
         Form::Negate => "minus",
         Form::Function(name) => name,
         Form::Case { .. } => "case",

@@ -37,6 +37,8 @@ mod ndjson;
 mod nested;
 /// Exact numbers from text.
 mod number;
+/// The rates of a rule set, from a file.
+mod rates;
 /// One front for all ways in.
 mod reader;
 /// One JSON value of any type.
@@ -63,6 +65,7 @@ pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
+pub use rates::{RateFileError, RateReason, load_rates};
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
 pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
 pub use sources::load_rules;

@@ -15,6 +15,7 @@
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
+//! - `rates` and `otherwise` where there are rates: their file (empty where there is none) and the declared outcome;
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
 //!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
 //! - for each rule in the order of the file: `rule`, `from` where it is not transactions, `when`, `on_unknown`, `then`, `requires` for each set of
@@ -93,6 +94,10 @@ pub(super) fn hash(
     }
     for list in &set.lists {
         form.list(list);
+    }
+    if let Some(rates) = &set.rates {
+        form.put("rates", rates.file.as_deref().unwrap_or_default());
+        form.put("otherwise", rates.otherwise.name());
     }
     for declared in tables {
         form.table(declared);
@@ -189,6 +194,7 @@ impl Form<'_> {
             Aggregate::Max(field) => of("max", field),
             Aggregate::Deviation(field) => of("deviation", field),
             Aggregate::Distinct(field) => format!("distinct {}", self.key_name(field)),
+            Aggregate::Changed(field) => format!("changed {}", self.key_name(field)),
             Aggregate::IsNew => "is_new".to_owned(),
             Aggregate::Since => "since".to_owned(),
             Aggregate::First(field) => of("first", field),

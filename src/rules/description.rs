@@ -125,6 +125,10 @@ impl Description {
         for pack in &set.packs {
             settings.extend(describe_pack(pack, set));
         }
+        if let Some(rates) = &set.rates {
+            let file = rates.file.as_deref().unwrap_or("brought by events");
+            settings.push(Aspect::new("rates", format!("{file}, otherwise {}", rates.otherwise.name())));
+        }
         if let Some(control) = &set.control {
             let most = format!("amounts up to {} minor units", control.amount_minor_max);
             settings.push(Aspect::new("control", format!("{}, {most}", share(control.share, &set.schema))));
@@ -361,6 +365,7 @@ fn computes<'p>(aggregate: Aggregate, schema: &Schema, name_of: impl Fn(usize) -
         Aggregate::Max(field) => ("max", field.name(schema)),
         Aggregate::Deviation(field) => ("deviation", field.name(schema)),
         Aggregate::Distinct(field) => ("distinct", field.name(schema)),
+        Aggregate::Changed(field) => ("changed", field.name(schema)),
         Aggregate::First(field) => ("first", field.name(schema)),
         Aggregate::Last(field) => ("last", field.name(schema)),
         Aggregate::Previous(field) => ("previous", field.name(schema)),

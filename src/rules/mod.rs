@@ -37,6 +37,8 @@ mod params;
 pub mod problem;
 /// A rule set as one SQL query.
 pub mod query;
+/// Where rates of other currencies come from.
+mod rates;
 /// What reads what through what.
 mod reach;
 /// `[[rule]]`.
@@ -75,8 +77,8 @@ pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Feature, Feedback, KeyField, Kinds, Label,
-    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Pack, Policy, Reset, Rule, RuleSet, Share,
-    Stratum, Tier, Window,
+    ListDeclaration, Mode, NumberField, OnUnknown, Operand, Pack, Policy, RatesDeclaration, Reset, Rule,
+    RuleSet, Share, Stratum, Tier, Window,
 };
 pub use sources::{Found, Place, SourceFile, Sources};
 pub use sql::outline::{Finding, Form, Outline, Quantity};
@@ -90,8 +92,9 @@ use names::Scope;
 use problem::Problems;
 use sections::{Head, Requirements};
 
-const SECTIONS: [&str; 11] = [
-    "ruleset", "fields", "params", "set", "lists", "features", "tables", "policy", "auth", "control", "rule",
+const SECTIONS: [&str; 12] = [
+    "ruleset", "fields", "params", "set", "lists", "rates", "features", "tables", "policy", "auth",
+    "control", "rule",
 ];
 
 /// A rule file that was checked.
@@ -269,6 +272,8 @@ fn read<T>(
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, sources, &mut scope, problems);
     let lists = lists::read(&root, &mut scope, problems);
+    let rates = rates::read(&root, problems);
+    scope.rates = rates.is_some();
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
@@ -326,6 +331,8 @@ fn read<T>(
                 ..declared.list
             })
             .collect(),
+        rates: rates
+            .map(|(declared, span)| RatesDeclaration { pack: packs.place_of(&span) as u8, ..declared }),
         policy,
         control,
         packs: packs.packs,

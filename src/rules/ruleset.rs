@@ -38,6 +38,8 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Its lists, in the order of their names.
     pub lists: Vec<ListDeclaration>,
+    /// Where rates of other currencies come from; `None` where payments in those are refused.
+    pub rates: Option<RatesDeclaration>,
     /// What the sum of scores means.
     pub policy: Policy,
     /// Which payments normal rules don't stop.
@@ -174,6 +176,8 @@ pub enum Aggregate {
         /// Degrees east.
         longitude: DegreeField,
     },
+    /// Whether this event's own value of a field differs from that of the newest one before it; null without either.
+    Changed(KeyField),
     /// One value over another; null where either is, or the other is 0.
     Ratio {
         /// What is divided.
@@ -199,11 +203,25 @@ impl Aggregate {
             | Self::ZScore(field) => Some(field),
             Self::Count
             | Self::Distinct(_)
+            | Self::Changed(_)
             | Self::IsNew
             | Self::Since
             | Self::Speed { .. }
             | Self::Ratio { .. } => None,
         }
+    }
+
+    /// The text field of the contributing events whose values it takes.
+    pub const fn text(self) -> Option<KeyField> {
+        match self {
+            Self::Distinct(field) | Self::Changed(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Whether it holds the event being scored against those before it, so that it is of an event and not of a key alone.
+    pub const fn is_of_an_event(self) -> bool {
+        matches!(self, Self::ZScore(_) | Self::Speed { .. } | Self::Changed(_) | Self::Ratio { .. })
     }
 
     /// The features that it is made of, by position in the rule set: those of a ratio.
@@ -510,6 +528,17 @@ impl PartialEq for ListDeclaration {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, &self.file, self.key) == (&other.name, &other.file, other.key)
     }
+}
+
+/// Where rates of other currencies come from. What they are is no part of the rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RatesDeclaration {
+    /// Their file, relative to the file that declares them; without one events bring their own.
+    pub file: Option<String>,
+    /// What is declared of a payment that is refused for want of a rate: `StepUp` or `Block`.
+    pub otherwise: Outcome,
+    /// The file of the rule set that declares them, by position in its packs.
+    pub pack: u8,
 }
 
 /// What a rule asks for outright.

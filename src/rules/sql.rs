@@ -9,6 +9,7 @@ mod emit;
 mod functions;
 mod lists;
 pub(super) mod literals;
+mod money;
 mod operators;
 pub(super) mod outline;
 mod parse;

@@ -15,6 +15,7 @@ use weir::engine::{Answer, Engine, EngineMemory, Limits, Recording};
 use weir::event::{Event, Kind};
 use weir::generate::Generator;
 use weir::lists::Lists;
+use weir::rates::Rates;
 use weir::rules::{RuleSet, compile};
 
 use super::cut::Cut;
@@ -47,23 +48,24 @@ pub(super) struct Args {
 const HEAD: Style = Style::new().bold();
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let (rules, lists) = match &args.rules {
+    let (rules, lists, rates) = match &args.rules {
         Some(path) => {
             let rules = rule_file::load(path)?;
             let lists = rule_file::lists(path, &rules)?;
-            (rules, lists)
+            let rates = rule_file::rates(path, &rules)?;
+            (rules, lists, rates)
         }
         None => {
             let rules = compile("rules/retail.toml", RETAIL).into_result()?;
             let lists = Lists::new(rules.lists.len());
-            (rules, lists)
+            (rules, lists, Rates::default())
         }
     };
     let settings = args.stream.settings()?;
     let mut progress = Progress::new("generating and scoring", Some(settings.events));
     let accounts = settings.accounts;
     let cut = args.by.as_deref().map(|by| Cut::new(by, &rules.schema)).transpose()?;
-    let mut run = Run::new(rules, lists, cut)?;
+    let mut run = Run::new(rules, lists, rates, cut)?;
     let mut generator = Generator::new(settings)?;
     let mut block: Vec<Event> = Vec::with_capacity(BLOCK);
     let mut more = true;
@@ -97,9 +99,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(rules: RuleSet, lists: Lists, cut: Option<Cut>) -> anyhow::Result<Self> {
+    fn new(rules: RuleSet, lists: Lists, rates: Rates, cut: Option<Cut>) -> anyhow::Result<Self> {
         let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
         engine.load_lists(lists);
+        engine.load_rates(rates);
         Ok(Self {
             tally: Tally::new(&engine),
             cut,

@@ -124,8 +124,9 @@ fn suite(path: &Path, cases: Option<&Path>) -> anyhow::Result<Suite> {
     let text = std::fs::read_to_string(&beside)
         .with_context(|| format!("can't read the cases {}", beside.display()))?;
     let cases = cases::parse(&text, &rules).with_context(|| format!("in the cases {}", beside.display()))?;
-    let lists = rule_file::lists(path, &rules)?;
-    let reports: Vec<CaseReport> = cases.iter().map(|case| cases::run(&rules, &lists, case)).collect();
+    let (lists, rates) = (rule_file::lists(path, &rules)?, rule_file::rates(path, &rules)?);
+    let reports: Vec<CaseReport> =
+        cases.iter().map(|case| cases::run(&rules, &lists, &rates, case)).collect();
     let uncovered = cases::coverage(&rules, &cases, &reports).into_iter().filter_map(uncovered).collect();
     let warnings = out_of_force(&rules, &reports);
     Ok(Suite { name: path.display().to_string(), reports, uncovered, warnings, error: None })

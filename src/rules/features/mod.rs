@@ -33,7 +33,7 @@ use super::vocabulary;
 pub(super) use key::key_field;
 
 /// The keys of which a feature has exactly one.
-const AGGREGATES: [&str; 16] = [
+const AGGREGATES: [&str; 17] = [
     "count",
     "sum",
     "mean",
@@ -49,6 +49,7 @@ const AGGREGATES: [&str; 16] = [
     "quantile",
     "z_score",
     "speed",
+    "changed",
     "ratio",
 ];
 const OPTIONS: [&str; 14] = [
@@ -231,9 +232,16 @@ impl<'d> Reader<'_, 'd> {
             KeyField::Text(field) => Some(BuiltIn::Text(*field)),
             KeyField::Extra(_) => None,
         };
-        let computed = match (aggregate.number(), aggregate) {
+        let computed = match (aggregate.number(), aggregate.text()) {
             (Some(NumberField::Amount), _) => Some(BuiltIn::Amount),
-            (None, Aggregate::Distinct(field)) => text(&field),
+            (None, Some(field)) => text(&field),
+            _ => None,
+        };
+        // It is compared with the payment's own.
+        let own = match aggregate {
+            Aggregate::Changed(_) => {
+                computed.and_then(|field| vocabulary::lacking(field, Kinds::TRANSACTIONS))
+            }
             _ => None,
         };
         let aggregate = table.entries().find(|(key, ..)| AGGREGATES.contains(key)).map(|(.., item)| item);
@@ -242,7 +250,7 @@ impl<'d> Reader<'_, 'd> {
             fields.iter().filter_map(text).find_map(|field| vocabulary::lacking(field, kinds))
         };
         let found = [
-            (aggregate, computed.and_then(|field| vocabulary::lacking(field, from))),
+            (aggregate, own.or_else(|| computed.and_then(|field| vocabulary::lacking(field, from)))),
             (table.get("by"), lacking(key.0, from)),
             (table.get(read_at), lacking(key.1, Kinds::TRANSACTIONS)),
         ];

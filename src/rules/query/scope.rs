@@ -80,6 +80,9 @@ pub enum Reason {
     /// It asks a list, which events change.
     #[error("it asks the list `{0}`, which changes from event to event")]
     AsksList(String),
+    /// It asks for the worth of money in another currency.
+    #[error("it asks for rates (`money`), which the query does not have")]
+    AsksRates,
     /// It has a form that queries do not know.
     #[error("it has a form that queries do not say")]
     Unsaid,
@@ -155,6 +158,7 @@ fn unsaid(feature: &Feature) -> Option<&'static str> {
         Aggregate::Quantile(..) => Some("quantile"),
         Aggregate::ZScore(_) => Some("z_score"),
         Aggregate::Speed { .. } => Some("speed"),
+        Aggregate::Changed(_) => Some("changed"),
         Aggregate::Ratio { .. } => Some("ratio"),
         Aggregate::Count
         | Aggregate::Sum(_)

@@ -199,7 +199,7 @@ fn computed<'t>(declared: &features::Declared<'_>) -> Domain<'t> {
     let amount = |field| field == NumberField::Amount;
     let values = match feature.aggregate {
         Aggregate::Count | Aggregate::Distinct(_) => Values::Whole(0, i64::MAX),
-        Aggregate::IsNew => Values::Truth(true, true),
+        Aggregate::IsNew | Aggregate::Changed(_) => Values::Truth(true, true),
         Aggregate::Sum(field) if amount(field) => Values::Whole(0, i64::MAX),
         Aggregate::Min(field)
         | Aggregate::Max(field)

@@ -7,7 +7,7 @@ use super::tree::{Node, Tree};
 use crate::rules::names::{did_you_mean, listed, near};
 use crate::rules::problem::Problem;
 
-const FUNCTIONS: [&str; 7] = ["abs", "coalesce", "greatest", "least", "level", "nullif", "quality"];
+const FUNCTIONS: [&str; 8] = ["abs", "coalesce", "greatest", "least", "level", "money", "nullif", "quality"];
 
 impl Resolver<'_> {
     pub(super) fn function(&mut self, function: &Function, depth: usize) -> Option<Tree> {
@@ -27,6 +27,9 @@ impl Resolver<'_> {
         };
         if name == "level" {
             return self.list_level(&arguments, at_name, depth);
+        }
+        if name == "money" {
+            return self.money(&arguments, at_name, depth);
         }
         if name == "quality" {
             return self.quality(&arguments, at_name);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::literals::Literal;
 use crate::event::{ExtraType, TextField};
+use crate::money::Currency;
 use crate::rules::expr::Comparison;
 use crate::rules::like::Pattern;
 use crate::rules::names::BuiltIn;
@@ -87,6 +88,8 @@ pub(in crate::rules) enum Node {
     Listed(Box<Tree>, usize),
     /// The level of a text on the list of this position.
     ListLevel(Box<Tree>, usize),
+    /// An amount in another currency, in its minor units.
+    Money(i64, Currency),
     Negate(Box<Tree>),
     Absolute(Box<Tree>),
     /// The units are those of the operands; `None` where they are literals that take the unit of the result.
@@ -149,6 +152,7 @@ impl Node {
             | Self::Extra(..)
             | Self::Feature(..)
             | Self::Quality(_)
+            | Self::Money(..)
             | Self::Table(..) => Vec::new(),
             Self::Not(part)
             | Self::Is(part, _)
@@ -188,6 +192,7 @@ impl Node {
                 | Self::Word(..)
                 | Self::Listed(..)
                 | Self::ListLevel(..)
+                | Self::Money(..)
         );
         !reads && self.children().into_iter().all(|child| child.constant)
     }
