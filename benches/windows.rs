@@ -47,6 +47,7 @@ fn rules() -> RuleSet {
         ty: ExtraType::Integer,
         tables: Vec::new(),
         lists: Vec::new(),
+        across: false,
         used: true,
     };
     let features = DAYS.into_iter().flat_map(|days| {
@@ -71,9 +72,13 @@ fn rules() -> RuleSet {
         tables: Vec::new(),
         rules: Vec::new(),
         lists: Vec::new(),
+        rates: None,
         policy: Policy::default(),
         control: None,
+        packs: Vec::new(),
         methods: Vec::new(),
+        tags: Vec::new(),
+        obligations: Vec::new(),
     }
 }
 

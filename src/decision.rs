@@ -3,6 +3,8 @@
 //! Rules, features and methods are numbers into the rule set that decided, so that a decision is made and
 //! stored without touching text. Must never know how it is written.
 
+use crate::rates::Conversion;
+
 /// What is to happen with the payment, from weakest to strongest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -211,6 +213,10 @@ pub struct Decision {
     pub tripped: Vec<u16>,
     /// What the control group let through.
     pub withheld: Option<Withheld>,
+    /// The files of the rule set whose dates the payment is outside of: a bit for each, by position.
+    pub out_of_force: u16,
+    /// What was made of the amount, where it was in another currency.
+    pub converted: Option<Conversion>,
     /// Which row of a table held, by table: those that the fired rules read, or all. The row after the last is
     /// `else`; `None` is an unknown value.
     pub tables: Vec<(u16, Option<u16>)>,
@@ -234,6 +240,8 @@ impl Decision {
             rules.clear();
         }
         self.withheld = None;
+        self.out_of_force = 0;
+        self.converted = None;
         self.tables.clear();
         self.rule_set = 0;
         self.features.clear();

@@ -18,7 +18,8 @@ use std::sync::Arc;
 use foldhash::quality::FixedState;
 use thiserror::Error;
 
-use crate::money::{Money, MoneyError};
+use crate::money::{Currency, Money, MoneyError};
+use crate::rates::{Conversion, Rate, RateError};
 use crate::time::TimeError;
 
 /// Longest text of a field, in bytes; longer is bad input.
@@ -58,6 +59,12 @@ pub enum EventError {
     /// A latitude outside ±90 or a longitude outside ±180 degrees, or one without the other.
     #[error("`latitude` and `longitude` come together, within ±90 and ±180 degrees")]
     BadLocation,
+    /// Not a rate.
+    #[error("`rate`: {0}")]
+    Rate(#[from] RateError),
+    /// A rate without an amount.
+    #[error("`rate` is there and `amount_minor` is missing; a rate goes with an amount")]
+    RateAlone,
     /// Bad amount or currency.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -93,6 +100,8 @@ pub struct Event {
     time_us: i64,
     received_us: Option<i64>,
     amount: Option<Money>,
+    rate: Option<Rate>,
+    converted: Option<Conversion>,
     latitude_longitude: Option<(f64, f64)>,
     same_owner: Option<bool>,
     level: Option<i64>,
@@ -127,6 +136,49 @@ impl Event {
     /// Its amount; always there on a transaction and on observed money.
     pub fn amount(&self) -> Option<Money> {
         self.amount
+    }
+
+    /// The rate of its currency that it brings: units of the rule set's currency for a whole unit.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// What was made of its amount, where that was in another currency; [`Event::amount`] is then the result.
+    pub fn converted(&self) -> Option<Conversion> {
+        self.converted
+    }
+
+    /// Its amount in the currency that it came in.
+    pub fn paid(&self) -> Option<Money> {
+        self.converted.map_or(self.amount, |converted| Some(converted.paid))
+    }
+
+    /// Becomes another event, with its amount converted; the buffers are used again.
+    pub(crate) fn convert(&mut self, sent: &Self, conversion: Conversion, to: Currency) {
+        let Self { kind, time_us, received_us, rate, latitude_longitude, same_owner, .. } = *sent;
+        let Self { level, expires_us, texts, undeclared, identity, fingerprint, .. } = *sent;
+        self.buffer.clone_from(&sent.buffer);
+        self.extras.clone_from(&sent.extras);
+        let amount = Some(Money { minor: conversion.minor, currency: to });
+        *self = Self {
+            amount,
+            converted: Some(conversion),
+            buffer: std::mem::take(&mut self.buffer),
+            extras: std::mem::take(&mut self.extras),
+            schema: Arc::clone(&sent.schema),
+            kind,
+            time_us,
+            received_us,
+            rate,
+            latitude_longitude,
+            same_owner,
+            level,
+            expires_us,
+            texts,
+            undeclared,
+            identity,
+            fingerprint,
+        };
     }
 
     /// Its id.
@@ -199,6 +251,9 @@ impl Event {
 
     fn hash_content(&self, state: &mut impl Hasher) {
         (self.kind, self.time_us, self.amount, self.same_owner, self.level, self.expires_us).hash(state);
+        if let Some(rate) = self.rate {
+            rate.hash(state);
+        }
         self.latitude_longitude.map(|(lat, lon)| (lat.to_bits(), lon.to_bits())).hash(state);
         for &field in TextField::ALL {
             if let Some(text) = self.text(field) {

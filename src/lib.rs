@@ -13,6 +13,7 @@ pub mod catalogue;
 
 // Exact money.
 pub mod money;
+pub mod rates;
 
 // Microseconds and calendars.
 pub mod time;

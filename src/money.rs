@@ -95,6 +95,15 @@ pub fn parse_major(text: &str, currency: Currency, extra: Decimals) -> Result<i6
     Ok(if negative { -minor } else { minor })
 }
 
+/// An amount in major units with a point, exactly: what [`parse_major`] reads.
+pub fn format_major(Money { minor, currency }: Money) -> String {
+    let places = decimals(currency) as usize;
+    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    let sign = if minor < 0 { "-" } else { "" };
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
 impl Money {
     /// An amount that an event may carry.
     pub fn new(minor: i64, currency: Currency) -> Result<Self, MoneyError> {

@@ -48,7 +48,7 @@ fn rules() -> RuleSet {
         .into_iter()
         .chain(["min = 'amount'", "max = 'amount'", "deviation = 'amount'", "first = 'amount'"])
         .chain(["previous = 'amount'", "quantile = 'amount', q = 0.9", "z_score = 'amount'"])
-        .chain(["speed = ['latitude', 'longitude']"])
+        .chain(["speed = ['latitude', 'longitude']", "changed = 'device'"])
         {
             let word = aggregate.split(' ').next().unwrap_or_default();
             if word == "sum" {

@@ -527,7 +527,7 @@ fn cases_may_expect_what_an_authentication_is_answered() {
     let rules = rules_of(execution(), "one");
     let lists = Lists::new(rules.lists.len());
     for case in weir::cases::parse(CASES, &rules).unwrap() {
-        let report = weir::cases::run(&rules, &lists, &case);
+        let report = weir::cases::run(&rules, &lists, &weir::rates::Rates::default(), &case);
         assert_eq!(report.failures, Vec::<String>::new(), "{}", report.name);
     }
 }

@@ -33,7 +33,7 @@ use weir::decision::{Quality, Reading, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::money::Currency;
-use weir::rules::RuleSet;
+use weir::rules::{Aggregate, RuleSet};
 use weir::time::{DAY_US, SECOND_US, parse_time};
 
 /// Rules that no feature moves: what counts as allowed is then the same whatever is evicted.
@@ -56,6 +56,8 @@ fn agree(
 ) -> Result<(usize, usize, usize), TestCaseError> {
     let mut twin = Twin::new(rules.clone());
     let (mut equal, mut evicted, mut behind) = (0, 0, 0);
+    let is_change =
+        |feature: u16| matches!(rules.features[usize::from(feature)].aggregate, Aggregate::Changed(_));
     for (at, event) in events.iter().enumerate() {
         let (said, readings) = match engine.step(event) {
             Answer::Decided(decision) => {
@@ -83,6 +85,7 @@ fn agree(
                     reading.value == *expected && !(decided && twin.corrected[usize::from(*feature)])
                 }
                 Quality::Corrected => reading.value == *expected,
+                Quality::Evicted if is_change(*feature) => reading.value == Value::Null,
                 Quality::Evicted => reading.value != Value::Boolean(true),
                 Quality::Behind => slow,
                 Quality::Warming => false,

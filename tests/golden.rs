@@ -48,7 +48,8 @@ fn score_by_the_library() -> String {
                 writer.write(event, decision, &mut out).unwrap();
             }
             Answer::Refused(refusal) => {
-                write_refusal(event, refusal.code(), &refusal.to_string(), &mut out).unwrap();
+                write_refusal(event, refusal.code(), refusal.declared(), &refusal.to_string(), &mut out)
+                    .unwrap();
             }
             Answer::Taken | Answer::TakenBefore => {}
         }

@@ -90,6 +90,7 @@ fn what_queries_do_not_say_is_refused_by_its_key() {
         (of("z_score"), "z_score"),
         (of("quantile") + ", q = 0.5", "quantile"),
         (place.to_owned(), "speed"),
+        (of("changed").replace("amount", "device"), "changed"),
         ("ratio = \"amount\", to = \"spent\"".to_owned(), "ratio"),
         (format!("{count}, delay = \"1d\""), "delay"),
         (format!("{count}, label = \"fraud\""), "label"),
@@ -99,7 +100,7 @@ fn what_queries_do_not_say_is_refused_by_its_key() {
         let text = HEAD.to_owned()
             + "[features]\nspent = { sum = \"amount\", by = \"account\", over = \"1d\" }\n"
             + &format!("x = {{ {feature} }}\n")
-            + &rule("a", "x > 1 and spent > 1");
+            + &rule("a", if key == "changed" { "x and spent > 1" } else { "x > 1 and spent > 1" });
         let reasons: Vec<Reason> = refused(&text).into_iter().map(|out| out.reason).collect();
         assert_eq!(reasons, [Reason::Key(key), Reason::Reads(vec!["x".to_owned()])], "{feature}");
     }

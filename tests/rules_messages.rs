@@ -378,11 +378,6 @@ fn bad_rules() {
             "no requirement is named `strong`",
             "\"strong\"",
         ),
-        (
-            "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\ntenants = \"a\"",
-            "`tenants` is not supported by this version",
-            "tenants",
-        ),
         ("id = \"a\"\nwen = \"amount > 1\"\nthen = \"block\"", "`when` is missing", "[[rule]]"),
         (
             "id = \"a\"\nwhen = \"amount > 1\"\nthen = \"block\"\non_unknown = \"fire\"",
@@ -407,7 +402,7 @@ fn bad_rules() {
         ("id = \"a\"\nwhen = 5\nthen = \"block\"", "expected text, found an integer", "5"),
         (
             "id = \"a\"\nwhen = \"amount > 1\"\nscore = 1\n[[rule]]\nid = \"a\"\nwhen = \"amount > 2\"\nscore = 1",
-            "first on line",
+            "another rule has the id",
             "\"a\"",
         ),
     ];

@@ -102,7 +102,7 @@ impl<'a> EventMaker<'a> {
             let Some(value) = get(key) else { continue };
             match key.as_str() {
                 "kind" | "at" | "after" | "repeat" | "every" | "expect" | "currency" | "longitude"
-                | "lists" => {}
+                | "lists" | "rates" => {}
                 "amount" => {
                     let code = get("currency").map(|value| text(value, place, "currency")).transpose()?;
                     let currency = code
@@ -112,6 +112,7 @@ impl<'a> EventMaker<'a> {
                         .map_err(|error| wrong(place, error.to_string()))?;
                     self.draft.amount(minor, currency).map_err(bad)?;
                 }
+                "rate" => self.draft.rate(&text(value, place, key)?).map_err(bad)?,
                 "received" => {
                     let received_us = parse_time(&text(value, place, key)?)
                         .map_err(|error| wrong(place, error.to_string()))?;

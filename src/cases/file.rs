@@ -4,11 +4,12 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use super::events::EventMaker;
-use super::lists;
+use super::{lists, rates};
 use crate::catalogue;
 use crate::decision::{Outcome, Stopped};
 use crate::event::Event;
 use crate::lists::List;
+use crate::rates::Rates;
 use crate::rules::RuleSet;
 
 /// One case.
@@ -20,6 +21,8 @@ pub struct Case {
     pub rule: Option<String>,
     /// The lists, by position, that hold what the case says instead of what is in their files.
     pub lists: Vec<(usize, List)>,
+    /// The rates that hold instead of those in their file.
+    pub rates: Option<Rates>,
     /// Its events in order, each with what is expected of it.
     pub given: Vec<Given>,
 }
@@ -56,6 +59,12 @@ pub struct Expectation {
     pub shadow: Vec<String>,
     /// Rules that must have fired and been overridden.
     pub overridden: Vec<String>,
+    /// Exactly the files whose dates the payment is outside of, in any order.
+    pub out_of_force: Option<Vec<String>>,
+    /// Exactly the tags, in any order.
+    pub tags: Option<Vec<String>>,
+    /// Exactly the obligations, in any order.
+    pub obligations: Option<Vec<String>>,
     /// The code of what the customer is told.
     pub customer: Option<String>,
     /// Values of features: money in minor units, durations in microseconds or as text such as `2h`.
@@ -116,12 +125,13 @@ fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Res
     let name =
         case.get("name").and_then(Value::as_str).map_or_else(|| format!("case {}", at + 1), str::to_owned);
     let place = format!("case `{name}`");
-    only(case, &place, &["name", "rule", "lists", "events"])?;
+    only(case, &place, &["name", "rule", "lists", "rates", "events"])?;
     let rule = case.get("rule").map(|value| text(value, &place, "rule")).transpose()?;
     if let Some(rule) = &rule {
         known_rule(rule, rules, &place)?;
     }
     let lists = lists::read(case, defaults, rules, &place)?;
+    let rates = rates::read(case, defaults, rules, &place)?;
     let mut maker = EventMaker::new(rules, defaults);
     let events = case.get("events").ok_or_else(|| wrong(&place, "`events` is missing"))?;
     for (at, value) in array(events, &place)?.iter().enumerate() {
@@ -130,7 +140,7 @@ fn parse_case(at: usize, case: &Table, defaults: &Table, rules: &RuleSet) -> Res
         let expect = event.get("expect").map(|value| expectation(value, &place, rules)).transpose()?;
         maker.add(at + 1, event, expect, &place)?;
     }
-    Ok(Case { name, rule, lists, given: maker.given })
+    Ok(Case { name, rule, lists, rates, given: maker.given })
 }
 
 fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectation, CasesError> {
@@ -180,6 +190,9 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
             "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
             "shadow" => expect.shadow = rule_ids(value, place, key, rules)?,
             "overridden" => expect.overridden = rule_ids(value, place, key, rules)?,
+            "out_of_force" => expect.out_of_force = Some(texts(value, place, key)?),
+            "tags" => expect.tags = Some(texts(value, place, key)?),
+            "obligations" => expect.obligations = Some(texts(value, place, key)?),
             "customer" => expect.customer = Some(customer(value, place, key)?),
             "refused" => expect.refused = Some(text(value, place, key)?),
             "features" => {

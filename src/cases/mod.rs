@@ -5,6 +5,7 @@
 mod events;
 mod file;
 mod lists;
+mod rates;
 mod run;
 
 pub use file::{Case, CasesError, Expectation, Given, parse};

@@ -7,7 +7,9 @@ use crate::decision::{Decision, Requirement, Stopped, Value};
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::explain::advice;
 use crate::lists::Lists;
-use crate::rules::{Quantity, RuleSet};
+use crate::rates::Rates;
+use crate::rules::ruleset::words;
+use crate::rules::{Quantity, Rule, RuleSet};
 use crate::time::parse_duration;
 
 /// How a case went.
@@ -17,6 +19,8 @@ pub struct CaseReport {
     pub name: String,
     /// What was otherwise than expected; empty where the case holds.
     pub failures: Vec<String>,
+    /// The files that an event of it was outside the dates of, though nothing was said of that: a bit for each.
+    pub out_of_force: u16,
     /// Whether the rule that it is about fired where something was expected.
     fired: bool,
     /// Whether it stayed silent where something was expected.
@@ -34,17 +38,28 @@ pub struct Coverage {
     pub silent: bool,
 }
 
-/// Runs one case on an engine of its own, with these lists but for those that the case says itself.
-pub fn run(rules: &RuleSet, lists: &Lists, case: &Case) -> CaseReport {
+/// Runs one case on an engine of its own, with these lists and rates but for those that the case says itself.
+pub fn run(rules: &RuleSet, lists: &Lists, rates: &Rates, case: &Case) -> CaseReport {
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
     engine.load_lists(with_said(lists, case));
+    engine.load_rates(case.rates.as_ref().unwrap_or(rates).clone());
     let about = case.rule.as_ref().and_then(|id| rules.rules.iter().position(|rule| rule.id == *id));
-    let mut report =
-        CaseReport { name: case.name.clone(), failures: Vec::new(), fired: false, silent: false };
+    let mut report = CaseReport {
+        name: case.name.clone(),
+        failures: Vec::new(),
+        out_of_force: 0,
+        fired: false,
+        silent: false,
+    };
     for given in &case.given {
         let answer = engine.step(&given.event);
+        let said = given.expect.as_ref().is_some_and(|expect| expect.out_of_force.is_some());
+        if let (Answer::Decided(decision), false) = (answer, said) {
+            report.out_of_force |= decision.out_of_force;
+        }
         let Some(expect) = &given.expect else { continue };
-        if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (about, answer) {
+        let looked_at = about.filter(|at| rules.rules.get(*at).is_some_and(|r| r.from == given.event.kind()));
+        if let (Some(rule), Answer::Decided(decision) | Answer::Repeated(decision)) = (looked_at, answer) {
             // A rule that is kept from acting is covered all the same.
             let held = [&decision.fired, &decision.shadow, &decision.overridden, &decision.tripped];
             let fired = held.into_iter().any(|rules| rules.contains(&(rule as u16)));
@@ -70,7 +85,8 @@ fn with_said(lists: &Lists, case: &Case) -> Lists {
     lists
 }
 
-/// Which rules the cases fire, and which they keep silent.
+/// Which rules the cases fire, and which they keep silent: the file's own rules, but for those that a switch keeps
+/// from ever firing. The rules of files that it extends have cases of their own.
 pub fn coverage(rules: &RuleSet, cases: &[Case], reports: &[CaseReport]) -> Vec<Coverage> {
     let about = |id: &str, seen: fn(&CaseReport) -> bool| {
         cases.iter().zip(reports).any(|(case, report)| case.rule.as_deref() == Some(id) && seen(report))
@@ -80,7 +96,9 @@ pub fn coverage(rules: &RuleSet, cases: &[Case], reports: &[CaseReport]) -> Vec<
         fires: about(id, |report| report.fired),
         silent: about(id, |report| report.silent),
     };
-    rules.rules.iter().map(|rule| of(&rule.id)).collect()
+    let own = rules.packs.len().saturating_sub(1);
+    let asked = |rule: &&Rule| usize::from(rule.pack) == own && !rule.when.never_holds();
+    rules.rules.iter().filter(asked).map(|rule| of(&rule.id)).collect()
 }
 
 fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<String> {
@@ -143,6 +161,21 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
     };
     if let Some(code) = &expect.customer {
         differ("what the customer is told", code.clone(), advice(rules, decision).code.to_owned());
+    }
+    if let Some(mut wanted) = expect.out_of_force.clone() {
+        let mut found: Vec<&str> = rules.pack_names(decision.out_of_force).collect();
+        wanted.sort_unstable();
+        found.sort_unstable();
+        differ("the list of files out of force", wanted.join(", "), found.join(", "));
+    }
+    let (tags, oblige) = rules.duties(&decision.fired);
+    for (what, wanted, names, set) in [
+        ("the list of tags", &expect.tags, &rules.tags, tags),
+        ("the list of obligations", &expect.obligations, &rules.obligations, oblige),
+    ] {
+        let Some(mut wanted) = wanted.clone() else { continue };
+        wanted.sort_unstable();
+        differ(what, wanted.join(", "), words(names, set).join(", "));
     }
     let fired = ids(&decision.fired);
     if let Some(only) = &expect.only {

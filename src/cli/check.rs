@@ -18,9 +18,10 @@ With --format json one document goes to standard output, and nothing else:
   files[].lists                what is wrong with the files of its lists (an error), or null
   files[].problems[]           in the order of the file:
     severity                   error, warning or note
+    file                       the file that it is in, where that is one which the file extends
     message, label, help       what is wrong; what to write at the place; what to do, or null
     start, end                 line and column from 1, columns in characters, and byte from 0; end is behind the place
-    beside                     the other place of a problem between two: label, start, end; or null
+    beside                     the other place of a problem between two: label, start, end; or null; with its file where that is another
   files[].rule_set             null where there is an error; else name, hash, rules (how many), and
     features[]                 name, computes, by, at, over, stratum (event-fed or decision-fed)";
 

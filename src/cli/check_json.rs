@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde::Serialize;
-use weir::rules::{Problem, RuleSet, Severity};
+use weir::rules::{Problem, RuleSet, Severity, Sources};
 
 use super::feature_table::{Row, rows};
 use super::problems::place;
@@ -28,6 +28,9 @@ struct File<'a> {
 #[derive(Serialize)]
 struct Told<'a> {
     severity: &'static str,
+    /// The file, where it is another one than was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
     message: &'a str,
     label: &'a str,
     help: Option<&'a str>,
@@ -38,6 +41,8 @@ struct Told<'a> {
 
 #[derive(Serialize)]
 struct Other<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
     label: &'a str,
     start: Place,
     end: Place,
@@ -70,18 +75,19 @@ fn file(file: &RuleFile) -> File<'_> {
         warnings: file.count(Severity::Warning),
         notes: file.count(Severity::Note),
         lists: file.lists_error.as_deref(),
-        problems: file.checked.problems.iter().map(|problem| told(problem, &file.text)).collect(),
+        problems: file.checked.problems.iter().map(|problem| told(problem, &file.sources)).collect(),
         rule_set: file.checked.rule_set.as_ref().map(summary),
     }
 }
 
-fn told<'a>(problem: &'a Problem, text: &str) -> Told<'a> {
-    let (start, end) = places(text, &problem.span);
+fn told<'a>(problem: &'a Problem, sources: &'a Sources) -> Told<'a> {
+    let (start, end) = places(sources, &problem.span);
     let beside = problem.beside.as_ref().map(|beside| {
-        let (start, end) = places(text, &beside.span);
-        Other { label: &beside.label, start, end }
+        let (start, end) = places(sources, &beside.span);
+        Other { file: other(sources, &beside.span), label: &beside.label, start, end }
     });
     Told {
+        file: other(sources, &problem.span),
         severity: problem.severity.name(),
         message: &problem.message,
         label: &problem.label,
@@ -92,9 +98,17 @@ fn told<'a>(problem: &'a Problem, text: &str) -> Told<'a> {
     }
 }
 
-fn places(text: &str, span: &Range<usize>) -> (Place, Place) {
+/// The name of a file that is extended.
+fn other<'a>(sources: &'a Sources, span: &Range<usize>) -> Option<&'a str> {
+    let file = sources.file_at(span.start);
+    (file.start > 0).then_some(file.name)
+}
+
+fn places(sources: &Sources, span: &Range<usize>) -> (Place, Place) {
+    let file = sources.file_at(span.start);
     let at = |byte: usize| {
-        let (line, column) = place(text, byte);
+        let byte = byte.saturating_sub(file.start);
+        let (line, column) = place(file.text, byte);
         Place { line, column, byte }
     };
     (at(span.start), at(span.end))

@@ -9,7 +9,7 @@ use serde::Serialize;
 use weir::diff::{Change, DecisionDiff, Decisions, changes, lists_not_compared, markdown, report, text};
 use weir::event::Event;
 use weir::io::ReadError;
-use weir::rules::{Description, RuleSet, describe};
+use weir::rules::{Description, RuleSet};
 
 use super::progress::Progress;
 use super::stream::Source;
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
 }
 
 fn read(path: &Path) -> anyhow::Result<(RuleSet, Description)> {
-    Ok(describe(&path.display().to_string(), &rule_file::read(path)?)?)
+    Ok(rule_file::read(path)?.describe()?)
 }
 
 fn decide(args: &Args, input: &Path, old: RuleSet, new: RuleSet) -> anyhow::Result<Decisions> {
@@ -118,7 +118,9 @@ fn decide(args: &Args, input: &Path, old: RuleSet, new: RuleSet) -> anyhow::Resu
         false => Some(source.open(new.schema.clone())?),
     };
     let (old_lists, new_lists) = (rule_file::lists(&args.old, &old)?, rule_file::lists(&args.new, &new)?);
-    let mut diff = DecisionDiff::new((old, old_lists), (new, new_lists), args.most);
+    let (old_rates, new_rates) = (rule_file::rates(&args.old, &old)?, rule_file::rates(&args.new, &new)?);
+    let diff = DecisionDiff::new((old, old_lists), (new, new_lists), args.most);
+    let mut diff = diff.with_rates(old_rates, new_rates);
     let mut progress = Progress::new("deciding twice", None);
     // Both readers give every line, good or bad, so that they stay side by side.
     while let Some(next) = reader.next_event() {

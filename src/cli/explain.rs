@@ -12,7 +12,7 @@ use weir::decision::Outcome;
 use weir::engine::{Answer, Engine, Limits, Recording, Refusal};
 use weir::event::{Event, Kind, TextField};
 use weir::explain::{
-    AnswerExplanation, Explainer, Explanation, Fate, Line, Style, heading, lines, table_title, title,
+    AnswerExplanation, Explainer, Explanation, Fate, Line, Style, heading, lines, records, table_title, title,
 };
 use weir::io::explanation::{write_advice, write_explanation};
 
@@ -52,7 +52,7 @@ pub(super) struct Args {
     /// Text for people, or one JSON document a line
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
-    /// For whom: the operator sees everything, the customer only what to do
+    /// For whom: the operator sees everything, the auditor the legal references besides, the customer only what to do
     #[arg(long = "for", value_enum, default_value_t = Reader::Operator)]
     reader: Reader,
 }
@@ -79,6 +79,8 @@ enum Reader {
     Operator,
     /// Whose payment it is
     Customer,
+    /// Who asks by what law: as the operator, with legal references and every text
+    Auditor,
 }
 
 /// The engine, with every rule set staged that the stream may ask for, and what explains each of them.
@@ -88,17 +90,20 @@ fn engine(args: &Args) -> anyhow::Result<(Engine, Vec<Explainer>)> {
     let mut explainers = vec![rule_file::explainer(&args.rules)?];
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
     engine.load_lists(lists.clone());
+    let rates = rule_file::rates(&args.rules, &rules)?;
+    engine.load_rates(rates.clone());
     for path in &args.reload {
         let next = rule_file::load(path)?;
         let lists = rule_file::lists(path, &next)?;
         explainers.push(rule_file::explainer(path)?);
-        let staged = engine.stage_with_lists(next, lists);
+        let rates = rule_file::rates(path, &next)?;
+        let staged = engine.stage_with_rates(next, lists, rates);
         staged
             .with_context(|| format!("{} can't take over from {}", path.display(), args.rules.display()))?;
     }
     if !args.reload.is_empty() {
         // So that the stream may also go back to it.
-        engine.stage_with_lists(rules, lists)?;
+        engine.stage_with_rates(rules, lists, rates)?;
     }
     Ok((engine, explainers))
 }
@@ -229,15 +234,21 @@ fn find(engine: &mut Engine, explainers: &[Explainer], event: &Event, all: bool)
 
 fn show(args: &Args, explanation: &Explanation, style: &Style, out: &mut impl Write) -> anyhow::Result<()> {
     match (args.reader, args.format) {
-        (Reader::Operator, Form::Text) => show_text(explanation, style, out)?,
-        (Reader::Operator, Form::Json) => write_explanation(explanation, style, out)?,
+        (Reader::Operator | Reader::Auditor, Form::Text) => show_text(args.reader, explanation, style, out)?,
+        (Reader::Operator, Form::Json) => write_explanation(explanation, style, false, out)?,
+        (Reader::Auditor, Form::Json) => write_explanation(explanation, style, true, out)?,
         (Reader::Customer, Form::Text) => writeln!(out, "{}", explanation.advice.text(style.language()))?,
         (Reader::Customer, Form::Json) => write_advice(&explanation.id, explanation.advice, style, out)?,
     }
     Ok(())
 }
 
-fn show_text(explanation: &Explanation, style: &Style, out: &mut impl Write) -> std::io::Result<()> {
+fn show_text(
+    reader: Reader,
+    explanation: &Explanation,
+    style: &Style,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     let bold = Paint::new().bold();
     let heading = heading(explanation, style);
     writeln!(out, "{}: {bold}{}{bold:#}", heading.payment, heading.outcome)?;
@@ -250,8 +261,12 @@ fn show_text(explanation: &Explanation, style: &Style, out: &mut impl Write) -> 
         writeln!(out, "\n{paint}{}{paint:#}", title(rule, style))?;
         let language = style.language().code();
         let reason = rule.reason.iter().find(|(held, _)| held == language).or(rule.reason.first());
-        if let Some((_, reason)) = reason {
-            writeln!(out, "  {reason}")?;
+        match reason {
+            _ if reader == Reader::Auditor => {
+                records(rule, style).iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+            }
+            Some((_, reason)) => writeln!(out, "  {reason}")?,
+            None => {}
         }
         show_lines(&lines(&rule.condition, style), style, out)?;
     }

@@ -63,6 +63,7 @@ fn computes(rules: &RuleSet, aggregate: Aggregate) -> String {
         Aggregate::Max(field) => of("max", field),
         Aggregate::Deviation(field) => of("deviation", field),
         Aggregate::Distinct(field) => format!("distinct {}", field.name(&rules.schema)),
+        Aggregate::Changed(field) => format!("changed {}", field.name(&rules.schema)),
         Aggregate::IsNew => "is_new".to_owned(),
         Aggregate::Since => "since last".to_owned(),
         Aggregate::First(field) => of("first", field),

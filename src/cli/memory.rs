@@ -65,15 +65,18 @@ impl Memory {
         let lists = rule_file::lists(path, &rules)?;
         let (mut engine, watch) = self.empty(rules.clone(), recording)?;
         engine.load_lists(lists.clone());
+        let rates = rule_file::rates(path, &rules)?;
+        engine.load_rates(rates.clone());
         for next in reload {
             let rules = rule_file::load(next)?;
             let lists = rule_file::lists(next, &rules)?;
-            let staged = engine.stage_with_lists(rules, lists);
+            let rates = rule_file::rates(next, &rules)?;
+            let staged = engine.stage_with_rates(rules, lists, rates);
             staged.with_context(|| format!("{} can't take over from {}", next.display(), path.display()))?;
         }
         if !reload.is_empty() {
             // So that the stream may also go back to it.
-            engine.stage_with_lists(rules, lists)?;
+            engine.stage_with_rates(rules, lists, rates)?;
         }
         Ok((engine, watch))
     }

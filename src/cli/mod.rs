@@ -3,6 +3,7 @@
 mod breakers;
 mod check;
 mod check_json;
+mod cut;
 mod demo;
 mod diff;
 mod explain;

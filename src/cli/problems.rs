@@ -5,26 +5,26 @@
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use weir::rules::{Problem, Severity};
+use weir::rules::{Beside, Place, Problem, Severity, SourceFile, Sources};
 
-/// Shows errors and warnings of the file `source_name` with this text; with terminal colours where `color`.
-pub(crate) fn render(problems: &[Problem], source_name: &str, text: &str, color: bool) -> String {
+/// Shows errors and warnings of a file and those that it extends; with terminal colours where `color`.
+pub(crate) fn render(problems: &[Problem], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut shown = String::new();
     for problem in problems.iter().filter(|problem| problem.severity != Severity::Note) {
-        shown.push_str(&renderer.render(&[group(problem, source_name, text)]));
+        shown.push_str(&renderer.render(&[group(problem, sources)]));
         shown.push_str("\n\n");
     }
     shown
 }
 
 /// Shows notes, a line each.
-pub(crate) fn notes(problems: &[Problem], source_name: &str, text: &str, color: bool) -> String {
+pub(crate) fn notes(problems: &[Problem], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let note = |problem: &Problem| {
-        let (line, column) = place(text, problem.span.start);
+        let Place { file, line, column, .. } = sources.place(problem.span.start);
         let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-        let told = format!("{source_name}:{line}:{column}: {}{help}", problem.message);
+        let told = format!("{file}:{line}:{column}: {}{help}", problem.message);
         renderer.render(&[Group::with_title(Level::NOTE.primary_title(told))]) + "\n"
     };
     problems.iter().filter(|problem| problem.severity == Severity::Note).map(note).collect()
@@ -37,24 +37,32 @@ pub(crate) fn place(text: &str, byte: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-fn group<'a>(problem: &'a Problem, source_name: &'a str, text: &'a str) -> Group<'a> {
+fn group<'a>(problem: &'a Problem, sources: &'a Sources) -> Group<'a> {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let excerpt = Excerpt::of(problem, text);
+    let file = sources.file_at(problem.span.start);
+    let near = |beside: &&Beside| sources.file_at(beside.span.start) == file;
+    let (here, elsewhere) = (problem.beside.as_ref().filter(near), problem.beside.as_ref());
+    let excerpt = Excerpt::of([Some(&problem.span), here.map(|beside| &beside.span)], file);
     let place = AnnotationKind::Primary.span(excerpt.within(&problem.span)).label(&problem.label);
-    let beside = problem
-        .beside
-        .as_ref()
-        .map(|beside| AnnotationKind::Context.span(excerpt.within(&beside.span)).label(&beside.label));
+    let beside =
+        here.map(|beside| AnnotationKind::Context.span(excerpt.within(&beside.span)).label(&beside.label));
     let snippet = Snippet::source(excerpt.lines)
         .line_start(excerpt.first_line)
-        .path(source_name)
+        .path(file.name)
         .annotation(place)
         .annotations(beside);
-    let group = level.primary_title(&problem.message).element(snippet);
+    let mut group = level.primary_title(&problem.message).element(snippet);
+    if let Some(beside) = elsewhere.filter(|beside| !near(beside)) {
+        let file = sources.file_at(beside.span.start);
+        let excerpt = Excerpt::of([Some(&beside.span), None], file);
+        let place = AnnotationKind::Context.span(excerpt.within(&beside.span)).label(&beside.label);
+        let snippet = Snippet::source(excerpt.lines).line_start(excerpt.first_line).path(file.name);
+        group = group.element(snippet.annotation(place));
+    }
     match &problem.help {
         Some(help) => group.element(Level::HELP.message(help)),
         None => group,
@@ -65,24 +73,26 @@ fn group<'a>(problem: &'a Problem, source_name: &'a str, text: &'a str) -> Group
 struct Excerpt<'a> {
     lines: &'a str,
     first_line: usize,
-    /// Where they start in the file.
+    /// Where they start in all texts joined.
     start: usize,
 }
 
 impl<'a> Excerpt<'a> {
-    fn of(problem: &Problem, text: &'a str) -> Self {
-        let beside = problem.beside.as_ref().map_or(&problem.span, |beside| &beside.span);
-        let first = problem.span.start.min(beside.start).min(text.len());
-        let last = problem.span.end.max(beside.end).clamp(first, text.len());
+    /// The lines of a file that these places are in.
+    fn of(spans: [Option<&Range<usize>>; 2], file: SourceFile<'a>) -> Self {
+        let text = file.text;
+        let own = |byte: usize| byte.saturating_sub(file.start).min(text.len());
+        let first = spans.into_iter().flatten().map(|span| own(span.start)).min().unwrap_or(0);
+        let last = spans.into_iter().flatten().map(|span| own(span.end)).max().unwrap_or(0).max(first);
         let before = text.get(..first).unwrap_or_default();
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let after = text.get(last..).unwrap_or_default();
         let end = last + after.find('\n').unwrap_or(after.len());
         let lines = text.get(start..end).unwrap_or_default();
-        Self { lines, first_line: before.matches('\n').count() + 1, start }
+        Self { lines, first_line: before.matches('\n').count() + 1, start: file.start + start }
     }
 
-    /// A place of the file in these lines.
+    /// A place in these lines.
     fn within(&self, span: &Range<usize>) -> Range<usize> {
         let at = |byte: usize| byte.saturating_sub(self.start).min(self.lines.len());
         at(span.start)..at(span.end)
@@ -96,8 +106,8 @@ mod tests {
     #[test]
     fn the_place_is_underlined_and_the_line_numbered() {
         let text = "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[[rule]]\nid = \"a\"\nwhen = \"đ = 1 and amuont > 5\"\nthen = \"block\"\n";
-        let problems = weir::rules::compile("t.toml", text).problems;
-        let shown = render(&problems, "t.toml", text, false);
+        let sources = Sources::alone("t.toml", text);
+        let shown = render(&sources.compile().problems, &sources, false);
         let expected = "\
 error: unknown name `đ`
  --> t.toml:6:9
@@ -117,14 +127,14 @@ error: unknown name `amuont`
 
 ";
         assert_eq!(shown, expected);
-        assert!(render(&problems, "t.toml", text, true).contains("\u{1b}["));
+        assert!(render(&sources.compile().problems, &sources, true).contains("\u{1b}["));
     }
 
     #[test]
     fn an_empty_file_and_its_end_can_be_shown() {
         for text in ["", "x = ", "x = \n", "[ruleset"] {
-            let problems = weir::rules::compile("t.toml", text).problems;
-            assert!(render(&problems, "t.toml", text, false).contains("--> t.toml:"), "{text:?}");
+            let sources = Sources::alone("t.toml", text);
+            assert!(render(&sources.compile().problems, &sources, false).contains("--> t.toml:"), "{text:?}");
         }
     }
 }

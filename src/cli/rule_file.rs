@@ -5,30 +5,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::explain::Explainer;
-use weir::io::load_lists;
+use weir::io::{load_lists, load_rates, load_rules};
 use weir::lists::Lists;
-use weir::rules::{Checked, RuleSet, Severity, compile};
+use weir::rates::Rates;
+use weir::rules::{Checked, RuleSet, Severity, Sources};
 
 use super::problems;
 
 /// A rule file that was read and checked.
 pub(super) struct RuleFile {
+    /// As it was given.
     pub(super) name: String,
-    pub(super) text: String,
+    pub(super) sources: Sources,
     pub(super) checked: Checked,
-    /// What is wrong with the files of its lists.
+    /// What is wrong with the files of its lists, or of its rates.
     pub(super) lists_error: Option<String>,
 }
 
 impl RuleFile {
     /// Reads and checks a rule file.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let (name, text, checked) = checked(path)?;
-        let lists_error = checked.rule_set.as_ref().and_then(|rules| lists(path, rules).err());
-        Ok(Self { name, text, checked, lists_error: lists_error.map(|error| error.to_string()) })
+        let (sources, checked) = checked(path)?;
+        let name = path.display().to_string();
+        let beside = |rules: &RuleSet| lists(path, rules).err().or_else(|| rates(path, rules).err());
+        let lists_error = checked.rule_set.as_ref().and_then(beside);
+        Ok(Self { name, sources, checked, lists_error: lists_error.map(|error| error.to_string()) })
     }
 
-    /// How many problems there are of a severity, in it and in the files of its lists.
+    /// How many problems there are of a severity, in it and in the files beside it.
     pub(super) fn count(&self, severity: Severity) -> usize {
         let in_lists = usize::from(severity == Severity::Error && self.lists_error.is_some());
         in_lists + self.checked.problems.iter().filter(|problem| problem.severity == severity).count()
@@ -36,8 +40,8 @@ impl RuleFile {
 
     /// Shows all of it on standard error.
     pub(super) fn show(&self) -> anyhow::Result<()> {
-        show_problems(&self.name, &self.text, &self.checked)?;
-        let notes = problems::notes(&self.checked.problems, &self.name, &self.text, is_colored());
+        show_problems(&self.sources, &self.checked)?;
+        let notes = problems::notes(&self.checked.problems, &self.sources, is_colored());
         let lists = self.lists_error.iter().map(|error| format!("error: {error}\n")).collect::<String>();
         write!(anstream::stderr(), "{notes}{lists}")?;
         Ok(())
@@ -49,22 +53,21 @@ fn is_colored() -> bool {
 }
 
 /// Shows errors and warnings on standard error.
-fn show_problems(name: &str, text: &str, checked: &Checked) -> anyhow::Result<()> {
-    write!(anstream::stderr(), "{}", problems::render(&checked.problems, name, text, is_colored()))?;
+fn show_problems(sources: &Sources, checked: &Checked) -> anyhow::Result<()> {
+    write!(anstream::stderr(), "{}", problems::render(&checked.problems, sources, is_colored()))?;
     Ok(())
 }
 
-fn checked(path: &Path) -> anyhow::Result<(String, String, Checked)> {
-    let text = read(path)?;
-    let name = path.display().to_string();
-    let checked = compile(&name, &text);
-    Ok((name, text, checked))
+fn checked(path: &Path) -> anyhow::Result<(Sources, Checked)> {
+    let sources = read(path)?;
+    let checked = sources.compile();
+    Ok((sources, checked))
 }
 
 /// A rule set that can be used, or an error that says it can't.
 pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
-    let (name, text, checked) = checked(path)?;
-    show_problems(&name, &text, &checked)?;
+    let (sources, checked) = checked(path)?;
+    show_problems(&sources, &checked)?;
     let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let Some(rules) = checked.rule_set else {
         bail!("{} can't be used: {errors} {}", path.display(), if errors == 1 { "error" } else { "errors" });
@@ -74,17 +77,22 @@ pub(super) fn load(path: &Path) -> anyhow::Result<RuleSet> {
 
 /// What explains the decisions of a rule file that was checked.
 pub(super) fn explainer(path: &Path) -> anyhow::Result<Explainer> {
-    Ok(Explainer::new(&path.display().to_string(), &read(path)?)?)
+    Ok(Explainer::of(&read(path)?)?)
 }
 
-/// The text of a rule file.
-pub(super) fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("can't read the rule file {}", path.display()))
+/// The text of a rule file with those that it extends.
+pub(super) fn read(path: &Path) -> anyhow::Result<Sources> {
+    load_rules(path).with_context(|| format!("can't read the rule file {}", path.display()))
 }
 
 /// The lists of a rule set, from their files beside the rule file.
 pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
     Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
+}
+
+/// The rates of a rule set, from their file beside the rule file.
+pub(super) fn rates(path: &Path, rules: &RuleSet) -> anyhow::Result<Rates> {
+    Ok(load_rates(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.

@@ -34,8 +34,10 @@ fn schema() -> Value {
             "ruleset": ruleset(),
             "fields": each("Extra fields of events, with their types.", json!({ "enum": ExtraType::ALL.map(ExtraType::name) })),
             "params": each("Named thresholds: what an analyst tunes.", param()),
+            "set": each("Other values for parameters that the files which this one extends leave open.", scalar("Its value.")),
             "features": each("Named values of the past, known when a payment is scored.", feature()),
             "lists": each("Lists of keys, from files.", list()),
+            "rates": rates(),
             "tables": each("Decision tables: the first row that holds gives the value.", table()),
             "policy": policy(),
             "auth": each("Which authentication methods must be met.", requirement()),
@@ -98,6 +100,10 @@ fn duration(description: &str) -> Value {
     json!({ "type": "string", "pattern": DURATION, "description": description })
 }
 
+fn tenants(description: &str) -> Value {
+    one_or_more(description, json!({ "type": "string", "minLength": 1 }))
+}
+
 fn percent(description: &str) -> Value {
     json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 100, "description": description })
 }
@@ -121,6 +127,10 @@ fn ruleset() -> Value {
             "remember": duration("How long ids are remembered, 1m to 400d; by default as long as the longest window, at least 7d."),
             "feedback": words("What the gateway reports of a payment after its answer; `execution` unless said.", &["none", "authentication", "execution"]),
             "pending_for": duration("How long an answered payment counts as pending without a report, at most 1d; as long as a window covers it unless said."),
+            "extends": one_or_more("The rule files that this one stands on, as paths from it.", json!({ "type": "string", "minLength": 1 })),
+            "valid_from": text("The file's rules look only at payments from this date on."),
+            "valid_until": text("The file's rules look only at payments before this date."),
+            "tenants": tenants("The file's rules look only at these tenants' payments, and can't loosen what others ask for."),
             "languages": one_or_more("The languages in which each rule is to have its reason.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$" })),
         }),
     )
@@ -139,6 +149,8 @@ fn param() -> Value {
             "unit": { "enum": currencies(), "description": "The currency of an amount." },
             "min": scalar("What it must not go below."),
             "max": scalar("What it must not go above."),
+            "one_of": { "type": "array", "items": { "type": "string" }, "minItems": 1, "description": "The texts that it may be." },
+            "open": { "type": "boolean", "description": "Whether [set] of a file that extends this one may give it another value." },
         }),
     );
     json!({ "anyOf": [scalar("Its value."), table] })
@@ -180,6 +192,7 @@ fn feature() -> Value {
             "q": { "type": "number", "exclusiveMinimum": 0, "maximum": 0.999_999, "description": "The share of a quantile, above 0 and below 1: 0.5 is the median." },
             "z_score": number("How many sample deviations the payment is above the mean of those before it,"),
             "speed": { "type": "array", "items": { "type": "string" }, "minItems": 2, "description": "Kilometres per hour from the newest place to the payment's own: the fields of latitude and longitude." },
+            "changed": text("Whether the payment's own value of a field with text differs from that of the newest one before it; null without either."),
             "ratio": text("What is divided: a feature, `amount`, or an extra field with whole numbers."),
             "to": text("The feature that a ratio divides by."),
             "by": fields("The fields under which contributions are filed."),
@@ -192,6 +205,7 @@ fn feature() -> Value {
             "pending": { "type": "boolean", "description": "With `counts = \"executed\"`: whether a payment counts from its answer on, until it is executed." },
             "label": words("It counts only transactions that are labelled so.", &["fraud", "genuine"]),
             "reset": reset,
+            "across": { "const": "all", "description": "Its keys are those of all tenants; [policy] of the file that is compiled must grant it." },
             "current": { "type": "boolean", "description": "Whether the payment being scored is part of it." },
         }),
     );
@@ -208,6 +222,17 @@ fn list() -> Value {
         json!({
             "file": text("Where its first entries are, beside the rule file: .csv with a header, or .txt with one a line; without it events alone feed it."),
             "key": text("The field whose values it holds."),
+        }),
+    )
+}
+
+fn rates() -> Value {
+    section(
+        "Rates by which amounts in other currencies are converted; without it they are refused.",
+        &[],
+        json!({
+            "file": text("Where they are, beside the rule file: a .csv with valid_from, currency, rate; without it events bring their own."),
+            "otherwise": { "enum": ["block", "step_up"], "description": "What is declared of a payment that is refused for want of a rate; block unless said." },
         }),
     )
 }
@@ -240,6 +265,7 @@ fn policy() -> Value {
         json!({
             "step_up_at": threshold("The score from which the customer is asked."),
             "block_at": threshold("The score from which a payment is stopped."),
+            "across": one_or_more("The features that may read all tenants' events, by name.", json!({ "type": "string", "pattern": NAME })),
             "auth": text("The requirement, of [auth], where the score alone asks, or a rule names none."),
         }),
     )
@@ -310,6 +336,7 @@ fn rule() -> Value {
         &["id", "when"],
         json!({
             "id": { "type": "string", "pattern": id, "description": "Its id, which decisions name." },
+            "from": words("What it looks at: transactions, unless it watches logins.", &["transaction", "login"]),
             "when": condition("When it fires: a condition in SQL."),
             "then": words("What it asks for outright; left out where only its score counts.", &["allow", "step_up", "block", "alert"]),
             "auth": text("The requirement, of [auth], of its step-up."),
@@ -324,6 +351,10 @@ fn rule() -> Value {
             "rollout": rollout,
             "overrides": one_or_more("The rules that it lets through, by id; only of an override.", json!({ "type": "string", "pattern": id })),
             "breaker": breaker,
+            "tags": one_or_more("What it marks a payment with.", json!({ "type": "string", "pattern": id })),
+            "oblige": one_or_more("What it obliges the gateway to do.", json!({ "type": "string", "pattern": NAME })),
+            "tenants": tenants("It looks only at these tenants' payments."),
+            "legal": text("Where the law says so, for the auditor."),
         }),
     )
 }

@@ -10,6 +10,7 @@ use weir::event::{Event, Kind};
 use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
 
 use super::breakers::Breakers;
+use super::cut::Cut;
 use super::memory::{self, Memory};
 use super::progress::Progress;
 use super::snapshots::{self, Snapshots};
@@ -50,6 +51,10 @@ pub(super) struct Args {
     /// Record every feature, not only those that the fired rules read
     #[arg(long, conflicts_with = "restore")]
     features: bool,
+    /// Count what was answered by the values of a field, such as tenant, portal, provider or payment_kind; shows the
+    /// 50 with the most transactions, and the rest together
+    #[arg(long, value_name = "FIELD")]
+    by: Option<String>,
     #[command(flatten)]
     memory: Memory,
     #[command(flatten)]
@@ -139,6 +144,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut shadow = Shadow::load(args, &mut engine)?;
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
     let mut tally = Tally::new(&engine);
+    let mut cut = args.by.as_deref().map(|by| Cut::new(by, &engine.rules().schema)).transpose()?;
     let mut breakers = Breakers::default();
     let mut snapshots = Snapshots::new(&args.snapshots);
     let mut progress = Progress::new("scoring", None);
@@ -161,7 +167,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         };
         let answer = engine.step(event);
         memory::check(&watch)?;
-        tally.count(answer);
+        tally.count(event, answer);
+        cut.iter_mut().for_each(|cut| cut.count(event, answer));
         if let Answer::Decided(decision) = answer {
             breakers.note(decision);
         }
@@ -170,7 +177,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
                 writers.write(event, decision, &mut lines.buffer)?
             }
             Answer::Refused(refusal) => {
-                write_refusal(event, refusal.code(), &refusal.to_string(), &mut lines.buffer)?;
+                let (code, declared) = (refusal.code(), refusal.declared());
+                write_refusal(event, code, declared, &refusal.to_string(), &mut lines.buffer)?;
             }
             Answer::Taken if event.kind() == Kind::Control => writers.follow(&engine)?,
             Answer::Taken | Answer::TakenBefore => {}
@@ -191,6 +199,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let seconds = start.elapsed().as_secs_f64();
     let mut report = anstream::stderr().lock();
     tally.summary(&engine, &mut report)?;
+    cut.iter().try_for_each(|cut| cut.show(&mut report))?;
     snapshots.summary(&mut report)?;
     let rate = counts.taken as f64 / seconds;
     writeln!(

@@ -54,12 +54,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         bail!("several dialects are several files: name a folder with --output");
     }
     rule_file::load(&args.rules)?;
-    let name = args.rules.display().to_string();
-    let text = std::fs::read_to_string(&args.rules).with_context(|| format!("can't read {name}"))?;
+    let sources = rule_file::read(&args.rules)?;
     let unsupported = if args.skip_unsupported { Unsupported::LeaveOut } else { Unsupported::Refuse };
     for dialect in &args.dialect {
         let dialect = dialect.of_query();
-        let written = match query::query(&name, &text, dialect, unsupported) {
+        let written = match query::query_sources(&sources, dialect, unsupported) {
             Ok(written) => written,
             Err(QueryError::OutOfScope(found)) => {
                 let mut report = anstream::stderr().lock();

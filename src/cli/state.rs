@@ -18,9 +18,9 @@ use super::stream::Source;
 /// Write what is known of every account, device and other key at a moment
 ///
 /// Runs the events, or takes a snapshot (with --restore events are read only where --input names them), and writes one Arrow IPC file for each key that features are filed under
-/// (account.arrow, account-device.arrow): a row per key with its tenant, its texts, and every feature's value and quality,
+/// (account.arrow, account-device.arrow, payee-across.arrow for keys of all tenants): a row per key with its tenant, its texts, and every feature's value and quality,
 /// in the order of tenants and texts. Values of money are in minor units, durations and times in microseconds. What has
-/// a value only for an event that is scored is left out and named: z-scores and speeds, and ratios of one, of a field, or of
+/// a value only for an event that is scored is left out and named: z-scores, speeds and changes, and ratios of one, of a field, or of
 /// features that are read by different keys.
 #[derive(clap::Args)]
 #[command(
@@ -93,7 +93,8 @@ fn write(args: &Args, engine: &Engine, table: &KeyTable) -> anyhow::Result<()> {
     let names: Vec<&str> = table.fields.iter().map(|field| field.name(&rules.schema)).collect();
     let features = table.features.iter().map(|&at| &rules.features[at]);
     let features: Vec<_> = features.map(|feature| (feature.name.as_str(), of(feature.aggregate))).collect();
-    let path = args.out.join(format!("{}.arrow", names.join("-")));
+    let across = if table.across { "-across" } else { "" };
+    let path = args.out.join(format!("{}{across}.arrow", names.join("-")));
     let mut file = KeyFile::create(&path, &names, &features)?;
     let mut keys = 0_u64;
     for row in engine.key_rows(table) {

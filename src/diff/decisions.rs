@@ -8,6 +8,7 @@ use crate::decision::Decision;
 use crate::engine::{Answer, Engine, Limits, Recording};
 use crate::event::Event;
 use crate::lists::Lists;
+use crate::rates::Rates;
 use crate::rules::{Rule, RuleSet};
 
 /// Decides every event twice and keeps what differs.
@@ -133,6 +134,14 @@ impl DecisionDiff {
         }
     }
 
+    /// The same with the rates of both.
+    #[must_use]
+    pub fn with_rates(mut self, old: Rates, new: Rates) -> Self {
+        self.old.load_rates(old);
+        self.new.load_rates(new);
+        self
+    }
+
     /// Takes one event in, once as each rule set reads it: their extra fields may differ.
     pub fn step(&mut self, old: &Event, new: &Event) {
         let refused = &mut self.found.refused;
@@ -146,7 +155,8 @@ impl DecisionDiff {
     }
 
     fn compare(&mut self, event: &Event, was: &Decision, is: &Decision) {
-        let minor = event.amount().map_or(0, |amount| amount.minor);
+        let sent = event.amount().map_or(0, |amount| amount.minor);
+        let minor = was.converted.map_or(sent, |converted| converted.minor);
         self.found.decided += 1;
         let cell = &mut self.found.matrix[was.outcome as usize][is.outcome as usize];
         cell.count += 1;

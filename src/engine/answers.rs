@@ -25,11 +25,11 @@ impl Place {
     fn plain(decision: &Decision) -> Option<Self> {
         let Decision { outcome, alert, score, requirement, fired, shadow, overridden, tripped, .. } =
             decision;
-        let Decision { withheld, tables, rule_set, features, .. } = decision;
+        let Decision { withheld, out_of_force, tables, rule_set, features, .. } = decision;
         let asked = decision.met || !requirement.any_of().is_empty();
         let quiet = *outcome == Outcome::Allow && !alert && *score == 0 && !asked;
         let silent = [fired, shadow, overridden, tripped].iter().all(|rules| rules.is_empty());
-        let bare = withheld.is_none() && tables.is_empty() && features.is_empty();
+        let bare = withheld.is_none() && *out_of_force == 0 && tables.is_empty() && features.is_empty();
         (quiet && silent && bare).then_some(Self(Self::PLAIN - u64::from(*rule_set)))
     }
 
@@ -132,8 +132,9 @@ impl Answers {
 const ALERT: u8 = 1 << 2;
 const WITHHELD: u8 = 1 << 3;
 const WITHHELD_SHIFT: u8 = 4;
+const OUT_OF_FORCE: u8 = 1 << 6;
 /// What a dialogue says follows the rest.
-const DIALOGUE: u8 = 1 << 6;
+const DIALOGUE: u8 = 1 << 7;
 /// Of a dialogue: whether the requirement is met, whether it goes on, and above them why it was stopped.
 const MET: u8 = 1;
 const GOES_ON: u8 = 1 << 1;
@@ -146,10 +147,15 @@ const FEATURE_BYTES: usize = 11;
 fn write(decision: &Decision, to: &mut Vec<u8>) {
     let withheld =
         decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
-    let Decision { met, step_up, stopped, .. } = decision;
+    let Decision { met, step_up, stopped, out_of_force, .. } = decision;
     let dialogue = *met || step_up.is_some() || stopped.is_some();
-    let flags = (u8::from(decision.alert) * ALERT) | (u8::from(dialogue) * DIALOGUE) | withheld;
-    to.push(decision.outcome as u8 | flags);
+    let flags = (u8::from(decision.alert) * ALERT)
+        | (u8::from(*out_of_force != 0) * OUT_OF_FORCE)
+        | (u8::from(dialogue) * DIALOGUE);
+    to.push(decision.outcome as u8 | flags | withheld);
+    if *out_of_force != 0 {
+        to.extend_from_slice(&out_of_force.to_le_bytes());
+    }
     if let Some(withheld) = decision.withheld {
         to.extend_from_slice(&withheld.ppm.to_le_bytes());
     }
@@ -254,9 +260,12 @@ fn read(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
     let [head] = from.take()?;
     decision.outcome = outcome(head);
     decision.alert = head & ALERT != 0;
+    if head & OUT_OF_FORCE != 0 {
+        decision.out_of_force = u16::from_le_bytes(from.take()?);
+    }
     if head & WITHHELD != 0 {
         let ppm = u32::from_le_bytes(from.take()?);
-        decision.withheld = Some(Withheld { outcome: outcome(head >> WITHHELD_SHIFT), ppm });
+        decision.withheld = Some(Withheld { outcome: outcome(head >> WITHHELD_SHIFT & 3), ppm });
     }
     decision.score = i64::from_le_bytes(from.take()?);
     decision.rule_set = from.whole()?;
@@ -319,6 +328,7 @@ mod tests {
         decision.shadow.extend((0..n as u16 % 200).step_by(3));
         decision.overridden.extend([n as u16]);
         decision.tripped.extend([0, u16::MAX]);
+        decision.out_of_force = n as u16 % 3;
         let outcomes = [None, Some(Outcome::Block), Some(Outcome::StepUp)];
         decision.withheld = outcomes[n as usize % 3].map(|outcome| Withheld { outcome, ppm: n as u32 });
         decision.tables.extend([(0, None), (1, Some(n as u16)), (u16::MAX, Some(u16::MAX))]);

@@ -6,7 +6,7 @@
 use super::breaker::{Breakers, Counted};
 use super::share;
 use crate::decision::{Decision, Outcome, Withheld};
-use crate::event::Event;
+use crate::event::{Event, Kind, TextField};
 use crate::rules::{Action, Facts, Index, Mode, OnUnknown, Rule, RuleSet, Scratch, Tier};
 
 /// The salt of the control group's share; no rule can have this id.
@@ -74,7 +74,13 @@ impl Decider {
         decision: &mut Decision,
     ) {
         decision.clear();
-        for &at in &self.order {
+        decision.out_of_force =
+            rules.out_of_force(facts.event.time_us(), facts.event.text(TextField::Tenant));
+        let payment = facts.event.kind() == Kind::Transaction;
+        if !payment {
+            self.rows.fill(None);
+        }
+        for &at in self.order.iter().filter(|_| payment) {
             let at = usize::from(at);
             self.rows[at] = rules.tables[at].row(&Facts { tables: &self.rows, ..*facts });
         }
@@ -86,7 +92,9 @@ impl Decider {
                 fired.push(at);
             }
         }
-        self.breakers.count(now_us, &decision.fired, &mut decision.tripped);
+        if payment {
+            self.breakers.count(now_us, &decision.fired, &mut decision.tripped);
+        }
         set_aside(rules, decision);
         conclude(rules, facts.event, decision);
         record(rules, facts, record_all, &mut self.wanted, decision);
@@ -134,7 +142,10 @@ fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, 
 /// Whether a rule fires, in whatever mode.
 #[inline]
 fn fires(rule: &Rule, facts: &Facts<'_>) -> bool {
-    if rule.mode == Mode::Off {
+    if rule.mode == Mode::Off
+        || rule.from != facts.event.kind()
+        || !rule.is_for(facts.event.text(TextField::Tenant))
+    {
         return false;
     }
     let time_us = facts.event.time_us();
@@ -186,7 +197,9 @@ fn conclude(rules: &RuleSet, event: &Event, decision: &mut Decision) {
     if reached(rules.policy.block_at) {
         asked = Outcome::Block;
     }
-    if asked > demanded && in_control(rules, event) {
+    // Of two step-ups, what normal rules require beyond the law is withheld.
+    let beyond = asked > demanded || (asked == Outcome::StepUp && demanded == Outcome::StepUp);
+    if beyond && in_control(rules, event) {
         let ppm = rules.control.map_or(0, |control| control.share.ppm);
         decision.withheld = Some(Withheld { outcome: asked, ppm });
         asked = Outcome::Allow;

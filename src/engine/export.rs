@@ -16,6 +16,8 @@ use crate::state::Key;
 pub struct KeyTable {
     /// The fields of the keys.
     pub fields: Vec<KeyField>,
+    /// Whether the keys are those of all tenants.
+    pub across: bool,
     /// The features, as positions in the rule set.
     pub features: Vec<usize>,
 }
@@ -117,9 +119,15 @@ impl Iterator for KeyRows<'_> {
 fn key_feature(rules: &RuleSet, at: usize) -> Option<usize> {
     let of_key = |at: usize| {
         let aggregate = rules.features[at].aggregate;
-        !matches!(aggregate, Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Ratio { .. })
+        !matches!(
+            aggregate,
+            Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Changed(_) | Aggregate::Ratio { .. }
+        )
     };
-    let key = |at: usize| (&rules.features[at].by, &rules.features[at].at);
+    let key = |at: usize| {
+        let feature = &rules.features[at];
+        (&feature.by, &feature.at, feature.across)
+    };
     match rules.features[at].aggregate {
         Aggregate::Ratio { of: Operand::Feature(of), to } => {
             (of_key(of) && of_key(to) && key(of) == key(to)).then_some(to)
@@ -141,10 +149,10 @@ impl Engine {
         let mut tables: Vec<KeyTable> = Vec::new();
         for at in 0..rules.features.len() {
             let Some(of) = key_feature(rules, at) else { continue };
-            let fields = &rules.features[of].by;
-            match tables.iter_mut().find(|table| table.fields == *fields) {
+            let (fields, across) = (&rules.features[of].by, rules.features[of].across);
+            match tables.iter_mut().find(|table| table.fields == *fields && table.across == across) {
                 Some(table) => table.features.push(at),
-                None => tables.push(KeyTable { fields: fields.clone(), features: vec![at] }),
+                None => tables.push(KeyTable { fields: fields.clone(), across, features: vec![at] }),
             }
         }
         tables

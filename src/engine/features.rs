@@ -132,7 +132,9 @@ pub(crate) fn read_all(
             let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = match read.aggregate {
-                Aggregate::ZScore(_) | Aggregate::Speed { .. } => {
+                // The newest one may have been given up.
+                Aggregate::Changed(_) if !exact && held.evicted(cell) => Value::Null,
+                Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Changed(_) => {
                     let scored = read.column.and_then(|column| gathered.value(column));
                     scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, time_us))
                 }
@@ -219,7 +221,9 @@ fn other_value(
         }
         Aggregate::Quantile(_, ppm) => held.quantile(cell, ppm, own).map_or(Value::Null, Value::Whole),
         Aggregate::Count | Aggregate::Sum(_) | Aggregate::Mean(_) => Value::Null,
-        Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Ratio { .. } => Value::Null,
+        Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Changed(_) | Aggregate::Ratio { .. } => {
+            Value::Null
+        }
     }
 }
 
@@ -230,6 +234,10 @@ fn against(aggregate: Aggregate, held: &Held<'_>, cell: usize, scored: i64, time
         Aggregate::Speed { .. } => {
             let [newest, _] = held.newest(cell);
             newest.map_or(Value::Null, |newest| speed(&newest, scored, time_us))
+        }
+        Aggregate::Changed(_) => {
+            let [newest, _] = held.newest(cell);
+            newest.map_or(Value::Null, |newest| Value::Boolean(newest.value != scored))
         }
         _ => Value::Null,
     }

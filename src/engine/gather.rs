@@ -91,8 +91,10 @@ impl Gathered {
         // A tenant's number is for good, so an event that names no key gets it none.
         let tenant = if kind.key_fields.is_empty() { 0 } else { self.tenant(event, state) };
         for &field in &kind.key_fields {
-            if let Some(text) = text(event, plan.key_fields[field]) {
-                self.numbers[field] = state.text_number(tenant, text);
+            let part = plan.key_fields[field];
+            if let Some(text) = text(event, part.field) {
+                // A key across tenants is nobody's, as that of an event without a tenant.
+                self.numbers[field] = state.text_number(if part.across { 0 } else { tenant }, text);
             }
         }
         for (at, column) in plan.columns.iter().enumerate() {

@@ -10,7 +10,9 @@ use super::features::Wanted;
 use super::ledger::Ledger;
 use super::ratios::Ratios;
 use crate::decision::{Decision, Quality, Reading};
+use crate::event::Kind;
 use crate::lists::Lists;
+use crate::rates::Rates;
 use crate::rules::{Facts, RuleSet};
 
 /// A rule set at work.
@@ -19,6 +21,8 @@ pub(crate) struct Judge {
     pub(crate) rules: Arc<RuleSet>,
     /// What is on its lists.
     pub(crate) lists: Lists,
+    /// The rates of other currencies.
+    pub(crate) rates: Arc<Rates>,
     /// For each ledger what is read of it.
     wanted: Vec<Wanted>,
     ratios: Ratios,
@@ -28,6 +32,8 @@ pub(crate) struct Judge {
     pub(crate) qualities: [u64; Quality::ALL.len()],
     /// One per feature of the rule set.
     pub(crate) readings: Vec<Reading>,
+    /// Whether a rule looks at logins.
+    pub(crate) decides_logins: bool,
     pub(crate) decider: Decider,
     pub(crate) decision: Decision,
 }
@@ -49,7 +55,21 @@ impl Judge {
             (0..rules.features.len()).filter(|&at| is_read(at)).map(|at| at as u16).collect()
         };
         let (qualities, decision) = ([0; Quality::ALL.len()], Decision::default());
-        Self { rules, lists, wanted, ratios, read, qualities, readings, decider, decision }
+        let decides_logins = rules.decides(Kind::Login);
+        let rates = Arc::default();
+        Self {
+            decides_logins,
+            rules,
+            lists,
+            rates,
+            wanted,
+            ratios,
+            read,
+            qualities,
+            readings,
+            decider,
+            decision,
+        }
     }
 
     /// Reads of other ledgers from now on.
@@ -70,7 +90,13 @@ impl Judge {
 
     /// What is known of an event once it is decided.
     pub(crate) fn decided<'f>(&'f self, facts: Facts<'f>) -> Facts<'f> {
-        Facts { features: &self.readings, tables: self.decider.rows(), lists: &self.lists, ..facts }
+        Facts {
+            features: &self.readings,
+            tables: self.decider.rows(),
+            lists: &self.lists,
+            rates: &self.rates,
+            ..facts
+        }
     }
 
     /// Goes on counting where another judge stopped, for the rules that both have.
@@ -98,7 +124,7 @@ impl Judge {
         for &at in &self.read {
             self.qualities[self.readings[usize::from(at)].quality as usize] += 1;
         }
-        let facts = Facts { features: &self.readings, lists: &self.lists, ..facts };
+        let facts = Facts { features: &self.readings, lists: &self.lists, rates: &self.rates, ..facts };
         let all = recording == Recording::All;
         self.decider.decide(&self.rules, &facts, now_us, all, &mut self.decision);
     }

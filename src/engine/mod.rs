@@ -7,6 +7,7 @@ mod answers;
 mod breaker;
 mod decide;
 mod dialogue;
+mod exchange;
 mod export;
 mod features;
 mod gather;
@@ -47,6 +48,7 @@ use crate::state::{ChunkStore, Layout, Memory};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use dialogue::{Asked, Dialogues, Original};
+use exchange::Exchange;
 use judge::Judge;
 use ledger::Ledger;
 use ledgers::{Ledgers, Sources};
@@ -91,11 +93,34 @@ pub enum Refusal {
         future_us_max: i64,
     },
     /// Its amount is in another currency than the rule set's.
-    #[error("its amount is not in {expected}, the rule set's currency, and this version converts none")]
+    #[error(
+        "its amount is not in {expected}, the rule set's currency, and the rule file has no [rates] to convert it by"
+    )]
     Currency {
         /// The rule set's currency.
         expected: &'static str,
     },
+    /// There is no rate of its currency.
+    #[error(
+        "there is no rate of {currency} at its time; give it a `rate`, or load rates that cover that time"
+    )]
+    NoRate {
+        /// Its currency.
+        currency: &'static str,
+        /// What the rule set declares of it.
+        declared: Outcome,
+    },
+    /// It is worth more than an amount can be.
+    #[error("its amount in {currency} is worth more than any amount can be; check it, and the rate")]
+    TooLarge {
+        /// Its currency.
+        currency: &'static str,
+        /// What the rule set declares of it.
+        declared: Outcome,
+    },
+    /// It asks for rates that nobody staged.
+    #[error("no rates with the version in its `subject` are loaded or staged; stage their file first")]
+    UnknownRates,
     /// The transaction that it corrects is older than the rule set remembers.
     #[error(
         "the transaction that it is about is older than the rule set's `remember`, and can no longer be corrected"
@@ -169,6 +194,9 @@ impl Refusal {
             Self::IdReused => "id_reused",
             Self::Future { .. } => "future",
             Self::Currency { .. } => "currency",
+            Self::NoRate { .. } => "no_rate",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnknownRates => "unknown_rates",
             Self::TooOld => "too_old",
             Self::NotAPayment => "not_a_payment",
             Self::SideBufferFull { .. } => "side_buffer_full",
@@ -182,6 +210,16 @@ impl Refusal {
             Self::OtherTransaction => "other_transaction",
             Self::AttemptReused => "attempt_reused",
             Self::ListFull { .. } => "list_full",
+        }
+    }
+}
+
+impl Refusal {
+    /// What the rule set declares of a payment that is refused so; `None` where it declares nothing.
+    pub const fn declared(self) -> Option<Outcome> {
+        match self {
+            Self::NoRate { declared, .. } | Self::TooLarge { declared, .. } => Some(declared),
+            _ => None,
         }
     }
 }
@@ -259,6 +297,7 @@ pub struct Engine {
     dialogues: Dialogues,
     /// What a payment that is looked at again is put together in.
     original: Option<Box<Original>>,
+    exchange: Exchange,
     reloads: Reloads,
     shadow: Option<Box<Shadow>>,
 }
@@ -286,6 +325,7 @@ impl Engine {
             payments,
             dialogues: Dialogues::new(horizon_us, &limits),
             original: None,
+            exchange: Exchange::new(horizon_us, limits.ids_max),
             reloads: Reloads::default(),
             shadow: None,
             limits,
@@ -329,6 +369,7 @@ impl Engine {
     /// What the event decided last was decided from; whole where all features are recorded. Of an authentication that is
     /// its transaction.
     pub fn facts<'a>(&'a self, event: &'a Event) -> Facts<'a> {
+        let event = self.exchange.last(event).unwrap_or(event);
         let original = self.original.as_ref().filter(|_| event.kind() == Kind::Authentication);
         let (event, presented) = original.map_or_else(
             || (event, presented(event)),
@@ -355,7 +396,7 @@ impl Engine {
         EngineMemory {
             state: ledgers::memory(&self.ledgers.live),
             shadow: ledgers::memory(&self.ledgers.shadow),
-            ids: self.seen.bytes(),
+            ids: self.seen.bytes() + self.exchange.bytes(),
             answers: self.answers.bytes(),
             corrections: self.payments.bytes() + self.dialogues.bytes(),
             lists: self.live.lists.bytes(),
@@ -376,6 +417,15 @@ impl Engine {
         if let Some(&seen) = self.seen.get(event.identity(), now_us) {
             return self.again(event, seen);
         }
+        match self.converted(event) {
+            Ok(None) => self.take_in(event, now_us),
+            Ok(Some(converted)) => self.take_in(&converted, now_us),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    /// Takes in an event that is new, with its amount in the rule set's currency.
+    fn take_in(&mut self, event: &Event, now_us: i64) -> Answer<'_> {
         listing::forget(&self.live.rules, &mut self.live.lists, event, self.now_us);
         if let Some(refusal) = self.refuses(event) {
             return Answer::Refused(refusal);
@@ -385,8 +435,12 @@ impl Engine {
             Err(refusal) => return Answer::Refused(refusal),
         };
         let asked = match self.dialogue_asked(event, now_us) {
-            Ok(Asked::Before(answer)) => return self.answered_before(answer),
+            Ok(Asked::Before(answer, identity)) => return self.answered_before(answer, identity),
             Ok(asked) => asked,
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        let rates = match self.rates_asked(event) {
+            Ok(rates) => rates,
             Err(refusal) => return Answer::Refused(refusal),
         };
         if self.shadow.is_some() {
@@ -409,6 +463,7 @@ impl Engine {
         self.tidy(event.kind() == Kind::Clock);
         match (event.kind(), asked) {
             (Kind::Transaction, _) => self.transaction(event),
+            (Kind::Login, _) if self.live.decides_logins => self.login(event),
             (_, Asked::Open(identity)) => self.answer_step_up(event, identity),
             _ => {
                 self.gather(event);
@@ -416,6 +471,9 @@ impl Engine {
                 self.change_lists(event);
                 if let Some(staged) = reload {
                     self.swap(staged);
+                }
+                if let Some(rates) = rates {
+                    self.set_rates(rates);
                 }
                 Answer::Taken
             }
@@ -427,6 +485,9 @@ impl Engine {
             return Answer::Refused(Refusal::IdReused);
         }
         if self.answers.read(seen.answer, &mut self.live.decision) {
+            let answered = event.transaction_identity().unwrap_or(event.identity());
+            let now_us = self.now_us.max(event.time_us());
+            self.live.decision.converted = self.exchange.conversion(answered, now_us);
             Answer::Repeated(&self.live.decision)
         } else {
             Answer::TakenBefore
@@ -438,10 +499,6 @@ impl Engine {
         let ahead_us = event.received_us().map_or(0, |received_us| event.time_us() - received_us);
         if ahead_us > future_us_max {
             return Some(Refusal::Future { future_us_max });
-        }
-        let expected = self.live.rules.currency;
-        if event.amount().is_some_and(|amount| amount.currency != expected) {
-            return Some(Refusal::Currency { expected: expected.code() });
         }
         let side_entries = ledgers::side_entries_after_one_more(&self.ledgers.live);
         if side_entries > side_entries_max && self.may_go_aside(event) {
@@ -504,6 +561,7 @@ impl Engine {
         let ledgers = self.ledgers.live.iter().map(|ledger| (ledger, true));
         self.live.decide(ledgers, facts, (event.time_us(), self.now_us), self.recording);
         self.live.decision.rule_set = self.reloads.number;
+        self.live.decision.converted = event.converted();
         self.ask_customer(event);
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
@@ -521,14 +579,28 @@ impl Engine {
         Answer::Decided(&self.live.decision)
     }
 
+    /// Decides a login: nothing of it is stopped, it is only watched.
+    fn login(&mut self, event: &Event) -> Answer<'_> {
+        let facts = self.gather(event);
+        let ledgers = self.ledgers.live.iter().map(|ledger| (ledger, true));
+        self.live.decide(ledgers, facts, (event.time_us(), self.now_us), self.recording);
+        self.live.decision.rule_set = self.reloads.number;
+        if let Some(shadow) = self.shadow.as_mut().filter(|shadow| shadow.decides_logins()) {
+            shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
+        }
+        let answer = self.answers.keep(&self.live.decision, self.now_us);
+        self.file(event, Standing::Observed, answer);
+        Answer::Decided(&self.live.decision)
+    }
+
     /// Gathers what an event brings, and gives what conditions may read of it.
     fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
         let calendar = self.calendar.hour_and_weekday(event.time_us());
         let facts = Facts { now_us: self.now_us, ..Facts::of(event, calendar) };
-        let with_lists = Facts { lists: &self.live.lists, ..facts };
+        let with_lists = Facts { lists: &self.live.lists, rates: &self.live.rates, ..facts };
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
         if let Some(shadow) = &self.shadow {
-            let with_lists = Facts { lists: shadow.lists(), ..facts };
+            let with_lists = Facts { lists: shadow.lists(), rates: &shadow.judge.rates, ..facts };
             self.ledgers.shadow.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
         }
         facts
@@ -579,6 +651,7 @@ impl Engine {
                 }
             }
         }
+        self.exchange.note(event, now_us);
         let fingerprint = event.fingerprint();
         let seen = Seen { fingerprint, time_us: event.time_us(), amount_minor, filed, answer };
         self.seen.insert(identity, now_us, seen);

@@ -57,6 +57,13 @@ pub(crate) struct Lookup {
     pub(crate) at: Vec<usize>,
 }
 
+/// A field whose texts are numbered, for each tenant by itself or for all tenants alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyPart {
+    pub(crate) field: KeyField,
+    pub(crate) across: bool,
+}
+
 /// How a feature is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
@@ -92,7 +99,7 @@ pub(crate) struct KindPlan {
 pub(crate) struct Plan {
     pub(crate) spec: Spec,
     /// Fields that are keys, parts of keys, or counted as distinct.
-    pub(crate) key_fields: Vec<KeyField>,
+    pub(crate) key_fields: Vec<KeyPart>,
     /// For each family, the positions of its key's fields.
     pub(crate) keys: Vec<Vec<usize>>,
     /// The first is the amount, as [`AMOUNT_COLUMN`](crate::state::AMOUNT_COLUMN) says.
@@ -156,7 +163,10 @@ impl Plan {
     fn feature(&mut self, feature: &Feature) -> Read {
         let number = feature.aggregate.number();
         let column = match feature.aggregate {
-            Aggregate::Distinct(field) => Some(Column::Text(place(&mut self.key_fields, field))),
+            Aggregate::Distinct(field) | Aggregate::Changed(field) => {
+                // Texts of two tenants are two values, whoever counts them.
+                Some(Column::Text(place(&mut self.key_fields, KeyPart { field, across: false })))
+            }
             Aggregate::Speed { latitude, longitude } => Some(Column::Place(latitude, longitude)),
             _ => number.map(Column::Number),
         };
@@ -164,7 +174,7 @@ impl Plan {
         // Payments always have an amount, so summing it asks for nothing more than counting does.
         let always = number == Some(NumberField::Amount) && feature.from.within(Kinds::PAYMENTS);
         let needs = if always { None } else { column };
-        let by = self.positions(&feature.by);
+        let by = self.positions(&feature.by, feature.across);
         let (family, bit, reset) = self.place(by, feature, needs);
         let measure = match (feature.aggregate, column) {
             (Aggregate::Sum(_) | Aggregate::Mean(_), Some(column)) => {
@@ -176,7 +186,8 @@ impl Plan {
             (
                 Aggregate::First(_) | Aggregate::Last(_) | Aggregate::Previous(_) | Aggregate::Speed { .. },
                 Some(column),
-            ) => Measure::Sequence { column },
+            ) => Measure::Sequence { column, texts: false },
+            (Aggregate::Changed(_), Some(column)) => Measure::Sequence { column, texts: true },
             (Aggregate::Quantile(..), Some(column)) => Measure::Buckets { column },
             (Aggregate::Min(_) | Aggregate::Max(_), Some(column)) => Measure::Ordered { column },
             (Aggregate::Distinct(_), Some(column)) => Measure::Distinct { column },
@@ -191,7 +202,7 @@ impl Plan {
             Window::Forever => Span::Forever { delay_us },
         };
         let cell = self.spec.cell(family, CellSpec { span, bit, reset, measure });
-        let at = self.positions(&feature.at);
+        let at = self.positions(&feature.at, feature.across);
         let lookup = place(&mut self.lookups, Lookup { family, at });
         // The event being scored counts as though it were allowed, which may not be enough.
         let current = feature.current && self.at_once.contains(scope(feature));
@@ -199,8 +210,8 @@ impl Plan {
         Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, later, column }
     }
 
-    fn positions(&mut self, fields: &[KeyField]) -> Vec<usize> {
-        fields.iter().map(|field| place(&mut self.key_fields, *field)).collect()
+    fn positions(&mut self, fields: &[KeyField], across: bool) -> Vec<usize> {
+        fields.iter().map(|&field| place(&mut self.key_fields, KeyPart { field, across })).collect()
     }
 
     /// The family of a feature, the bit of its contribution and of what empties it; a key with more than 64 bits has
@@ -291,8 +302,16 @@ impl Plan {
                 plan.key_fields.push(field);
             }
         }
-        if kind == Kind::Transaction {
+        // A login may be decided by a rule set that comes later.
+        if matches!(kind, Kind::Transaction | Kind::Login) {
             plan.key_fields.extend(self.lookups.iter().flat_map(|lookup| &lookup.at));
+            // What its own text is held against may be fed by others alone.
+            let held_against =
+                self.reads.iter().filter(|read| matches!(read.aggregate, Aggregate::Changed(_)));
+            plan.key_fields.extend(held_against.filter_map(|read| match self.columns[read.column?] {
+                Column::Text(field) => Some(field),
+                _ => None,
+            }));
         }
         plan.key_fields.sort_unstable();
         plan.key_fields.dedup();

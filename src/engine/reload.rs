@@ -17,6 +17,7 @@ use super::limits::{LEDGERS_MAX, RULE_SETS_MAX, STAGED_MAX};
 use super::{Engine, Refusal};
 use crate::event::{Event, ExtraType, Kind, TextField};
 use crate::lists::Lists;
+use crate::rates::Rates;
 use crate::rules::RuleSet;
 
 /// Why a rule set cannot be taken up by a running engine.
@@ -141,6 +142,8 @@ struct Takeover {
 pub(super) struct Staged {
     pub(super) rules: Arc<RuleSet>,
     pub(super) lists: Lists,
+    /// The rates that it brings; without any those held go on.
+    pub(super) rates: Option<Arc<Rates>>,
     /// As control events name it.
     hash_text: String,
     takeover: Option<Takeover>,
@@ -165,8 +168,8 @@ pub(super) struct Reloads {
 
 impl Staged {
     /// One that was staged before, to be made ready when it is asked for.
-    pub(super) fn restored(rules: Arc<RuleSet>, lists: Lists) -> Self {
-        Self { hash_text: rules.hash_text(), rules, lists, takeover: None }
+    pub(super) fn restored(rules: Arc<RuleSet>, lists: Lists, rates: Option<Arc<Rates>>) -> Self {
+        Self { hash_text: rules.hash_text(), rules, lists, rates, takeover: None }
     }
 }
 
@@ -196,6 +199,25 @@ impl Engine {
     /// The same with these lists, loaded from their files, in the order of the rule set's. Where the same was loaded
     /// before, a list goes on as it is then; otherwise with what is loaded now and what `list` events put on it since.
     pub fn stage_with_lists(&mut self, rules: RuleSet, lists: Lists) -> Result<[u8; 32], ReloadError> {
+        self.stage_all(rules, lists, None)
+    }
+
+    /// The same with these rates besides, which take the place of those held then.
+    pub fn stage_with_rates(
+        &mut self,
+        rules: RuleSet,
+        lists: Lists,
+        rates: Rates,
+    ) -> Result<[u8; 32], ReloadError> {
+        self.stage_all(rules, lists, Some(Arc::new(rates)))
+    }
+
+    fn stage_all(
+        &mut self,
+        rules: RuleSet,
+        lists: Lists,
+        rates: Option<Arc<Rates>>,
+    ) -> Result<[u8; 32], ReloadError> {
         check_fit(&self.live.rules, &rules)?;
         self.reloads.forget(self.now_us - self.live.rules.horizon_us);
         let hash = rules.hash;
@@ -206,7 +228,7 @@ impl Engine {
         let rules = Arc::new(rules);
         let takeover =
             self.takeover(&rules, &lists).ok_or(ReloadError::LedgersFull { ledgers_max: LEDGERS_MAX })?;
-        let staged = Staged { hash_text: rules.hash_text(), rules, lists, takeover: Some(takeover) };
+        let staged = Staged { hash_text: rules.hash_text(), rules, lists, rates, takeover: Some(takeover) };
         match held {
             Some(at) => self.reloads.staged[at] = staged,
             None => self.reloads.staged.push(staged),
@@ -282,7 +304,9 @@ impl Engine {
         };
         judge.go_on(&self.live);
         judge.take_lists(&self.live);
+        let rates = self.reloads.staged[at].rates.clone().unwrap_or_else(|| Arc::clone(&self.live.rates));
         let before = std::mem::replace(&mut self.live, judge);
+        self.set_rates(rates);
         let number = self.reloads.number;
         self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });
         self.reloads.number += 1;
@@ -304,6 +328,7 @@ impl Engine {
         let horizon_us = self.live.rules.horizon_us;
         self.seen.set_horizon(self.now_us, horizon_us);
         self.payments.set_horizon(self.now_us, horizon_us);
+        self.exchange.set_horizon(self.now_us, horizon_us);
         self.answers.set_horizon(horizon_us);
         self.dialogues.set_horizon(self.now_us, horizon_us);
         self.lead_shadow_on(dropped);

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::answers::Answers;
 use super::breaker::Counted;
 use super::dialogue::Dialogues;
+use super::exchange::{Exchange, SavedExchange};
 use super::judge::{Judge, reads};
 use super::ledger::{Ledger, SavedLedger};
 use super::ledgers::{Ledgers, Sources};
@@ -21,6 +22,7 @@ use super::reload::{Former, Reloads, Staged};
 use super::shadow::{Shadow, ShadowStopped};
 use super::{Engine, Limits, Recording, Seen, ShadowLimits, VERSION};
 use crate::lists::Lists;
+use crate::rates::Rates;
 use crate::rules::RuleSet;
 use crate::state::{ChunkStore, ResumeError, SavedChunk};
 
@@ -45,7 +47,8 @@ pub struct SavedEngine {
     number: u32,
     /// Those of which decisions may be repeated: number, hash, and until when.
     former: Vec<(u32, Hash, i64)>,
-    staged: Vec<(Hash, Lists)>,
+    staged: Vec<(Hash, Lists, Option<Arc<Rates>>)>,
+    exchange: SavedExchange,
     shadow: Option<SavedShadow>,
 }
 
@@ -175,8 +178,9 @@ impl Engine {
                 .reloads
                 .staged
                 .iter()
-                .map(|staged| (staged.rules.hash, staged.lists.clone()))
+                .map(|staged| (staged.rules.hash, staged.lists.clone(), staged.rates.clone()))
                 .collect(),
+            exchange: self.exchange.freeze(&self.live.rates),
             shadow,
         }
     }
@@ -234,13 +238,16 @@ impl Engine {
         }
         let former =
             |(number, hash, until_us): (u32, Hash, i64)| Ok(Former { number, rules: find(&hash)?, until_us });
-        let staged = |(hash, lists): (Hash, Lists)| Ok(Staged::restored(find(&hash)?, lists));
+        let staged = |(hash, lists, rates): (Hash, Lists, Option<Arc<Rates>>)| {
+            Ok(Staged::restored(find(&hash)?, lists, rates))
+        };
         let reloads = Reloads {
             number: saved.number,
             former: saved.former.into_iter().map(former).collect::<Result<_, _>>()?,
             staged: saved.staged.into_iter().map(staged).collect::<Result<_, _>>()?,
         };
-        Ok(Self {
+        let mut engine = Self {
+            exchange: Exchange::new(rules.horizon_us, limits.ids_max),
             calendar: rules.calendar.clone(),
             live,
             limits,
@@ -256,6 +263,8 @@ impl Engine {
             original: None,
             reloads,
             shadow,
-        })
+        };
+        engine.restore_exchange(saved.exchange);
+        Ok(engine)
     }
 }

@@ -76,6 +76,11 @@ impl Shadow {
         &self.judge.lists
     }
 
+    /// Whether a rule of it looks at logins.
+    pub(super) fn decides_logins(&self) -> bool {
+        self.judge.decides_logins
+    }
+
     /// Takes over what is on the lists that the live rule set has declared alike.
     pub(super) fn take_lists(&mut self, live: &Judge) {
         self.judge.take_lists(live);
@@ -103,6 +108,7 @@ impl Shadow {
         if self.stopped.is_none() {
             let times = (facts.event.time_us(), now_us);
             self.judge.decide(ledgers.all().map(|ledger| (ledger, true)), facts, times, recording);
+            self.judge.decision.converted = facts.event.converted();
             if self.judge.rules.step_up.is_some() {
                 dialogue::meet(&self.judge.rules, facts.presented, &mut self.judge.decision);
             }
@@ -127,6 +133,7 @@ impl Engine {
         self.drop_shadow();
         let mut judge = Judge::new(Arc::new(rules), lists, Vec::new(), self.recording);
         judge.take_lists(&self.live);
+        judge.rates = Arc::clone(&self.live.rates);
         self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
         self.lead_shadow_on(Vec::new());
         Ok(())

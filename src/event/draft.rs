@@ -10,6 +10,7 @@ use super::{
     TextField, identity,
 };
 use crate::money::{Currency, Money};
+use crate::rates::{Conversion, Rate};
 use crate::time::check_time;
 
 /// An event being put together; its buffers are used again after [`Draft::begin`].
@@ -24,6 +25,8 @@ impl Draft {
             time_us: 0,
             received_us: None,
             amount: None,
+            rate: None,
+            converted: None,
             latitude_longitude: None,
             same_owner: None,
             level: None,
@@ -51,6 +54,8 @@ impl Draft {
         event.time_us = 0;
         event.received_us = None;
         event.amount = None;
+        event.rate = None;
+        event.converted = None;
         event.latitude_longitude = None;
         event.same_owner = None;
         event.level = None;
@@ -84,6 +89,12 @@ impl Draft {
     /// Sets the amount in minor units.
     pub fn amount(&mut self, minor: i64, currency: Currency) -> Result<(), EventError> {
         self.0.amount = Some(Money::new(minor, currency)?);
+        Ok(())
+    }
+
+    /// Sets the rate of the amount's currency, from its text: units of the rule set's currency for a whole unit.
+    pub fn rate(&mut self, text: &str) -> Result<(), EventError> {
+        self.0.rate = Some(Rate::parse(text)?);
         Ok(())
     }
 
@@ -168,6 +179,9 @@ impl Draft {
         if needs_amount && event.amount.is_none() {
             return Err(missing("amount_minor"));
         }
+        if event.rate.is_some() && event.amount.is_none() {
+            return Err(EventError::RateAlone);
+        }
         for &field in [TextField::Id].iter().chain(needed) {
             if event.text(field).is_none() {
                 return Err(missing(field.name()));
@@ -178,6 +192,11 @@ impl Draft {
         event.hash_content(&mut hasher);
         event.fingerprint = hasher.finish();
         Ok(event)
+    }
+
+    /// Says what was made of an amount that came in another currency.
+    pub(crate) fn set_converted(&mut self, converted: Option<Conversion>) {
+        self.0.converted = converted;
     }
 
     /// The event that was sealed last.

@@ -12,17 +12,19 @@ mod story;
 pub use customer::advice;
 pub use layout::{Line, lines};
 pub use numbers::Style;
-pub use story::{Heading, heading, table_title, title};
+pub use story::{Heading, heading, records, table_title, title};
 
 use std::collections::BTreeSet;
 
 use crate::catalogue::Advice;
 use crate::decision::{Decision, Outcome, StepUp, Stopped, Withheld};
-use crate::event::Event;
+use crate::event::{Event, TextField};
 use crate::money::Money;
+use crate::rates::Conversion;
+use crate::rules::ruleset::words;
 use crate::rules::{
-    Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Tier, UnknownRow,
-    outline,
+    Action, Facts, Finding, Mode, OnUnknown, Outlined, Quantity, Refused, Rule, RuleSet, Sources, Tier,
+    UnknownRow, outline,
 };
 
 /// Explains what a rule set decides.
@@ -98,6 +100,12 @@ pub struct RuleExplanation {
     pub mode: Mode,
     /// The reason for the operator, by language code.
     pub reason: Vec<(String, String)>,
+    /// What it marks a payment with.
+    pub tags: Vec<String>,
+    /// What it obliges somebody to do.
+    pub oblige: Vec<String>,
+    /// Where the law says so.
+    pub legal: Option<String>,
     /// Its condition with the values put in.
     pub condition: Finding,
 }
@@ -143,6 +151,8 @@ pub struct Explanation {
     pub time_us: i64,
     /// Its amount.
     pub amount: Option<Money>,
+    /// What it was converted from, where it came in another currency.
+    pub converted: Option<Conversion>,
     /// The hash of the rule set that decided, in hexadecimal.
     pub rule_set: String,
     /// What was decided.
@@ -169,6 +179,12 @@ pub struct Explanation {
     pub answers: Vec<AnswerExplanation>,
     /// What the control group let through.
     pub withheld: Option<Withheld>,
+    /// The files whose dates the payment is outside of.
+    pub out_of_force: Vec<String>,
+    /// What the rules that acted mark the payment with.
+    pub tags: Vec<String>,
+    /// What they oblige somebody to do.
+    pub obligations: Vec<String>,
     /// What the customer is told.
     pub advice: &'static Advice,
     /// The rules that fired, or all, in the order of the file.
@@ -180,7 +196,12 @@ pub struct Explanation {
 impl Explainer {
     /// Of what the rule file with this text decides; `source_name` is what its errors call it.
     pub fn new(source_name: &str, text: &str) -> Result<Self, Refused> {
-        Ok(Self { outlined: outline(source_name, text)? })
+        Self::of(&Sources::alone(source_name, text))
+    }
+
+    /// Of what a rule file with all that it extends decides.
+    pub fn of(sources: &Sources) -> Result<Self, Refused> {
+        Ok(Self { outlined: outline(sources)? })
     }
 
     /// The rule set.
@@ -193,7 +214,12 @@ impl Explainer {
         let (event, set) = (facts.event, self.rules());
         let mut rules = Vec::new();
         let mut read = BTreeSet::new();
+        let tenant = event.text(TextField::Tenant);
         for (at, (rule, outline)) in set.rules.iter().zip(&self.outlined.conditions).enumerate() {
+            // What is for other tenants is not this one's to know.
+            if rule.from != event.kind() || !rule.is_for(tenant) {
+                continue;
+            }
             let condition = outline.at(facts);
             let fate = self.fate(at, rule, &condition, event, decision);
             if !all && !fate.fired() {
@@ -208,14 +234,22 @@ impl Explainer {
                 tier: rule.tier,
                 mode: rule.mode,
                 reason: rule.reason.clone(),
+                tags: words(&set.tags, rule.tags),
+                oblige: words(&set.obligations, rule.oblige),
+                legal: rule.legal.clone(),
                 fate,
                 condition,
             });
         }
+        let (tags, oblige) = set.duties(&decision.fired);
         Explanation {
+            out_of_force: set.pack_names(decision.out_of_force).map(str::to_owned).collect(),
+            tags: words(&set.tags, tags),
+            obligations: words(&set.obligations, oblige),
             id: event.id().to_owned(),
             time_us: event.time_us(),
             amount: event.amount(),
+            converted: decision.converted,
             rule_set: set.hash_text(),
             outcome: decision.outcome,
             alert: decision.alert,

@@ -2,6 +2,7 @@
 
 use super::numbers::Style;
 use crate::decision::Quality;
+use crate::money::format_major;
 use crate::rules::{Finding, Form};
 
 /// Most items of an `in` that are shown.
@@ -72,6 +73,9 @@ impl Style {
             Form::Met(name) => {
                 let met = not(["meet", "don't meet"], ["đạt", "không đạt"]);
                 format!("{} {met} {name}", self.pick("the methods presented", "các phương thức đã xác thực"))
+            }
+            Form::Money(money) => {
+                format!("money({}, '{}')", format_major(*money), money.currency.code())
             }
             Form::Negate => format!("-({})", part(0)),
             Form::Function(name) => format!("{name}({})", parts.join(", ")),

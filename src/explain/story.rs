@@ -3,6 +3,8 @@
 use super::{Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::catalogue::Language;
 use crate::decision::{Outcome, StepUp, Stopped, Withheld};
+use crate::money::format_major;
+use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Mode, Quantity, Tier, Unit, UnknownRow};
 
 /// The head of an explanation.
@@ -56,12 +58,22 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         outcome += style.pick(", and a person should look", ", và cần người xem xét");
     }
     let mut details = Vec::new();
+    details.extend(explanation.converted.map(|converted| conversion(&converted, style)));
     if !explanation.requirement.is_empty() {
         let required = style.sets(&explanation.requirement);
         details.push(format!("{}: {required}", style.pick("required", "yêu cầu")));
     }
     details.extend(dialogue(explanation, style));
     details.push(score(explanation, style));
+    for (en, vi, words) in [
+        ("outside the dates of", "ngoài thời hạn hiệu lực của", &explanation.out_of_force),
+        ("tags", "nhãn", &explanation.tags),
+        ("obligations", "nghĩa vụ", &explanation.obligations),
+    ] {
+        if !words.is_empty() {
+            details.push(format!("{}: {}", style.pick(en, vi), words.join(", ")));
+        }
+    }
     if let Some(held) = explanation.withheld {
         details.push(withheld(held, explanation.outcome, style));
     }
@@ -105,6 +117,20 @@ fn stopped(why: Stopped, style: &Style) -> &str {
         Stopped::Attempts => style.pick("the attempts are used up", "đã hết số lần xác thực"),
         Stopped::Full => style.pick("too many step-ups are open", "có quá nhiều yêu cầu xác thực đang chờ"),
     }
+}
+
+/// What was paid, at which rate it was converted, and where that comes from.
+fn conversion(Conversion { paid, rate, from, .. }: &Conversion, style: &Style) -> String {
+    let source = match from {
+        RateFrom::Event => style.pick("brought by the payment", "do giao dịch cung cấp").to_owned(),
+        RateFrom::Payment => style.pick("that of the payment", "theo giao dịch gốc").to_owned(),
+        RateFrom::Table { valid_from_us } => {
+            let since = style.pick("of the table, in force from", "trong bảng tỷ giá, áp dụng từ");
+            format!("{since} {}", style.time(*valid_from_us))
+        }
+    };
+    let (paid_in, at) = (style.pick("paid in", "thanh toán bằng"), style.pick("at the rate", "theo tỷ giá"));
+    format!("{paid_in} {}: {}, {at} {rate} ({source})", paid.currency.code(), format_major(*paid))
 }
 
 /// What the control group withheld, and what is left: nothing, or what mandatory rules ask for.
@@ -182,6 +208,21 @@ pub fn title(rule: &RuleExplanation, style: &Style) -> String {
         title += &format!("; {because}");
     }
     title
+}
+
+/// What an auditor needs of a rule: where the law says so, its reason in every language, its duties.
+pub fn records(rule: &RuleExplanation, style: &Style) -> Vec<String> {
+    let mut said: Vec<String> =
+        rule.reason.iter().map(|(language, reason)| format!("{language}: {reason}")).collect();
+    if let Some(legal) = &rule.legal {
+        said.insert(0, format!("{}: {legal}", style.pick("legal reference", "căn cứ pháp lý")));
+    }
+    for (en, vi, words) in [("tags", "nhãn", &rule.tags), ("obliges", "nghĩa vụ", &rule.oblige)] {
+        if !words.is_empty() {
+            said.push(format!("{}: {}", style.pick(en, vi), words.join(", ")));
+        }
+    }
+    said
 }
 
 /// A table's name, its value and the row that gave it.

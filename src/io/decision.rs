@@ -7,8 +7,9 @@
 use std::io::{self, Write};
 
 use super::writer::{boolean, decimal, text, whole};
-use crate::decision::{Decision, StepUp, Value, Withheld};
+use crate::decision::{Decision, Outcome, StepUp, Value, Withheld};
 use crate::event::{Event, Kind, TextField};
+use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Rule, RuleSet, Table, Values};
 
 /// Writes what a rule set decided.
@@ -22,6 +23,13 @@ pub struct DecisionWriter {
     tables: Vec<Vec<Vec<u8>>>,
     /// Each method, in quotes.
     methods: Vec<Vec<u8>>,
+    /// Each tag and each obligation, in quotes.
+    tags: Vec<Vec<u8>>,
+    obligations: Vec<Vec<u8>>,
+    /// The name of each file, in quotes.
+    packs: Vec<Vec<u8>>,
+    /// What each rule tags with and obliges to, as bits.
+    duties: Vec<(u64, u64)>,
     /// The end of every line: rule set and engine.
     end: Vec<u8>,
 }
@@ -34,6 +42,7 @@ struct RuleText<'a> {
     score: i64,
     reason: &'a [(String, String)],
     customer: Option<&'a str>,
+    legal: Option<&'a str>,
 }
 
 impl<'a> RuleText<'a> {
@@ -48,6 +57,7 @@ impl<'a> RuleText<'a> {
             score: rule.score,
             reason: &rule.reason,
             customer: rule.customer.as_deref(),
+            legal: rule.legal.as_deref(),
         }
     }
 
@@ -76,6 +86,10 @@ impl<'a> RuleText<'a> {
             out.write_all(b",\"customer\":")?;
             text(out, customer)?;
         }
+        if let Some(legal) = self.legal {
+            out.write_all(b",\"legal\":")?;
+            text(out, legal)?;
+        }
         out.write_all(b"}")
     }
 }
@@ -86,7 +100,14 @@ impl DecisionWriter {
         let texts = rules.rules.iter().map(RuleText::of);
         let features = rules.features.iter().map(|feature| feature.name.as_str());
         let writer = Self::of(texts, features, &rules.methods, &rules.hash, engine)?;
-        Ok(Self { tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?, ..writer })
+        Ok(Self {
+            tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?,
+            tags: quoted(&rules.tags)?,
+            packs: quoted(&rules.packs.iter().map(|pack| pack.name.clone()).collect::<Vec<_>>())?,
+            obligations: quoted(&rules.obligations)?,
+            duties: rules.rules.iter().map(|rule| (rule.tags, rule.oblige)).collect(),
+            ..writer
+        })
     }
 
     fn of<'a>(
@@ -114,7 +135,11 @@ impl DecisionWriter {
                 })
                 .collect::<Result<_, _>>()?,
             tables: Vec::new(),
-            methods: methods.iter().map(|name| json(|out| text(out, name))).collect::<Result<_, _>>()?,
+            methods: quoted(methods)?,
+            tags: Vec::new(),
+            packs: Vec::new(),
+            obligations: Vec::new(),
+            duties: Vec::new(),
             end,
         })
     }
@@ -122,6 +147,9 @@ impl DecisionWriter {
     /// Writes the decision on an event and a line end.
     pub fn write(&self, event: &Event, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
         head(event, out)?;
+        if event.kind() != Kind::Transaction {
+            write!(out, ",\"kind\":\"{}\"", event.kind().name())?;
+        }
         if event.kind() == Kind::Authentication
             && let Some(transaction) = event.text(TextField::Transaction)
         {
@@ -137,7 +165,7 @@ impl DecisionWriter {
         let sets = decision.requirement.any_of();
         if !sets.is_empty() {
             out.write_all(b",\"auth\":[")?;
-            list(out, sets.iter(), |out, &set| self.methods(set, out))?;
+            list(out, sets.iter(), |out, &set| words(&self.methods, set, out))?;
             out.write_all(b"]")?;
         }
         self.dialogue(decision, out)?;
@@ -158,6 +186,14 @@ impl DecisionWriter {
         if let Some(Withheld { outcome, ppm }) = decision.withheld {
             write!(out, ",\"withheld\":{{\"outcome\":\"{}\",\"ppm\":{ppm}}}", outcome.name())?;
         }
+        if let Some(converted) = decision.converted {
+            conversion(&converted, out)?;
+        }
+        if decision.out_of_force != 0 {
+            out.write_all(b",\"out_of_force\":")?;
+            words(&self.packs, u64::from(decision.out_of_force), out)?;
+        }
+        self.duties(decision, out)?;
         if !decision.tables.is_empty() {
             out.write_all(b",\"tables\":{")?;
             list(out, decision.tables.iter(), |out, &(table, row)| {
@@ -191,7 +227,7 @@ impl DecisionWriter {
         let missing = decision.missing.any_of();
         if !missing.is_empty() {
             out.write_all(b",\"missing\":[")?;
-            list(out, missing.iter(), |out, &set| self.methods(set, out))?;
+            list(out, missing.iter(), |out, &set| words(&self.methods, set, out))?;
             out.write_all(b"]")?;
         }
         if let Some(StepUp { id, expires_us, attempts_left }) = decision.step_up {
@@ -210,19 +246,58 @@ impl DecisionWriter {
         list(out, rules.iter(), |out, &rule| out.write_all(part(&self.rules, rule)?))
     }
 
-    fn methods(&self, set: u64, out: &mut impl Write) -> io::Result<()> {
-        let bits = (0..u64::BITS as u16).filter(|bit| set >> bit & 1 == 1);
-        out.write_all(b"[")?;
-        list(out, bits, |out, bit| out.write_all(part(&self.methods, bit)?))?;
-        out.write_all(b"]")
+    /// The tags and obligations of the rules that fired, where there are some.
+    fn duties(&self, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
+        let duties = decision.fired.iter().filter_map(|&rule| self.duties.get(usize::from(rule)));
+        let (tags, oblige) = duties.fold((0, 0), |(tags, oblige), duty| (tags | duty.0, oblige | duty.1));
+        for (key, names, set) in [("tags", &self.tags, tags), ("obligations", &self.obligations, oblige)] {
+            if set != 0 {
+                write!(out, ",\"{key}\":")?;
+                words(names, set, out)?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Writes that an event was refused, and a line end.
-pub fn write_refusal(event: &Event, code: &str, message: &str, out: &mut impl Write) -> io::Result<()> {
+/// The words of a set, one a bit.
+fn words(names: &[Vec<u8>], set: u64, out: &mut impl Write) -> io::Result<()> {
+    let bits = (0..u64::BITS as u16).filter(|bit| set >> bit & 1 == 1);
+    out.write_all(b"[")?;
+    list(out, bits, |out, bit| out.write_all(part(names, bit)?))?;
+    out.write_all(b"]")
+}
+
+fn quoted(names: &[String]) -> io::Result<Vec<Vec<u8>>> {
+    names.iter().map(|name| json(|out| text(out, name))).collect()
+}
+
+/// What became of an amount in another currency.
+fn conversion(converted: &Conversion, out: &mut impl Write) -> io::Result<()> {
+    let Conversion { paid, rate, from, minor } = converted;
+    write!(out, ",\"converted\":{{\"amount_minor\":{minor},\"paid_minor\":{},", paid.minor)?;
+    write!(out, "\"paid_currency\":\"{}\",\"rate\":\"{rate}\",", paid.currency.code())?;
+    write!(out, "\"from\":\"{}\"", from.name())?;
+    if let RateFrom::Table { valid_from_us } = from {
+        write!(out, ",\"valid_from_us\":{valid_from_us}")?;
+    }
+    out.write_all(b"}")
+}
+
+/// Writes that an event was refused, with what the rule set declares of it where it does, and a line end.
+pub fn write_refusal(
+    event: &Event,
+    code: &str,
+    declared: Option<Outcome>,
+    message: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
     head(event, out)?;
     out.write_all(b",\"refused\":")?;
     text(out, code)?;
+    if let Some(declared) = declared {
+        write!(out, ",\"declared\":\"{}\"", declared.name())?;
+    }
     out.write_all(b",\"message\":")?;
     text(out, message)?;
     out.write_all(b"}\n")
@@ -298,20 +373,21 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::decision::{Outcome, Quality, Reading};
+    use crate::decision::{Quality, Reading};
     use crate::event::{Draft, ExtraType};
     use crate::rules::{Condition, Row, UnknownRow};
 
     fn writer() -> DecisionWriter {
         let reason =
             [("en".to_owned(), "a \"new\" device".to_owned()), ("vi".to_owned(), "thiết bị mới".to_owned())];
-        let plain = RuleText { id: "night", then: None, score: 0, reason: &[], customer: None };
+        let plain = RuleText { id: "night", then: None, score: 0, reason: &[], customer: None, legal: None };
         let full = RuleText {
             id: "takeover",
             then: Some("step_up"),
             score: 40,
             reason: &reason,
             customer: Some("confirm_identity"),
+            legal: None,
         };
         let methods = ["fido", "soft_otp_advanced", "biometric"].map(str::to_owned);
         let features = ["new_device", "mean_1d", "since"];
@@ -410,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        let text = line(|out| write_refusal(&event(None), "id_reused", "other \"content\"", out));
+        let text = line(|out| write_refusal(&event(None), "id_reused", None, "other \"content\"", out));
         assert_eq!(
             text,
             "{\"id\":\"t\\\"1\",\"time_us\":7,\"refused\":\"id_reused\",\"message\":\"other \\\"content\\\"\"}\n"

@@ -2,6 +2,7 @@
 //!
 //! Promises that every value is there as data, and beside it as the language writes it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use crate::catalogue::Advice;
 use crate::decision::{StepUp, Stopped};
 use crate::explain::{AnswerExplanation, Explanation, Fate, RuleExplanation, Style, TableExplanation};
+use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
 
 #[derive(Serialize)]
@@ -19,6 +21,8 @@ struct Document<'a> {
     amount_minor: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted: Option<Converted>,
     language: &'static str,
     rule_set: &'a str,
     outcome: &'static str,
@@ -42,6 +46,12 @@ struct Document<'a> {
     answers: Vec<AnswerDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    out_of_force: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    obligations: &'a [String],
     customer: Customer<'a>,
     rules: Vec<RuleDocument<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -56,6 +66,28 @@ struct TableDocument<'a> {
     /// From 1; the one after the last is `else`.
     row: Option<usize>,
     looked_at: Vec<Part<'a>>,
+}
+
+/// What was paid in another currency.
+#[derive(Serialize)]
+struct Converted {
+    paid_minor: i64,
+    paid_currency: &'static str,
+    rate: String,
+    from: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_from_us: Option<i64>,
+}
+
+impl Converted {
+    fn of(Conversion { paid, rate, from, .. }: Conversion) -> Self {
+        let valid_from_us = match from {
+            RateFrom::Table { valid_from_us } => Some(valid_from_us),
+            RateFrom::Event | RateFrom::Payment => None,
+        };
+        let (paid_minor, paid_currency) = (paid.minor, paid.currency.code());
+        Self { paid_minor, paid_currency, rate: rate.to_string(), from: from.name(), valid_from_us }
+    }
 }
 
 #[derive(Serialize)]
@@ -112,7 +144,18 @@ struct RuleDocument<'a> {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Record<'a>>,
     condition: Part<'a>,
+}
+
+/// What an auditor needs of a rule besides.
+#[derive(Serialize)]
+struct Record<'a> {
+    legal: Option<&'a str>,
+    reasons: BTreeMap<&'a str, &'a str>,
+    tags: &'a [String],
+    oblige: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -133,13 +176,19 @@ struct Part<'a> {
     parts: Vec<Part<'a>>,
 }
 
-/// Writes an explanation as one JSON document, and a line end.
-pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut impl Write) -> io::Result<()> {
+/// Writes an explanation as one JSON document, and a line end; for an auditor with what each rule's record needs.
+pub fn write_explanation(
+    explanation: &Explanation,
+    style: &Style,
+    for_auditor: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let document = Document {
         id: &explanation.id,
         time_us: explanation.time_us,
         amount_minor: explanation.amount.map(|amount| amount.minor),
         currency: explanation.amount.map(|amount| amount.currency.code()),
+        converted: explanation.converted.map(Converted::of),
         language: style.language().code(),
         rule_set: &explanation.rule_set,
         outcome: explanation.outcome.name(),
@@ -158,8 +207,11 @@ pub fn write_explanation(explanation: &Explanation, style: &Style, out: &mut imp
         stopped: explanation.stopped.map(Stopped::name),
         answers: explanation.answers.iter().map(AnswerDocument::of).collect(),
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
+        out_of_force: &explanation.out_of_force,
+        tags: &explanation.tags,
+        obligations: &explanation.obligations,
         customer: customer(None, explanation.advice, style),
-        rules: explanation.rules.iter().map(|rule| of_rule(rule, style)).collect(),
+        rules: explanation.rules.iter().map(|rule| of_rule(rule, style, for_auditor)).collect(),
         tables: explanation.tables.iter().map(|table| of_table(table, style)).collect(),
     };
     line(&document, out)
@@ -179,7 +231,7 @@ fn customer<'a>(id: Option<&'a str>, advice: &Advice, style: &Style) -> Customer
     Customer { id, code: advice.code, text: advice.text(style.language()) }
 }
 
-fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style) -> RuleDocument<'a> {
+fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style, for_auditor: bool) -> RuleDocument<'a> {
     let language = style.language().code();
     let reason = rule.reason.iter().find(|(held, _)| held == language).or(rule.reason.first());
     RuleDocument {
@@ -204,6 +256,12 @@ fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style) -> RuleDocument<'a> {
             Mode::Off => "off",
         },
         reason: reason.map(|(_, text)| text.as_str()),
+        record: for_auditor.then(|| Record {
+            legal: rule.legal.as_deref(),
+            reasons: rule.reason.iter().map(|(code, text)| (code.as_str(), text.as_str())).collect(),
+            tags: &rule.tags,
+            oblige: &rule.oblige,
+        }),
         condition: part(&rule.condition, style),
     }
 }
@@ -285,6 +343,7 @@ fn form_name(form: &Form) -> &'static str {
         Form::Listed(_) => "in_list",
         Form::ListLevel(_) => "level",
         Form::Met(_) => "met",
+        Form::Money(_) => "money",
         Form::Negate => "minus",
         Form::Function(name) => name,
         Form::Case { .. } => "case",

@@ -31,6 +31,7 @@ enum To {
     Received(TimeForm),
     Expires(TimeForm),
     Amount(AmountForm),
+    Rate,
     SameOwner,
     Level,
     /// The cell is the latitude.
@@ -66,6 +67,9 @@ impl Layout {
         }
         if let Some(entry) = &mapping.amount {
             step(cell(entry)?, To::Amount(amount_form(entry, header)?));
+        }
+        if let Some(entry) = &mapping.rate {
+            step(cell(entry)?, To::Rate);
         }
         if let Some(entry) = &mapping.received {
             step(cell(entry)?, To::Received(time_form(entry)));
@@ -146,6 +150,7 @@ impl Step {
             To::Received(form) => draft.received_us(form.read(cell, text)?)?,
             To::Expires(form) => draft.expires_us(form.read(cell, text)?)?,
             To::SameOwner => draft.same_owner(cell.boolean(text)?),
+            To::Rate => draft.rate(text)?,
             To::Level => draft.level(cell.whole(text)?),
             To::Extra(name, form) => draft.extra(name, form.read(cell, text, prefixed)?)?,
             To::Amount(form) => {

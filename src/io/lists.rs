@@ -93,9 +93,18 @@ pub enum ListReason {
 /// A reason with its line.
 type At = (Option<u64>, ListReason);
 
-/// Loads the lists of a rule set, in its order; `folder` is that of the rule file.
+/// Loads the lists of a rule set, in its order; `folder` is that of the rule file. The file of a list that another
+/// rule file declares stands beside that one.
 pub fn load_lists(rules: &RuleSet, folder: &Path) -> Result<Lists, ListError> {
-    rules.lists.iter().map(|declaration| load(rules, declaration, folder)).collect()
+    let load = |list: &ListDeclaration| load(rules, list, folder_of(rules, list.pack, folder));
+    rules.lists.iter().map(load).collect()
+}
+
+/// The folder of one of a rule set's files, where `folder` is that of the rule set's own.
+pub(super) fn folder_of<'a>(rules: &'a RuleSet, pack: u8, folder: &'a Path) -> &'a Path {
+    let own = rules.packs.len().saturating_sub(1);
+    let extended = rules.packs.get(usize::from(pack)).filter(|_| usize::from(pack) < own);
+    extended.and_then(|pack| Path::new(&pack.source).parent()).unwrap_or(folder)
 }
 
 fn load(rules: &RuleSet, declaration: &ListDeclaration, folder: &Path) -> Result<List, ListError> {

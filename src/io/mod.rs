@@ -37,6 +37,8 @@ mod ndjson;
 mod nested;
 /// Exact numbers from text.
 mod number;
+/// The rates of a rule set, from a file.
+mod rates;
 /// One front for all ways in.
 mod reader;
 /// One JSON value of any type.
@@ -49,6 +51,8 @@ mod snapshot;
 mod snapshot_reader;
 /// Its rows, as they are written.
 mod snapshot_writer;
+/// Rule files with those that they extend.
+mod sources;
 /// The folder of one run's spilled chunks.
 mod spill_folder;
 /// Events to JSON lines.
@@ -61,8 +65,10 @@ pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
+pub use rates::{RateFileError, RateReason, load_rates};
 pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
 pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
+pub use sources::load_rules;
 pub use writer::write_event;
 
 /// Longest line or row, in bytes without its end; a longer one is bad and is skipped without being kept.

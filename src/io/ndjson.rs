@@ -23,6 +23,7 @@ enum Key {
     Received,
     Amount,
     Currency,
+    Rate,
     Text(TextField),
     SameOwner,
     Latitude,
@@ -32,12 +33,13 @@ enum Key {
     Extra,
 }
 
-const OTHER_KEYS: [(&str, Key); 11] = [
+const OTHER_KEYS: [(&str, Key); 12] = [
     ("kind", Key::Kind),
     ("time_us", Key::Time),
     ("received_us", Key::Received),
     ("amount_minor", Key::Amount),
     ("currency", Key::Currency),
+    ("rate", Key::Rate),
     ("same_owner", Key::SameOwner),
     ("latitude", Key::Latitude),
     ("longitude", Key::Longitude),
@@ -184,6 +186,11 @@ fn plain(key: Key, value: Scalar<'_>, parts: &mut Parts, draft: &mut Draft) -> R
         }
         Key::Amount => parts.amount = value.whole("amount_minor")?,
         Key::Currency => parts.currency = currency(value)?,
+        Key::Rate => match value {
+            Scalar::Null => {}
+            Scalar::Text(text) => draft.rate(text)?,
+            other => return Err(other.wrong("rate", "a text such as \"25400.5\", so that it stays exact")),
+        },
         Key::SameOwner => {
             if let Some(same) = value.boolean("same_owner")? {
                 draft.same_owner(same);

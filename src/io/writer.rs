@@ -17,12 +17,16 @@ pub fn write_event(event: &Event, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b",\"received_us\":")?;
         whole(out, received_us)?;
     }
-    if let Some(amount) = event.amount() {
+    if let Some(amount) = event.paid() {
         out.write_all(b",\"amount_minor\":")?;
         whole(out, amount.minor)?;
         out.write_all(b",\"currency\":\"")?;
         out.write_all(amount.currency.code().as_bytes())?;
         out.write_all(b"\"")?;
+    }
+    if let Some(rate) = event.rate() {
+        key(out, "rate")?;
+        text(out, &rate.to_string())?;
     }
     for &field in TextField::ALL {
         if let Some(value) = event.text(field) {

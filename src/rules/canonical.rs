@@ -5,6 +5,8 @@
 //!
 //! - `weir-rules` with the version of this form;
 //! - `name`, `time_zone`, `zone_data` (the version of the time-zone data), `currency`, `remember` (in µs);
+//! - for each file that has dates or tenants, each after those that it extends: `pack`, `valid_from`, `valid_until`,
+//!   `tenant`; a rule's own dates are written as they are within those of its file;
 //! - for each extra field in the order of the names: `field`, `type`;
 //! - for each parameter in the order of the names: `param`, and `whole` with its unit, `decimal` (the bits of the
 //!   double in hexadecimal), `boolean` or `text`; money is in minor units, durations in µs;
@@ -14,13 +16,15 @@
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
+//! - `rates` and `otherwise` where there are rates: their file (empty where there is none) and the declared outcome;
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
 //!   `on_unknown`, and `strictness` for each value where unknown rows mean the strictest;
-//! - for each rule in the order of the file: `rule`, `when`, `on_unknown`, `then`, `requires` for each set of
+//! - for each rule in the order of the file: `rule`, `from` where it is not transactions, `when`, `on_unknown`, `then`, `requires` for each set of
 //!   methods, `score`, `reason` and its text by language in the order of the codes, `customer`.
 //!
 //!   After `customer`, where they differ from the default: `tier`, `mode`, `valid_from`, `valid_until` (µs since 1970),
 //!   `rollout` (millionths and field), `overrides` for each id, `breaker` (millionths, µs, decisions);
+//!   and `tag`, `oblige` for each word in the order of the words, `legal`, `tenant` for each;
 //! - for each requirement that a condition asks `met` of, in the order of the names: `asks`, and `any_of` for each set;
 //! - `control` where there is a control group: millionths, field, minor units.
 //!
@@ -36,12 +40,13 @@ use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
+use super::duties::Duties;
 use super::expr::Needs;
 use super::names::ParamValue;
 use super::params::Param;
 use super::ruleset::{
     Action, Aggregate, Breaker, Counts, Dialogue, Feedback, KeyField, ListDeclaration, Mode, NumberField,
-    OnUnknown, Operand, Rule, RuleSet, Share, Tier, Window,
+    OnUnknown, Operand, Pack, Rule, RuleSet, Share, Tier, Window,
 };
 use super::sql::Compiled;
 use super::sql::tree::Node;
@@ -76,6 +81,9 @@ pub(super) fn hash(
     if let Some(pending_us) = set.pending_us {
         form.put("pending_for", pending_us);
     }
+    for pack in &set.packs {
+        form.pack(pack);
+    }
     for (name, ty) in set.schema.fields() {
         form.put("field", name);
         form.put("type", ty.name());
@@ -98,12 +106,18 @@ pub(super) fn hash(
     for list in &set.lists {
         form.list(list);
     }
+    if let Some(rates) = &set.rates {
+        form.put("rates", rates.file.as_deref().unwrap_or_default());
+        form.put("otherwise", rates.otherwise.name());
+    }
     for declared in tables {
         form.table(declared);
     }
     for declared in rules {
         form.rule(declared);
         form.conduct(&declared.rule, rules);
+        form.duties(&declared.duties);
+        declared.rule.tenants.iter().for_each(|tenant| form.put("tenant", tenant));
     }
     let conditions = features.iter().flat_map(features::Declared::conditions);
     let conditions = conditions.chain(tables.iter().flat_map(|table| &table.conditions));
@@ -207,6 +221,7 @@ impl Form<'_> {
             Aggregate::Max(field) => of("max", field),
             Aggregate::Deviation(field) => of("deviation", field),
             Aggregate::Distinct(field) => format!("distinct {}", self.key_name(field)),
+            Aggregate::Changed(field) => format!("changed {}", self.key_name(field)),
             Aggregate::IsNew => "is_new".to_owned(),
             Aggregate::Since => "since".to_owned(),
             Aggregate::First(field) => of("first", field),
@@ -279,6 +294,9 @@ impl Form<'_> {
             }
             self.put("reset_where", canonical(&declared.reset));
         }
+        if feature.across {
+            self.put("across", "all");
+        }
     }
 
     fn list(&mut self, list: &ListDeclaration) {
@@ -339,9 +357,33 @@ impl Form<'_> {
         }
     }
 
+    /// A file that is not for all payments: decisions name it.
+    fn pack(&mut self, pack: &Pack) {
+        if pack.is_for_all() {
+            return;
+        }
+        self.put("pack", &pack.name);
+        for (tag, time_us) in [("valid_from", pack.valid_from_us), ("valid_until", pack.valid_until_us)] {
+            time_us.into_iter().for_each(|time_us| self.put(tag, time_us));
+        }
+        pack.tenants.iter().for_each(|tenant| self.put("tenant", tenant));
+    }
+
+    fn duties(&mut self, duties: &Duties<'_>) {
+        for (tag, words) in [("tag", &duties.tags), ("oblige", &duties.oblige)] {
+            words.iter().for_each(|word| self.put(tag, word));
+        }
+        if let Some(legal) = &duties.legal {
+            self.put("legal", legal);
+        }
+    }
+
     fn rule(&mut self, declared: &rule::Declared<'_>) {
         let rule = &declared.rule;
         self.put("rule", &rule.id);
+        if rule.from != Kind::Transaction {
+            self.put("from", rule.from.name());
+        }
         self.put("when", &declared.condition.canonical);
         let on_unknown = match rule.on_unknown {
             OnUnknown::Silent => "silent",

@@ -11,8 +11,8 @@ use super::features;
 use super::names::ParamValue;
 use super::rule;
 use super::ruleset::{
-    Action, Aggregate, Counts, Dialogue, Kinds, ListDeclaration, Mode, OnUnknown, Operand, RuleSet, Share,
-    Tier, Window,
+    Action, Aggregate, Counts, Dialogue, Kinds, ListDeclaration, Mode, OnUnknown, Operand, Pack, RuleSet,
+    Share, Tier, Window, words,
 };
 use super::sql::Compiled;
 use super::sql::outline::Quantity;
@@ -122,6 +122,13 @@ impl Description {
             Aspect::new("feedback", set.feedback.name()),
             Aspect::new("methods", set.methods.join(", ")),
         ];
+        for pack in &set.packs {
+            settings.extend(describe_pack(pack, set));
+        }
+        if let Some(rates) = &set.rates {
+            let file = rates.file.as_deref().unwrap_or("brought by events");
+            settings.push(Aspect::new("rates", format!("{file}, otherwise {}", rates.otherwise.name())));
+        }
         if let Some(control) = &set.control {
             let most = format!("amounts up to {} minor units", control.amount_minor_max);
             settings.push(Aspect::new("control", format!("{}, {most}", share(control.share, &set.schema))));
@@ -157,6 +164,17 @@ impl Description {
             rules: parts.rules.iter().map(|rule| describe_rule(rule, set)).collect(),
         }
     }
+}
+
+/// A file that is not for all payments.
+fn describe_pack(pack: &Pack, set: &RuleSet) -> Option<Aspect> {
+    let date = |word: &str, us: Option<i64>| {
+        us.map(|us| format!("{word} {}", set.calendar.write(us, "%Y-%m-%d %H:%M:%S %:z")))
+    };
+    let dates = [date("from", pack.valid_from_us), date("until", pack.valid_until_us)];
+    let tenants = (!pack.tenants.is_empty()).then(|| format!("for {}", pack.tenants.join(", ")));
+    let said: Vec<String> = dates.into_iter().flatten().chain(tenants).collect();
+    (!said.is_empty()).then(|| Aspect::new(&format!("file {}", pack.name), said.join(", ")))
 }
 
 fn policy(set: &RuleSet) -> Vec<Aspect> {
@@ -330,6 +348,9 @@ fn describe_feature(
             aspects.extend(condition.map(|compiled| Aspect::condition("reset where", compiled)));
         }
         aspects.push(Aspect::new("current", feature.current.to_string()));
+        if feature.across {
+            aspects.push(Aspect::new("across", "all"));
+        }
     }
     let reads = |rule: &&rule::Declared<'_>| rule.rule.reads.iter().any(|read| usize::from(*read) == at);
     PartDescription {
@@ -351,6 +372,7 @@ fn computes<'p>(aggregate: Aggregate, schema: &Schema, name_of: impl Fn(usize) -
         Aggregate::Max(field) => ("max", field.name(schema)),
         Aggregate::Deviation(field) => ("deviation", field.name(schema)),
         Aggregate::Distinct(field) => ("distinct", field.name(schema)),
+        Aggregate::Changed(field) => ("changed", field.name(schema)),
         Aggregate::First(field) => ("first", field.name(schema)),
         Aggregate::Last(field) => ("last", field.name(schema)),
         Aggregate::Previous(field) => ("previous", field.name(schema)),
@@ -381,6 +403,7 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
     let rule = &declared.rule;
     let mut aspects = vec![Aspect::condition("when", &declared.condition)];
     let mut say = |key: &str, text: Option<String>| aspects.extend(text.map(|text| Aspect::new(key, text)));
+    say("from", (rule.from != Kind::Transaction).then(|| rule.from.name().to_owned()));
     let tier = match rule.tier {
         Tier::Mandatory => Some("mandatory"),
         Tier::Override => Some("override"),
@@ -416,6 +439,12 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
         say(&format!("reason.{language}"), Some(reason.clone()));
     }
     say("customer", rule.customer.clone());
+    let duties = &declared.duties;
+    for (key, words) in [("tags", &duties.tags), ("oblige", &duties.oblige)] {
+        say(key, (!words.is_empty()).then(|| words.join(", ")));
+    }
+    say("legal", duties.legal.clone());
+    say("tenants", (!rule.tenants.is_empty()).then(|| rule.tenants.join(", ")));
     PartDescription { name: rule.id.clone(), aspects, rules: Vec::new() }
 }
 
@@ -453,8 +482,7 @@ impl Action {
 impl RuleSet {
     /// The names of a set of methods.
     pub fn methods_of(&self, set: u64) -> Vec<String> {
-        let named = self.methods.iter().zip(0u32..).filter(|(_, bit)| set >> bit & 1 == 1);
-        named.map(|(name, _)| name.clone()).collect()
+        words(&self.methods, set)
     }
 
     /// A requirement in words: `any of (fido, sms_otp) and any of (biometric)`.

@@ -117,6 +117,12 @@ impl<'d> Table<'d> {
         Self { file, entries: root.get_ref(), start: 0, end: file.len().min(1), what: "a rule file" }
     }
 
+    /// All of one of several files, which begins at `start`.
+    pub(super) fn of_file(file: &'d str, root: &'d Spanned<DeTable<'d>>, start: usize) -> Self {
+        let end = file.len().min(start + 1);
+        Self { file, entries: root.get_ref(), start, end, what: "a rule file" }
+    }
+
     /// A value that must be a table; told where it is none.
     pub(super) fn of(
         file: &'d str,

@@ -20,6 +20,8 @@ pub(super) use whole::{WholeExpr, WholeOp};
 use crate::decision::Reading;
 use crate::event::{Event, Kind, TextField};
 use crate::lists::{Listing, Lists};
+use crate::money::Currency;
+use crate::rates::{Rate, Rates};
 
 /// All that an expression may read while one event is decided.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +40,27 @@ pub struct Facts<'a> {
     pub lists: &'a Lists,
     /// The authentication methods presented so far, joined by commas: see [`presented`].
     pub presented: &'a str,
+    /// The rates of other currencies.
+    pub rates: &'a Rates,
     /// The time at which the lists are asked, microseconds since 1970 UTC.
     pub now_us: i64,
 }
 
 impl<'a> Facts<'a> {
     /// What an event says by itself, at this hour (0 to 23) and weekday (1 to 7) of the rule set's time zone: now is
-    /// when it happened, and nothing is on a list.
+    /// when it happened, nothing is on a list, and there are no rates.
     pub fn of(event: &'a Event, (hour, weekday): (i64, i64)) -> Self {
         let (tables, lists, now_us) = (&[][..], Lists::NONE, event.time_us());
-        Self { event, features: &[], tables, hour, weekday, lists, presented: presented(event), now_us }
+        let presented = presented(event);
+        Self { event, features: &[], tables, hour, weekday, lists, presented, rates: Rates::NONE, now_us }
+    }
+
+    /// The rate of a currency: that by which the event itself was converted, or the table's at its time.
+    fn rate(&self, currency: Currency) -> Option<Rate> {
+        match self.event.converted() {
+            Some(converted) if converted.paid.currency == currency => Some(converted.rate),
+            _ => self.rates.at(currency, self.event.time_us()).map(|(_, rate)| rate),
+        }
     }
 
     /// What a list says of a key to the event's tenant.
@@ -92,6 +105,11 @@ impl Condition {
             TruthExpr::Constant(truth) => Some(truth),
             _ => None,
         }
+    }
+
+    /// Whether it is false for every event, as parameters are now.
+    pub fn never_holds(&self) -> bool {
+        self.as_constant() == Some(Some(false))
     }
 
     /// True, false, or `None` for unknown.

@@ -2,7 +2,13 @@
 
 use crate::time::{DAY_US, SECOND_US};
 
-/// Most bytes of a rule file.
+/// Most files of a rule set.
+pub const FILES_MAX: usize = 16;
+/// Most files in a chain of which each extends the next.
+pub const CHAIN_MAX: usize = 4;
+/// Most tenants that a file or a rule names.
+pub const TENANTS_MAX: usize = 100;
+/// Most bytes of a rule file, with those that it extends.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
 /// Most rules.
 pub const RULES_MAX: usize = 20_000;
@@ -30,6 +36,12 @@ pub const OPEN_US_MAX: i64 = crate::time::DAY_US;
 pub const ATTEMPTS_MAX: i64 = 20;
 /// Answers that it takes unless the file says.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
+/// Most tags, and most obligations, since a set of them is one 64-bit mask.
+pub const DUTIES_MAX: usize = 64;
+/// Most bytes of a legal reference.
+pub const LEGAL_BYTES_MAX: usize = 300;
+/// Most words of a parameter's `one_of`.
+pub const CHOICES_MAX: usize = 64;
 /// Most fields in a key.
 pub const KEY_FIELDS_MAX: usize = 4;
 /// Most bytes of a name or an id.

@@ -57,7 +57,10 @@ fn read_one<'d>(
     table.check_keys(problems, &KEYS, &[]);
     let file = match table.get("file") {
         None => None,
-        Some(_) => Some(file_name(&table, problems)?),
+        Some(_) => {
+            let help = "leave `file` out for a list that events alone put entries on";
+            Some(file_name(&table, help, problems)?)
+        }
     };
     let key = table.required_text(problems, "key")?;
     let is_text = |meaning: &Meaning| text_field(meaning).is_some();
@@ -71,7 +74,7 @@ fn read_one<'d>(
         problems.push(problem.maybe_help(did_you_mean(scope.near(key.value, is_text))));
         return None;
     };
-    Some((ListDeclaration { name: name.text.to_owned(), file, key: field }, key.value))
+    Some((ListDeclaration { name: name.text.to_owned(), file, pack: 0, key: field }, key.value))
 }
 
 /// The field that a name stands for, if it holds one text.
@@ -83,7 +86,8 @@ fn text_field(meaning: &Meaning) -> Option<KeyField> {
     }
 }
 
-fn file_name(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
+/// The name of a file, told with `help` where it can't be one.
+pub(super) fn file_name(table: &Table<'_>, help: &str, problems: &mut Problems) -> Option<String> {
     let file = table.text(problems, "file")?;
     let (message, label) = if file.value.trim().is_empty() {
         ("the name of a file cannot be empty".to_owned(), "empty".to_owned())
@@ -94,6 +98,6 @@ fn file_name(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
         return Some(file.value.to_owned());
     };
     let problem = Problem::error(file.span, message, label);
-    problems.push(problem.help("leave `file` out for a list that events alone put entries on"));
+    problems.push(problem.help(help));
     None
 }

@@ -13,6 +13,8 @@ mod canonical;
 pub mod description;
 /// The rule file as TOML with the place of everything in it.
 mod document;
+/// `tags`, `oblige` and `legal` of a rule.
+mod duties;
 /// Conditions and values, typed and ready to evaluate.
 pub mod expr;
 /// `[features]`.
@@ -25,14 +27,20 @@ mod like;
 pub mod limits;
 /// `[lists]`.
 mod lists;
+/// Several files' documents as one.
+mod merge;
 /// Names and what they stand for.
 mod names;
+/// The files of a rule set.
+mod packs;
 /// `[params]`.
 mod params;
 /// What is wrong with a rule file.
 pub mod problem;
 /// A rule set as one SQL query.
 pub mod query;
+/// Where rates of other currencies come from.
+mod rates;
 /// What reads what through what.
 mod reach;
 /// `[[rule]]`.
@@ -43,6 +51,8 @@ pub mod ruleset;
 mod sections;
 /// What can be found out about conditions by reasoning.
 mod sense;
+/// The text of a rule file with those that it extends.
+mod sources;
 /// Conditions: from SQL to expressions.
 mod sql;
 /// Decision tables.
@@ -56,10 +66,12 @@ mod types;
 /// Which kinds of event have which fields.
 mod vocabulary;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 pub use description::Description;
 pub use expr::{Condition, Facts, presented};
@@ -67,9 +79,10 @@ pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, KeyField,
-    Kinds, Label, ListDeclaration, Mode, NumberField, OnUnknown, Operand, Policy, Reset, Rule, RuleSet,
-    Share, Stratum, Tier, Window,
+    Kinds, Label, ListDeclaration, Mode, NumberField, OnUnknown, Operand, Pack, Policy, RatesDeclaration,
+    Reset, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
+pub use sources::{Found, Place, SourceFile, Sources};
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
 pub use types::Unit;
@@ -82,9 +95,9 @@ use names::Scope;
 use problem::Problems;
 use sections::Head;
 
-const SECTIONS: [&str; 11] = [
-    "ruleset", "fields", "params", "lists", "features", "tables", "policy", "auth", "step_up", "control",
-    "rule",
+const SECTIONS: [&str; 13] = [
+    "ruleset", "fields", "params", "set", "lists", "rates", "features", "tables", "policy", "auth",
+    "step_up", "control", "rule",
 ];
 /// Sections that only a later version will know.
 const LATER: [&str; 1] = ["locks"];
@@ -106,13 +119,20 @@ impl Checked {
     }
 }
 
-/// Checks and compiles a rule file; `source_name` is what its errors call it.
+/// Checks and compiles a rule file that extends no other; `source_name` is what its errors call it.
 pub fn compile(source_name: &str, text: &str) -> Checked {
-    let mut problems = Problems::default();
-    let rule_set = check(text, &mut problems).filter(|_| !problems.any_error());
-    let problems = problems.into_sorted();
-    let refused = Refused::new(source_name, text, &problems);
-    Checked { rule_set, problems, refused }
+    Sources::alone(source_name, text).compile()
+}
+
+impl Sources {
+    /// Checks and compiles the file with all that it extends.
+    pub fn compile(&self) -> Checked {
+        let mut problems = Problems::default();
+        let rule_set = check(self, &mut problems).filter(|_| !problems.any_error());
+        let problems = problems.into_sorted();
+        let refused = Refused::new(self, &problems);
+        Checked { rule_set, problems, refused }
+    }
 }
 
 /// A rule set with the outlines of its conditions.
@@ -127,8 +147,8 @@ pub struct Outlined {
 }
 
 /// Compiles a rule file, and keeps an outline of each condition that decides.
-pub fn outline(source_name: &str, text: &str) -> Result<Outlined, Refused> {
-    read_whole(source_name, text, |rules, parts| {
+pub fn outline(sources: &Sources) -> Result<Outlined, Refused> {
+    read_whole(sources, |rules, parts| {
         let outline =
             |compiled: &sql::Compiled<'_>| Outline::of(compiled, &parts.params, Some(rules.currency));
         let conditions = parts.rules.iter().map(|rule| outline(&rule.condition)).collect();
@@ -138,24 +158,27 @@ pub fn outline(source_name: &str, text: &str) -> Result<Outlined, Refused> {
     })
 }
 
-/// Compiles a rule file, and says what it says.
+/// Compiles a rule file that extends no other, and says what it says.
 pub fn describe(source_name: &str, text: &str) -> Result<(RuleSet, Description), Refused> {
-    read_whole(source_name, text, |set, parts| {
-        let description = Description::of(&set, parts);
-        (set, description)
-    })
+    Sources::alone(source_name, text).describe()
+}
+
+impl Sources {
+    /// Compiles the file with all that it extends, and says what they say together.
+    pub fn describe(&self) -> Result<(RuleSet, Description), Refused> {
+        read_whole(self, |set, parts| {
+            let description = Description::of(&set, parts);
+            (set, description)
+        })
+    }
 }
 
 /// Reads a rule file of which all is needed, or says why it can't be used.
-fn read_whole<T>(
-    source_name: &str,
-    text: &str,
-    then: impl FnOnce(RuleSet, &Parts<'_>) -> T,
-) -> Result<T, Refused> {
+fn read_whole<T>(sources: &Sources, then: impl FnOnce(RuleSet, &Parts<'_>) -> T) -> Result<T, Refused> {
     let mut problems = Problems::default();
-    let whole = read(text, &mut problems, |set, parts, _| then(set, parts));
+    let whole = read(sources, &mut problems, |set, parts, _| then(set, parts));
     let any_error = problems.any_error();
-    let refused = || Refused::new(source_name, text, &problems.into_sorted());
+    let refused = || Refused::new(sources, &problems.into_sorted());
     whole.filter(|_| !any_error).ok_or_else(refused)
 }
 
@@ -195,8 +218,31 @@ struct Parts<'d> {
     rules: Vec<rule::Declared<'d>>,
 }
 
-fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
-    read(text, problems, |rule_set, parts, problems| {
+/// The documents of all files; `None` where one is not TOML.
+fn parse<'t>(padded: &'t [Cow<'_, str>], problems: &mut Problems) -> Option<Vec<Spanned<DeTable<'t>>>> {
+    let mut documents = Vec::with_capacity(padded.len());
+    for text in padded {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        // What is left of a broken file would only lead to problems that are not there.
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            problems.push(Problem::error(span, error.message().to_owned(), "not TOML from here"));
+        }
+        documents.push(document);
+    }
+    (!problems.any_error()).then_some(documents)
+}
+
+/// The time zone that a file says.
+fn zone_said<'d>(document: &'d Spanned<DeTable<'_>>) -> Option<&'d str> {
+    match document.get_ref().get("ruleset")?.get_ref() {
+        DeValue::Table(head) => head.get("time_zone")?.get_ref().as_str(),
+        _ => None,
+    }
+}
+
+fn check(sources: &Sources, problems: &mut Problems) -> Option<RuleSet> {
+    read(sources, problems, |rule_set, parts, problems| {
         sense::tell(&rule_set, parts, problems);
         rule_set
     })
@@ -204,37 +250,41 @@ fn check(text: &str, problems: &mut Problems) -> Option<RuleSet> {
 
 /// Reads a rule file, and hands over what it says where it has no error.
 fn read<T>(
-    text: &str,
+    sources: &Sources,
     problems: &mut Problems,
     then: impl FnOnce(RuleSet, &Parts<'_>, &mut Problems) -> T,
 ) -> Option<T> {
+    let text = sources.text();
     if text.len() > limits::FILE_BYTES_MAX {
         let message = format!("a rule file has at most {} MiB", limits::FILE_BYTES_MAX >> 20);
         problems.push(Problem::error(0..0, message, format!("this has {} bytes", text.len())));
         return None;
     }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        // What is left of a broken file would only lead to problems that are not there.
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            problems.push(Problem::error(span, error.message().to_owned(), "not TOML from here"));
-        }
-        return None;
-    }
-    let root = Section::root(text, &document);
+    let padded = sources.padded();
+    let documents = parse(&padded, problems)?;
+    let merged = match &documents[..] {
+        [_, _, ..] => Some(Spanned::new(0..text.len(), merge::merge(sources, &documents, problems))),
+        _ => None,
+    };
+    let root = Section::root(text, merged.as_ref().or(documents.first())?);
     root.check_keys(problems, &SECTIONS, &LATER);
-    let head = sections::head(&root, problems);
+    let zone = documents.get(1..).and_then(|extended| extended.iter().find_map(zone_said));
+    let head = sections::head(&root, zone, problems);
+    let packs = packs::Packs::read(sources, &documents, head.as_ref(), problems);
+    let languages = packs.languages(&documents, problems);
     let mut scope = Scope::default();
     scope.currency = head.as_ref().and_then(|head| head.currency);
     let fields = sections::fields(&root, &mut scope, problems);
-    let params = params::read(&root, &mut scope, problems);
+    let params = params::read(&root, sources, &mut scope, problems);
     let mut requirements = Requirements::read(&root, problems);
     scope.requirements = requirements.needs();
     let lists = lists::read(&root, &mut scope, problems);
+    let rates = rates::read(&root, problems);
+    scope.rates = rates.is_some();
     let mut used = sql::Used::new();
     let named = tables::declare_all(&root, &mut scope, problems);
     let mut features = features::read(&root, &mut scope, &mut used, problems);
+    features::grants::check(&root, &features, problems);
     let tables = tables::read(named, &scope, &mut used, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
     let step_up = sections::step_up(&root, problems);
@@ -243,13 +293,15 @@ fn read<T>(
     let mut reader = rule::Reader {
         scope: &scope,
         calendar,
-        languages: head.as_ref().and_then(|head| head.languages.as_deref()),
+        packs: &packs,
+        languages: &languages,
         policy: &policy,
         requirements: &mut requirements,
         used: &mut used,
         problems,
     };
     let mut rules = reader.rules(&root);
+    let (tags, obligations) = duties::number(&mut rules, problems);
     if problems.any_error() {
         return None;
     }
@@ -282,10 +334,21 @@ fn read<T>(
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),
-        lists: lists.into_iter().map(|declared| declared.list).collect(),
+        lists: lists
+            .into_iter()
+            .map(|declared| ListDeclaration {
+                pack: packs.place_of(&declared.name.span) as u8,
+                ..declared.list
+            })
+            .collect(),
+        rates: rates
+            .map(|(declared, span)| RatesDeclaration { pack: packs.place_of(&span) as u8, ..declared }),
         policy,
         control,
+        packs: packs.packs,
         methods: requirements.methods,
+        tags,
+        obligations,
     };
     for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
         features[at].feature.hash = hash;

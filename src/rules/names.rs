@@ -42,7 +42,7 @@ const BUILT_INS: [(&str, BuiltIn); 11] = [
 ];
 
 /// What events call some fields outside conditions; an extra field of that name would be read as the event's own.
-const TAKEN: [&str; 4] = ["amount_minor", "expires_us", "received_us", "time_us"];
+const TAKEN: [&str; 5] = ["amount_minor", "expires_us", "rate", "received_us", "time_us"];
 
 /// Words of SQL that cannot be names, sorted.
 const SQL_WORDS: [&str; 89] = [
@@ -227,6 +227,10 @@ pub(super) struct Scope {
     pub(super) requirements: BTreeMap<String, Needs>,
     /// The currency of amounts, `None` where the file has no valid one.
     pub(super) currency: Option<Currency>,
+    /// The parameters that switch rules on and off, with the texts that they may be; booleans have none.
+    pub(super) switches: BTreeMap<String, Vec<String>>,
+    /// Whether the file says where rates of other currencies come from.
+    pub(super) rates: bool,
 }
 
 impl Scope {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::limits::PROBLEMS_MAX;
+use super::sources::{Place, Sources};
 
 /// Whether a rule file with this problem can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,13 +147,11 @@ impl fmt::Display for Refused {
 }
 
 impl Refused {
-    pub(super) fn new(source_name: &str, text: &str, problems: &[Problem]) -> Self {
+    pub(super) fn new(sources: &Sources, problems: &[Problem]) -> Self {
         let line = |problem: &Problem| {
-            let before = text.get(..problem.span.start).unwrap_or(text);
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let Place { file, line, column, .. } = sources.place(problem.span.start);
             let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-            format!("{source_name}:{line}:{column}: {}{help}", problem.message)
+            format!("{file}:{line}:{column}: {}{help}", problem.message)
         };
         Self { lines: problems.iter().filter(|p| p.severity == Severity::Error).map(line).collect() }
     }

@@ -7,8 +7,10 @@ use toml::de::DeValue;
 
 use super::auth::Requirements;
 use super::document::{Table, Text, expected, text};
+use super::duties::{self, Duties};
 use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word, did_you_mean, listed, near};
+use super::packs::{self, Packs};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
 use super::sections::{is_language, no_language};
@@ -16,10 +18,12 @@ use super::sql::{self, Reach, Used};
 use super::tier;
 use crate::catalogue;
 use crate::decision::Outcome;
+use crate::event::Kind;
 use crate::time::Calendar;
 
-const KEYS: [&str; 8] = ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer"];
-const LATER: [&str; 2] = ["quality", "tenants"];
+const KEYS: [&str; 10] =
+    ["id", "when", "then", "auth", "score", "on_unknown", "reason", "customer", "tenants", "from"];
+const LATER: [&str; 1] = ["quality"];
 const ACTIONS: [(&str, Action); 4] = [
     ("allow", Action::Outcome(Outcome::Allow)),
     ("step_up", Action::Outcome(Outcome::StepUp)),
@@ -34,10 +38,16 @@ pub(super) struct Declared<'d> {
     pub(super) rule: Rule,
     /// What its `when` compiled to.
     pub(super) condition: sql::Compiled<'d>,
+    /// What it says beside what it asks for.
+    pub(super) duties: Duties<'d>,
     /// The ids that it overrides, with their places, until they are found.
     pub(super) overrides: Vec<(&'d str, Range<usize>)>,
     /// Whether it does not say what an unknown condition means, nor does its tier.
     pub(super) leaves_unknown_open: bool,
+    /// The rules that it overrides, with the places where it names them.
+    pub(super) overridden: Vec<(u16, Range<usize>)>,
+    /// Where its score is, or itself where it has none.
+    pub(super) score_span: Range<usize>,
     /// Where its reason is, or itself where it has none.
     reason_span: Range<usize>,
 }
@@ -47,8 +57,9 @@ pub(super) struct Reader<'a, 'd> {
     pub(super) scope: &'a Scope,
     pub(super) policy: &'a Policy,
     pub(super) calendar: Option<&'a Calendar>,
-    /// The languages in which each rule is to have its reason, where the file says.
-    pub(super) languages: Option<&'a [&'d str]>,
+    pub(super) packs: &'a Packs<'a>,
+    /// By pack, the languages in which each of its rules is to have its reason, where it says.
+    pub(super) languages: &'a [Option<Vec<&'d str>>],
     pub(super) requirements: &'a mut Requirements<'d>,
     pub(super) used: &'a mut Used,
     pub(super) problems: &'a mut Problems,
@@ -76,12 +87,17 @@ impl<'d> Reader<'_, 'd> {
             rules.extend(self.rule(&table, &mut ids));
         }
         tier::link(&mut rules, self.problems);
-        self.check_languages(&rules);
+        self.packs.check_rules(&rules, self.problems);
+        for of_pack in rules.chunk_by(|one, other| one.rule.pack == other.rule.pack) {
+            self.check_languages(of_pack);
+        }
         rules
     }
 
-    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<Declared<'d>> {
-        let known: Vec<&str> = KEYS.iter().chain(&tier::KEYS).copied().collect();
+    fn rule(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, Range<usize>>) -> Option<Declared<'d>> {
+        let place = self.packs.place_of(&table.span());
+        let pack = self.packs.packs.get(place)?;
+        let known: Vec<&str> = KEYS.iter().chain(&tier::KEYS).chain(&duties::KEYS).copied().collect();
         table.check_keys(self.problems, &known, &LATER);
         let id = self.id(table, ids);
         let text = table.required_text(self.problems, "when");
@@ -99,27 +115,40 @@ impl<'d> Reader<'_, 'd> {
         let conduct = reader.conduct(table);
         let reason = self.reason(table);
         let customer = self.customer(table);
+        let duties = duties::read(table, self.problems);
         let (then, score) = (then?, score?);
-        let conduct = conduct?;
+        let from = self.from(table);
+        let tenants = packs::tenants_of_rule(table, pack, self.problems);
+        let (mut conduct, duties) = (conduct?, duties?);
+        conduct.keep_within(pack, table, self.problems);
         let said = on_unknown?;
         let leaves_unknown_open = said.is_none() && conduct.tier == Tier::Normal;
-        let on_unknown = tier::check(table, &conduct, then, score, said, self.problems)?;
-        if then.is_none() && score == 0 {
+        let on_unknown = {
+            let demand = tier::Demand { then, score, duties: duties.any() };
+            tier::check(table, &conduct, demand, said, self.problems)?
+        };
+        if then.is_none() && score == 0 && !duties.any() {
             let problem =
                 Problem::error(table.span(), "this rule does nothing", "neither `then` nor a `score`");
-            self.problems.push(problem.help("give it a `then`, or a `score` that is not 0"));
+            self.problems.push(problem.help("give it a `then`, a `score` that is not 0, `tags` or `oblige`"));
             return None;
         }
-        if then.is_none() && self.policy.step_up_at.is_none() && self.policy.block_at.is_none() {
+        if then.is_none() && score != 0 && self.policy.step_up_at.is_none() && self.policy.block_at.is_none()
+        {
             let span = table.get("score").map_or(table.span(), |item| item.span());
             let message =
                 "this rule only adds to the score, and [policy] sets nothing that the score leads to";
             self.problems.push(Problem::warning(span, message, "changes no outcome"));
         }
+        let from = from?;
+        if from == Kind::Login {
+            self.check_login(table, &conduct, then, score, compiled.as_ref())?;
+        }
         self.check_requirement(table, then, auth.as_deref());
         let condition = compiled?;
         let rule = Rule {
             id: id?.to_owned(),
+            from,
             when: condition.condition.clone(),
             text: condition.text.value.to_owned(),
             on_unknown,
@@ -137,9 +166,23 @@ impl<'d> Reader<'_, 'd> {
             rollout: conduct.rollout,
             overrides: Vec::new(),
             breaker: conduct.breaker,
+            tags: 0,
+            oblige: 0,
+            legal: duties.legal.clone(),
+            tenants: tenants?,
+            pack: place as u8,
         };
-        let reason_span = table.get("reason").map_or(table.span(), |item| item.span());
-        Some(Declared { rule, condition, overrides: conduct.overrides, leaves_unknown_open, reason_span })
+        let span = |key: &str| table.get(key).map_or(table.span(), |item| item.span());
+        Some(Declared {
+            rule,
+            condition,
+            duties,
+            overrides: conduct.overrides,
+            overridden: Vec::new(),
+            leaves_unknown_open,
+            score_span: span("score"),
+            reason_span: span("reason"),
+        })
     }
 
     fn fail<T>(&mut self, problem: Problem) -> Option<T> {
@@ -147,7 +190,7 @@ impl<'d> Reader<'_, 'd> {
         None
     }
 
-    fn id(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, usize>) -> Option<&'d str> {
+    fn id(&mut self, table: &Table<'d>, ids: &mut BTreeMap<&'d str, Range<usize>>) -> Option<&'d str> {
         let id = table.required_text(self.problems, "id")?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if id.value.is_empty() || id.value.len() > NAME_BYTES_MAX || !id.value.bytes().all(plain) {
@@ -156,10 +199,10 @@ impl<'d> Reader<'_, 'd> {
             return self
                 .fail(problem.help(format!("write at most {NAME_BYTES_MAX} of A-Z, a-z, 0-9, _, - and .")));
         }
-        if let Some(first) = ids.insert(id.value, id.span.start) {
-            let line = table.file.get(..first).unwrap_or_default().matches('\n').count() + 1;
+        if let Some(first) = ids.insert(id.value, id.span.clone()) {
             let message = format!("another rule has the id `{}`", id.value);
-            return self.fail(Problem::error(id.span, message, format!("first on line {line}")));
+            let problem = Problem::error(id.span, message, "the second one");
+            return self.fail(problem.beside(first, "the first one"));
         }
         Some(id.value)
     }
@@ -183,6 +226,39 @@ impl<'d> Reader<'_, 'd> {
             return self.fail(problem);
         }
         named
+    }
+
+    /// The kind of event that it looks at.
+    fn from(&mut self, table: &Table<'d>) -> Option<Kind> {
+        match table.get("from") {
+            None => Some(Kind::Transaction),
+            Some(_) => {
+                let kinds = [Kind::Transaction, Kind::Login].map(|kind| (kind.name(), kind));
+                table.word(self.problems, "from", &kinds, &[])
+            }
+        }
+    }
+
+    /// A login is no payment: there is nothing to stop, and nothing that a table says of it.
+    fn check_login(
+        &mut self,
+        table: &Table<'d>,
+        conduct: &tier::Conduct<'_>,
+        then: Option<Action>,
+        score: i64,
+        condition: Option<&sql::Compiled<'_>>,
+    ) -> Option<()> {
+        let wrong = [
+            (matches!(then, Some(Action::Outcome(_))), "then", "asks for no outcome"),
+            (score != 0, "score", "has no score"),
+            (conduct.breaker.is_some(), "breaker", "has no breaker"),
+            (condition.is_some_and(|condition| !condition.tables.is_empty()), "when", "reads no table"),
+        ];
+        let found = wrong.into_iter().find(|(wrong, ..)| *wrong);
+        let Some((_, key, what)) = found else { return Some(()) };
+        let span = table.get(key).map_or(table.span(), |item| item.span());
+        let problem = Problem::error(span, format!("a rule that looks at logins {what}"), "not of a login");
+        self.fail(problem.help("a login is only watched: such a rule may alert, tag and oblige"))
     }
 
     /// A step-up that asks for nothing leaves the gateway to guess what the customer must do.
@@ -276,7 +352,8 @@ impl<'d> Reader<'_, 'd> {
 
     /// An operator should not have to read one reason in English and the next in Vietnamese.
     fn check_languages(&mut self, rules: &[Declared<'_>]) {
-        match self.languages {
+        let pack = rules.first().map_or(0, |declared| usize::from(declared.rule.pack));
+        match self.languages.get(pack).and_then(Option::as_deref) {
             Some(languages) => self.check_declared_languages(rules, languages),
             None => self.check_languages_of_others(rules),
         }

@@ -42,19 +42,102 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Its lists, in the order of their names.
     pub lists: Vec<ListDeclaration>,
+    /// Where rates of other currencies come from; `None` where payments in those are refused.
+    pub rates: Option<RatesDeclaration>,
     /// What the sum of scores means.
     pub policy: Policy,
     /// Which payments normal rules don't stop.
     pub control: Option<ControlGroup>,
+    /// The files that it is made of, each after those that it extends; the last one is the file itself.
+    pub packs: Vec<Pack>,
     /// The authentication methods that it names, sorted; a method's position is its bit in a requirement.
     pub methods: Vec<String>,
+    /// The tags that its rules put on payments, sorted; a tag's position is its bit in [`Rule::tags`].
+    pub tags: Vec<String>,
+    /// What its rules oblige somebody to do, sorted; an obligation's position is its bit in [`Rule::oblige`].
+    pub obligations: Vec<String>,
 }
 
 impl RuleSet {
+    /// The files whose dates a payment is outside of, of those for its tenant: a bit for each, by position.
+    #[inline]
+    pub fn out_of_force(&self, time_us: i64, tenant: Option<&str>) -> u16 {
+        let out = |pack: &Pack| !pack.in_force(time_us) && pack.is_for(tenant);
+        (0..).zip(&self.packs).filter(|(_, pack)| out(pack)).fold(0, |mask, (at, _)| mask | 1_u16 << at)
+    }
+
+    /// The names of files, of which each is a bit.
+    pub fn pack_names(&self, mask: u16) -> impl Iterator<Item = &str> {
+        (0..).zip(&self.packs).filter(move |(at, _)| mask >> at & 1 == 1).map(|(_, pack)| pack.name.as_str())
+    }
+
+    /// Whether events of a kind are decided: transactions, and logins where a rule looks at them.
+    pub fn decides(&self, kind: Kind) -> bool {
+        kind == Kind::Transaction || (kind == Kind::Login && self.rules.iter().any(|rule| rule.from == kind))
+    }
+
+    /// The tags and the obligations of these rules together, as bits.
+    pub fn duties(&self, rules: &[u16]) -> (u64, u64) {
+        let rules = rules.iter().filter_map(|&at| self.rules.get(usize::from(at)));
+        rules.fold((0, 0), |(tags, oblige), rule| (tags | rule.tags, oblige | rule.oblige))
+    }
+
     /// Its hash in hexadecimal, as files and control events name it.
     pub fn hash_text(&self) -> String {
         self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A file of a rule set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pack {
+    /// Its name.
+    pub name: String,
+    /// What the caller calls the file.
+    pub source: String,
+    /// Its rules look only at payments from this time on, microseconds since 1970 UTC.
+    pub valid_from_us: Option<i64>,
+    /// Its rules look only at payments before this time, microseconds since 1970 UTC.
+    pub valid_until_us: Option<i64>,
+    /// Its rules look only at these tenants' payments, sorted; none: at all.
+    pub tenants: Vec<String>,
+}
+
+impl Pack {
+    /// Whether its rules look at all payments.
+    pub fn is_for_all(&self) -> bool {
+        self.valid_from_us.is_none() && self.valid_until_us.is_none() && self.tenants.is_empty()
+    }
+
+    /// Whether a time is within its dates.
+    pub fn in_force(&self, time_us: i64) -> bool {
+        self.valid_from_us.is_none_or(|from_us| from_us <= time_us)
+            && self.valid_until_us.is_none_or(|until_us| time_us < until_us)
+    }
+
+    /// Whether its rules look at a tenant's payments.
+    pub fn is_for(&self, tenant: Option<&str>) -> bool {
+        is_among(&self.tenants, tenant)
+    }
+}
+
+impl Rule {
+    /// Whether it looks at a tenant's payments.
+    #[inline]
+    pub fn is_for(&self, tenant: Option<&str>) -> bool {
+        is_among(&self.tenants, tenant)
+    }
+}
+
+/// Whether a tenant is among these; none are all.
+fn is_among(tenants: &[String], tenant: Option<&str>) -> bool {
+    tenants.is_empty() || tenant.is_some_and(|tenant| tenants.iter().any(|held| held == tenant))
+}
+
+/// The names of a set, one a bit.
+pub fn words(names: &[String], set: u64) -> Vec<String> {
+    let named = names.iter().zip(0u32..).filter(|(_, bit)| set >> bit & 1 == 1);
+    named.map(|(name, _)| name.clone()).collect()
 }
 
 /// What a feature computes over the events that contribute to it.
@@ -97,6 +180,8 @@ pub enum Aggregate {
         /// Degrees east.
         longitude: DegreeField,
     },
+    /// Whether this event's own value of a field differs from that of the newest one before it; null without either.
+    Changed(KeyField),
     /// One value over another; null where either is, or the other is 0.
     Ratio {
         /// What is divided.
@@ -122,11 +207,25 @@ impl Aggregate {
             | Self::ZScore(field) => Some(field),
             Self::Count
             | Self::Distinct(_)
+            | Self::Changed(_)
             | Self::IsNew
             | Self::Since
             | Self::Speed { .. }
             | Self::Ratio { .. } => None,
         }
+    }
+
+    /// The text field of the contributing events whose values it takes.
+    pub const fn text(self) -> Option<KeyField> {
+        match self {
+            Self::Distinct(field) | Self::Changed(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Whether it holds the event being scored against those before it, so that it is of an event and not of a key alone.
+    pub const fn is_of_an_event(self) -> bool {
+        matches!(self, Self::ZScore(_) | Self::Speed { .. } | Self::Changed(_) | Self::Ratio { .. })
     }
 
     /// The features that it is made of, by position in the rule set: those of a ratio.
@@ -371,6 +470,9 @@ pub struct Feature {
     pub tables: Vec<u16>,
     /// The lists that its condition asks, as positions, ascending.
     pub lists: Vec<u16>,
+    /// Whether its keys are those of all tenants; otherwise each tenant has its own. The values that it counts as
+    /// distinct are each tenant's own anyway.
+    pub across: bool,
     /// Whether a rule needs it.
     pub used: bool,
 }
@@ -421,14 +523,35 @@ impl Feature {
 }
 
 /// A list that conditions ask about. What is on it is no part of the rule set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two are equal that say the same, whatever file they stand in.
+#[derive(Clone, Debug, Eq)]
 pub struct ListDeclaration {
     /// Its name.
     pub name: String,
     /// The file of its first entries, relative to the rule file; a list without one is fed by events alone.
     pub file: Option<String>,
+    /// The rule file that declares it, by position in [`RuleSet::packs`].
+    pub pack: u8,
     /// The field that it is about.
     pub key: KeyField,
+}
+
+impl PartialEq for ListDeclaration {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.file, self.key) == (&other.name, &other.file, other.key)
+    }
+}
+
+/// Where rates of other currencies come from. What they are is no part of the rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RatesDeclaration {
+    /// Their file, relative to the file that declares them; without one events bring their own.
+    pub file: Option<String>,
+    /// What is declared of a payment that is refused for want of a rate: `StepUp` or `Block`.
+    pub otherwise: Outcome,
+    /// The file of the rule set that declares them, by position in its packs.
+    pub pack: u8,
 }
 
 /// What a rule asks for outright.
@@ -508,6 +631,8 @@ pub struct ControlGroup {
 pub struct Rule {
     /// Its id.
     pub id: String,
+    /// The kind of event that it looks at: `Transaction` or `Login`.
+    pub from: Kind,
     /// When it fires.
     pub when: Condition,
     /// The condition as the file has it.
@@ -542,6 +667,16 @@ pub struct Rule {
     pub overrides: Vec<u16>,
     /// When it is to be taken for a mistake.
     pub breaker: Option<Breaker>,
+    /// What it marks a payment with, as bits of [`RuleSet::tags`].
+    pub tags: u64,
+    /// What it obliges somebody to do, as bits of [`RuleSet::obligations`].
+    pub oblige: u64,
+    /// Where the law says so.
+    pub legal: Option<String>,
+    /// The tenants whose payments it looks at, sorted; none: all.
+    pub tenants: Vec<String>,
+    /// The file that it stands in, by position in [`RuleSet::packs`].
+    pub pack: u8,
 }
 
 /// What the sum of scores means, beside what rules demand outright.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::auth::Requirements;
-use super::document::{Table, one_of, one_or_more, text};
+use super::document::{Table, Text, one_of, one_or_more, text};
 use super::limits::{
     ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FIELDS_MAX, OPEN_US_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN,
 };
@@ -34,7 +34,7 @@ pub(super) fn declare(scope: &mut Scope, name: &Name<'_>, meaning: Meaning, prob
 
 /// What `[ruleset]` says.
 #[derive(Debug)]
-pub(super) struct Head<'d> {
+pub(super) struct Head {
     pub(super) name: Option<String>,
     pub(super) time_zone: String,
     pub(super) calendar: Option<Calendar>,
@@ -45,13 +45,22 @@ pub(super) struct Head<'d> {
     pub(super) feedback: Feedback,
     /// How long an answered payment is pending without a report, in microseconds, where the file says.
     pub(super) pending_us: Option<i64>,
-    /// The languages in which each rule is to have its reason, where the file says.
-    pub(super) languages: Option<Vec<&'d str>>,
 }
 
 /// The keys of `[ruleset]`.
-pub(super) const HEAD_KEYS: [&str; 7] =
-    ["name", "time_zone", "currency", "remember", "feedback", "languages", "pending_for"];
+pub(super) const HEAD_KEYS: [&str; 11] = [
+    "name",
+    "extends",
+    "time_zone",
+    "currency",
+    "remember",
+    "feedback",
+    "pending_for",
+    "languages",
+    "valid_from",
+    "valid_until",
+    "tenants",
+];
 
 const FEEDBACKS: [(&str, Feedback); 3] = [
     ("none", Feedback::None),
@@ -60,19 +69,23 @@ const FEEDBACKS: [(&str, Feedback); 3] = [
 ];
 
 /// Reads `[ruleset]`.
-pub(super) fn head<'d>(root: &Table<'d>, problems: &mut Problems) -> Option<Head<'d>> {
+///
+/// The zone of the files that it extends is its own where it says none.
+pub(super) fn head<'d>(
+    root: &Table<'d>,
+    zone_extended: Option<&'d str>,
+    problems: &mut Problems,
+) -> Option<Head> {
     let item = root.required(problems, "ruleset")?;
     let table = Table::of(root.file, problems, item, "[ruleset]")?;
-    table.check_keys(problems, &HEAD_KEYS, &["extends"]);
-    let name = table.required_text(problems, "name").and_then(|name| {
-        if name.value.trim().is_empty() {
-            problems.push(Problem::error(name.span, "the name of a rule set cannot be empty", "empty"));
-            return None;
-        }
-        Some(name.value.to_owned())
-    });
+    table.check_keys(problems, &HEAD_KEYS, &[]);
+    if let Some(item) = table.get("extends") {
+        one_or_more(item).into_iter().for_each(|item| _ = text(root.file, problems, item));
+    }
+    // A name that is none is told with the files' own.
+    let name = table.get("name").and_then(|name| name.get_ref().as_str()).map(str::to_owned);
     let zone = table.text(problems, "time_zone");
-    let time_zone = zone.as_ref().map_or("UTC", |zone| zone.value).to_owned();
+    let time_zone = zone.as_ref().map_or(zone_extended.unwrap_or("UTC"), |zone| zone.value).to_owned();
     let calendar = match Calendar::new(&time_zone) {
         Ok(calendar) => Some(calendar),
         Err(error) => {
@@ -92,11 +105,21 @@ pub(super) fn head<'d>(root: &Table<'d>, problems: &mut Problems) -> Option<Head
     let remember = remember(&table, problems);
     let feedback = table.word(problems, "feedback", &FEEDBACKS, &[]).unwrap_or_default();
     let pending_us = table.get("pending_for").and_then(|_| open_for(&table, "pending_for", problems));
-    let languages = languages(&table, problems);
-    Some(Head { name, time_zone, calendar, currency, remember, feedback, pending_us, languages })
+    Some(Head { name, time_zone, calendar, currency, remember, feedback, pending_us })
 }
 
-fn languages<'d>(table: &Table<'d>, problems: &mut Problems) -> Option<Vec<&'d str>> {
+/// The name that a file says.
+pub(super) fn rule_set_name<'d>(table: &Table<'d>, problems: &mut Problems) -> Option<Text<'d>> {
+    let name = table.required_text(problems, "name")?;
+    if name.value.trim().is_empty() {
+        problems.push(Problem::error(name.span, "the name of a rule set cannot be empty", "empty"));
+        return None;
+    }
+    Some(name)
+}
+
+/// The languages in which each rule of a file is to have its reason, where it says.
+pub(super) fn languages<'d>(table: &Table<'d>, problems: &mut Problems) -> Option<Vec<&'d str>> {
     let item = table.get("languages")?;
     let mut languages = Vec::new();
     for item in one_or_more(item) {
@@ -178,7 +201,7 @@ pub(super) fn policy(
     problems: &mut Problems,
 ) -> Policy {
     let Some(table) = root.table(problems, "policy", "[policy]") else { return Policy::default() };
-    table.check_keys(problems, &["step_up_at", "block_at", "auth"], &["feedback", "mandatory"]);
+    table.check_keys(problems, &["step_up_at", "block_at", "auth", "across"], &["feedback", "mandatory"]);
     let step_up = threshold(&table, "step_up_at", problems);
     let block = threshold(&table, "block_at", problems);
     if let (Some((step_up_at, span)), Some((block_at, _))) = (&step_up, &block)

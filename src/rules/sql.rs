@@ -9,6 +9,7 @@ mod emit;
 mod functions;
 mod lists;
 pub(super) mod literals;
+mod money;
 mod operators;
 pub(super) mod outline;
 mod parse;
@@ -52,6 +53,17 @@ pub(super) struct Compiled<'d> {
     pub(super) tree: Tree,
 }
 
+impl Compiled<'_> {
+    /// Whether a parameter that switches rules on and off is part of it.
+    pub(super) fn is_switched(&self, scope: &Scope) -> bool {
+        let mut found = false;
+        self.tree.walk(&mut |part| {
+            found |= part.param.as_deref().is_some_and(|name| scope.switches.contains_key(name));
+        });
+        found
+    }
+}
+
 /// The names of parameters and lists that some condition reads.
 pub(super) type Used = BTreeSet<String>;
 
@@ -71,7 +83,9 @@ pub(super) fn compile<'d>(
         problems.push(Problem { span, ..problem });
     }
     let compiled = compiled.filter(|_| !failed)?;
-    if let Some(constant) = compiled.condition.as_constant() {
+    if let Some(constant) = compiled.condition.as_constant()
+        && !compiled.is_switched(scope)
+    {
         let (value, consequence) = match constant {
             Some(true) => ("true", "it does not depend on the event"),
             Some(false) => ("false", "it can never hold"),

@@ -14,7 +14,7 @@ use super::limits::{BREAKER_US_MAX, BREAKER_US_MIN};
 use super::names::{Scope, did_you_mean, near};
 use super::problem::{Problem, Problems};
 use super::rule::Declared;
-use super::ruleset::{Action, Breaker, ControlGroup, Mode, OnUnknown, Share, Tier};
+use super::ruleset::{Action, Breaker, ControlGroup, Mode, OnUnknown, Pack, Share, Tier};
 use super::table::UnknownRow;
 use super::tables;
 use crate::decision::Outcome;
@@ -59,22 +59,11 @@ impl Reader<'_> {
     pub(super) fn conduct<'d>(&mut self, table: &Table<'d>) -> Option<Conduct<'d>> {
         let tier = self.word(table, "tier", &TIERS);
         let mode = self.word(table, "mode", &MODES);
-        let from = self.date(table, "valid_from");
-        let until = self.date(table, "valid_until");
+        let dates = dates(table, self.calendar, self.problems);
         let rollout = self.rollout(table);
         let breaker = self.breaker(table);
         let overrides = self.overrides(table);
-        let (valid_from_us, valid_until_us) = (from?, until?);
-        if let (Some(from), Some(until)) = (valid_from_us, valid_until_us)
-            && from >= until
-        {
-            let span = table.get("valid_until").map_or(table.span(), |item| item.span());
-            return self.fail(Problem::error(
-                span,
-                "`valid_until` is not after `valid_from`",
-                "it never holds",
-            ));
-        }
+        let (valid_from_us, valid_until_us) = dates?;
         Some(Conduct {
             tier: tier?,
             mode: mode?,
@@ -95,21 +84,6 @@ impl Reader<'_> {
         match table.get(key) {
             None => Some(T::default()),
             Some(_) => table.word(self.problems, key, words, &[]),
-        }
-    }
-
-    /// Outer `None` where it is wrong, inner where it is not said.
-    fn date(&mut self, table: &Table<'_>, key: &str) -> Option<Option<i64>> {
-        let Some(item) = table.get(key) else { return Some(None) };
-        let DeValue::Datetime(written) = item.get_ref() else {
-            return expected(self.problems, item, "a date, such as 2027-01-31 without quotes");
-        };
-        if written.date.is_none() {
-            return expected(self.problems, item, "a date, not a time of day");
-        }
-        match self.calendar?.instant(&written.to_string()) {
-            Ok(us) => Some(Some(us)),
-            Err(error) => self.fail(Problem::error(item.span(), error.to_string(), "not a date")),
         }
     }
 
@@ -196,6 +170,61 @@ impl Reader<'_> {
     }
 }
 
+/// When something begins to hold, and when it ends; `None` where that is wrong.
+pub(super) fn dates(
+    table: &Table<'_>,
+    calendar: Option<&Calendar>,
+    problems: &mut Problems,
+) -> Option<(Option<i64>, Option<i64>)> {
+    let from = date(table, "valid_from", calendar, problems);
+    let until = date(table, "valid_until", calendar, problems);
+    let (from, until) = (from?, until?);
+    if from.zip(until).is_some_and(|(from, until)| from >= until) {
+        let span = table.get("valid_until").map_or(table.span(), |item| item.span());
+        problems.push(Problem::error(span, "`valid_until` is not after `valid_from`", "it never holds"));
+        return None;
+    }
+    Some((from, until))
+}
+
+/// Outer `None` where it is wrong, inner where it is not said.
+fn date(
+    table: &Table<'_>,
+    key: &str,
+    calendar: Option<&Calendar>,
+    problems: &mut Problems,
+) -> Option<Option<i64>> {
+    let Some(item) = table.get(key) else { return Some(None) };
+    let DeValue::Datetime(written) = item.get_ref() else {
+        return expected(problems, item, "a date, such as 2027-01-31 without quotes");
+    };
+    if written.date.is_none() {
+        return expected(problems, item, "a date, not a time of day");
+    }
+    match calendar?.instant(&written.to_string()) {
+        Ok(us) => Some(Some(us)),
+        Err(error) => {
+            problems.push(Problem::error(item.span(), error.to_string(), "not a date"));
+            None
+        }
+    }
+}
+
+impl Conduct<'_> {
+    /// Keeps the dates within those of the file; tells where nothing is left.
+    pub(super) fn keep_within(&mut self, pack: &Pack, table: &Table<'_>, problems: &mut Problems) {
+        self.valid_from_us = self.valid_from_us.max(pack.valid_from_us);
+        let until = [self.valid_until_us, pack.valid_until_us];
+        self.valid_until_us = until.into_iter().flatten().min();
+        if self.valid_from_us.zip(self.valid_until_us).is_some_and(|(from, until)| from >= until) {
+            let key = if table.get("valid_until").is_some() { "valid_until" } else { "valid_from" };
+            let span = table.get(key).map_or(table.span(), |item| item.span());
+            let message = format!("this rule's dates are outside those of its file, `{}`", pack.name);
+            problems.push(Problem::error(span, message, "it never holds"));
+        }
+    }
+}
+
 /// `12.5` → 125,000.
 fn ppm(percent: &str) -> Option<u32> {
     let (whole, decimals) = percent.split_once('.').unwrap_or((percent, ""));
@@ -209,12 +238,20 @@ fn ppm(percent: &str) -> Option<u32> {
     (1..=1_000_000).contains(&ppm).then_some(ppm)
 }
 
+/// What a rule that fires does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    pub(super) then: Option<Action>,
+    pub(super) score: i64,
+    /// Whether it tags or obliges.
+    pub(super) duties: bool,
+}
+
 /// What a rule must and must not say beside its tier; gives what its unknown condition means.
 pub(super) fn check(
     table: &Table<'_>,
     conduct: &Conduct<'_>,
-    then: Option<Action>,
-    score: i64,
+    Demand { then, score, duties }: Demand,
     on_unknown: Option<OnUnknown>,
     problems: &mut Problems,
 ) -> Option<OnUnknown> {
@@ -238,7 +275,8 @@ pub(super) fn check(
             must(conduct.breaker.is_none(), "breaker", "a mandatory rule has no breaker", law);
             let unknown = on_unknown != Some(OnUnknown::Silent);
             must(unknown, "on_unknown", "an unknown condition never silences a mandatory rule", "not silent");
-            must(then.is_some(), "when", "a mandatory rule demands something outright", "`then` is missing");
+            let demands = then.is_some() || duties;
+            must(demands, "when", "a mandatory rule demands something outright", "`then` is missing");
         }
         Tier::Override => {
             must(allows, "then", "an override allows", "write then = \"allow\"");
@@ -293,6 +331,7 @@ pub(super) fn link(rules: &mut [Declared<'_>], problems: &mut Problems) {
             let problem = match known.get(id) {
                 Some((at, Tier::Normal)) => {
                     declared.rule.overrides.push(*at);
+                    declared.overridden.push((*at, span));
                     continue;
                 }
                 Some((_, Tier::Mandatory)) => {

@@ -139,7 +139,7 @@ impl Cell {
             Measure::Ordered { column } | Measure::Distinct { column } => {
                 bag::change(words, &mut values.numbers, value(column), sign as i32);
             }
-            Measure::Sequence { column } => {
+            Measure::Sequence { column, .. } => {
                 sequence::change(words, &mut values.sequences, at.with(value(column)), sign as i32);
             }
             Measure::Buckets { column } => buckets::change(words, &mut values.buckets, value(column), sign),
@@ -165,7 +165,7 @@ impl Cell {
     pub(crate) fn settle_directly(&self, record: &mut [u64], at: Origin, value: impl Fn(usize) -> i64) {
         let words = &mut record[self.offset..];
         let value = match self.measure {
-            Measure::Sequence { column } => return sequence::settle(words, at.with(value(column))),
+            Measure::Sequence { column, .. } => return sequence::settle(words, at.with(value(column))),
             Measure::Ordered { column } => value(column),
             _ => at.time_us,
         };

@@ -167,6 +167,8 @@ pub enum Measure {
     Sequence {
         /// Whose values.
         column: usize,
+        /// Whether they are numbers of texts, which must not be given to others meanwhile.
+        texts: bool,
     },
     /// How many values in each of log-linear buckets.
     Buckets {

@@ -1,9 +1,9 @@
-//! The values that are numbers of texts: counted as distinct, they keep their texts in use.
+//! The values that are numbers of texts: counted as distinct or kept in order, they keep their texts in use.
 
 use super::dictionary::Dictionary;
 use super::spec::{Measure, Spec};
 
-/// Values of one column that distinct cells of one family take.
+/// Values of one column that cells of texts of one family take.
 #[derive(Debug)]
 struct Taken {
     family: usize,
@@ -24,7 +24,10 @@ impl TextValues {
         let mut all: Vec<Taken> = Vec::new();
         for (family, cells) in spec.families.iter().map(|family| &family.cells).enumerate() {
             for cell in cells {
-                let Measure::Distinct { column } = cell.measure else { continue };
+                let (Measure::Distinct { column } | Measure::Sequence { column, texts: true }) = cell.measure
+                else {
+                    continue;
+                };
                 let (bits, reach_us) = (1 << cell.bit, cell.span.reach_us());
                 match all.iter_mut().find(|taken| taken.family == family && taken.column == column) {
                     Some(taken) => {

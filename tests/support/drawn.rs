@@ -81,7 +81,8 @@ fn aggregates() -> impl Strategy<Value = Aggregate> {
         2 => (number.clone(), share).prop_map(|(field, ppm)| Aggregate::Quantile(field, ppm)),
         2 => number.prop_map(Aggregate::ZScore),
         2 => place.prop_map(|(latitude, longitude)| Aggregate::Speed { latitude, longitude }),
-        3 => text.prop_map(Aggregate::Distinct),
+        3 => text.clone().prop_map(Aggregate::Distinct),
+        3 => text.prop_map(Aggregate::Changed),
     ]
 }
 
@@ -133,6 +134,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
                 ty: ExtraType::Integer,
                 tables: Vec::new(),
                 lists: Vec::new(),
+                across: false,
                 used: true,
             }
         },
@@ -141,7 +143,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
 
 /// Whether the event being scored is never part of the value.
 fn never_current(aggregate: Aggregate) -> bool {
-    matches!(aggregate, Aggregate::IsNew | Aggregate::Since | Aggregate::ZScore(_) | Aggregate::Speed { .. })
+    aggregate.is_of_an_event() || matches!(aggregate, Aggregate::IsNew | Aggregate::Since)
 }
 
 /// Ratios of what stands before them, and of fields of the event.

@@ -76,6 +76,8 @@ pub fn definitions() -> impl Strategy<Value = String> {
         "deviation = 'amount'",
         "distinct = 'payee'",
         "distinct = 'email'",
+        "changed = 'device'",
+        "changed = 'email'",
         "first = 'amount'",
         "last = 'balance'",
         "previous = 'amount'",
@@ -109,7 +111,7 @@ pub fn definitions() -> impl Strategy<Value = String> {
     let counts = prop::sample::select(vec!["asked", "allowed"]);
     (aggregates, keys, from, wheres, windows, counts, any::<bool>()).prop_map(
         |(aggregate, key, from, condition, window, counts, current)| {
-            let never = ["is_new", "since", "z_score"];
+            let never = ["is_new", "since", "z_score", "changed"];
             let without_current = never.iter().any(|word| aggregate.starts_with(word));
             let current = current && !without_current;
             format!(

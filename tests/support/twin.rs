@@ -413,7 +413,7 @@ fn as_number(value: Value) -> Option<f64> {
 /// Whether an event has the value that an aggregate takes.
 fn contributes(past: &Past, aggregate: Aggregate) -> bool {
     match aggregate {
-        Aggregate::Distinct(field) => key_text(&past.event, field).is_some(),
+        Aggregate::Distinct(field) | Aggregate::Changed(field) => key_text(&past.event, field).is_some(),
         Aggregate::Speed { latitude, longitude } => past.place(latitude, longitude).is_some(),
         _ => aggregate.number().is_none_or(|field| past.number(field).is_some()),
     }
@@ -473,6 +473,11 @@ fn aggregate(aggregate: Aggregate, now_us: i64, taken: &[(i64, &Past)], newest: 
                 }
                 _ => Value::Null,
             }
+        }
+        Aggregate::Changed(field) => {
+            let last = taken.last().and_then(|(_, last)| key_text(&last.event, field));
+            let own = key_text(&newest.event, field);
+            last.zip(own).map_or(Value::Null, |(last, own)| Value::Boolean(last != own))
         }
         Aggregate::Ratio { .. } => Value::Null,
     }

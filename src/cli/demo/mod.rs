@@ -12,11 +12,13 @@ use anyhow::Context;
 use hdrhistogram::Histogram;
 use weir::decision::Outcome;
 use weir::engine::{Answer, Engine, EngineMemory, Limits, Recording};
-use weir::event::Event;
+use weir::event::{Event, Kind};
 use weir::generate::Generator;
 use weir::lists::Lists;
+use weir::rates::Rates;
 use weir::rules::{RuleSet, compile};
 
+use super::cut::Cut;
 use super::generate::Stream;
 use super::progress::Progress;
 use super::tally::Tally;
@@ -38,27 +40,32 @@ pub(super) struct Args {
     /// Another rule file than the starter pack
     #[arg(long, short, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Count what was answered by the values of a field, such as tenant, portal, provider or payment_kind
+    #[arg(long, value_name = "FIELD")]
+    by: Option<String>,
 }
 
 const HEAD: Style = Style::new().bold();
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let (rules, lists) = match &args.rules {
+    let (rules, lists, rates) = match &args.rules {
         Some(path) => {
             let rules = rule_file::load(path)?;
             let lists = rule_file::lists(path, &rules)?;
-            (rules, lists)
+            let rates = rule_file::rates(path, &rules)?;
+            (rules, lists, rates)
         }
         None => {
             let rules = compile("rules/retail.toml", RETAIL).into_result()?;
             let lists = Lists::new(rules.lists.len());
-            (rules, lists)
+            (rules, lists, Rates::default())
         }
     };
     let settings = args.stream.settings()?;
     let mut progress = Progress::new("generating and scoring", Some(settings.events));
     let accounts = settings.accounts;
-    let mut run = Run::new(rules, lists)?;
+    let cut = args.by.as_deref().map(|by| Cut::new(by, &rules.schema)).transpose()?;
+    let mut run = Run::new(rules, lists, rates, cut)?;
     let mut generator = Generator::new(settings)?;
     let mut block: Vec<Event> = Vec::with_capacity(BLOCK);
     let mut more = true;
@@ -83,6 +90,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
 struct Run {
     engine: Engine,
     tally: Tally,
+    cut: Option<Cut>,
     confusion: Confusion,
     /// Nanoseconds of each `step`.
     latency_ns: Histogram<u64>,
@@ -91,11 +99,13 @@ struct Run {
 }
 
 impl Run {
-    fn new(rules: RuleSet, lists: Lists) -> anyhow::Result<Self> {
+    fn new(rules: RuleSet, lists: Lists, rates: Rates, cut: Option<Cut>) -> anyhow::Result<Self> {
         let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
         engine.load_lists(lists);
+        engine.load_rates(rates);
         Ok(Self {
             tally: Tally::new(&engine),
+            cut,
             engine,
             confusion: Confusion::default(),
             latency_ns: Histogram::new(3)?,
@@ -111,8 +121,10 @@ impl Run {
         let taken = start.elapsed();
         self.stepping += taken;
         self.latency_ns.record(taken.as_nanos() as u64)?;
-        self.tally.count(answer);
+        self.tally.count(event, answer);
+        self.cut.iter_mut().for_each(|cut| cut.count(event, answer));
         match answer {
+            Answer::Decided(_) if event.kind() != Kind::Transaction => {}
             Answer::Decided(decision) => self.confusion.decided(event, decision.outcome),
             Answer::Taken => self.confusion.told(event),
             Answer::Repeated(_) | Answer::TakenBefore | Answer::Refused(_) => {}
@@ -127,6 +139,10 @@ impl Run {
         writeln!(out, "{HEAD}weir demo{HEAD:#}: rule set `{}`, {accounts} accounts", rules.name)?;
         self.tally.summary(&self.engine, &mut out)?;
         self.show_outcomes(&mut out)?;
+        if let Some(cut) = &self.cut {
+            writeln!(out)?;
+            cut.show(&mut out)?;
+        }
         self.show_rules(&mut out)?;
         self.confusion.show(&mut out)?;
         self.show_latency(&mut out)

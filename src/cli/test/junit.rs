@@ -100,7 +100,13 @@ mod tests {
     #[test]
     fn a_suite_that_could_not_be_run_is_an_error() {
         let error = Some("it has no <cases>\nat line 1".to_owned());
-        let suites = [Suite { name: "a.toml".to_owned(), reports: Vec::new(), uncovered: Vec::new(), error }];
+        let suites = [Suite {
+            name: "a.toml".to_owned(),
+            reports: Vec::new(),
+            uncovered: Vec::new(),
+            warnings: Vec::new(),
+            error,
+        }];
         let written = write(&suites, false).unwrap();
         let counts = "tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\"";
         let said = "<error message=\"it has no &lt;cases&gt;\">it has no &lt;cases&gt;\nat line 1</error>";
@@ -113,6 +119,7 @@ mod tests {
             name: "a & b.toml".to_owned(),
             reports: Vec::new(),
             uncovered: vec![Uncovered { rule: "<\"đ\"\u{1}>".to_owned(), missing: "fires it" }],
+            warnings: Vec::new(),
             error: None,
         }];
         let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"weir test\">\n  \

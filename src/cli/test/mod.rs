@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use clap::ValueEnum;
 use weir::cases::{self, CaseReport, Coverage};
+use weir::rules::{Pack, RuleSet};
 
 use super::{Verdict, rule_file, told};
 
@@ -53,6 +54,8 @@ struct Suite {
     reports: Vec<CaseReport>,
     /// The rules that lack a case.
     uncovered: Vec<Uncovered>,
+    /// What is to be known of cases that hold.
+    warnings: Vec<String>,
     /// Why its cases could not be run.
     error: Option<String>,
 }
@@ -70,6 +73,7 @@ impl Suite {
             name: path.display().to_string(),
             reports: Vec::new(),
             uncovered: Vec::new(),
+            warnings: Vec::new(),
             error: Some(told(error)),
         }
     }
@@ -120,10 +124,21 @@ fn suite(path: &Path, cases: Option<&Path>) -> anyhow::Result<Suite> {
     let text = std::fs::read_to_string(&beside)
         .with_context(|| format!("can't read the cases {}", beside.display()))?;
     let cases = cases::parse(&text, &rules).with_context(|| format!("in the cases {}", beside.display()))?;
-    let lists = rule_file::lists(path, &rules)?;
-    let reports: Vec<CaseReport> = cases.iter().map(|case| cases::run(&rules, &lists, case)).collect();
+    let (lists, rates) = (rule_file::lists(path, &rules)?, rule_file::rates(path, &rules)?);
+    let reports: Vec<CaseReport> =
+        cases.iter().map(|case| cases::run(&rules, &lists, &rates, case)).collect();
     let uncovered = cases::coverage(&rules, &cases, &reports).into_iter().filter_map(uncovered).collect();
-    Ok(Suite { name: path.display().to_string(), reports, uncovered, error: None })
+    let warnings = out_of_force(&rules, &reports);
+    Ok(Suite { name: path.display().to_string(), reports, uncovered, warnings, error: None })
+}
+
+/// Warns of cases with payments outside the dates of a file, where no case says so.
+fn out_of_force(rules: &RuleSet, reports: &[CaseReport]) -> Vec<String> {
+    let of = |(at, pack): (usize, &Pack)| {
+        let cases = reports.iter().filter(|report| report.out_of_force >> at & 1 == 1).count();
+        (cases > 0).then(|| format!("{cases} cases have payments outside the dates of `{}`", pack.name))
+    };
+    rules.packs.iter().enumerate().filter_map(of).collect()
 }
 
 fn uncovered(covered: Coverage) -> Option<Uncovered> {
@@ -155,6 +170,9 @@ fn show(suite: &Suite, verbose: bool, out: &mut impl Write) -> std::io::Result<(
     }
     for Uncovered { rule, missing } in &suite.uncovered {
         writeln!(out, "{yellow}uncovered{yellow:#}  rule `{rule}`: no case {missing}")?;
+    }
+    for warning in &suite.warnings {
+        writeln!(out, "{yellow}warning{yellow:#}  {warning}")?;
     }
     let (all, failed) = (suite.reports.len(), suite.failed());
     writeln!(out, "{all} cases, {} hold, {failed} fail", all - failed)

@@ -24,7 +24,7 @@ impl Engine {
         let made = attempt(identity, event).and_then(|made| self.dialogues.attempts.get(made, now_us));
         if let Some(made) = made {
             let same = made.content == content(event);
-            return if same { Ok(Asked::Before(made.answer)) } else { Err(Refusal::AttemptReused) };
+            return if same { Ok(Asked::Before(made.answer, identity)) } else { Err(Refusal::AttemptReused) };
         }
         match self.dialogues.open.get(&identity) {
             None if self.dialogues.ended.get(identity, now_us) == Some(&Ended::Lapsed) => {
@@ -92,14 +92,17 @@ impl Engine {
             Box::new(Original { draft: Draft::new(Arc::clone(schema)), presented: String::new() })
         });
         again.presented.clone_from(&open.presented);
-        match open.transaction.event(Kind::Transaction, self.live.rules.currency, &mut again.draft) {
-            Ok(original) => self.decide_again(original, payment.as_ref(), &open.presented),
-            // It was taken in once, so it can be again; if ever not, nothing is let through.
-            Err(_) => {
-                self.live.decision.clear();
-                self.live.decision.outcome = Outcome::Block;
-            }
+        let (converted, currency) = (self.exchange.conversion(identity, now_us), self.live.rules.currency);
+        let sealed = open.transaction.event(Kind::Transaction, currency, &mut again.draft).is_ok();
+        again.draft.set_converted(converted);
+        // It was taken in once, so it can be again; if ever not, nothing is let through.
+        if sealed {
+            self.decide_again(again.draft.sealed(), payment.as_ref(), &open.presented);
+        } else {
+            self.live.decision.clear();
+            self.live.decision.outcome = Outcome::Block;
         }
+        self.live.decision.converted = converted;
         self.original = Some(again);
         self.conclude_answer(open);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
@@ -164,9 +167,10 @@ impl Engine {
         }
     }
 
-    /// Gives the answer of the same attempt again.
-    pub(in crate::engine) fn answered_before(&mut self, answer: Place) -> Answer<'_> {
+    /// Gives the answer of the same attempt at a transaction again.
+    pub(in crate::engine) fn answered_before(&mut self, answer: Place, identity: u128) -> Answer<'_> {
         if self.answers.read(answer, &mut self.live.decision) {
+            self.live.decision.converted = self.exchange.conversion(identity, self.now_us);
             Answer::Repeated(&self.live.decision)
         } else {
             Answer::TakenBefore

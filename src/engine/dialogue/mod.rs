@@ -67,8 +67,8 @@ struct Attempt {
 pub(super) enum Asked {
     /// Nothing: it is something else, or the engine leads no dialogue.
     Nothing,
-    /// The same attempt was answered before.
-    Before(Place),
+    /// The same attempt at a transaction was answered before.
+    Before(Place, u128),
     /// The payment waits for no answer.
     Over,
     /// It answers the open dialogue about this payment.

@@ -117,10 +117,6 @@ impl<'d> Reached<'d> {
 
 /// The extra fields that a feature names outside its condition.
 fn extras(feature: &Feature) -> impl Iterator<Item = usize> {
-    let distinct = match feature.aggregate {
-        Aggregate::Distinct(field) => Some(field),
-        _ => None,
-    };
     let extra = |field| if let NumberField::Extra(position) = field { Some(position) } else { None };
     let divided = match feature.aggregate {
         Aggregate::Ratio { of: Operand::Field(field), .. } => Some(field),
@@ -134,7 +130,7 @@ fn extras(feature: &Feature) -> impl Iterator<Item = usize> {
     let degrees = degrees
         .into_iter()
         .filter_map(|field| if let DegreeField::Extra(position) = field { Some(position) } else { None });
-    let keys = feature.by.iter().chain(&feature.at).copied().chain(distinct);
+    let keys = feature.by.iter().chain(&feature.at).copied().chain(feature.aggregate.text());
     let extra = |field| if let KeyField::Extra(position) = field { Some(position) } else { None };
     keys.filter_map(extra).chain(numbers).chain(degrees)
 }

@@ -38,7 +38,7 @@ impl Expression for TextExpr {
                 ExtraValue::Text(text) => Some(text),
                 _ => None,
             },
-            Self::Currency => facts.event.amount().map(|money| money.currency.code()),
+            Self::Currency => facts.event.paid().map(|money| money.currency.code()),
             Self::Kind => Some(facts.event.kind().name()),
             Self::Quality(position) => Some(facts.features.get(*position)?.quality.name()),
             Self::Table(table, values) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Common, Expression, Facts, TextExpr};
 use crate::decision::Value;
 use crate::event::ExtraValue;
+use crate::money::Currency;
 
 /// A whole number.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -39,6 +40,8 @@ pub(in crate::rules) enum WholeExpr {
     Absolute(Box<WholeExpr>),
     /// The level of a text on the list of this position.
     ListLevel(Box<TextExpr>, usize),
+    /// An amount in minor units of the first currency, in those of the second at the event's time.
+    Money(i64, Currency, Currency),
     /// A choice.
     Common(Common<WholeExpr>),
 }
@@ -105,6 +108,7 @@ impl WholeExpr {
             Self::Negate(operand) => operand.value(facts)?.checked_neg(),
             Self::Absolute(operand) => operand.value(facts)?.checked_abs(),
             Self::ListLevel(key, list) => facts.listed(*list, key.value(facts)?)?.level,
+            Self::Money(minor, from, to) => facts.rate(*from)?.convert(*minor, *from, *to),
             Self::Common(common) => common.value(facts),
             _ => None,
         }

@@ -8,7 +8,7 @@ use crate::event::ExtraType;
 use crate::rules::document::{Item, Table, Text, expected, one_or_more, text};
 use crate::rules::names::{BuiltIn, Meaning, listed};
 use crate::rules::problem::Problem;
-use crate::rules::ruleset::{Aggregate, DegreeField, NumberField};
+use crate::rules::ruleset::{Aggregate, DegreeField, KeyField, NumberField};
 use crate::rules::sections::Name;
 
 /// Millionths of one.
@@ -48,11 +48,8 @@ impl<'d> Reader<'_, 'd> {
             "count" => word(self, "*").map(|()| (Aggregate::Count, ExtraType::Integer)),
             "is_new" => flag(self).map(|()| (Aggregate::IsNew, ExtraType::Boolean)),
             "since" => word(self, "last").map(|()| (Aggregate::Since, ExtraType::Duration)),
-            "distinct" => {
-                let field = text(self.file, self.problems, item)?;
-                key_field(&field, self.scope, self.problems)
-                    .map(|field| (Aggregate::Distinct(field), ExtraType::Integer))
-            }
+            "distinct" => self.of_text(item).map(|field| (Aggregate::Distinct(field), ExtraType::Integer)),
+            "changed" => self.of_text(item).map(|field| (Aggregate::Changed(field), ExtraType::Boolean)),
             "speed" => self.speed(item).map(|speed| (speed, ExtraType::Decimal)),
             "quantile" => {
                 let quantile = self.of_number(key, item);
@@ -85,6 +82,12 @@ impl<'d> Reader<'_, 'd> {
                 no_field(name, meaning, expected, is_number_field, self.scope, self.problems)
             }
         }
+    }
+
+    /// The text field of an aggregate of texts.
+    fn of_text(&mut self, item: Item<'d>) -> Option<KeyField> {
+        let name = text(self.file, self.problems, item)?;
+        key_field(&name, self.scope, self.problems)
     }
 
     /// An aggregate of a number.

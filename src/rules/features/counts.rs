@@ -97,6 +97,7 @@ pub(super) fn never_current(
         }
         Aggregate::ZScore(_) => Some("`z_score` holds the event being scored against those before it"),
         Aggregate::Speed { .. } => Some("`speed` is measured from a place before the event being scored"),
+        Aggregate::Changed(_) => Some("`changed` holds the event being scored against the one before it"),
         _ if carries => Some(
             "a feature whose `where` reads a table is fed after deciding, so never by the event being scored",
         ),

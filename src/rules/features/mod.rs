@@ -4,6 +4,8 @@
 mod aggregate;
 /// Which payments it counts.
 mod counts;
+/// Which features may read all tenants' events.
+pub(super) mod grants;
 /// Under which fields, and from which events, it is fed.
 mod key;
 /// What is made of other features.
@@ -14,6 +16,7 @@ mod reset;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use toml::de::DeValue;
 
@@ -30,7 +33,7 @@ use super::vocabulary;
 pub(super) use key::key_field;
 
 /// The keys of which a feature has exactly one.
-const AGGREGATES: [&str; 16] = [
+const AGGREGATES: [&str; 17] = [
     "count",
     "sum",
     "mean",
@@ -46,12 +49,14 @@ const AGGREGATES: [&str; 16] = [
     "quantile",
     "z_score",
     "speed",
+    "changed",
     "ratio",
 ];
-const OPTIONS: [&str; 13] = [
-    "by", "at", "over", "delay", "from", "where", "counts", "pending", "label", "reset", "current", "q", "to",
+const OPTIONS: [&str; 14] = [
+    "by", "at", "over", "delay", "from", "where", "counts", "pending", "label", "reset", "current", "across",
+    "q", "to",
 ];
-const LATER: [&str; 6] = ["across", "median", "list", "value", "unit", "quality"];
+const LATER: [&str; 5] = ["median", "list", "value", "unit", "quality"];
 
 /// A feature of the file, with what a rule set does not keep of it.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ pub(super) struct Declared<'d> {
     pub(super) reset: Option<sql::Compiled<'d>>,
     /// Its `over` as the file has it: a window, or the name of a parameter.
     pub(super) over: Option<&'d str>,
+    /// Where it says `across`, if it does.
+    pub(super) across: Option<Range<usize>>,
     /// Its `delay` as the file has it: a duration, or the name of a parameter.
     pub(super) delay: Option<&'d str>,
 }
@@ -114,6 +121,7 @@ pub(super) fn read<'d>(
                 condition: None,
                 reset: None,
                 over: None,
+                across: None,
                 delay: None,
             })
         } else {
@@ -175,6 +183,7 @@ impl<'d> Reader<'_, 'd> {
         let from = from?;
         self.check_kinds(&table, aggregate, (&by, &at), from);
         self.check_label(&table, label, from)?;
+        let across = self.across(&table);
         let reset = self.reset(&table, name, from, &by)?;
         let (reset, emptied) = reset.map_or((None, None), |(reset, compiled)| (Some(reset), compiled));
         let (condition, (window, delay_us), counted) = (condition?, window?, counted?);
@@ -196,6 +205,7 @@ impl<'d> Reader<'_, 'd> {
             ty,
             tables,
             lists: lists_asked(condition.as_ref()),
+            across: across.as_ref()?.is_some(),
             used: false,
         };
         Some(Declared {
@@ -204,8 +214,16 @@ impl<'d> Reader<'_, 'd> {
             condition,
             reset: emptied,
             over: written(item, "over"),
+            across: across.flatten(),
             delay: written(item, "delay"),
         })
+    }
+
+    /// Where it says that its keys are those of all tenants; outer `None` where that is wrong.
+    fn across(&mut self, table: &Table<'d>) -> Option<Option<Range<usize>>> {
+        let Some(item) = table.get("across") else { return Some(None) };
+        table.word(self.problems, "across", &[("all", ())], &[])?;
+        Some(Some(item.span()))
     }
 
     /// Tells fields that the events it is fed from, or those that read it, never have.
@@ -214,9 +232,16 @@ impl<'d> Reader<'_, 'd> {
             KeyField::Text(field) => Some(BuiltIn::Text(*field)),
             KeyField::Extra(_) => None,
         };
-        let computed = match (aggregate.number(), aggregate) {
+        let computed = match (aggregate.number(), aggregate.text()) {
             (Some(NumberField::Amount), _) => Some(BuiltIn::Amount),
-            (None, Aggregate::Distinct(field)) => text(&field),
+            (None, Some(field)) => text(&field),
+            _ => None,
+        };
+        // It is compared with the payment's own.
+        let own = match aggregate {
+            Aggregate::Changed(_) => {
+                computed.and_then(|field| vocabulary::lacking(field, Kinds::TRANSACTIONS))
+            }
             _ => None,
         };
         let aggregate = table.entries().find(|(key, ..)| AGGREGATES.contains(key)).map(|(.., item)| item);
@@ -225,7 +250,7 @@ impl<'d> Reader<'_, 'd> {
             fields.iter().filter_map(text).find_map(|field| vocabulary::lacking(field, kinds))
         };
         let found = [
-            (aggregate, computed.and_then(|field| vocabulary::lacking(field, from))),
+            (aggregate, own.or_else(|| computed.and_then(|field| vocabulary::lacking(field, from)))),
             (table.get("by"), lacking(key.0, from)),
             (table.get(read_at), lacking(key.1, Kinds::TRANSACTIONS)),
         ];

@@ -72,6 +72,7 @@ impl<'d> Reader<'_, 'd> {
             ty: ExtraType::Decimal,
             tables: Vec::new(),
             lists: Vec::new(),
+            across: false,
             used: false,
         })
     }

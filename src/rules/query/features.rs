@@ -172,6 +172,7 @@ impl Features<'_, '_> {
             | Aggregate::Quantile(..)
             | Aggregate::ZScore(_)
             | Aggregate::Speed { .. }
+            | Aggregate::Changed(_)
             | Aggregate::Ratio { .. } => (Vec::new(), "NULL".to_owned()),
         }
     }

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::problem::{Problems, Refused};
 use super::ruleset::{Mode, OnUnknown, RuleSet};
-use super::{Parts, read};
+use super::{Parts, Sources, read};
 pub use dialect::Dialect;
 use features::Features;
 pub use scope::{OutOfScope, Reason, Subject};
@@ -57,17 +57,26 @@ pub enum QueryError {
     OutOfScope(Vec<OutOfScope>),
 }
 
-/// Writes a rule file as one query; `source_name` is what its errors call it.
+/// Writes a rule file that extends no other as one query; `source_name` is what its errors call it.
 pub fn query(
     source_name: &str,
     text: &str,
     dialect: Dialect,
     unsupported: Unsupported,
 ) -> Result<Query, QueryError> {
+    query_sources(&Sources::alone(source_name, text), dialect, unsupported)
+}
+
+/// Writes a rule file with all that it extends as one query.
+pub fn query_sources(
+    sources: &Sources,
+    dialect: Dialect,
+    unsupported: Unsupported,
+) -> Result<Query, QueryError> {
     let mut problems = Problems::default();
-    let query = read(text, &mut problems, |set, parts, _| print(&set, parts, dialect));
+    let query = read(sources, &mut problems, |set, parts, _| print(&set, parts, dialect));
     let Some(query) = query.filter(|_| !problems.any_error()) else {
-        return Err(Refused::new(source_name, text, &problems.into_sorted()).into());
+        return Err(Refused::new(sources, &problems.into_sorted()).into());
     };
     match unsupported {
         Unsupported::Refuse if !query.left_out.is_empty() => Err(QueryError::OutOfScope(query.left_out)),

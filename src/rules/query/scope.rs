@@ -5,6 +5,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::event::Kind;
+
 use crate::rules::Parts;
 use crate::rules::names::listed;
 use crate::rules::ruleset::{Aggregate, Counts, Feature, Mode, RuleSet, Stratum};
@@ -81,6 +83,9 @@ pub enum Reason {
     /// It asks what methods were presented, which the rule set reads and no query.
     #[error("it asks `met({0})`; a query does not know which methods were presented so far")]
     AsksMethods(String),
+    /// It asks for the worth of money in another currency.
+    #[error("it asks for rates (`money`), which the query does not have")]
+    AsksRates,
     /// It has a form that queries do not know.
     #[error("it has a form that queries do not say")]
     Unsaid,
@@ -132,6 +137,12 @@ pub(super) fn check(set: &RuleSet, parts: &Parts<'_>) -> Vec<OutOfScope> {
             found.push(OutOfScope { subject: Subject::Feature(feature.name.clone()), reason });
         }
     }
+    for rule in on() {
+        let tenants = (!rule.tenants.is_empty()).then_some("tenants");
+        let key = tenants.or((rule.from != Kind::Transaction).then_some("from"));
+        let of = |key| OutOfScope { subject: Subject::Rule(rule.id.clone()), reason: Reason::Key(key) };
+        found.extend(key.map(of));
+    }
     for table in &set.tables {
         let strictest = (table.on_unknown == UnknownRow::Strictest).then_some(Reason::Strictest);
         if let Some(reason) = strictest.or_else(|| taken(&table.name)) {
@@ -150,6 +161,7 @@ fn unsaid(feature: &Feature) -> Option<&'static str> {
         Aggregate::Quantile(..) => Some("quantile"),
         Aggregate::ZScore(_) => Some("z_score"),
         Aggregate::Speed { .. } => Some("speed"),
+        Aggregate::Changed(_) => Some("changed"),
         Aggregate::Ratio { .. } => Some("ratio"),
         Aggregate::Count
         | Aggregate::Sum(_)
@@ -166,6 +178,7 @@ fn unsaid(feature: &Feature) -> Option<&'static str> {
         .or(option(feature.reset.is_some(), "reset"))
         .or(option(feature.label.is_some(), "label"))
         .or(option(feature.delay_us > 0, "delay"))
+        .or(option(feature.across, "across"))
 }
 
 /// Says that something is out of scope because of what it reads.

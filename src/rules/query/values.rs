@@ -239,6 +239,10 @@ impl Printer<'_> {
             Node::Extra(position, _) => long(self.extra(*position), Span::ALL),
             Node::Feature(position, _) => long(self.feature(*position), self.feature_span(*position)),
             Node::Table(position, _) => long(self.table(*position), Span::ALL),
+            Node::Money(..) => {
+                self.failed = Some(Reason::AsksRates);
+                long(null("BIGINT"), Span::ALL)
+            }
             Node::ListLevel(_, list) => long(self.listed(*list, "BIGINT"), Span::ALL),
             Node::Negate(operand) => {
                 let operand = self.whole(operand, unit);

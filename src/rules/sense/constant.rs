@@ -51,7 +51,7 @@ impl<'t> Judge<'_, 't> {
     /// Judges the condition, and gives whether it is ever true; one that is a constant was told before.
     pub(super) fn judge(&mut self) -> bool {
         let tree = &self.condition.tree;
-        if self.condition.condition.as_constant().is_some() {
+        if self.condition.condition.as_constant().is_some() && !self.reasoner.world.switches(tree) {
             return true;
         }
         self.reasoner.world.begin();

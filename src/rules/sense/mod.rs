@@ -57,7 +57,9 @@ pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
     }
     for declared in &parts.rules {
         let rule = &declared.rule;
-        vocabulary::check(&declared.condition, Kinds::TRANSACTIONS, problems);
+        let kinds = Kinds::default().with(rule.from);
+        vocabulary::check(&declared.condition, kinds, problems);
+        let payments = about(kinds);
         let subject = Subject::Rule(&rule.id, rule.on_unknown == OnUnknown::Fires);
         let ever = Judge { reasoner: payments, subject, condition: &declared.condition, problems }.judge();
         if ever && !problems.is_full(Severity::Note) {

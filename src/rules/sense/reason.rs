@@ -5,6 +5,7 @@
 use super::region::{Orders, Region, Term};
 use super::values::{Domain, Outcomes, Values};
 use super::world::{Tuning, World};
+use crate::money::AMOUNT_MINOR_MAX;
 use crate::rules::expr::Comparison;
 use crate::rules::ruleset::Kinds;
 use crate::rules::sql::tree::{Branches, Node, Operator, Tree, Trust};
@@ -58,7 +59,7 @@ pub(super) struct Reasoner<'w, 't> {
     pub(super) kinds: Kinds,
     pub(super) tuning: Tuning,
     /// Whether what is computed of known values may be null: arithmetic that overflows or divides by zero, the level
-    /// of what is not on a list.
+    /// of what is not on a list, money of which there is no rate.
     pub(super) overflows: bool,
 }
 
@@ -131,6 +132,8 @@ impl<'t> Reasoner<'_, 't> {
                 let null = self.overflows || self.text(text, region).null;
                 Domain { null, values: Values::Whole(i64::MIN, i64::MAX) }
             }
+            // There may be no rate, and what it is worth is an amount.
+            Node::Money(..) => Domain { null: self.overflows, values: Values::Whole(0, AMOUNT_MINOR_MAX) },
             Node::Negate(operand) => self.in_i64(of(operand), |low, high| (-high, -low)),
             Node::Absolute(operand) => self.in_i64(of(operand), |low, high| {
                 let least = if low > 0 { low } else { (-high).max(0) };

@@ -48,7 +48,8 @@ pub(super) fn tell<'t>(
         for strong in stronger.iter().filter(|strong| strong.mask & !weaker.mask == 0) {
             let (weak, rule) = (&weaker.declared.rule, &strong.declared.rule);
             let Some(consequence) = consequence(rule, weak, policy, rules) else { continue };
-            if !strong.terms.is_subset(&weaker.terms) || !covers_dates(rule, weak) {
+            let looks = rule.from == weak.from && covers_tenants(rule, weak) && covers_dates(rule, weak);
+            if !strong.terms.is_subset(&weaker.terms) || !looks {
                 continue;
             }
             pairs += 1;
@@ -124,6 +125,10 @@ fn already_done(strong: &Rule, weak: &Rule, policy: &Policy) -> bool {
     if weak.customer.is_some() && weak.customer != strong.customer {
         return false;
     }
+    // Nor does a stronger rule put a mark on a payment that it does not have itself.
+    if weak.tags & !strong.tags != 0 || weak.oblige & !strong.oblige != 0 {
+        return false;
+    }
     match strong.then {
         // No score, and no requirement, can change a block.
         Some(Action::Outcome(Outcome::Block)) => weak.then != Some(Action::Alert),
@@ -137,6 +142,12 @@ fn already_done(strong: &Rule, weak: &Rule, policy: &Policy) -> bool {
         Some(Action::Alert) => weak.then == strong.then && weak.score == 0,
         _ => false,
     }
+}
+
+/// Whether the stronger rule looks at all tenants' payments that the weaker one looks at.
+fn covers_tenants(strong: &Rule, weak: &Rule) -> bool {
+    let all = strong.tenants.is_empty();
+    all || (!weak.tenants.is_empty() && weak.tenants.iter().all(|tenant| strong.tenants.contains(tenant)))
 }
 
 /// Whether the stronger rule looks at payments whenever the weaker one does.

@@ -97,6 +97,7 @@ fn lacks_a_past(feature: &Feature) -> bool {
         | Aggregate::Previous(_)
         | Aggregate::ZScore(_)
         | Aggregate::Speed { .. }
+        | Aggregate::Changed(_)
         | Aggregate::Ratio { .. } => true,
         Aggregate::Mean(field)
         | Aggregate::Min(field)

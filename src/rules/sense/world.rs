@@ -14,6 +14,7 @@ use crate::money::{self, AMOUNT_MINOR_MAX, Currency};
 use crate::rules::names::{BuiltIn, ParamValue};
 use crate::rules::params::Param;
 use crate::rules::ruleset::{Aggregate, Kinds, NumberField, Window};
+use crate::rules::sql::tree::Tree;
 use crate::rules::types::Unit;
 use crate::rules::{features, table, tables};
 use crate::time::{TIME_US_MAX, TIME_US_MIN, parse_duration};
@@ -75,6 +76,16 @@ impl<'t> World<'t> {
     /// The position of a parameter.
     pub(super) fn param(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// Whether a condition reads a parameter that switches rules on and off.
+    pub(super) fn switches(&self, tree: &Tree) -> bool {
+        let mut found = false;
+        tree.walk(&mut |part| {
+            let param = part.param.as_deref().and_then(|name| self.param_at(self.param(name)?));
+            found |= param.is_some_and(Param::is_switch);
+        });
+        found
     }
 
     /// The parameter at a position.
@@ -188,7 +199,7 @@ fn computed<'t>(declared: &features::Declared<'_>) -> Domain<'t> {
     let amount = |field| field == NumberField::Amount;
     let values = match feature.aggregate {
         Aggregate::Count | Aggregate::Distinct(_) => Values::Whole(0, i64::MAX),
-        Aggregate::IsNew => Values::Truth(true, true),
+        Aggregate::IsNew | Aggregate::Changed(_) => Values::Truth(true, true),
         Aggregate::Sum(field) if amount(field) => Values::Whole(0, i64::MAX),
         Aggregate::Min(field)
         | Aggregate::Max(field)
@@ -255,6 +266,12 @@ fn set<'t>(param: &'t Param<'_>, tuning: Tuning) -> Values<'t> {
         ParamValue::Boolean(value) => Values::Truth(*value, !*value),
         ParamValue::Text(text) => Values::Words(vec![text]),
     };
+    if param.is_switch() {
+        return match param.one_of.is_empty() {
+            true => Values::Truth(true, true),
+            false => Values::words(param.one_of.iter().map(String::as_str).collect()),
+        };
+    }
     if tuning == Tuning::Present || (param.min.is_none() && param.max.is_none()) {
         return present;
     }

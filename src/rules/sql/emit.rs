@@ -267,6 +267,10 @@ impl Emit for WholeExpr {
             Node::Feature(position, Trust::Known) => Self::Feature(*position),
             Node::Feature(position, Trust::AsItIs) => Self::FeatureAsItIs(*position),
             Node::Table(position, Values::Whole(values)) => Self::Table(*position, values.clone()),
+            Node::Money(minor, from) => match emitter.currency {
+                Some(to) => Self::Money(*minor, *from, to),
+                None => Self::Constant(None),
+            },
             Node::Negate(operand) => Self::Negate(Box::new(emitter.emit(operand, unit))),
             Node::Absolute(operand) => Self::Absolute(Box::new(emitter.emit(operand, unit))),
             Node::ListLevel(key, list) => Self::ListLevel(Box::new(emitter.emit(key, unit)), *list),

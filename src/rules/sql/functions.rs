@@ -7,7 +7,8 @@ use super::tree::{Node, Tree};
 use crate::rules::names::{did_you_mean, listed, near};
 use crate::rules::problem::Problem;
 
-const FUNCTIONS: [&str; 8] = ["abs", "coalesce", "greatest", "least", "level", "met", "nullif", "quality"];
+const FUNCTIONS: [&str; 9] =
+    ["abs", "coalesce", "greatest", "least", "level", "met", "money", "nullif", "quality"];
 
 impl Resolver<'_> {
     pub(super) fn function(&mut self, function: &Function, depth: usize) -> Option<Tree> {
@@ -30,6 +31,9 @@ impl Resolver<'_> {
         }
         if name == "met" {
             return self.met(&arguments, at_name);
+        }
+        if name == "money" {
+            return self.money(&arguments, at_name, depth);
         }
         if name == "quality" {
             return self.quality(&arguments, at_name);

@@ -141,7 +141,12 @@ impl Resolver<'_> {
     /// Whether a literal is one of the words that a field can hold; told where it is not.
     pub(super) fn check_words(&mut self, field: &Tree, literal: &Tree) {
         let Node::Text(text) = &literal.node else { return };
+        let choices = field.param.as_deref().and_then(|name| self.scope.switches.get(name));
         let (what, words) = match &field.node {
+            _ if choices.is_some() => {
+                let words: Vec<&str> = choices.into_iter().flatten().map(String::as_str).collect();
+                ("the parameter", (!words.contains(&text.as_str())).then_some(words))
+            }
             Node::BuiltIn(field) => ("the field", field.refuses(text)),
             Node::Quality(_) => {
                 let words = Quality::ALL.map(Quality::name).to_vec();

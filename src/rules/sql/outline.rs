@@ -8,7 +8,7 @@ use super::Compiled;
 use super::emit::{Emitter, operand_units};
 use super::tree::{Branches, Node, Tree};
 use crate::decision::Quality;
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use crate::rules::expr::{DecimalExpr, Expression, Facts, TextExpr, TruthExpr, WholeExpr};
 use crate::rules::names::ParamValue;
 use crate::rules::params::Param;
@@ -68,6 +68,8 @@ pub enum Form {
     Met(String),
     /// The level of the part on the list of this name.
     ListLevel(String),
+    /// An amount in another currency, in the rule set's.
+    Money(Money),
     /// Unary minus.
     Negate,
     /// Two parts and the sign between them.
@@ -336,6 +338,7 @@ impl Builder<'_> {
             Node::Listed(key, _) => Form::Listed(self.list(tree, key)),
             Node::ListLevel(key, _) => Form::ListLevel(self.list(tree, key)),
             Node::Met(name, _) => Form::Met(name.clone()),
+            Node::Money(minor, currency) => Form::Money(Money { minor: *minor, currency: *currency }),
             Node::Negate(_) => Form::Negate,
             Node::Absolute(_) => Form::Function("abs"),
             Node::Arithmetic(operator, ..) => Form::Arithmetic(operator.sign()),

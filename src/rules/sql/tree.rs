@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::literals::Literal;
 use crate::event::{ExtraType, TextField};
+use crate::money::Currency;
 use crate::rules::expr::{Comparison, Needs};
 use crate::rules::like::Pattern;
 use crate::rules::names::BuiltIn;
@@ -89,6 +90,8 @@ pub(in crate::rules) enum Node {
     ListLevel(Box<Tree>, usize),
     /// Whether the methods presented so far meet the requirement of this name.
     Met(String, Needs),
+    /// An amount in another currency, in its minor units.
+    Money(i64, Currency),
     Negate(Box<Tree>),
     Absolute(Box<Tree>),
     /// The units are those of the operands; `None` where they are literals that take the unit of the result.
@@ -152,6 +155,7 @@ impl Node {
             | Self::Feature(..)
             | Self::Quality(_)
             | Self::Met(..)
+            | Self::Money(..)
             | Self::Table(..) => Vec::new(),
             Self::Not(part)
             | Self::Is(part, _)
@@ -192,6 +196,7 @@ impl Node {
                 | Self::Listed(..)
                 | Self::ListLevel(..)
                 | Self::Met(..)
+                | Self::Money(..)
         );
         !reads && self.children().into_iter().all(|child| child.constant)
     }
