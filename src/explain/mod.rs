@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::Advice;
 use crate::decision::{Decision, Outcome, StepUp, Stopped, Withheld};
-use crate::event::{Event, TextField};
+use crate::event::{Event, Kind, TextField};
 use crate::money::Money;
 use crate::rates::Conversion;
 use crate::rules::ruleset::words;
@@ -217,7 +217,9 @@ impl Explainer {
         let tenant = event.text(TextField::Tenant);
         for (at, (rule, outline)) in set.rules.iter().zip(&self.outlined.conditions).enumerate() {
             // What is for other tenants is not this one's to know.
-            if rule.from != event.kind() || !rule.is_for(tenant) {
+            // Rules look at logins or at payments; what is asked again of a payment is one too.
+            let of_logins = |kind| kind == Kind::Login;
+            if of_logins(rule.from) != of_logins(event.kind()) || !rule.is_for(tenant) {
                 continue;
             }
             let condition = outline.at(facts);
