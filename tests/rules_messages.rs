@@ -139,8 +139,8 @@ fn bad_features() {
         (format!("x = {{ {sum}, over = \"1h\", from = [] }}"), "names no kind of event", "[]"),
         (
             format!("x = {{ {sum}, over = \"1h\", across = \"all\" }}"),
-            "`across` is not supported by this version",
-            "across",
+            "reads all tenants' events, and nobody grants it that",
+            "\"all\"",
         ),
         (
             format!("x = {{ {sum}, over = \"1h\", counts = \"all\" }}"),
