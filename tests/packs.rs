@@ -9,8 +9,8 @@ use weir::engine::{Answer, Engine, Limits, Recording, VERSION};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::explain::Explainer;
 use weir::io::DecisionWriter;
-use weir::rules::{RuleSet, Severity, Sources, compile};
-use weir::time::parse_time;
+use weir::rules::{Feedback, RuleSet, Severity, Sources, compile};
+use weir::time::{DAY_US, parse_time};
 
 const HEAD: &str = "[ruleset]\ncurrency = \"VND\"\ntime_zone = \"Asia/Ho_Chi_Minh\"\n";
 
@@ -374,4 +374,21 @@ fn every_thing_said_of_a_file_is_part_of_the_hash() {
     ];
     let hashes: std::collections::BTreeSet<[u8; 32]> = said.into_iter().map(hash).collect();
     assert_eq!(hashes.len(), said.len());
+}
+
+#[test]
+fn an_extended_file_may_say_what_the_one_above_leaves_out() {
+    let says = head("says", "feedback = \"none\"\nremember = \"9d\"")
+        + "[policy]\nblock_at = 9\n[[rule]]\nid = \"night\"\nwhen = \"hour < 5\"\nscore = 10\n";
+    let own = "[[rule]]\nid = \"own\"\nwhen = \"amount > 7\"\nthen = \"block\"\n";
+    let silent = head("top", "extends = \"says.toml\"") + own;
+    let taken = rules(&[("top.toml", &silent), ("says.toml", &says)]);
+    assert_eq!((taken.feedback, taken.horizon_us), (Feedback::None, 9 * DAY_US));
+    assert_eq!((taken.policy.step_up_at, taken.policy.block_at), (None, Some(9)));
+    let first = head("top", "extends = \"says.toml\"\nfeedback = \"authentication\"\nremember = \"8d\"")
+        + "[policy]\nstep_up_at = 5\n"
+        + own;
+    let held = rules(&[("top.toml", &first), ("says.toml", &says)]);
+    assert_eq!((held.feedback, held.horizon_us), (Feedback::Authentication, 8 * DAY_US));
+    assert_eq!((held.policy.step_up_at, held.policy.block_at), (Some(5), None));
 }

@@ -14,8 +14,14 @@ use super::sources::Sources;
 /// The sections whose names several files may add to.
 const NAMED: [&str; 8] = ["fields", "params", "set", "features", "lists", "tables", "auth", "locks"];
 
-/// The sections that only the file says that is compiled.
-const OF_THE_WHOLE: [&str; 2] = ["policy", "control"];
+/// The section that only the file says that is compiled.
+const OF_THE_WHOLE: &str = "control";
+
+/// The section of the whole that a file which is extended may have for when nothing above it says it.
+const POLICY: &str = "policy";
+
+/// What `[ruleset]` says of the whole: the word of the file that is compiled goes first, then that of those it extends.
+const HEAD_OF_THE_WHOLE: [&str; 3] = ["feedback", "remember", "pending_for"];
 
 /// Puts the documents of all files together; they stand in the order of the files.
 pub(super) fn merge<'d>(
@@ -32,11 +38,20 @@ pub(super) fn merge<'d>(
             if name == "ruleset" && file > 0 {
                 continue;
             }
-            if file > 0 && OF_THE_WHOLE.contains(&name) {
+            if file > 0 && name == OF_THE_WHOLE {
                 let message = format!("[{name}] is the whole rule set's: a file that is extended has none");
-                let problem = Problem::error(key.span(), message, "of an extended file");
-                problems.push(problem.help(format!("put it into {}", sources.name())));
+                problems.push(of_extended(sources, key.span(), message));
                 continue;
+            }
+            if file > 0 && name == POLICY {
+                if let Some(across) = value.get_ref().get("across") {
+                    let message =
+                        "`across` is the whole rule set's to grant: a file that is extended grants none";
+                    problems.push(of_extended(sources, across.span(), message.to_owned()));
+                }
+                if documents.first().is_some_and(|own| own.get_ref().contains_key(POLICY)) {
+                    continue;
+                }
             }
             let Some(held) = merged.get_mut(name) else {
                 merged.insert(key.clone(), value.clone());
@@ -54,7 +69,42 @@ pub(super) fn merge<'d>(
             }
         }
     }
+    let extended = sources.order().iter().filter(|&&file| file > 0).filter_map(|&file| documents.get(file));
+    let heads = extended.filter_map(|document| document.get_ref().get("ruleset"));
+    complete(&mut merged, heads.map(Spanned::get_ref), problems);
     merged
+}
+
+/// Takes from the heads of extended files what the file's own leaves out.
+fn complete<'a, 'd: 'a>(
+    merged: &mut DeTable<'d>,
+    heads: impl Iterator<Item = &'a DeValue<'d>>,
+    problems: &mut Problems,
+) {
+    let Some(DeValue::Table(own)) = merged.get_mut("ruleset").map(Spanned::get_mut) else { return };
+    let open: Vec<&str> = HEAD_OF_THE_WHOLE.into_iter().filter(|&key| !own.contains_key(key)).collect();
+    for head in heads {
+        let DeValue::Table(head) = head else { continue };
+        for &wanted in &open {
+            let Some((key, value)) = head.get_key_value(wanted) else { continue };
+            match own.get(wanted) {
+                None => {
+                    own.insert(key.clone(), value.clone());
+                }
+                Some(held) if held.get_ref().as_str() == value.get_ref().as_str() => {}
+                Some(held) => {
+                    let message = format!("two files that are extended say different things of `{wanted}`");
+                    let problem = Problem::error(value.span(), message, "the second one");
+                    let help = "let the file that extends both say it";
+                    problems.push(problem.beside(held.span(), "the first one").help(help));
+                }
+            }
+        }
+    }
+}
+
+fn of_extended(sources: &Sources, span: Range<usize>, message: String) -> Problem {
+    Problem::error(span, message, "of an extended file").help(format!("put it into {}", sources.name()))
 }
 
 /// Adds the names of one file to those of the others.

@@ -19,7 +19,7 @@ use super::sources::Sources;
 use super::tier;
 use crate::event::{Form, check_text};
 
-/// What only the file says that is compiled.
+/// What the head of a tenant's file says nothing of.
 const OF_THE_WHOLE: [&str; 3] = ["feedback", "remember", "pending_for"];
 
 /// The sections that a tenant's file has none of.
@@ -181,20 +181,13 @@ impl Reader<'_> {
             tier::dates(&table, calendar, self.problems).unwrap_or_default();
         pack.tenants = tenants(&table, self.problems).unwrap_or_default();
         if !pack.tenants.is_empty() {
-            self.tenants(&root);
+            self.tenants(&root, &table);
         }
         pack
     }
 
-    /// Tells what an extended file says otherwise than the one that is compiled, and what is not for it to say.
+    /// Tells what an extended file says otherwise than the one that is compiled.
     fn extended(&mut self, table: &Table<'_>) {
-        for key in OF_THE_WHOLE {
-            if let Some(item) = table.get(key) {
-                let message = format!("`{key}` is the whole rule set's: a file that is extended has none");
-                let problem = Problem::error(item.span(), message, "of an extended file");
-                self.problems.push(problem.help(format!("put it into {}", self.sources.name())));
-            }
-        }
         let currency = table.required_text(self.problems, "currency");
         let whole = self.head.and_then(|head| head.currency);
         if let (Some(code), Some(whole)) = (currency, whole)
@@ -212,8 +205,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Tells the sections that a tenant's file has none of.
-    fn tenants(&mut self, root: &Table<'_>) {
+    /// Tells what a tenant's file says that is not for it to say.
+    fn tenants(&mut self, root: &Table<'_>, head: &Table<'_>) {
+        for key in OF_THE_WHOLE {
+            if let Some(item) = head.get(key) {
+                let message = format!("a file for some tenants says nothing of `{key}`: it is the whole's");
+                self.problems.push(Problem::error(item.span(), message, "not a tenant's"));
+            }
+        }
         for (key, span, item) in root.entries() {
             if NOT_A_TENANTS.contains(&key) {
                 let message =
