@@ -375,6 +375,7 @@ mod tests {
     use super::*;
     use crate::decision::{Quality, Reading};
     use crate::event::{Draft, ExtraType};
+    use crate::money::Currency;
     use crate::rules::{Condition, Row, UnknownRow};
 
     fn writer() -> DecisionWriter {
@@ -397,7 +398,8 @@ mod tests {
 
     fn event(tenant: Option<&str>) -> Event {
         let mut draft = Draft::new(Arc::default());
-        draft.begin(Kind::Clock, 7).unwrap();
+        draft.begin(Kind::Transaction, 7).unwrap();
+        draft.amount(1, Currency::VND).unwrap();
         draft.text(TextField::Id, "t\"1").unwrap();
         if let Some(tenant) = tenant {
             draft.text(TextField::Tenant, tenant).unwrap();
