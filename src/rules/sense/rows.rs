@@ -8,6 +8,9 @@ use crate::rules::tables::Declared;
 
 /// Rows beyond this many are not looked at.
 const ROWS_MAX: usize = 100;
+/// Most places that are kept apart of what the rows so far leave over, since each row can double them; where there are
+/// more, the rows that follow are not looked at.
+const OPEN_MAX: usize = 128;
 
 /// Tells the rows that give the table's value for no payment.
 pub(super) fn tell<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t Declared<'t>, problems: &mut Problems) {
@@ -31,6 +34,9 @@ pub(super) fn tell<'t>(reasoner: &Reasoner<'_, 't>, declared: &'t Declared<'t>, 
         }
         let mut rest = reasoner.assume(&condition.tree, Some(false), open.clone());
         rest.extend(reasoner.assume(&condition.tree, None, open));
+        if rest.len() > OPEN_MAX {
+            return;
+        }
         open = rest;
     }
 }
