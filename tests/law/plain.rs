@@ -36,7 +36,7 @@ pub(crate) enum Group {
 }
 
 /// What an event says of a payment; `None` is not said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
     pub(crate) organisation: Option<bool>,
     pub(crate) instrument: Option<Instrument>,
@@ -50,6 +50,8 @@ pub(crate) struct Said {
     pub(crate) linked: Option<bool>,
     pub(crate) by_customer: Option<bool>,
     pub(crate) at_counter: Option<bool>,
+    /// There is no word for the kind of payment, so that it may be any.
+    pub(crate) no_word: bool,
 }
 
 /// One way to fill in what was not said.
@@ -174,117 +176,255 @@ pub(crate) struct Class {
     pub(crate) card: char,
 }
 
-/// The payments of an account's day.
+/// Whether these methods are enough for a payment of this class, in a session opened with a password.
+pub(crate) fn enough(said: &Said, class: Class, presented: &[&str]) -> bool {
+    let any = |of: &[&str]| presented.iter().any(|method| of.contains(method));
+    let otp = any(&["sms_otp", "voice_otp"]);
+    let basic = any(&["soft_otp_basic", "token_otp_basic"]);
+    let strong = any(&["soft_otp_advanced", "token_otp_advanced", "fido", "secure_e_signature"]);
+    let signed = any(&["e_signature", "secure_e_signature"]);
+    let matched = any(&["biometric_chip", "biometric_vneid", "biometric_database"]);
+    let simple = any(&["email_otp", "matrix_card", "device_biometric"]);
+    let channels = any(&["two_channel"]);
+    let individual = match class.letter {
+        'B' => otp || basic || strong || signed || simple || channels,
+        'C' => (otp || basic || signed || strong) && matched,
+        'D' => strong && matched,
+        _ => true,
+    };
+    let organisation = match class.letter {
+        'B' => otp || simple || basic || channels || signed || strong,
+        'C' => basic || channels || signed || strong,
+        'D' => strong,
+        _ => true,
+    };
+    let second = strong || signed || any(&["emv_3ds"]);
+    let card = match class.card {
+        'E' => second || otp || basic || simple || channels || any(&["password", "pin"]),
+        'F' => second || otp || basic || simple || channels,
+        'G' => second,
+        _ => true,
+    };
+    // Without a channel it may be the first by Mobile Banking, on a device that is not known yet.
+    let mobile = said.at_counter.is_none() && said.organisation != Some(true);
+    let chip = any(&["biometric_chip", "biometric_vneid"]);
+    let device = chip || matched && (otp || basic || any(&["soft_otp_advanced", "token_otp_advanced"]));
+    // Without a word it may be straight-through, or register an auto-debit.
+    let through = signed || any(&["fido"]);
+    (individual || said.organisation == Some(true))
+        && (organisation || said.organisation == Some(false))
+        && card
+        && (device || !mobile)
+        && (through || !said.no_word)
+}
+
+/// Whether these methods are such as type C or D takes.
+pub(crate) fn is_strong(presented: &[&str]) -> bool {
+    let individual = Said { organisation: Some(false), ..Said::default() };
+    enough(&individual, Class { letter: 'C', card: '-' }, presented)
+}
+
+/// How the customer was answered last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To be confirmed before this time.
+    Open(i64),
+    /// Allowed, and to be reported before this time.
+    Allowed(i64),
+    Refused,
+}
+
+/// The payments of an account.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     payments: Vec<Payment>,
-    clock: usize,
+    turn: usize,
     reset: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Payment {
     id: usize,
+    said: Said,
+    amount: i64,
+    time_us: i64,
     /// The groups that it may belong to.
     groups: Vec<Group>,
-    /// It is of I.3 however it is filled in.
     surely_i3: bool,
+    /// It was of type A or B, as far as Tksth goes.
     small: bool,
+    /// Every class that it was found to be so far.
+    classes: Vec<Class>,
+    presented: Vec<&'static str>,
+    attempts_left: usize,
+    state: State,
+    /// When it began to count where it counts now, among all.
+    turn: usize,
+    executed_us: Option<i64>,
+    failed: bool,
+    /// What reversals left of it.
     left: i64,
-    strong: bool,
-    /// When it counts, and its turn among all that was counted; `None` while it doesn't.
-    counts: Option<(i64, usize)>,
-    executed: bool,
-    until_us: i64,
 }
 
 const MINUTE_US: i64 = 60_000_000;
+/// How long a customer may take to confirm.
+pub(crate) const CONFIRM_US: i64 = 5 * MINUTE_US;
+/// How long an allowed payment counts without a report.
+pub(crate) const REPORT_US: i64 = 15 * MINUTE_US;
+/// How often the customer may try.
+const ATTEMPTS: usize = 5;
 
 /// The calendar day in Ho Chi Minh City, seven hours ahead of UTC all year.
 pub(crate) fn day(time_us: i64) -> i64 {
     (time_us + 7 * 60 * MINUTE_US).div_euclid(24 * 60 * MINUTE_US)
 }
 
+/// What is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Allow,
+    StepUp,
+    Block,
+}
+
+impl Payment {
+    /// The time at which it counts, now: executed, or waiting to be.
+    fn counts_at(&self, now_us: i64) -> Option<i64> {
+        if self.failed || self.left == 0 {
+            return None;
+        }
+        match (self.state, self.executed_us) {
+            (State::Allowed(_), Some(executed_us)) => Some(executed_us),
+            (State::Allowed(until_us) | State::Open(until_us), None) if now_us < until_us => {
+                Some(self.time_us)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Ledger {
-    /// T of a group: executed and pending payments of today.
-    pub(crate) fn total(&self, group: Group, now_us: i64) -> i64 {
+    /// T of a group: executed and pending payments of today, but for one that is looked at again.
+    pub(crate) fn total(&self, group: Group, now_us: i64, but: Option<usize>) -> i64 {
         let of_group = |payment: &&Payment| payment.groups.contains(&group);
-        self.today(now_us).filter(of_group).map(|payment| payment.left).sum()
+        self.today(now_us, but).filter(of_group).map(|payment| payment.left).sum()
     }
 
     /// Tksth of I.3: those of type A and B since the last strong confirmation.
-    pub(crate) fn small(&self, now_us: i64) -> i64 {
-        let since =
-            |payment: &&Payment| payment.small && payment.counts.is_some_and(|(_, turn)| turn > self.reset);
-        self.today(now_us).filter(since).map(|payment| payment.left).sum()
+    pub(crate) fn small(&self, now_us: i64, but: Option<usize>) -> i64 {
+        let since = |payment: &&Payment| payment.small && payment.turn > self.reset;
+        self.today(now_us, but).filter(since).map(|payment| payment.left).sum()
     }
 
-    fn today(&self, now_us: i64) -> impl Iterator<Item = &Payment> {
-        let counts = move |payment: &&Payment| {
-            let in_time = payment.executed || now_us < payment.until_us;
-            in_time && payment.counts.is_some_and(|(time_us, _)| day(time_us) == day(now_us))
-        };
-        self.payments.iter().filter(counts)
+    fn today(&self, now_us: i64, but: Option<usize>) -> impl Iterator<Item = &Payment> {
+        self.payments
+            .iter()
+            .filter(move |payment| but != Some(payment.id))
+            .filter(move |payment| payment.counts_at(now_us).is_some_and(|at_us| day(at_us) == day(now_us)))
     }
 
-    /// A payment that was answered, and counts as pending until then.
-    pub(crate) fn answered(
+    fn next_turn(&mut self) -> usize {
+        self.turn += 1;
+        self.turn
+    }
+
+    /// A payment is asked for, with these methods presented; what is answered.
+    pub(crate) fn ask(
         &mut self,
         id: usize,
         said: &Said,
-        class: Class,
         amount: i64,
+        presented: &[&'static str],
         now_us: i64,
-        until_us: i64,
-    ) {
+    ) -> (Class, Outcome) {
+        let class = classify(said, amount, Some((self, now_us, None)));
+        let outcome = if enough(said, class, presented) { Outcome::Allow } else { Outcome::StepUp };
+        let state = match outcome {
+            Outcome::Allow => State::Allowed(now_us + REPORT_US),
+            _ => State::Open(now_us + CONFIRM_US),
+        };
         let groups: Vec<Group> = said.ways().iter().filter_map(group).collect();
         let surely_i3 = said.ways().iter().all(|way| group(way) == Some(Group::I3));
         let small = groups.contains(&Group::I3) && matches!(class.letter, 'A' | 'B');
-        self.clock += 1;
-        let counts = Some((now_us, self.clock));
-        self.payments.retain(|payment| now_us - payment.until_us < 5 * 24 * 60 * MINUTE_US);
+        let turn = self.next_turn();
+        self.payments.retain(|payment| day(now_us) - day(payment.time_us) < 4);
         self.payments.push(Payment {
             id,
+            said: said.clone(),
+            amount,
+            time_us: now_us,
             groups,
             surely_i3,
             small,
+            classes: vec![class],
+            presented: presented.to_vec(),
+            attempts_left: ATTEMPTS,
+            state,
+            turn,
+            executed_us: None,
+            failed: false,
             left: amount,
-            strong: false,
-            counts,
-            executed: false,
-            until_us,
         });
+        (class, outcome)
     }
 
     fn find(&mut self, id: usize) -> Option<&mut Payment> {
         self.payments.iter_mut().find(|payment| payment.id == id)
     }
 
-    /// Whether what was presented met type C or D, and until when it counts as pending from here on.
-    pub(crate) fn confirmed(&mut self, id: usize, strong: bool, until_us: i64) {
-        if let Some(payment) = self.find(id) {
-            payment.strong = strong;
-            payment.until_us = until_us;
+    /// The customer answers a step-up: what is answered then, or nothing where it is too late or over.
+    pub(crate) fn confirm(
+        &mut self,
+        id: usize,
+        methods: &[&'static str],
+        succeeded: bool,
+        now_us: i64,
+    ) -> Option<(Class, Outcome)> {
+        let payment = self.payments.iter().find(|payment| payment.id == id)?;
+        let State::Open(until_us) = payment.state else { return None };
+        if now_us >= until_us {
+            return None;
         }
+        let class = classify(&payment.said, payment.amount, Some((self, now_us, Some(id))));
+        let payment = self.find(id)?;
+        payment.classes.push(class);
+        payment.attempts_left -= 1;
+        if succeeded {
+            payment.presented.extend(methods);
+        }
+        let enough = payment.classes.iter().all(|&class| enough(&payment.said, class, &payment.presented));
+        let outcome = match payment.attempts_left {
+            _ if enough => Outcome::Allow,
+            0 => Outcome::Block,
+            _ => Outcome::StepUp,
+        };
+        match outcome {
+            Outcome::Allow => payment.state = State::Allowed(now_us + REPORT_US),
+            Outcome::Block => payment.state = State::Refused,
+            Outcome::StepUp => {}
+        }
+        Some((class, outcome))
     }
 
-    /// It was refused, or nobody confirmed it.
-    pub(crate) fn refused(&mut self, id: usize) {
-        self.payments.retain(|payment| payment.id != id);
+    /// Whether it waits, or waited in vain, for the customer.
+    pub(crate) fn is_open(&mut self, id: usize) -> bool {
+        self.find(id).is_some_and(|payment| matches!(payment.state, State::Open(_)))
     }
 
+    /// It was executed, or failed.
     pub(crate) fn executed(&mut self, id: usize, succeeded: bool, now_us: i64) {
-        self.clock += 1;
-        let turn = self.clock;
+        let turn = self.next_turn();
         let Some(payment) = self.find(id) else { return };
-        payment.executed = succeeded;
-        payment.counts = succeeded.then_some((now_us, turn));
-        let resets = succeeded && payment.strong && payment.surely_i3;
-        if resets {
+        payment.failed = !succeeded;
+        payment.executed_us = succeeded.then_some(now_us);
+        payment.turn = turn;
+        let allowed = matches!(payment.state, State::Allowed(_));
+        if std::env::var("NO_RESET").is_err() && allowed && succeeded && payment.surely_i3 && is_strong(&payment.presented) {
             self.reset = turn;
         }
     }
 
+    /// It was taken back, all or a part of it.
     pub(crate) fn reversed(&mut self, id: usize, minor: Option<i64>) {
         if let Some(payment) = self.find(id) {
             payment.left = minor.map_or(0, |minor| (payment.left - minor).max(0));
@@ -293,13 +433,15 @@ impl Ledger {
 }
 
 /// Classifies a payment of an account with this day behind it; without an account nothing is known of the day.
-pub(crate) fn classify(said: &Said, amount: i64, day: Option<(&Ledger, i64)>) -> Class {
+pub(crate) fn classify(said: &Said, amount: i64, day: Option<(&Ledger, i64, Option<usize>)>) -> Class {
     const MUCH: i64 = 100_000 * M;
     let mut class = Class { letter: '-', card: '-' };
     for way in said.ways() {
         let Some(group) = group(&way) else { continue };
         let days = match day {
-            Some((ledger, now_us)) => vec![(ledger.total(group, now_us), ledger.small(now_us))],
+            Some((ledger, now_us, but)) => {
+                vec![(ledger.total(group, now_us, but), ledger.small(now_us, but))]
+            }
             None => vec![(0, 0), (MUCH, 0), (0, MUCH), (MUCH, MUCH)],
         };
         for (t, ksth) in days {

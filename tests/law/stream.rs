@@ -48,9 +48,23 @@ pub(crate) struct Sent {
     pub(crate) methods: &'static str,
 }
 
-/// Methods from weak to strong: none, B, C and D of an individual.
-pub(crate) const METHODS: [&str; 5] =
-    ["", "sms_otp", "sms_otp,biometric_database", "fido,biometric_chip", "soft_otp_advanced,biometric_vneid"];
+/// What customers present, from nothing to what type D takes.
+pub(crate) const METHODS: [&str; 14] = [
+    "",
+    "pin",
+    "sms_otp",
+    "email_otp",
+    "device_biometric",
+    "two_channel",
+    "emv_3ds",
+    "biometric_vneid",
+    "e_signature",
+    "fido",
+    "sms_otp,biometric_database",
+    "token_otp_basic,biometric_chip",
+    "fido,biometric_chip",
+    "soft_otp_advanced,biometric_vneid",
+];
 
 impl Sent {
     pub(crate) fn draw(
@@ -86,10 +100,16 @@ impl Sent {
             linked: (said[4] && account.is_some()).then_some(truth(60)),
             by_customer: said[5].then_some(truth(98)),
             at_counter: maybe_counter(&mut truth),
+            no_word: !paid_said && id % 2 == 1,
         };
         let methods = chance.one_of(&METHODS);
         let amount = amount(account.map(|account| &ledgers[account]), &said, now_us, chance);
         Self { id, account, said, amount, methods }
+    }
+
+    /// The methods that it brings along.
+    pub(crate) fn presented(&self) -> Vec<&'static str> {
+        self.methods.split(',').collect()
     }
 
     /// The event of it.
@@ -187,8 +207,8 @@ fn amount(ledger: Option<&Ledger>, said: &Said, now_us: i64, chance: &mut Chance
     let edge = chance.one_of(edges);
     let so_far = ledger.map_or(0, |ledger| match chance.below(3) {
         0 => 0,
-        1 => ledger.total(groups[0], now_us),
-        _ => ledger.small(now_us),
+        1 => ledger.total(groups[0], now_us, None),
+        _ => ledger.small(now_us, None),
     });
     let aimed = edge - so_far + chance.below(2) as i64;
     let most = 10_i64.pow(chance.below(6) as u32 + 5);
