@@ -108,11 +108,7 @@ impl<'a> EventMaker<'a> {
             let Some(value) = get(key) else { continue };
             match key.as_str() {
                 "kind" | "at" | "after" | "repeat" | "every" | "expect" | "currency" | "longitude"
-<<<<<<< HEAD
-                | "lists" | "rates" => {}
-=======
-                | "lists" | "without" => {}
->>>>>>> 7116fab (tests: read the circular a second time, and let cases leave out a default)
+                | "lists" | "rates" | "without" => {}
                 "amount" => {
                     let code = get("currency").map(|value| text(value, place, "currency")).transpose()?;
                     let currency = code
