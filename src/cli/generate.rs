@@ -59,6 +59,9 @@ pub(super) struct Stream {
     /// Share of honest transactions followed by a step-up's answer, whatever was decided
     #[arg(long, default_value_t = Settings::default().authentications, value_name = "SHARE")]
     authentications: f64,
+    /// Share of journeys that few make: payments abroad, between own accounts, for houses, firms' large sums
+    #[arg(long, default_value_t = Settings::default().rarities, value_name = "SHARE")]
+    rarities: f64,
     /// Share of transactions reversed later
     #[arg(long, default_value_t = Settings::default().reversals, value_name = "SHARE")]
     reversals: f64,
@@ -88,6 +91,7 @@ impl Stream {
                 splitting: self.splitting,
             },
             authentications: self.authentications,
+            rarities: self.rarities,
             reversals: self.reversals,
             late: self.late,
             duplicates: self.duplicates,

@@ -14,6 +14,8 @@ impl Planner {
             self.everyday(at_us);
         } else if let Some(fraud) = self.due_fraud() {
             self.commit(at_us, fraud);
+        } else if self.is_rare() {
+            self.rarity(at_us);
         } else if !self.wage(at_us, season) && !self.errand(at_us, season) {
             self.everyday(at_us);
         }
@@ -55,7 +57,7 @@ impl Planner {
                 (14, "purchase"),
                 (10, "topup"),
                 (3, "public_service"),
-                (5, "withdrawal"),
+                (5, "cash"),
             ]),
             Instrument::Card => {
                 self.chance.weighted(&[(84, "purchase"), (9, "bill"), (4, "public_service"), (3, "topup")])
@@ -90,8 +92,10 @@ impl Planner {
             }
             "topup" => match self.world.sibling(account, Instrument::Wallet) {
                 Some(wallet) => (Target::Account(wallet), kind, amounts::topup(&mut self.chance)),
-                None => (self.telecom(), kind, self.chance.one_of(&[20, 50, 100, 200]) * K),
+                // Nothing to top up but the phone.
+                None => (self.telecom(), "bill", self.chance.one_of(&[20, 50, 100, 200]) * K),
             },
+            "cash" => (Target::Cash, kind, self.chance.one_of(&[200 * K, 500 * K, M, 2 * M, 3 * M, 5 * M])),
             "withdrawal" => {
                 let amount = self.chance.one_of(&[200 * K, 500 * K, M, 2 * M, 3 * M, 5 * M]);
                 let linked = self.world.sibling(account, Instrument::Account);

@@ -79,7 +79,7 @@ impl Planner {
             let goes = if self.chance.percent(70) {
                 (self.accomplice(), "transfer")
             } else {
-                (Target::Cash, "withdrawal")
+                (Target::Cash, "cash")
             };
             self.pay(now_us, &visit, goes, each, Some(Fraud::Mule));
             now_us += self.chance.between(MINUTE_US, 5 * MINUTE_US);

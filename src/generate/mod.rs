@@ -12,6 +12,7 @@ mod everyday;
 mod frauds;
 mod plan;
 mod planner;
+mod rarities;
 mod scribe;
 mod season;
 mod settings;

@@ -24,6 +24,7 @@ struct Odds {
     reversals: Share,
     methods: Share,
     authentications: Share,
+    rarities: Share,
     late: Share,
     duplicates: Share,
 }
@@ -87,6 +88,7 @@ impl Planner {
                 reversals: Share::of(settings.reversals),
                 methods: Share::of(settings.methods),
                 authentications: Share::of(settings.authentications),
+                rarities: Share::of(settings.rarities),
                 late: Share::of(settings.late),
                 duplicates: Share::of(settings.duplicates),
             },
@@ -104,6 +106,11 @@ impl Planner {
     /// How many events may still be planned.
     pub(super) fn room(&self) -> u64 {
         self.events - self.queue.planned().min(self.events)
+    }
+
+    /// Whether the next journey is one that few make. A stream without any draws nothing for it.
+    pub(super) fn is_rare(&mut self) -> bool {
+        self.odds.rarities.0 > 0 && self.chance.happens(self.odds.rarities)
     }
 
     /// A kind of fraud that is due, if there is one; it is then put off until payments of it are owed again.
@@ -171,7 +178,8 @@ impl Planner {
             open.until_us = at_us + SESSION_US;
             return (open.session, at_us);
         }
-        let methods = self.chance.weighted(&[(50, "password"), (40, "biometric"), (10, "password,sms_otp")]);
+        let methods =
+            self.chance.weighted(&[(50, "password"), (40, "device_biometric"), (10, "password,sms_otp")]);
         self.sessions += 1;
         let session = Session { number: self.sessions, methods };
         // Not every provider passes its logins on.
@@ -195,6 +203,19 @@ impl Planner {
         fraud: Option<Fraud>,
     ) {
         let methods = self.chance.happens(self.odds.methods).then(|| self.methods(amount, fraud));
+        self.pay_with(at_us, visit, (target, kind), amount, methods, fraud);
+    }
+
+    /// Pays during a visit, with these methods presented.
+    pub(super) fn pay_with(
+        &mut self,
+        at_us: i64,
+        visit: &Visit,
+        (target, kind): (Target, &'static str),
+        amount: i64,
+        methods: Option<&'static str>,
+        fraud: Option<Fraud>,
+    ) {
         let payment = Payment {
             account: visit.account,
             target,

@@ -91,9 +91,13 @@ impl Scribe {
             Instrument::Wallet => "wallet",
         };
         self.draft.text(TextField::Instrument, instrument)?;
-        if instrument == "wallet"
-            && let Some(linked) = world.sibling(account, Instrument::Account)
-        {
+        // What a wallet is linked to: this account, where it tops a wallet of its owner's up.
+        let linked = match payment.target {
+            _ if instrument == "wallet" => world.sibling(account, Instrument::Account),
+            Target::Account(_) if payment.kind == "topup" => Some(account),
+            _ => None,
+        };
+        if let Some(linked) = linked {
             self.number(TextField::LinkedAccount, "a", linked.into(), 6)?;
         }
         self.institution(TextField::PayerInstitution, owner.institution)?;

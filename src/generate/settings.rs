@@ -42,6 +42,8 @@ pub struct Settings {
     pub methods: f64,
     /// Share of honest transactions followed by an `authentication` event, whatever was decided: the generator sees no decisions.
     pub authentications: f64,
+    /// Share of journeys that few make: payments abroad, between own accounts, for houses and cars, and firms' large sums.
+    pub rarities: f64,
     /// Share of payments, salaries, logins and changes that arrive late.
     pub late: f64,
     /// Share of events that arrive a second time, unchanged.
@@ -98,6 +100,7 @@ impl Default for Settings {
             reversals: 0.003,
             methods: 0.5,
             authentications: 0.0,
+            rarities: 0.0,
             late: 0.001,
             duplicates: 0.001,
             delay_us_max: 300 * SECOND_US,
@@ -168,6 +171,7 @@ impl Settings {
         share("reversals", self.reversals, 1.0)?;
         share("methods", self.methods, 1.0)?;
         share("authentications", self.authentications, 1.0)?;
+        share("rarities", self.rarities, 1.0)?;
         share("late", self.late, 1.0)?;
         share("duplicates", self.duplicates, 1.0)
     }

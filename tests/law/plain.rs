@@ -419,7 +419,12 @@ impl Ledger {
         payment.executed_us = succeeded.then_some(now_us);
         payment.turn = turn;
         let allowed = matches!(payment.state, State::Allowed(_));
-        if std::env::var("NO_RESET").is_err() && allowed && succeeded && payment.surely_i3 && is_strong(&payment.presented) {
+        if std::env::var("NO_RESET").is_err()
+            && allowed
+            && succeeded
+            && payment.surely_i3
+            && is_strong(&payment.presented)
+        {
             self.reset = turn;
         }
     }
