@@ -5,6 +5,7 @@
 
 use weir::cases;
 use weir::lists::Lists;
+use weir::rates::Rates;
 use weir::rules::compile;
 
 /// A pack with one slip in it.
@@ -70,7 +71,7 @@ fn noticed(name: &str, text: &str, cases_text: &str) -> bool {
     let Some(rules) = compile(name, text).rule_set else { return true };
     let Ok(cases) = cases::parse(cases_text, &rules) else { return true };
     let lists = Lists::new(rules.lists.len());
-    cases.iter().any(|case| !cases::run(&rules, &lists, case).failures.is_empty())
+    cases.iter().any(|case| !cases::run(&rules, &lists, Rates::NONE, case).failures.is_empty())
 }
 
 fn survivors(name: &str) -> (usize, Vec<String>) {
