@@ -1,7 +1,7 @@
-//! The Vietnamese pack says of every payment what a plain reading of the circular says, to the letter and to the dong,
-//! and takes the same confirmations for enough.
+//! The Vietnamese packs say of every payment what a plain reading of the texts says, to the letter and to the dong, and
+//! take the same confirmations for enough.
 //!
-//! Twenty thousand payments here, or as many as `WEIR_LAW_PAYMENTS` says.
+//! Some thousand payments here; of Circular 50 as many as `WEIR_LAW_PAYMENTS` says, a million of them in a release build.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may stop it")]
 
@@ -21,8 +21,6 @@ use weir::rules::{Quantity, RuleSet};
 const ACCOUNTS: usize = 300;
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
-/// 2025-01-02T00:00:00+07:00.
-const START_US: i64 = 1_735_750_800 * SECOND_US;
 
 const TOTALS: [(&str, Group); 6] = [
     ("t_i2", Group::I2),
@@ -103,11 +101,14 @@ struct Run {
     reports: usize,
     letters: BTreeMap<char, usize>,
     confirmed: BTreeMap<&'static str, usize>,
+    /// Whether it is the decision, whose group I.3 has no type A, and which asks nothing of auto-debits.
+    decision_2345: bool,
 }
 
 impl Run {
-    fn new(rules: RuleSet) -> Self {
+    fn new(rules: RuleSet, decision_2345: bool) -> Self {
         Self {
+            decision_2345,
             reader: Reader::new(&rules),
             schema: Arc::clone(&rules.schema),
             engine: Engine::new(rules, Limits::default(), Recording::All),
@@ -122,9 +123,12 @@ impl Run {
     }
 
     fn ask(&mut self, id: usize, now_us: i64) {
-        let sent = Sent::draw(id, ACCOUNTS, &self.ledgers, now_us, &mut self.chance);
+        let mut sent = Sent::draw(id, ACCOUNTS, &self.ledgers, now_us, &mut self.chance);
         self.accounts.push(sent.account);
         let event = sent.event(&self.schema, now_us);
+        if self.decision_2345 {
+            (sent.said.linked, sent.said.no_word) = (Some(false), false);
+        }
         let Answer::Decided(decision) = self.engine.step(&event) else { panic!("{sent:?} got no decision") };
         let found = (self.reader.class(decision), outcome(decision));
         let what = format!("{sent:?}");
@@ -223,18 +227,17 @@ impl Run {
     }
 }
 
-#[test]
-fn the_pack_and_a_plain_reading_agree() {
-    let wanted = std::env::var("WEIR_LAW_PAYMENTS").map_or(20_000, |text| text.parse().unwrap());
-    let text = std::fs::read_to_string("rules/vn/circular-50.toml").unwrap();
-    let rules = weir::rules::compile("circular-50.toml", &text).into_result().unwrap();
-    let mut run = Run::new(rules);
-    let mut now_us = START_US;
+/// Holds a pack to the plain reading over so many payments from a time on.
+fn hold(name: &str, start_us: i64, wanted: usize, decision_2345: bool) {
+    let text = std::fs::read_to_string(format!("rules/vn/{name}.toml")).unwrap();
+    let rules = weir::rules::compile(name, &text).into_result().unwrap();
+    let mut run = Run::new(rules, decision_2345);
+    let mut now_us = start_us;
     for id in 0..wanted {
-        // Now and then just before midnight, or at its stroke; and in a million payments within the circular's days.
-        now_us = match run.chance.below(1_000) {
+        // Now and then just before midnight, or at its stroke.
+        now_us = match run.chance.below(4_000) {
             0 => midnight_after(now_us) - run.chance.below(2) as i64,
-            _ => now_us + run.chance.below(60 * SECOND_US as u64) as i64,
+            _ => now_us + run.chance.below(40 * SECOND_US as u64) as i64,
         };
         while let Some((time_us, payment, report)) = run.agenda.due(now_us) {
             run.report(time_us, payment, report);
@@ -242,10 +245,21 @@ fn the_pack_and_a_plain_reading_agree() {
         run.ask(id, now_us);
     }
     let Run { reports, letters, confirmed, .. } = run;
-    let days = day(now_us) - day(START_US);
-    println!("{wanted} payments in {days} days, {reports} reports: {letters:?}, {confirmed:?}");
+    let days = day(now_us) - day(start_us);
+    println!("{name}: {wanted} payments in {days} days, {reports} reports: {letters:?}, {confirmed:?}");
     assert!("ABCDEFG".chars().all(|letter| letters.contains_key(&letter)), "{letters:?}");
     for how in ["allowed", "asked again", "stopped", "late", "over"] {
         assert!(confirmed.contains_key(how), "no confirmation was {how}");
     }
+}
+
+#[test]
+fn circular_50_and_a_plain_reading_agree() {
+    let wanted = std::env::var("WEIR_LAW_PAYMENTS").map_or(15_000, |text| text.parse().unwrap());
+    hold("circular-50", 1_735_750_800 * SECOND_US, wanted, false);
+}
+
+#[test]
+fn decision_2345_and_a_plain_reading_agree() {
+    hold("decision-2345", 1_719_853_200 * SECOND_US, 5_000, true);
 }
