@@ -1,7 +1,14 @@
 //! What the engine does not know of a day never makes a payment weaker: an account whose past was given up, and totals
 //! that began after the day did, are taken as the strictest type that is still possible, and the decision shows why.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test may stop it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, says how much it saw, and documents nothing"
+)]
 
 #[path = "support/packs.rs"]
 mod packs;

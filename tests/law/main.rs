@@ -3,7 +3,14 @@
 //!
 //! Some thousand payments here; of Circular 50 as many as `WEIR_LAW_PAYMENTS` says, a million of them in a release build.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test may stop it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, says how much it saw, and documents nothing"
+)]
 
 mod plain;
 mod stream;

@@ -147,7 +147,7 @@ impl Sent {
             Some(Paid::Topup) => Some("topup"),
             Some(Paid::Withdrawal) => Some("withdrawal"),
             Some(Paid::NotOnline) => Some(["cash", "customer_qr"][self.id % 2]),
-            None => (self.id % 2 == 0).then_some("barter"),
+            None => self.id.is_multiple_of(2).then_some("barter"),
         };
         if let Some(word) = word {
             text(TextField::PaymentKind, word);
