@@ -84,7 +84,11 @@ impl Reader {
             let total = ledger.total(group, now_us, but);
             assert_eq!(self.sum(decision, feature), total, "T of {group:?}, {what}\n{now_us}: {ledger:#?}");
         }
-        assert_eq!(self.sum(decision, self.ksth), ledger.small(now_us, but), "Tksth, {what}");
+        assert_eq!(
+            self.sum(decision, self.ksth),
+            ledger.small(now_us, but),
+            "Tksth, {what}\n{now_us}: {ledger:?}"
+        );
     }
 }
 
@@ -171,12 +175,13 @@ impl Run {
                 self.agenda.put(later_us, id, Report::Authenticated { methods, succeeded });
             }
         }
+        // Executed, or failed; now and then the one is put right by the other.
+        let mut succeeded = chance.percent(88);
         for _ in 0..2 {
             later_us += chance.below(10 * MINUTE_US as u64) as i64 + 1;
-            match chance.below(10) {
-                0..7 => self.agenda.put(later_us, id, Report::Executed { succeeded: true }),
-                7 => self.agenda.put(later_us, id, Report::Executed { succeeded: false }),
-                _ => {}
+            if chance.percent(80) {
+                self.agenda.put(later_us, id, Report::Executed { succeeded });
+                succeeded = !succeeded;
             }
             if chance.percent(70) {
                 break;
