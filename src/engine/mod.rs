@@ -651,6 +651,7 @@ impl Engine {
                 }
             }
         }
+        self.dialogues.forget(identity, now_us);
         self.exchange.note(event, now_us);
         let fingerprint = event.fingerprint();
         let seen = Seen { fingerprint, time_us: event.time_us(), amount_minor, filed, answer };

@@ -12,6 +12,8 @@ use weir::time::{DAY_US, SECOND_US, parse_time};
 pub const HOUR_US: i64 = 3_600 * SECOND_US;
 /// Lengths of windows on whose edges events come.
 pub const LENGTHS_US: [i64; 5] = [10, HOUR_US, 6 * HOUR_US, DAY_US, 30 * DAY_US];
+/// The shortest `remember` of the rule sets that are given such streams.
+const REMEMBERED_US: i64 = 6 * HOUR_US;
 /// Latitudes and longitudes; some are not on the earth.
 pub const PLACES: [(f64, f64); 6] = [
     (21.0278, 105.8342),
@@ -44,7 +46,8 @@ pub struct Step {
     /// Which event a report is about, or which is sent again.
     pub about: usize,
     pub succeeded: bool,
-    /// 0: sent again as it was; 1: its id used for other content.
+    /// 0: sent again as it was; 1: its id used for other content; 2: the same once it is forgotten, of an event that
+    /// something was reported of; 3: a report is about the id that was used so last.
     pub again: u8,
 }
 
@@ -118,17 +121,29 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
     let mut draft = Draft::new(Arc::clone(&rules.schema));
     let mut events: Vec<Event> = Vec::new();
     let mut newest_us = parse_time(start).unwrap();
+    // What was reported of, and when; and of what the id was used again.
+    let (mut told, mut reused): (Vec<(usize, i64)>, Option<usize>) = (Vec::new(), None);
     for (at, step) in steps.iter().enumerate() {
         if step.again == 0 && !events.is_empty() {
             events.push(events[events.len() - 1 - step.about.min(events.len() - 1)].clone());
             continue;
         }
-        let time_us = (newest_us + step.ahead_us).max(0);
+        let mut time_us = (newest_us + step.ahead_us).max(0);
+        // A report may be about an event that has not come yet.
+        let mut about = (at + 3).saturating_sub(step.about);
+        let mut id = if step.again == 1 { at.saturating_sub(1 + step.about) } else { at };
+        match told.iter().rev().nth(step.about % 3) {
+            Some(&(of, told_us)) if step.again == 2 => {
+                id = of;
+                reused = Some(of);
+                // The event is out of `remember` by then, and what was reported of it is not.
+                time_us = newest_us.max(told_us + REMEMBERED_US - 1 - step.ahead_us.rem_euclid(HOUR_US));
+            }
+            _ if step.again == 3 => about = reused.unwrap_or(about),
+            _ => {}
+        }
         newest_us = newest_us.max(time_us);
         draft.begin(step.kind, time_us).unwrap();
-        // A report may be about an event that has not come yet.
-        let about = (at + 3).saturating_sub(step.about);
-        let id = if step.again == 1 { at.saturating_sub(1 + step.about) } else { at };
         draft.text(TextField::Id, &format!("e{id}")).unwrap();
         if step.tenant {
             draft.text(TextField::Tenant, "other").unwrap();
@@ -157,6 +172,7 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
         }
         if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
             draft.text(TextField::Transaction, &format!("e{about}")).unwrap();
+            told.push((about, newest_us));
         }
         if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Login) {
             draft.text(TextField::Result, if step.succeeded { "succeeded" } else { "failed" }).unwrap();
