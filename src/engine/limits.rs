@@ -50,8 +50,8 @@ pub struct Limits {
     /// Late and corrected contributions held, for as long as a window covers them; beyond, late events and all reports of
     /// earlier payments are refused. What is executed as it is reported takes none. At least 1,024.
     pub side_entries_max: usize,
-    /// Corrections that wait for their original, and payments that have been corrected; beyond, the oldest are forgotten.
-    /// At least 1.
+    /// Corrections that wait for their original, and payments that have been corrected; beyond, the oldest are forgotten:
+    /// a correction that waited is then lost, and what is reported of such a payment is refused as `too_old`. At least 1.
     pub corrections_max: usize,
     /// Texts of keys, of all features; near it the coldest keys are evicted, and where that makes no room an event that
     /// may bring a new one is refused. At least 32.
