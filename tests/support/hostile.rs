@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use weir::event::{Draft, Event, ExtraValue, Kind, TextField};
 use weir::money::{AMOUNT_MINOR_MAX, Currency};
-use weir::rules::RuleSet;
+use weir::rules::{Kinds, RuleSet};
 use weir::time::{DAY_US, SECOND_US, parse_time};
 
 pub const HOUR_US: i64 = 3_600 * SECOND_US;
@@ -46,8 +46,8 @@ pub struct Step {
     /// Which event a report is about, or which is sent again.
     pub about: usize,
     pub succeeded: bool,
-    /// 0: sent again as it was; 1: its id used for other content; 2: the same once it is forgotten, of an event that
-    /// something was reported of; 3: a report is about the id that was used so last.
+    /// 0: sent again as it was; 1: its id used for other content; 2: that of a payment which something was reported of is used
+    /// for another once it is forgotten, and something is reported of that one at once.
     pub again: u8,
 }
 
@@ -121,8 +121,8 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
     let mut draft = Draft::new(Arc::clone(&rules.schema));
     let mut events: Vec<Event> = Vec::new();
     let mut newest_us = parse_time(start).unwrap();
-    // What was reported of, and when; and of what the id was used again.
-    let (mut told, mut reused): (Vec<(usize, i64)>, Option<usize>) = (Vec::new(), None);
+    // The payments that something was reported of, and when.
+    let mut told: Vec<(usize, i64)> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         if step.again == 0 && !events.is_empty() {
             events.push(events[events.len() - 1 - step.about.min(events.len() - 1)].clone());
@@ -130,20 +130,17 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
         }
         let mut time_us = (newest_us + step.ahead_us).max(0);
         // A report may be about an event that has not come yet.
-        let mut about = (at + 3).saturating_sub(step.about);
+        let about = (at + 3).saturating_sub(step.about);
         let mut id = if step.again == 1 { at.saturating_sub(1 + step.about) } else { at };
-        match told.iter().rev().nth(step.about % 3) {
-            Some(&(of, told_us)) if step.again == 2 => {
-                id = of;
-                reused = Some(of);
-                // The event is out of `remember` by then, and what was reported of it is not.
-                time_us = newest_us.max(told_us + REMEMBERED_US - 1 - step.ahead_us.rem_euclid(HOUR_US));
-            }
-            _ if step.again == 3 => about = reused.unwrap_or(about),
-            _ => {}
+        let mut kind = step.kind;
+        let used = told.iter().rev().nth(step.about % 3).copied().filter(|_| step.again == 2);
+        if let Some((of, told_us)) = used {
+            (id, kind) = (of, Kind::Transaction);
+            // The payment is out of `remember` by then, and what was reported of it is not.
+            time_us = newest_us.max(told_us + REMEMBERED_US - 1 - step.ahead_us.rem_euclid(HOUR_US / 4));
         }
         newest_us = newest_us.max(time_us);
-        draft.begin(step.kind, time_us).unwrap();
+        draft.begin(kind, time_us).unwrap();
         draft.text(TextField::Id, &format!("e{id}")).unwrap();
         if step.tenant {
             draft.text(TextField::Tenant, "other").unwrap();
@@ -161,7 +158,7 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
             &["web", "web", "mobile", "mobile", "mobile", "stop", "ask"],
             step.channel,
         );
-        match step.kind {
+        match kind {
             Kind::Transaction | Kind::Observed => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Reversal if step.succeeded => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Label => {
@@ -170,11 +167,15 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
             Kind::Change => draft.text(TextField::What, "phone").unwrap(),
             _ => {}
         }
-        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
+        if matches!(kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
             draft.text(TextField::Transaction, &format!("e{about}")).unwrap();
-            told.push((about, newest_us));
+            let name = format!("e{about}");
+            let paid = |event: &Event| Kinds::PAYMENTS.contains(event.kind()) && event.id() == name;
+            if events.iter().any(paid) {
+                told.push((about, newest_us));
+            }
         }
-        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Login) {
+        if matches!(kind, Kind::Authentication | Kind::Execution | Kind::Login) {
             draft.text(TextField::Result, if step.succeeded { "succeeded" } else { "failed" }).unwrap();
         }
         if let Some(balance) = step.balance {
@@ -193,6 +194,21 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
             draft.extra("email", ExtraValue::Text(["x@y", "z@y"][step.email])).unwrap();
         }
         events.push(draft.seal().unwrap().clone());
+        if used.is_some() {
+            let kind = [Kind::Reversal, Kind::Label, Kind::Execution][step.channel % 3];
+            draft.begin(kind, time_us).unwrap();
+            draft.text(TextField::Id, &format!("e{at}")).unwrap();
+            draft.text(TextField::Transaction, &format!("e{id}")).unwrap();
+            if step.tenant {
+                draft.text(TextField::Tenant, "other").unwrap();
+            }
+            match kind {
+                Kind::Label => draft.text(TextField::Label, "fraud").unwrap(),
+                Kind::Execution => draft.text(TextField::Result, "failed").unwrap(),
+                _ => {}
+            }
+            events.push(draft.seal().unwrap().clone());
+        }
     }
     events
 }
