@@ -161,3 +161,44 @@ fn a_snapshot_gives_the_files_that_its_events_give() {
         run("state --rules rules.toml --restore state.snapshot --at 2026-01-01T01:00:00Z --out early");
     assert!(!done && told.contains("windows don't move back"), "{told}");
 }
+
+/// A folder with the rules and these events, where `weir` is run; whether it went well, and what it said.
+fn told(folder: &Path, args: &str) -> (bool, String) {
+    let args = args.split_whitespace();
+    let done = Command::new(env!("CARGO_BIN_EXE_weir")).args(args).current_dir(folder).output().unwrap();
+    (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+#[test]
+fn windows_move_up_to_the_moment_however_much_is_due_at_one_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("rules.toml"), RULES).unwrap();
+    let at_once = |n: usize| line(n, &(None, "a".to_owned(), "d", 0, n as i64));
+    fs::write(folder.join("events.ndjson"), (0..50).map(at_once).collect::<String>()).unwrap();
+    fs::write(folder.join("limits.toml"), "expiries_a_step_max = 3\n").unwrap();
+    let state = "state --rules rules.toml --input events.ndjson --at 2026-01-01T02:00:00Z --out";
+    for args in [format!("{state} free"), format!("{state} slow --limits limits.toml")] {
+        let (done, said) = told(folder, &args);
+        assert!(done && said.contains("50 allow") && said.contains(": 1 key, "), "{said}");
+    }
+    let [free, slow] = ["free", "slow"].map(|out| table(&folder.join(out).join("account.arrow")));
+    assert_eq!(free, slow);
+}
+
+#[test]
+fn what_is_refused_is_counted_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("rules.toml"), RULES).unwrap();
+    let paid = paid();
+    let lines = paid.iter().take(10).enumerate().map(|(n, paid)| line(n, paid));
+    let lines: String = lines.collect::<String>().replacen("VND", "USD", 3);
+    fs::write(folder.join("events.ndjson"), lines).unwrap();
+    let (done, said) = told(folder, "state --rules rules.toml --input events.ndjson --out state");
+    assert!(done && said.contains("; 3 refused (currency)"), "{said}");
+    fs::write(folder.join("limits.toml"), "log_bytes_max = 0\n").unwrap();
+    let args = "state --rules rules.toml --input events.ndjson --out state --limits limits.toml";
+    let (done, said) = told(folder, args);
+    assert!(!done && said.contains("give --spill too"), "{said}");
+}

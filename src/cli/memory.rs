@@ -15,7 +15,7 @@ use super::rule_file;
 pub(super) struct Memory {
     /// A TOML file with the engine's bounds: keys_max, forever_keys_max, arena_bytes_max, filter_bytes, texts_max,
     /// log_bytes_max, log_chunk_rows, side_entries_max, corrections_max, ids_max, list_entries_max, step_ups_max,
-    /// pendings_max, expiries_a_step_max, future_us_max; what it leaves out is at its default
+    /// pendings_max, expiries_a_step_max, future_us_max; what it leaves out is at its default. log_bytes_max needs --spill
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,
     /// Most memory for what windows have still to take out, such as 2GiB; older parts go to --spill and come back in time
@@ -30,6 +30,8 @@ pub(super) struct Memory {
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
     /// Go on from this snapshot, with its bounds, its lists and its recording; --rules and --reload name the rule sets that it needs
+    ///
+    /// Its bounds are part of what is computed, so --limits and --log-memory can't be given with it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["limits", "log_memory"])]
     restore: Option<PathBuf>,
 }
@@ -84,6 +86,9 @@ impl Memory {
     /// An engine with these bounds that knows nothing.
     fn empty(&self, rules: RuleSet, recording: Recording) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         let limits = self.limits.as_deref().map_or_else(|| Ok(Limits::default()), limits)?;
+        if self.spill.is_none() && limits.log_bytes_max != Limits::default().log_bytes_max {
+            bail!("`log_bytes_max` needs a folder for what may not stay in memory: give --spill too");
+        }
         let limits = Limits { log_bytes_max: self.log_memory.unwrap_or(limits.log_bytes_max), ..limits };
         let engine = Engine::new(rules, limits, recording);
         Ok(match self.files()? {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use weir::engine::{Engine, KeyTable, Recording};
+use weir::engine::{Answer, Engine, KeyTable, Recording};
 use weir::event::{Draft, Kind, TextField};
 use weir::io::{KeyFile, KeyValues, SpillWatch};
 use weir::rules::Aggregate;
@@ -14,6 +14,7 @@ use weir::time::parse_time;
 use super::Verdict;
 use super::memory::{self, Memory};
 use super::stream::Source;
+use super::tally::Tally;
 
 /// Write what is known of every account, device and other key at a moment
 ///
@@ -54,38 +55,50 @@ fn of(aggregate: Aggregate) -> KeyValues {
     }
 }
 
-/// Takes the events in.
+/// Takes the events in, and says what became of them.
 fn read(args: &Args, engine: &mut Engine, watch: &Option<SpillWatch>) -> anyhow::Result<()> {
     let mut reader = args.source.open(Arc::clone(&engine.rules().schema))?;
+    let mut tally = Tally::new(engine);
     let policy = args.source.on_bad_line.policy();
     while let Some(next) = reader.next_event() {
         match next {
             Ok((_, event)) if args.at.is_some_and(|at_us| event.time_us() > at_us) => {}
             Ok((_, event)) => {
-                engine.step(event);
+                tally.count(event, engine.step(event));
                 memory::check(watch)?;
             }
             Err(error) if policy.goes_on(&error) => writeln!(anstream::stderr(), "skipped: {error}")?,
             Err(error) => return Err(error.into()),
         }
     }
+    tally.summary(engine, &mut anstream::stderr().lock())?;
     Ok(())
 }
 
-/// Moves windows up to a moment: in one go, or in slices where the bounds say how much one event may let pass.
+/// Moves windows up to a moment: in one go, or in slices where the bounds say how much one event may let pass; all of them,
+/// however much is due at one time.
 fn move_to(at_us: i64, engine: &mut Engine, watch: &Option<SpillWatch>) -> anyhow::Result<()> {
     let mut draft = Draft::new(Arc::clone(&engine.rules().schema));
     for n in 0_u64.. {
-        let before_us = engine.now_us();
+        let before = (engine.now_us(), engine.passed());
         draft.begin(Kind::Clock, at_us)?;
         draft.text(TextField::Id, &format!("the moment that `weir state` was asked for, {n}"))?;
-        engine.step(draft.seal()?);
+        let answer = engine.step(draft.seal()?);
+        if let Answer::Refused(refusal) = answer {
+            bail!("windows don't move up to --at: {refusal}");
+        }
         memory::check(watch)?;
-        if engine.now_us() >= at_us || engine.now_us() == before_us {
+        if engine.now_us() >= at_us {
+            return Ok(());
+        }
+        if (engine.now_us(), engine.passed()) == before {
             break;
         }
     }
-    Ok(())
+    bail!(
+        "windows stop {} seconds short of --at, and nothing lets them go on",
+        (at_us - engine.now_us()) / 1_000_000
+    )
 }
 
 fn write(args: &Args, engine: &Engine, table: &KeyTable) -> anyhow::Result<()> {
@@ -102,7 +115,9 @@ fn write(args: &Args, engine: &Engine, table: &KeyTable) -> anyhow::Result<()> {
         keys += 1;
     }
     file.finish()?;
-    writeln!(anstream::stderr(), "{}: {keys} keys, {} features", path.display(), features.len())?;
+    let some = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let told = (some(keys, "key"), some(features.len() as u64, "feature"));
+    writeln!(anstream::stderr(), "{}: {}, {}", path.display(), told.0, told.1)?;
     Ok(())
 }
 

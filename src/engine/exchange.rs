@@ -87,9 +87,15 @@ impl Exchange {
 
     /// Remembers what was converted of an event that was taken in.
     pub(super) fn note(&mut self, event: &Event, now_us: i64) {
-        let Some(Conversion { paid, rate, from, minor }) = event.converted() else { return };
+        let payment = Kinds::PAYMENTS.contains(event.kind());
+        let converted = event.converted();
+        // A former payment with the same id may still be known.
+        if !(payment && converted.is_some()) && self.payments.get(event.identity(), now_us).is_some() {
+            self.payments.remove(event.identity());
+        }
+        let Some(Conversion { paid, rate, from, minor }) = converted else { return };
         let number = paid.currency.numeric();
-        if Kinds::PAYMENTS.contains(event.kind()) {
+        if payment {
             let foreign = Foreign { number, paid_minor: paid.minor, reversed_minor: 0, rate, from, minor };
             self.payments.insert(event.identity(), now_us, foreign);
         } else if event.kind() == Kind::Reversal && from == RateFrom::Payment {
@@ -158,7 +164,9 @@ impl Engine {
         };
         let (declared, currency) = (declaration.otherwise, paid.currency.code());
         let now_us = self.now_us.max(event.time_us());
+        // One that is forgotten may be known here for longer, and is not the one that comes next.
         let about = event.transaction_identity().filter(|_| report(event).is_some());
+        let about = about.filter(|&about| self.seen.get(about, now_us).is_some());
         let payment = about.and_then(|about| self.exchange.payments.get(about, now_us).copied());
         let too_large = || Refusal::TooLarge { currency, declared };
         let worth = |rate: Rate, minor| rate.convert(minor, paid.currency, to).ok_or_else(too_large);

@@ -142,6 +142,12 @@ impl Engine {
         self.now_us
     }
 
+    /// Contributions that windows took in late or let go of since the engine was made. Where time stops short of a `clock`
+    /// event and this grows, the next one goes on.
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
     /// The tables of what is known of every key, one for each set of key fields that features are filed under. Without the
     /// features that are of an [event](Self::event_features).
     pub fn key_tables(&self) -> Vec<KeyTable> {

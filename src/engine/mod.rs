@@ -121,9 +121,10 @@ pub enum Refusal {
     /// It asks for rates that nobody staged.
     #[error("no rates with the version in its `subject` are loaded or staged; stage their file first")]
     UnknownRates,
-    /// The transaction that it corrects is older than the rule set remembers.
+    /// The transaction that it corrects is older than the rule set remembers, or what was corrected of it was forgotten
+    /// before, for want of room ([`Limits::corrections_max`]).
     #[error(
-        "the transaction that it is about is older than the rule set's `remember`, and can no longer be corrected"
+        "the transaction that it is about is older than the rule set's `remember`, or was corrected and then forgotten among more than `corrections_max` others: it can no longer be corrected"
     )]
     TooOld,
     /// The id that it is about is not a payment's.
@@ -289,6 +290,8 @@ pub struct Engine {
     now_us: i64,
     ledgers: Ledgers,
     logs: Logs,
+    /// Contributions that windows took in late or let go of.
+    passed: u64,
     /// The row of the next event, or of the next payment that counts again; the same in every ledger.
     row: u64,
     seen: Recent<Seen>,
@@ -319,6 +322,7 @@ impl Engine {
             now_us: TIME_US_MIN - 1,
             ledgers: Ledgers { live: vec![ledger], shadow: Vec::new() },
             logs,
+            passed: 0,
             row: 0,
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
@@ -524,6 +528,7 @@ impl Engine {
         for ledgers in [&mut self.ledgers.live, &mut self.ledgers.shadow] {
             let mut left = most;
             ledgers.iter_mut().for_each(|ledger| ledger.advance(now_us, &mut left));
+            self.passed += most - left;
         }
     }
 
@@ -542,6 +547,7 @@ impl Engine {
             self.now_us = now_us;
             self.ledgers.live.iter_mut().for_each(|ledger| ledger.advance(now_us, &mut left));
             self.ledgers.shadow.iter_mut().for_each(|ledger| ledger.advance(now_us, &mut left_of_shadow));
+            self.passed += before.1 - left;
             if before.1 == 0 || (now_us, left) == before {
                 return;
             }
@@ -651,6 +657,7 @@ impl Engine {
                 }
             }
         }
+        self.dialogues.forget(identity, now_us);
         self.exchange.note(event, now_us);
         let fingerprint = event.fingerprint();
         let seen = Seen { fingerprint, time_us: event.time_us(), amount_minor, filed, answer };

@@ -370,14 +370,15 @@ impl Payments {
         self.waiting.set_horizon(now_us, horizon_us);
     }
 
-    /// What was corrected of a payment, if it was late or corrected.
-    pub(crate) fn corrected(&self, identity: u128, now_us: i64) -> Option<Payment> {
-        self.corrected.get(identity, now_us).copied()
+    /// What was corrected of the payment with this row, if it was late or corrected. A former payment with the same id
+    /// may still be known when that is used again: it has another row.
+    pub(crate) fn corrected(&self, identity: u128, row: u64, now_us: i64) -> Option<Payment> {
+        self.corrected.get(identity, now_us).filter(|payment| payment.row == row).copied()
     }
 
     /// The same of one of which only the shadow needs to know.
-    pub(crate) fn corrected_aside(&self, identity: u128, now_us: i64) -> Option<Payment> {
-        self.aside.get(identity, now_us).copied()
+    pub(crate) fn corrected_aside(&self, identity: u128, row: u64, now_us: i64) -> Option<Payment> {
+        self.aside.get(identity, now_us).filter(|payment| payment.row == row).copied()
     }
 
     /// What was reported of a payment before it came.

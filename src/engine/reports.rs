@@ -68,6 +68,11 @@ impl Engine {
         Ok(Some((identity, payment)))
     }
 
+    /// The row of the payment that has an identity now.
+    pub(super) fn row_of(&self, identity: u128) -> Option<u64> {
+        self.seen.get(identity, self.now_us).and_then(|seen| seen.filed.get()).map(|(row, _)| row)
+    }
+
     /// What is known of a payment that was taken in; refused where that is no longer enough to correct it.
     pub(super) fn payment(&mut self, identity: u128, now_us: i64) -> Result<Payment, Refusal> {
         let &seen = self.seen.get(identity, now_us).ok_or(Refusal::TooOld)?;
@@ -76,12 +81,12 @@ impl Engine {
             return Err(Refusal::TooOld);
         }
         let moved = |ledgers: &[Ledger]| ledgers.iter().any(|ledger| ledger.is_moved(row));
-        Ok(match self.payments.corrected(identity, now_us) {
+        Ok(match self.payments.corrected(identity, row, now_us) {
             Some(payment) => payment,
             // What was corrected of it is forgotten, so nobody knows what it contributes.
             None if moved(&self.ledgers.live) => return Err(Refusal::TooOld),
             None => {
-                let aside = self.payments.corrected_aside(identity, now_us);
+                let aside = self.payments.corrected_aside(identity, row, now_us);
                 if aside.is_none() && moved(&self.ledgers.shadow) {
                     self.stop_shadow(ShadowStopped::Forgotten);
                 }
@@ -106,7 +111,7 @@ impl Engine {
             // Rows have the same numbers everywhere, so one that is no longer corrected has it too, and nothing in it.
             self.file_again(&again, |ledger| ledger.remembers(row, time_us, now_us));
         }
-        let known = self.payments.corrected(identity, now_us).is_some();
+        let known = self.payments.corrected(identity, row, now_us).is_some();
         self.remember(identity, payment, known);
     }
 }

@@ -253,6 +253,7 @@ impl Engine {
             limits,
             recording,
             now_us,
+            passed: 0,
             ledgers,
             logs,
             row,

@@ -18,7 +18,7 @@ use super::snapshot::SnapshotFile;
 use crate::state::ChunkColumns;
 
 /// The version of the form, in the schema's metadata.
-pub(super) const FORM: &str = "2";
+pub(super) const FORM: &str = "3";
 pub(super) const FORM_KEY: &str = "weir.snapshot";
 /// Bytes of the SHA-256 behind the stream.
 pub(super) const HASH_BYTES: u64 = 32;

@@ -21,8 +21,8 @@ struct Block([u64; WORDS]);
 /// Marks of one stretch of time.
 #[derive(Debug, Serialize, Deserialize)]
 struct Generation {
-    /// In pages of [`PAGE`], the last one shorter; none before the first mark.
-    pages: Vec<Shared<Box<[Block]>>>,
+    /// In pages of [`PAGE`], the last one shorter; each is made at its first mark, so that none are made at once.
+    pages: Vec<Option<Shared<Box<[Block]>>>>,
     /// How many blocks there are.
     len: usize,
     /// A block of another number is empty: so nothing is ever wiped at once.
@@ -38,14 +38,19 @@ impl Generation {
 
     fn prepare(&mut self, blocks: usize) {
         if self.len == 0 {
-            let page = |first| vec![Block::default(); PAGE.min(blocks - first)].into_boxed_slice().into();
-            self.pages = (0..blocks).step_by(PAGE).map(page).collect();
+            self.pages.resize_with(blocks.div_ceil(PAGE), || None);
             self.len = blocks;
         }
     }
 
     fn freeze(&mut self) -> Self {
-        Self { pages: self.pages.iter_mut().map(Shared::share).collect(), ..*self }
+        let share = |page: &mut Option<Shared<Box<[Block]>>>| page.as_mut().map(Shared::share);
+        Self { pages: self.pages.iter_mut().map(share).collect(), ..*self }
+    }
+
+    /// Bytes held.
+    fn bytes(&self) -> usize {
+        self.pages.iter().flatten().map(|page| page.len() * size_of::<Block>()).sum()
     }
 
     fn place(&self, hash: u64) -> (usize, usize) {
@@ -55,7 +60,10 @@ impl Generation {
 
     fn mark(&mut self, hash: u64, now_us: i64) {
         let (number, (page, at)) = (u64::from(self.number), self.place(hash));
-        if let Some(Block(words)) = self.pages.get_mut(page).and_then(|page| page.get_mut().get_mut(at)) {
+        let blocks = PAGE.min(self.len - page * PAGE);
+        let made = || vec![Block::default(); blocks].into_boxed_slice().into();
+        let page = self.pages.get_mut(page).map(|page| page.get_or_insert_with(made));
+        if let Some(Block(words)) = page.and_then(|page| page.get_mut().get_mut(at)) {
             if words[0] >> 32 != number {
                 *words = [0; WORDS];
             }
@@ -66,7 +74,7 @@ impl Generation {
 
     fn hit(&self, hash: u64) -> Option<i64> {
         let (page, at) = self.place(hash);
-        let Block(words) = self.pages.get(page)?.get(at)?;
+        let Block(words) = self.pages.get(page)?.as_ref()?.get(at)?;
         let held = words[0] >> 32 == u64::from(self.number)
             && words[1..].iter().zip(bits(hash)).all(|(word, bit)| word & bit != 0);
         held.then(|| coarse::time_us(words[0] as u32)).flatten()
@@ -136,7 +144,7 @@ impl Filter {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        (self.young.len + self.old.len) * size_of::<Block>()
+        self.young.bytes() + self.old.bytes()
     }
 }
 
@@ -172,6 +180,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_mark_makes_more_than_a_page() {
+        let mut filter = Filter::new(1 << 32, None);
+        for marks in 1..4 {
+            filter.mark(hash(marks), 0);
+            assert!(
+                filter.bytes() <= marks as usize * PAGE * size_of::<Block>()
+                    && filter.hit(hash(marks)).is_some()
+            );
+        }
+        assert!(filter.hit(hash(9)).is_none());
     }
 
     #[test]

@@ -256,11 +256,25 @@ impl Log {
         self.held(row).map_or(0, |held| held.marks.of(at))
     }
 
-    /// Drops the oldest chunk if its rows all came in at or before `edge_us`, and before the row `below`.
+    /// Chunks that there have ever been.
     #[inline]
-    pub(crate) fn drop_oldest(&mut self, edge_us: i64, below: impl FnOnce() -> u64) {
-        let over = self.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us);
-        if over && self.layout.first_of(self.dropped + 1) <= below() {
+    pub(crate) fn opened(&self) -> u64 {
+        self.dropped + self.chunks.len() as u64
+    }
+
+    /// Drops the oldest chunks, at most so many, of which all rows came in at or before `edge_us`, and before the row
+    /// `below`.
+    #[inline]
+    pub(crate) fn drop_oldest(&mut self, most: u64, edge_us: i64, below: impl FnOnce() -> u64) {
+        let over = |log: &Self| log.chunks.front().is_some_and(|oldest| oldest.last_us <= edge_us);
+        if !over(self) {
+            return;
+        }
+        let below = below();
+        for _ in 0..most {
+            if !over(self) || self.layout.first_of(self.dropped + 1) > below {
+                return;
+            }
             self.drop_first();
         }
     }
@@ -333,7 +347,7 @@ mod tests {
         log.supersede(77, Scope::Allowed);
         assert!(log.is_moved(77) && log.is_moved(86) && !log.is_moved(78));
         for dropped in [0, CHUNK_ROWS as u64] {
-            log.drop_oldest(dropped as i64 - 1, || u64::MAX);
+            log.drop_oldest(2, dropped as i64 - 1, || u64::MAX);
             for n in dropped..rows {
                 let row = log.row(77 + n).unwrap();
                 assert_eq!((row.at_us(), row.value(0), row.is_late()), (n as i64, -(n as i64), n % 10 == 9));

@@ -203,6 +203,13 @@ mod tests {
             FamilySpec { key_texts: 2, scopes: ASKED, cells: cells(&[Measure::Distinct { column: 0 }]) };
         let day = CellSpec { span: Span::Day { delay_us: 0 }, bit: 0, reset: None, measure: Measure::Count };
         let one = FamilySpec { key_texts: 1, scopes: ASKED, cells: vec![day] };
+        let sequence = Measure::Sequence { column: 0, texts: false };
+        let mut kept = cells(&[sequence, Measure::Buckets { column: 0 }, sequence]);
+        kept[0].reset = Some(1);
+        kept[2].span = Span::Forever { delay_us: 0 };
+        let kept = state(vec![FamilySpec { key_texts: 1, scopes: ASKED, cells: kept }]).layout();
+        assert_eq!((kept.families[0].header, &kept.families[0].aggregates[..]), (32, &[8, 16, 88][..]));
+        assert_eq!(kept.families[0].arena_entries, [24, 40, 40]);
         let layout = state(vec![distinct, one.clone(), one]).layout();
         assert_eq!(layout.text, 24 + 4 + 2 * 4, "until when it is a value, and two slots");
         let header_and_key = |at: usize| (layout.families[at].header, layout.families[at].key);

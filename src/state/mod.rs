@@ -72,8 +72,10 @@ pub const NO_TEXT: u32 = dictionary::NO_TEXT;
 
 /// Keys of a family, and texts, that are looked at for each event that leaves time for it.
 const SWEPT_WHEN_IDLE: usize = 64;
-/// Most entries of the side buffer that one step forgets.
+/// Entries of the side buffer that one step forgets, beside two for each that came in since the one before.
 const FORGOTTEN_A_STEP: usize = 32;
+/// Chunks of the log that one step drops, beside two for each that came in since the one before.
+const DROPPED_A_STEP: u64 = 2;
 
 /// Most corrections that waited for their rows and are made in one step.
 const CORRECTED_A_STEP: usize = 64;
@@ -135,6 +137,10 @@ pub struct State {
     tails: Vec<Tail>,
     /// When a tail has something to pass next, as of the last move; at or before now where one lags.
     due_us: i64,
+    /// Every tail has passed every side entry up to here, as of the last move.
+    passed: Place,
+    /// The chunks of the log that there had ever been at the last step.
+    opened: u64,
     waiting: Waiting,
     /// The chunk of the log that each tail has come to.
     reached: Vec<u64>,
@@ -185,6 +191,8 @@ impl State {
             scopes: families.iter().map(Family::scopes).fold(Scopes::default(), Scopes::or),
             families,
             due_us: i64::MAX,
+            passed: (i64::MIN, 0),
+            opened: 0,
             waiting: Waiting::new(),
             reached: vec![0; kinds.len()],
             horizon_us,
@@ -219,29 +227,43 @@ impl State {
     }
 
     /// Moves every window forward to `time_us`; an earlier time moves none. At most `budget` contributions go into
-    /// windows and out of them, and are taken off it; what is left over makes the cells concerned lag behind.
+    /// windows and out of them, and are taken off it; what is left over makes the cells concerned lag behind. What no
+    /// window needs any more is forgotten a little at a time, whether time moves or not.
     #[inline]
     pub fn advance(&mut self, time_us: i64, budget: &mut u64) {
-        if time_us <= self.now_us && !self.is_behind() && self.waiting.len() == 0 {
-            return;
+        if time_us > self.now_us || self.is_behind() || self.waiting.len() > 0 {
+            self.now_us = self.now_us.max(time_us);
+            self.turns.advance(self.now_us);
+            let mut due_us = i64::MAX;
+            for at in 0..self.tails.len() {
+                self.pass(at, budget);
+                due_us = due_us.min(self.tails[at].due_us());
+            }
+            self.due_us = due_us;
+            self.passed = self.passed_by_all();
         }
-        self.now_us = self.now_us.max(time_us);
-        self.turns.advance(self.now_us);
-        let mut due_us = i64::MAX;
-        for at in 0..self.tails.len() {
-            self.pass(at, budget);
-            due_us = due_us.min(self.tails[at].due_us());
-        }
-        self.due_us = due_us;
-        let Self { log, side, tails, waiting, .. } = self;
-        let row = || tails.iter().map(Tail::row).fold(waiting.first_row(), u64::min);
-        log.drop_oldest(self.now_us - self.horizon_us, row);
-        if side.len() > 0 {
-            let passed = tails.iter().map(Tail::passed).min();
-            side.drop_through(passed.unwrap_or((i64::MAX, u64::MAX)), FORGOTTEN_A_STEP);
-        }
+        self.forget();
         if self.waiting.len() > 0 {
             self.correct_waiting();
+        }
+    }
+
+    fn passed_by_all(&self) -> Place {
+        self.tails.iter().map(Tail::passed).min().unwrap_or((i64::MAX, u64::MAX))
+    }
+
+    /// Forgets what no tail needs any more: more than comes in, so that much at one time is no more for long, and never all
+    /// at once.
+    #[inline]
+    fn forget(&mut self) {
+        let Self { log, side, tails, waiting, passed, .. } = self;
+        let opened = log.opened();
+        let most = DROPPED_A_STEP + 2 * (opened - self.opened);
+        self.opened = opened;
+        let row = || tails.iter().map(Tail::row).fold(waiting.first_row(), u64::min);
+        log.drop_oldest(most, self.now_us - self.horizon_us, row);
+        if side.len() > 0 {
+            side.drop_through(*passed, FORGOTTEN_A_STEP);
         }
     }
 

@@ -155,6 +155,7 @@ impl State {
         self.tails.iter_mut().zip(tails).for_each(|(tail, saved)| tail.resume(saved));
         (self.now_us, self.due_us, self.side) = (now_us, due_us, side);
         (self.waiting, self.reached) = (waiting, reached);
+        (self.passed, self.opened) = (self.passed_by_all(), self.log.opened());
         Ok(())
     }
 }

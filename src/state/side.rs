@@ -41,6 +41,8 @@ pub(crate) struct Side {
     forest: Forest<Place, Entry>,
     root: u32,
     len: usize,
+    /// Entries put since entries were dropped last.
+    added: usize,
     families: usize,
     /// Slot and mask of each family, then the values; a free one links to the next in its first word.
     copies: Chunked<u64>,
@@ -77,7 +79,7 @@ impl Side {
         copies.reach(0);
         let mut forest = Forest::new();
         forest.prepare();
-        Self { forest, root: 0, len: 0, families, copies, made: 1, free: 0 }
+        Self { forest, root: 0, len: 0, added: 0, families, copies, made: 1, free: 0 }
     }
 
     /// A copy that shares what it holds.
@@ -148,6 +150,7 @@ impl Side {
     pub(crate) fn put(&mut self, place: Place, entry: Entry) {
         self.root = self.forest.insert(self.root, place, entry);
         self.len += 1;
+        self.added += 1;
     }
 
     /// Says that a later entry takes this one back.
@@ -162,9 +165,9 @@ impl Side {
         self.forest.first_above(self.root, place)
     }
 
-    /// Drops entries up to a place, at most so many.
+    /// Drops entries up to a place: at most so many, and two for each that was put since the last time.
     pub(crate) fn drop_through(&mut self, edge: Place, most: usize) {
-        for _ in 0..most {
+        for _ in 0..most + 2 * std::mem::take(&mut self.added) {
             let Some(place) = self.forest.first(self.root).filter(|place| *place <= edge) else { return };
             if let Some(entry) = self.forest.get(self.root, place) {
                 self.release(entry.copy);

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use weir::event::{Draft, Event, ExtraValue, Kind, TextField};
 use weir::money::{AMOUNT_MINOR_MAX, Currency};
-use weir::rules::RuleSet;
+use weir::rules::{Kinds, RuleSet};
 use weir::time::{DAY_US, SECOND_US, parse_time};
 
 pub const HOUR_US: i64 = 3_600 * SECOND_US;
 /// Lengths of windows on whose edges events come.
 pub const LENGTHS_US: [i64; 5] = [10, HOUR_US, 6 * HOUR_US, DAY_US, 30 * DAY_US];
+/// The shortest `remember` of the rule sets that are given such streams.
+const REMEMBERED_US: i64 = 6 * HOUR_US;
 /// Latitudes and longitudes; some are not on the earth.
 pub const PLACES: [(f64, f64); 6] = [
     (21.0278, 105.8342),
@@ -44,7 +46,8 @@ pub struct Step {
     /// Which event a report is about, or which is sent again.
     pub about: usize,
     pub succeeded: bool,
-    /// 0: sent again as it was; 1: its id used for other content.
+    /// 0: sent again as it was; 1: its id used for other content; 2: that of a payment which something was reported of is used
+    /// for another once it is forgotten, and something is reported of that one at once.
     pub again: u8,
 }
 
@@ -118,17 +121,26 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
     let mut draft = Draft::new(Arc::clone(&rules.schema));
     let mut events: Vec<Event> = Vec::new();
     let mut newest_us = parse_time(start).unwrap();
+    // The payments that something was reported of, and when.
+    let mut told: Vec<(usize, i64)> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         if step.again == 0 && !events.is_empty() {
             events.push(events[events.len() - 1 - step.about.min(events.len() - 1)].clone());
             continue;
         }
-        let time_us = (newest_us + step.ahead_us).max(0);
-        newest_us = newest_us.max(time_us);
-        draft.begin(step.kind, time_us).unwrap();
+        let mut time_us = (newest_us + step.ahead_us).max(0);
         // A report may be about an event that has not come yet.
         let about = (at + 3).saturating_sub(step.about);
-        let id = if step.again == 1 { at.saturating_sub(1 + step.about) } else { at };
+        let mut id = if step.again == 1 { at.saturating_sub(1 + step.about) } else { at };
+        let mut kind = step.kind;
+        let used = told.iter().rev().nth(step.about % 3).copied().filter(|_| step.again == 2);
+        if let Some((of, told_us)) = used {
+            (id, kind) = (of, Kind::Transaction);
+            // The payment is out of `remember` by then, and what was reported of it is not.
+            time_us = newest_us.max(told_us + REMEMBERED_US - 1 - step.ahead_us.rem_euclid(HOUR_US / 4));
+        }
+        newest_us = newest_us.max(time_us);
+        draft.begin(kind, time_us).unwrap();
         draft.text(TextField::Id, &format!("e{id}")).unwrap();
         if step.tenant {
             draft.text(TextField::Tenant, "other").unwrap();
@@ -146,7 +158,7 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
             &["web", "web", "mobile", "mobile", "mobile", "stop", "ask"],
             step.channel,
         );
-        match step.kind {
+        match kind {
             Kind::Transaction | Kind::Observed => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Reversal if step.succeeded => draft.amount(step.amount, Currency::VND).unwrap(),
             Kind::Label => {
@@ -155,10 +167,15 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
             Kind::Change => draft.text(TextField::What, "phone").unwrap(),
             _ => {}
         }
-        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
+        if matches!(kind, Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label) {
             draft.text(TextField::Transaction, &format!("e{about}")).unwrap();
+            let name = format!("e{about}");
+            let paid = |event: &Event| Kinds::PAYMENTS.contains(event.kind()) && event.id() == name;
+            if events.iter().any(paid) {
+                told.push((about, newest_us));
+            }
         }
-        if matches!(step.kind, Kind::Authentication | Kind::Execution | Kind::Login) {
+        if matches!(kind, Kind::Authentication | Kind::Execution | Kind::Login) {
             draft.text(TextField::Result, if step.succeeded { "succeeded" } else { "failed" }).unwrap();
         }
         if let Some(balance) = step.balance {
@@ -177,6 +194,21 @@ pub fn stream(rules: &RuleSet, steps: &[Step], start: &str) -> Vec<Event> {
             draft.extra("email", ExtraValue::Text(["x@y", "z@y"][step.email])).unwrap();
         }
         events.push(draft.seal().unwrap().clone());
+        if used.is_some() {
+            let kind = [Kind::Reversal, Kind::Label, Kind::Execution][step.channel % 3];
+            draft.begin(kind, time_us).unwrap();
+            draft.text(TextField::Id, &format!("e{at}")).unwrap();
+            draft.text(TextField::Transaction, &format!("e{id}")).unwrap();
+            if step.tenant {
+                draft.text(TextField::Tenant, "other").unwrap();
+            }
+            match kind {
+                Kind::Label => draft.text(TextField::Label, "fraud").unwrap(),
+                Kind::Execution => draft.text(TextField::Result, "failed").unwrap(),
+                _ => {}
+            }
+            events.push(draft.seal().unwrap().clone());
+        }
     }
     events
 }

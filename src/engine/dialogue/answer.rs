@@ -20,8 +20,8 @@ impl Engine {
             return Ok(Asked::Nothing);
         };
         let seen = self.seen.get(identity, now_us).ok_or(Refusal::UnknownTransaction)?;
-        seen.filed.get().ok_or(Refusal::NotAPayment)?;
-        let made = attempt(identity, event).and_then(|made| self.dialogues.attempts.get(made, now_us));
+        let (row, _) = seen.filed.get().ok_or(Refusal::NotAPayment)?;
+        let made = attempt(row, event).and_then(|made| self.dialogues.attempts.get(made, now_us));
         if let Some(made) = made {
             let same = made.content == content(event);
             return if same { Ok(Asked::Before(made.answer, identity)) } else { Err(Refusal::AttemptReused) };
@@ -72,7 +72,8 @@ impl Engine {
                     transaction,
                 };
                 self.dialogues.open.insert(event.identity(), open.into());
-                self.dialogues.lapses.push(expires_us, event.identity());
+                let row = self.row_of(event.identity()).unwrap_or_default();
+                self.dialogues.lapses.push(expires_us, (event.identity(), row));
             }
             None if standing == Standing::Blocked => {}
             None => self.await_report(event.identity(), standing),
@@ -106,7 +107,7 @@ impl Engine {
         self.original = Some(again);
         self.conclude_answer(open);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
-        if let Some(made) = attempt(identity, event) {
+        if let Some(made) = self.row_of(identity).and_then(|row| attempt(row, event)) {
             self.dialogues.attempts.insert(made, now_us, Attempt { content: content(event), answer });
         }
         self.gather(event);

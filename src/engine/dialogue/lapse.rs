@@ -16,10 +16,10 @@ impl Engine {
             if side_entries > self.limits.side_entries_max {
                 return;
             }
-            if let Some(identity) = self.dialogues.lapses.pop_due(self.now_us) {
+            if let Some((identity, _)) = self.dialogues.lapses.pop_due(self.now_us) {
                 self.lapse(identity);
-            } else if let Some(identity) = self.dialogues.pendings.pop_due(self.now_us) {
-                self.await_no_more(identity);
+            } else if let Some((identity, row)) = self.dialogues.pendings.pop_due(self.now_us) {
+                self.await_no_more(identity, row);
             } else {
                 return;
             }
@@ -40,9 +40,10 @@ impl Engine {
         }
     }
 
-    /// Lets a payment of which nothing was reported count as pending no more.
-    fn await_no_more(&mut self, identity: u128) {
+    /// Lets the payment with this row, if nothing was reported of it, count as pending no more.
+    fn await_no_more(&mut self, identity: u128, row: u64) {
         if let Ok(payment) = self.payment(identity, self.now_us)
+            && payment.row() == row
             && payment.is_awaited(self.payments.conduct())
         {
             self.report_itself(identity, Report::Nothing);
@@ -58,8 +59,11 @@ impl Engine {
             Feedback::Authentication => standing == Standing::Open,
             Feedback::Execution => true,
         };
-        if reported && self.dialogues.pendings.len() < self.limits.pendings_max {
-            self.dialogues.pendings.push(self.now_us.saturating_add(pending_us), identity);
+        if reported
+            && self.dialogues.pendings.len() < self.limits.pendings_max
+            && let Some(row) = self.row_of(identity)
+        {
+            self.dialogues.pendings.push(self.now_us.saturating_add(pending_us), (identity, row));
         }
     }
 

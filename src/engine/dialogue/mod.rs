@@ -109,6 +109,16 @@ impl Dialogues {
         }
     }
 
+    /// Forgets what is known under an identity: from now on it is another event's.
+    pub(super) fn forget(&mut self, identity: u128, now_us: i64) {
+        if !self.open.is_empty() {
+            self.open.remove(&identity);
+        }
+        if self.ended.get(identity, now_us).is_some() {
+            self.ended.remove(identity);
+        }
+    }
+
     /// Remembers for another horizon from now on.
     pub(super) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
         self.ended.set_horizon(now_us, horizon_us);
@@ -141,10 +151,10 @@ fn content(event: &Event) -> u64 {
     FixedState::with_seed(12).hash_one((said, event.amount().map(|amount| amount.minor)))
 }
 
-/// The identity of an attempt about a payment.
-fn attempt(identity: u128, event: &Event) -> Option<u128> {
+/// The identity of an attempt about the payment with this row: another one may come to have its id.
+fn attempt(row: u64, event: &Event) -> Option<u128> {
     let attempt = event.text(TextField::Attempt)?;
-    let half = |seed| u128::from(FixedState::with_seed(seed).hash_one((identity, attempt)));
+    let half = |seed| u128::from(FixedState::with_seed(seed).hash_one((row, attempt)));
     Some(half(13) << 64 | half(14))
 }
 
