@@ -76,6 +76,9 @@ pub struct Limits {
     pub expiries_a_step_max: u64,
     /// Dialogues with customers that are open; beyond, what would be stepped up is blocked, and says so. At least 1.
     pub step_ups_max: usize,
+    /// Keys that `[locks]` count failures of, of all locks; beyond, a failure of another key is taken and not counted, and
+    /// answered as though the key were locked. At least 1.
+    pub locks_max: usize,
     /// Allowed payments that wait for a report while a rule set says `pending_for`; beyond, one counts as pending for as
     /// long as windows cover it. Any number.
     pub pendings_max: usize,
@@ -99,6 +102,7 @@ impl Default for Limits {
             filter_bytes: 1 << 24,
             expiries_a_step_max: u64::MAX,
             step_ups_max: 1 << 16,
+            locks_max: 1 << 20,
             pendings_max: 1 << 24,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
@@ -122,6 +126,7 @@ impl Limits {
             ("filter_bytes", self.filter_bytes as i128, FILTER_BYTES_MIN as i128, none),
             ("expiries_a_step_max", self.expiries_a_step_max.into(), 1, u64::MAX.into()),
             ("step_ups_max", self.step_ups_max as i128, 1, none),
+            ("locks_max", self.locks_max as i128, 1, none),
             ("list_entries_max", self.list_entries_max as i128, 1, none),
         ];
         let wrong = bounds.into_iter().find(|(_, found, least, most)| !(*least..=*most).contains(found));
@@ -201,8 +206,14 @@ mod tests {
             assert_eq!(said(text), Err(expected.to_owned()));
         }
         let zero = ["ids_max", "side_entries_max", "corrections_max", "texts_max", "log_chunk_rows"];
-        let more =
-            ["forever_keys_max", "filter_bytes", "expiries_a_step_max", "step_ups_max", "list_entries_max"];
+        let more = [
+            "forever_keys_max",
+            "filter_bytes",
+            "expiries_a_step_max",
+            "step_ups_max",
+            "locks_max",
+            "list_entries_max",
+        ];
         for name in zero.into_iter().chain(more) {
             let refused = said(&format!("{name} = 0"));
             assert!(refused.is_err_and(|message| message.starts_with(&format!("`{name}` is 0; "))), "{name}");

@@ -261,6 +261,7 @@ impl Engine {
             payments: saved.payments,
             dialogues: saved.dialogues,
             original: None,
+            unlocked: None,
             reloads,
             shadow,
         };
