@@ -415,3 +415,98 @@ fn everything_that_a_lock_says_is_part_of_the_rule_sets_hash() {
     let layout = RULES.replace("where = \"what = 'biometric'\"", "where = \"what='biometric' -- asked for\"");
     assert_eq!(rules("one", &layout).hash, first);
 }
+
+const CASES: &str = r#"
+[defaults]
+customer = "c"
+account  = "a"
+
+[[case]]
+name   = "locked, reported, opened"
+events = [
+  { id = "t1", amount = 50, expect = { outcome = "step_up", locked = [] } },
+  { kind = "authentication", transaction = "t1", methods = ["bio"], result = "failed", expect = { outcome = "step_up" } },
+  { kind = "authentication", transaction = "t1", methods = ["chip", "otp"], result = "failed", expect = { outcome = "step_up" } },
+  { kind = "authentication", transaction = "t1", methods = ["otp"], result = "failed", expect = { outcome = "step_up" } },
+  { id = "t2", amount = 90, expect = { outcome = "block", locked = ["token"] } },
+  { kind = "authentication", transaction = "t2", methods = ["bio"], result = "failed" },
+  { id = "t3", amount = 90, expect = { outcome = "block", locked = ["token", "biometric"] } },
+  { kind = "change", what = "biometric" },
+  { id = "t4", amount = 50, methods = ["bio"], expect = { outcome = "allow", met = true, locked = [] } },
+]
+"#;
+
+#[test]
+fn cases_expect_what_is_locked_and_name_only_locks_that_there_are() {
+    let rules = rules("one", RULES);
+    for case in weir::cases::parse(CASES, &rules).unwrap() {
+        let report = weir::cases::run(&rules, &Lists::new(0), &weir::rates::Rates::default(), &case);
+        assert_eq!(report.failures, Vec::<String>::new());
+        let other = weir::cases::parse(&CASES.replace("\"token\", \"biometric\"", "\"token\""), &rules);
+        let report =
+            weir::cases::run(&rules, &Lists::new(0), &weir::rates::Rates::default(), &other.unwrap()[0]);
+        assert_eq!(report.failures.len(), 1, "{:?}", report.failures);
+    }
+    let wrong = weir::cases::parse(&CASES.replace("[\"token\"]", "[\"tokens\"]"), &rules).unwrap_err();
+    assert!(wrong.to_string().contains("there is no lock `tokens`"), "{wrong}");
+}
+
+#[test]
+fn a_decisions_line_names_what_is_locked_and_so_does_its_repeat() {
+    let (mut engine, mut maker) = failed(3, Limits::default());
+    let pay = maker.pay(START_US + 10, "c", 50, "bio");
+    let first = decided(engine.step(&pay));
+    let Answer::Repeated(again) = engine.step(&pay) else { panic!("it came again") };
+    assert_eq!(again, &first);
+    let mut line = Vec::new();
+    let writer = weir::io::decision::DecisionWriter::new(engine.rules(), "0").unwrap();
+    writer.write(&pay, &first, &mut line).unwrap();
+    let line = String::from_utf8(line).unwrap();
+    assert!(line.contains(r#""outcome":"block""#) && line.contains(r#""locked":["biometric"]"#), "{line}");
+}
+
+#[test]
+fn a_lock_may_be_by_a_field_that_the_file_declares() {
+    let text = format!("[fields]\nwallet = \"text\"\n{}", RULES.replace("\"customer\"", "\"wallet\""));
+    let rules = rules("one", &text);
+    let mut draft = Draft::new(rules.schema.clone());
+    let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
+    let mut pay = |id: &str, wallet: &str| {
+        draft.begin(Kind::Transaction, START_US).unwrap();
+        draft.text(TextField::Id, id).unwrap();
+        draft.amount(50, weir::money::Currency::VND).unwrap();
+        draft.extra("wallet", weir::event::ExtraValue::Text(wallet)).unwrap();
+        draft.seal().unwrap().clone()
+    };
+    let mut maker = Maker { draft: Draft::new(engine.rules().schema.clone()), made: 0 };
+    decided(engine.step(&pay("t1", "w1")));
+    decided(engine.step(&pay("t2", "w2")));
+    // The first two while it is open, and once it is over as a report.
+    for (n, result) in ["failed", "failed", "failed"].into_iter().enumerate() {
+        let answer = maker.answer(START_US + n as i64, "t1", "bio", result);
+        let locked = decided(engine.step(&answer)).locked;
+        assert_eq!(locked, u16::from(n == 2));
+    }
+    let answer = maker.answer(START_US + 5, "t2", "bio", "succeeded");
+    assert_eq!(decided(engine.step(&answer)).outcome, Outcome::Allow, "that is another wallet");
+    for n in 6..9 {
+        let report = maker.answer(START_US + n, "t2", "bio", "failed");
+        assert_eq!(engine.step(&report), Answer::Taken);
+    }
+    assert_eq!(decided(engine.step(&pay("t3", "w2"))).locked, 1, "reports count for the payment's wallet");
+    assert_eq!(decided(engine.step(&pay("t4", "w3"))).locked, 0);
+}
+
+#[test]
+fn what_a_lock_says_can_be_compared() {
+    let head = "[ruleset]\nname = \"one\"\ncurrency = \"VND\"\n";
+    let describe =
+        |body: &str| weir::rules::describe("locks.toml", &format!("{head}{body}")).unwrap().1.policy;
+    let first = describe(RULES);
+    let said: Vec<String> = first.iter().map(|aspect| format!("{}: {}", aspect.key, aspect.text)).collect();
+    let expected = "locks.biometric: bio, chip by customer after 3 failures, opened by change";
+    assert!(said.iter().any(|line| line == expected), "{said:?}");
+    assert!(said.iter().any(|line| line == "locks.biometric.opens where: what = 'biometric'"), "{said:?}");
+    assert_ne!(describe(&RULES.replace("what = 'biometric'", "what = 'phone'")), first);
+    assert_eq!(describe(&RULES.replace("what = 'biometric'", "what   = 'biometric'")), first);
+}

@@ -81,7 +81,7 @@ impl<'d> Reader<'_, 'd> {
         let methods = self.methods(table);
         let by = self.by(table);
         let failures = self.failures(table);
-        let opens = self.opens(table, by);
+        let opens = self.opens(table);
         let (opens_from, opens) = opens?;
         named.ok()?;
         let lock = Lock {
@@ -121,7 +121,11 @@ impl<'d> Reader<'_, 'd> {
     fn by(&mut self, table: &Table<'d>) -> Option<KeyField> {
         let name = table.required_text(self.problems, "by")?;
         let field = key_field(&name, self.scope, self.problems)?;
-        match lacking(field, Kinds::TRANSACTIONS) {
+        let lacking = match field {
+            KeyField::Text(field) => vocabulary::lacking(BuiltIn::Text(field), Kinds::TRANSACTIONS),
+            KeyField::Extra(_) => None,
+        };
+        match lacking {
             Some(message) => self.fail(Problem::error(name.span, message, "nothing to lock")),
             None => Some(field),
         }
@@ -140,9 +144,9 @@ impl<'d> Reader<'_, 'd> {
     }
 
     /// Which events open it.
-    fn opens(&mut self, table: &Table<'d>, by: Option<KeyField>) -> Option<(Kinds, Option<Compiled<'d>>)> {
+    fn opens(&mut self, table: &Table<'d>) -> Option<(Kinds, Option<Compiled<'d>>)> {
         let item = table.required(self.problems, "opens")?;
-        let table = Table::of(self.file, self.problems, item, "`opens`")?;
+        let table = Table::of(self.file, self.problems, item, "an opening")?;
         table.check_keys(self.problems, &["from", "where"], &[]);
         let from = table.required(self.problems, "from")?;
         let mut kinds = Kinds::default();
@@ -153,11 +157,6 @@ impl<'d> Reader<'_, 'd> {
         }
         if kinds == Kinds::default() {
             return self.fail(Problem::error(from.span(), "`from` names no kind of event", "empty"));
-        }
-        if let Some(message) = by.and_then(|by| lacking(by, kinds)) {
-            let problem = Problem::error(from.span(), message, "never opens it");
-            return self
-                .fail(problem.help("what is locked is opened by an event that has the field of `by`"));
         }
         let condition = match table.text(self.problems, "where") {
             None if table.get("where").is_some() => return None,
@@ -181,13 +180,5 @@ impl<'d> Reader<'_, 'd> {
         }
         vocabulary::check(&compiled, kinds, self.problems);
         Some(compiled)
-    }
-}
-
-/// What to tell of a key that no event of these kinds has.
-fn lacking(field: KeyField, kinds: Kinds) -> Option<String> {
-    match field {
-        KeyField::Text(field) => vocabulary::lacking(BuiltIn::Text(field), kinds),
-        KeyField::Extra(_) => None,
     }
 }
