@@ -60,6 +60,7 @@ fn rules() -> RuleSet {
     RuleSet {
         pending_us: None,
         step_up: None,
+        locks: Vec::new(),
         name: "bench".to_owned(),
         hash: [0; 32],
         time_zone: "UTC".to_owned(),

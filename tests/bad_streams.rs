@@ -399,6 +399,7 @@ const SIDE: Limits = Limits {
     log_chunk_rows: 4096,
     list_entries_max: 1 << 20,
     step_ups_max: 1 << 16,
+    locks_max: 1 << 20,
     pendings_max: 1 << 24,
 };
 

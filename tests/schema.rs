@@ -48,6 +48,11 @@ fn the_checker_and_the_schema_know_the_same_keys() {
         ),
         ("/properties/policy", format!("[policy]\n{STRANGE} = 1")),
         ("/properties/auth/additionalProperties", format!("[auth.a]\n{STRANGE} = 1")),
+        ("/properties/locks/additionalProperties", format!("[locks.a]\n{STRANGE} = 1")),
+        (
+            "/properties/locks/additionalProperties/properties/opens",
+            format!("[locks.a]\nopens = {{ {STRANGE} = 1 }}"),
+        ),
         ("/properties/control", format!("[control]\n{STRANGE} = 1")),
         (rule, format!("[[rule]]\n{STRANGE} = 1")),
         ("/properties/rule/items/properties/rollout", format!("[[rule]]\nrollout = {{ {STRANGE} = 1 }}")),
@@ -80,6 +85,10 @@ fn the_checker_and_the_schema_know_the_same_words() {
         ("/properties/fields/additionalProperties".to_owned(), format!("[fields]\na = \"{STRANGE}\"")),
         (format!("{feature}/counts"), format!("[features]\na = {{ counts = \"{STRANGE}\" }}")),
         (format!("{feature}/from/anyOf/0"), format!("[features]\na = {{ from = \"{STRANGE}\" }}")),
+        (
+            "/properties/locks/additionalProperties/properties/opens/properties/from/anyOf/0".to_owned(),
+            format!("[locks.a]\nopens = {{ from = \"{STRANGE}\" }}"),
+        ),
         (rule("then"), format!("[[rule]]\nthen = \"{STRANGE}\"")),
         (rule("on_unknown"), format!("[[rule]]\non_unknown = \"{STRANGE}\"")),
         (rule("tier"), format!("[[rule]]\ntier = \"{STRANGE}\"")),

@@ -79,6 +79,8 @@ pub struct Expectation {
     pub attempts_left: Option<i64>,
     /// Why it is blocked where no rule wanted that.
     pub stopped: Option<String>,
+    /// Exactly the locks that keep it from being met, in any order.
+    pub locked: Option<Vec<String>>,
     /// The code of a refusal.
     pub refused: Option<String>,
 }
@@ -185,6 +187,7 @@ fn expectation(value: &Value, place: &str, rules: &RuleSet) -> Result<Expectatio
                 }
                 expect.stopped = Some(word);
             }
+            "locked" => expect.locked = Some(lock_names(value, place, rules)?),
             "fired" => expect.fired = rule_ids(value, place, key, rules)?,
             "silent" => expect.silent = rule_ids(value, place, key, rules)?,
             "only" => expect.only = Some(rule_ids(value, place, key, rules)?),
@@ -229,6 +232,14 @@ fn customer(value: &Value, place: &str, key: &str) -> Result<String, CasesError>
                 format!("the customer catalogue has no code `{code}`; it has {}", known.join(", ")),
             ))
         }
+    }
+}
+
+fn lock_names(value: &Value, place: &str, rules: &RuleSet) -> Result<Vec<String>, CasesError> {
+    let names = texts(value, place, "locked")?;
+    match names.iter().find(|name| rules.locks.iter().all(|lock| lock.name != **name)) {
+        None => Ok(names),
+        Some(name) => Err(wrong(place, format!("there is no lock `{name}`"))),
     }
 }
 

@@ -153,6 +153,11 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
         let found = decision.stopped.map_or("nothing", Stopped::name);
         differ("what stopped it", stopped.clone(), found.to_owned());
     }
+    if let Some(mut wanted) = expect.locked.clone() {
+        wanted.sort_unstable();
+        let found: Vec<&str> = rules.lock_names(decision.locked).collect();
+        differ("the list of what is locked", wanted.join(", "), found.join(", "));
+    }
     let ids = |positions: &[u16]| -> Vec<&str> {
         let mut ids: Vec<&str> =
             positions.iter().map(|&rule| rules.rules[usize::from(rule)].id.as_str()).collect();

@@ -8,13 +8,14 @@ use anstyle::{AnsiColor, Style as Paint};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::catalogue::Language;
-use weir::decision::Outcome;
+use weir::decision::{Decision, Outcome};
 use weir::engine::{Answer, Engine, Limits, Recording, Refusal};
 use weir::event::{Event, Kind, TextField};
 use weir::explain::{
     AnswerExplanation, Explainer, Explanation, Fate, Line, Style, heading, lines, records, table_title, title,
 };
 use weir::io::explanation::{write_advice, write_explanation};
+use weir::rules::RuleSet;
 
 use super::progress::Progress;
 use super::stream::Source;
@@ -145,11 +146,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         match asked.get_mut(event.id()).filter(|found| of_tenant && !matches!(found, Found::Decision(_))) {
             Some(found) => *found = find(&mut engine, &explainers, event, args.all_rules)?,
             None => {
-                let answer = engine.step(event);
-                if let Answer::Refused(Refusal::UnknownRuleSet) = answer {
-                    return Err(not_given(event));
+                let decision = match engine.step(event) {
+                    Answer::Refused(Refusal::UnknownRuleSet) => return Err(not_given(event)),
+                    Answer::Decided(decision) if event.kind() == Kind::Authentication => {
+                        Some(decision.clone())
+                    }
+                    _ => None,
+                };
+                if let Some(decision) = decision {
+                    note_answer(&mut asked, event, &decision, engine.rules());
                 }
-                note_answer(&mut asked, event, answer);
             }
         }
         reached_us = reached_us.max(event.time_us());
@@ -192,18 +198,17 @@ impl Found {
     }
 }
 
-/// Notes how the customer answered where the event is about a payment that was asked for.
-fn note_answer(asked: &mut BTreeMap<&str, Found>, event: &Event, answer: Answer<'_>) {
-    let of = event.text(TextField::Transaction).filter(|_| event.kind() == Kind::Authentication);
-    if let (Answer::Decided(decision), Some(Found::Decision(explanation))) =
-        (answer, of.and_then(|id| asked.get_mut(id)))
-    {
+/// Notes how the customer answered, by the live rule set, where the event is about a payment that was asked for.
+fn note_answer(asked: &mut BTreeMap<&str, Found>, event: &Event, decision: &Decision, rules: &RuleSet) {
+    let of = event.text(TextField::Transaction);
+    if let Some(Found::Decision(explanation)) = of.and_then(|id| asked.get_mut(id)) {
         explanation.answers.push(AnswerExplanation {
             id: event.id().to_owned(),
             time_us: event.time_us(),
             outcome: decision.outcome,
             attempts_left: decision.step_up.map_or(0, |step_up| step_up.attempts_left),
             stopped: decision.stopped,
+            locked: rules.lock_names(decision.locked).map(str::to_owned).collect(),
         });
     }
 }

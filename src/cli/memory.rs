@@ -15,7 +15,8 @@ use super::rule_file;
 pub(super) struct Memory {
     /// A TOML file with the engine's bounds: keys_max, forever_keys_max, arena_bytes_max, filter_bytes, texts_max,
     /// log_bytes_max, log_chunk_rows, side_entries_max, corrections_max, ids_max, list_entries_max, step_ups_max,
-    /// pendings_max, expiries_a_step_max, future_us_max; what it leaves out is at its default. log_bytes_max needs --spill
+    /// locks_max, pendings_max, expiries_a_step_max, future_us_max; what it leaves out is at its default. log_bytes_max
+    /// needs --spill
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,
     /// Most memory for what windows have still to take out, such as 2GiB; older parts go to --spill and come back in time

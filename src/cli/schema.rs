@@ -42,6 +42,7 @@ fn schema() -> Value {
             "policy": policy(),
             "auth": each("Which authentication methods must be met.", requirement()),
             "step_up": step_up(),
+            "locks": each("Methods that meet nothing for a key after too many failures in a row.", lock()),
             "control": control(),
             "rule": { "type": "array", "items": rule(), "description": "Conditions with what follows from them." },
         }),
@@ -291,6 +292,27 @@ fn step_up() -> Value {
         json!({
             "expires": duration("How long the customer may take to answer; after that the payment counts as refused."),
             "attempts": { "type": "integer", "minimum": 1, "maximum": 20, "description": "How often the customer may answer; 3 unless said." },
+        }),
+    )
+}
+
+fn lock() -> Value {
+    let opens = section(
+        "The events that open it again for their key.",
+        &["from"],
+        json!({
+            "from": one_or_more("The kinds of event.", json!({ "enum": Kind::ALL.map(Kind::name) })),
+            "where": condition("Which of them, by their fields; all unless said."),
+        }),
+    );
+    section(
+        "A lock; it needs [step_up].",
+        &["methods", "by", "failures", "opens"],
+        json!({
+            "methods": one_or_more("The methods that it locks, of those that [auth] names.", json!({ "type": "string", "pattern": "^[a-z0-9_]+$" })),
+            "by": text("The field whose values are locked; per tenant."),
+            "failures": { "type": "integer", "minimum": 1, "maximum": 100, "description": "How many failed authentications in a row that presented one of them lock." },
+            "opens": opens,
         }),
     )
 }

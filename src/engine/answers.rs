@@ -139,6 +139,8 @@ const DIALOGUE: u8 = 1 << 7;
 const MET: u8 = 1;
 const GOES_ON: u8 = 1 << 1;
 const STOPPED_SHIFT: u8 = 2;
+/// Of a dialogue: locks follow.
+const LOCKED: u8 = 1 << 7;
 /// The row of a table whose value is unknown.
 const NO_ROW: u32 = u32::MAX;
 /// Bytes of one feature.
@@ -147,8 +149,8 @@ const FEATURE_BYTES: usize = 11;
 fn write(decision: &Decision, to: &mut Vec<u8>) {
     let withheld =
         decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
-    let Decision { met, step_up, stopped, out_of_force, .. } = decision;
-    let dialogue = *met || step_up.is_some() || stopped.is_some();
+    let Decision { met, step_up, stopped, locked, out_of_force, .. } = decision;
+    let dialogue = *met || step_up.is_some() || stopped.is_some() || *locked != 0;
     let flags = (u8::from(decision.alert) * ALERT)
         | (u8::from(*out_of_force != 0) * OUT_OF_FORCE)
         | (u8::from(dialogue) * DIALOGUE);
@@ -195,7 +197,11 @@ fn write_requirement(requirement: &Requirement, to: &mut Vec<u8>) {
 fn write_dialogue(decision: &Decision, to: &mut Vec<u8>) {
     let stopped = decision.stopped.map_or(0, |stopped| stopped as u8 + 1);
     let goes_on = u8::from(decision.step_up.is_some()) * GOES_ON;
-    to.push((u8::from(decision.met) * MET) | goes_on | (stopped << STOPPED_SHIFT));
+    let locked = u8::from(decision.locked != 0) * LOCKED;
+    to.push((u8::from(decision.met) * MET) | goes_on | (stopped << STOPPED_SHIFT) | locked);
+    if decision.locked != 0 {
+        to.extend_from_slice(&decision.locked.to_le_bytes());
+    }
     write_requirement(&decision.missing, to);
     if let Some(StepUp { id, expires_us, attempts_left }) = decision.step_up {
         to.extend_from_slice(&id.to_le_bytes());
@@ -306,8 +312,12 @@ fn read_requirement(from: &mut Bytes<'_>, requirement: &mut Requirement) -> Opti
 fn read_dialogue(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
     let [flags] = from.take()?;
     decision.met = flags & MET != 0;
-    decision.stopped =
-        usize::from(flags >> STOPPED_SHIFT).checked_sub(1).and_then(|at| Stopped::ALL.get(at).copied());
+    decision.stopped = usize::from((flags & !LOCKED) >> STOPPED_SHIFT)
+        .checked_sub(1)
+        .and_then(|at| Stopped::ALL.get(at).copied());
+    if flags & LOCKED != 0 {
+        decision.locked = u16::from_le_bytes(from.take()?);
+    }
     read_requirement(from, &mut decision.missing)?;
     if flags & GOES_ON != 0 {
         let (id, expires_us) = (u64::from_le_bytes(from.take()?), i64::from_le_bytes(from.take()?));
@@ -336,6 +346,7 @@ mod tests {
         decision.met = n % 3 == 0;
         decision.step_up =
             (n % 4 == 1).then_some(StepUp { id: n as u64 * 7, expires_us: -n, attempts_left: n as u32 });
+        decision.locked = [0, 0, n as u16][n as usize % 3];
         decision.stopped = [None, Some(Stopped::Attempts), Some(Stopped::Full)][n as usize % 3];
         if decision.step_up.is_some() {
             decision.missing.join(0b100);

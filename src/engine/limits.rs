@@ -88,6 +88,9 @@ pub struct Limits {
     pub expiries_a_step_max: u64,
     /// Dialogues with customers that are open; beyond, what would be stepped up is blocked, and says so. From 1 to 2^32.
     pub step_ups_max: usize,
+    /// Keys that `[locks]` count failures of, of all locks; beyond, a failure of another key is taken and not counted, and
+    /// answered as though the key were locked. From 1 to 2^32.
+    pub locks_max: usize,
     /// Allowed payments that wait for a report while a rule set says `pending_for`; beyond, one counts as pending for as
     /// long as windows cover it. Any number.
     pub pendings_max: usize,
@@ -111,6 +114,7 @@ impl Default for Limits {
             filter_bytes: 1 << 24,
             expiries_a_step_max: u64::MAX,
             step_ups_max: 1 << 16,
+            locks_max: 1 << 20,
             pendings_max: 1 << 24,
             list_entries_max: crate::lists::LIST_ENTRIES_MAX,
         }
@@ -139,6 +143,7 @@ impl Limits {
             ("arena_bytes_max", self.arena_bytes_max as i128, 0, ARENA_BYTES_MAX as i128),
             ("expiries_a_step_max", self.expiries_a_step_max.into(), 1, u64::MAX.into()),
             ("step_ups_max", self.step_ups_max as i128, 1, HELD_MAX as i128),
+            ("locks_max", self.locks_max as i128, 1, HELD_MAX as i128),
             ("list_entries_max", self.list_entries_max as i128, 1, HELD_MAX as i128),
         ];
         let wrong = bounds.into_iter().find(|(_, found, least, most)| !(*least..=*most).contains(found));
@@ -230,8 +235,14 @@ mod tests {
             assert_eq!(said(text), Err(expected.to_owned()));
         }
         let zero = ["ids_max", "side_entries_max", "corrections_max", "texts_max", "log_chunk_rows"];
-        let more =
-            ["forever_keys_max", "filter_bytes", "expiries_a_step_max", "step_ups_max", "list_entries_max"];
+        let more = [
+            "forever_keys_max",
+            "filter_bytes",
+            "expiries_a_step_max",
+            "step_ups_max",
+            "locks_max",
+            "list_entries_max",
+        ];
         for name in zero.into_iter().chain(more) {
             let refused = said(&format!("{name} = 0"));
             assert!(refused.is_err_and(|message| message.starts_with(&format!("`{name}` is 0; "))), "{name}");

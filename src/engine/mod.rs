@@ -300,6 +300,8 @@ pub struct Engine {
     dialogues: Dialogues,
     /// What a payment that is looked at again is put together in.
     original: Option<Box<Original>>,
+    /// What the event presents that was taken last, where some of it is locked.
+    unlocked: Option<Arc<str>>,
     exchange: Exchange,
     reloads: Reloads,
     shadow: Option<Box<Shadow>>,
@@ -315,6 +317,7 @@ impl Engine {
         logs.give(&mut ledger);
         let lists = Lists::new(rules.lists.len());
         let wanted = sources.wanted_of_missing(&ledger, judge::reads(&rules, recording));
+        let dialogues = Dialogues::new(&rules, &limits);
         let payments = Payments::new(horizon_us, limits.corrections_max, Conduct::of(&rules));
         Self {
             calendar: rules.calendar.clone(),
@@ -327,8 +330,9 @@ impl Engine {
             seen: Recent::new(horizon_us, limits.ids_max),
             answers: Answers::new(horizon_us),
             payments,
-            dialogues: Dialogues::new(horizon_us, &limits),
+            dialogues,
             original: None,
+            unlocked: None,
             exchange: Exchange::new(horizon_us, limits.ids_max),
             reloads: Reloads::default(),
             shadow: None,
@@ -376,7 +380,7 @@ impl Engine {
         let event = self.exchange.last(event).unwrap_or(event);
         let original = self.original.as_ref().filter(|_| event.kind() == Kind::Authentication);
         let (event, presented) = original.map_or_else(
-            || (event, presented(event)),
+            || (event, self.unlocked.as_deref().unwrap_or(presented(event))),
             |original| (original.draft.sealed(), original.presented.as_str()),
         );
         let hour_and_weekday = self.calendar.clone().hour_and_weekday(event.time_us());
@@ -465,12 +469,16 @@ impl Engine {
         }
         self.work_off_lapses();
         self.tidy(event.kind() == Kind::Clock);
+        let locked = self.turn_locks(event, asked);
+        let unlocked = self.unlocked(event, locked);
+        self.unlocked.clone_from(&unlocked);
+        let presented = unlocked.as_deref().unwrap_or(presented(event));
         match (event.kind(), asked) {
-            (Kind::Transaction, _) => self.transaction(event),
+            (Kind::Transaction, _) => self.transaction(event, presented, locked),
             (Kind::Login, _) if self.live.decides_logins => self.login(event),
-            (_, Asked::Open(identity)) => self.answer_step_up(event, identity),
+            (_, Asked::Open(identity)) => self.answer_step_up(event, identity, presented, locked),
             _ => {
-                self.gather(event);
+                self.gather(event, presented);
                 self.file(event, Standing::Observed, Place::NONE);
                 self.change_lists(event);
                 if let Some(staged) = reload {
@@ -562,17 +570,18 @@ impl Engine {
         }
     }
 
-    fn transaction(&mut self, event: &Event) -> Answer<'_> {
-        let facts = self.gather(event);
+    fn transaction(&mut self, event: &Event, presented: &str, locked: u16) -> Answer<'_> {
+        let facts = self.gather(event, presented);
         let ledgers = self.ledgers.live.iter().map(|ledger| (ledger, true));
         self.live.decide(ledgers, facts, (event.time_us(), self.now_us), self.recording);
         self.live.decision.rule_set = self.reloads.number;
         self.live.decision.converted = event.converted();
-        self.ask_customer(event);
+        self.ask_customer(event, presented, locked);
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
-            shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
+            let locked = shadow.locked(&self.live.rules, locked);
+            shadow.decide(&mut self.ledgers, facts, locked, self.now_us, self.recording);
         }
         let standing = match self.live.decision.outcome {
             Outcome::Allow => Standing::Allowed,
@@ -581,28 +590,28 @@ impl Engine {
         };
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
-        self.open_dialogue(event, standing);
+        self.open_dialogue(event, presented, standing);
         Answer::Decided(&self.live.decision)
     }
 
     /// Decides a login: nothing of it is stopped, it is only watched.
     fn login(&mut self, event: &Event) -> Answer<'_> {
-        let facts = self.gather(event);
+        let facts = self.gather(event, presented(event));
         let ledgers = self.ledgers.live.iter().map(|ledger| (ledger, true));
         self.live.decide(ledgers, facts, (event.time_us(), self.now_us), self.recording);
         self.live.decision.rule_set = self.reloads.number;
         if let Some(shadow) = self.shadow.as_mut().filter(|shadow| shadow.decides_logins()) {
-            shadow.decide(&mut self.ledgers, facts, self.now_us, self.recording);
+            shadow.decide(&mut self.ledgers, facts, 0, self.now_us, self.recording);
         }
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, Standing::Observed, answer);
         Answer::Decided(&self.live.decision)
     }
 
-    /// Gathers what an event brings, and gives what conditions may read of it.
-    fn gather<'e>(&mut self, event: &'e Event) -> Facts<'e> {
+    /// Gathers what an event brings, and gives what conditions may read of it; of methods those `presented` that count.
+    fn gather<'e>(&mut self, event: &'e Event, presented: &'e str) -> Facts<'e> {
         let calendar = self.calendar.hour_and_weekday(event.time_us());
-        let facts = Facts { now_us: self.now_us, ..Facts::of(event, calendar) };
+        let facts = Facts { now_us: self.now_us, presented, ..Facts::of(event, calendar) };
         let with_lists = Facts { lists: &self.live.lists, rates: &self.live.rates, ..facts };
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather(&with_lists));
         if let Some(shadow) = &self.shadow {

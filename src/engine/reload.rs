@@ -307,6 +307,7 @@ impl Engine {
         let rates = self.reloads.staged[at].rates.clone().unwrap_or_else(|| Arc::clone(&self.live.rates));
         let before = std::mem::replace(&mut self.live, judge);
         self.set_rates(rates);
+        self.dialogues.go_on(&before.rules, &self.live.rules, &self.limits, self.now_us);
         let number = self.reloads.number;
         self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });
         self.reloads.number += 1;
@@ -330,7 +331,6 @@ impl Engine {
         self.payments.set_horizon(self.now_us, horizon_us);
         self.exchange.set_horizon(self.now_us, horizon_us);
         self.answers.set_horizon(horizon_us);
-        self.dialogues.set_horizon(self.now_us, horizon_us);
         self.lead_shadow_on(dropped);
     }
 }

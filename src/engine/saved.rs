@@ -262,6 +262,7 @@ impl Engine {
             payments: saved.payments,
             dialogues: saved.dialogues,
             original: None,
+            unlocked: None,
             reloads,
             shadow,
         };

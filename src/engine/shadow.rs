@@ -21,7 +21,7 @@ use super::{Engine, Recording};
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::lists::Lists;
-use crate::rules::{Facts, RuleSet};
+use crate::rules::{Facts, Lock, RuleSet};
 
 /// Why a shadow rule set decides no more. What it kept is gone; the live rule set never noticed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -97,11 +97,20 @@ impl Shadow {
         self.limits.texts_max
     }
 
-    /// Decides on an event that the ledgers have gathered, unless it was stopped.
+    /// Its own locks of which one of the same name is locked in the live rule set, as a mask.
+    pub(super) fn locked(&self, live: &RuleSet, locked: u16) -> u16 {
+        let is_locked = |lock: &&Lock| live.lock_names(locked).any(|name| name == lock.name);
+        let own = (0..).zip(&self.judge.rules.locks).filter(|(_, lock)| is_locked(lock));
+        own.fold(0, |locked, (at, _)| locked | 1 << at)
+    }
+
+    /// Decides on an event that the ledgers have gathered, unless it was stopped. It has no locks of its own: `locked` are
+    /// those that the live rule set has locked.
     pub(super) fn decide(
         &mut self,
         ledgers: &mut Ledgers,
         facts: Facts<'_>,
+        locked: u16,
         now_us: i64,
         recording: Recording,
     ) {
@@ -110,7 +119,7 @@ impl Shadow {
             self.judge.decide(ledgers.all().map(|ledger| (ledger, true)), facts, times, recording);
             self.judge.decision.converted = facts.event.converted();
             if self.judge.rules.step_up.is_some() {
-                dialogue::meet(&self.judge.rules, facts.presented, &mut self.judge.decision);
+                dialogue::meet(&self.judge.rules, facts.presented, locked, &mut self.judge.decision);
             }
             self.decided = true;
             let decided = self.judge.decided(facts);

@@ -72,6 +72,14 @@ impl Kept {
         self.texts.get(start as usize..self.fields[at].1 as usize)
     }
 
+    /// A declared extra field with text, by its position in the schema.
+    pub fn extra_text(&self, wanted: usize) -> Option<&str> {
+        self.extras.iter().find_map(|(position, value)| match value {
+            KeptExtra::Text(text) if usize::from(*position) == wanted => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// Its amount in minor units.
     pub fn amount_minor(&self) -> Option<i64> {
         self.amount_minor
@@ -140,6 +148,7 @@ mod tests {
         let out = kept.event(Kind::Transaction, Currency::VND, &mut again).unwrap();
         assert_eq!((out.identity(), out.fingerprint()), (event.identity(), event.fingerprint()));
         assert_eq!((out.latitude_longitude(), out.amount()), (event.latitude_longitude(), event.amount()));
+        assert_eq!((kept.extra_text(0), kept.extra_text(1)), (Some("red"), None));
         assert_eq!((kept.text(TextField::Payee), kept.text(TextField::Device)), (Some("p"), None));
     }
 }

@@ -140,6 +140,8 @@ pub struct AnswerExplanation {
     pub attempts_left: u32,
     /// Why it is blocked, where no rule wanted that.
     pub stopped: Option<Stopped>,
+    /// The locks that keep the requirement from being met.
+    pub locked: Vec<String>,
 }
 
 /// A decision, explained.
@@ -175,6 +177,8 @@ pub struct Explanation {
     pub step_up: Option<StepUp>,
     /// Why it is blocked, where no rule wanted that.
     pub stopped: Option<Stopped>,
+    /// The locks that keep the requirement from being met, so that it is blocked.
+    pub locked: Vec<String>,
     /// How the customer answered, as far as was read.
     pub answers: Vec<AnswerExplanation>,
     /// What the control group let through.
@@ -263,6 +267,7 @@ impl Explainer {
             missing: decision.missing.any_of().iter().map(|&any_of| set.methods_of(any_of)).collect(),
             step_up: decision.step_up,
             stopped: decision.stopped,
+            locked: set.lock_names(decision.locked).map(str::to_owned).collect(),
             answers: Vec::new(),
             withheld: decision.withheld,
             advice: advice(set, decision),

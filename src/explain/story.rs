@@ -102,21 +102,31 @@ fn dialogue(explanation: &Explanation, style: &Style) -> Vec<String> {
             Language::Vietnamese => format!("khách hàng trả lời trước {until}; còn {left} lần"),
         });
     }
-    said.extend(explanation.stopped.map(|why| stopped(why, style).to_owned()));
+    said.extend(why(explanation.stopped, &explanation.locked, style));
     for answer in &explanation.answers {
         let (time, outcome) = (style.time(answer.time_us), style.outcome(answer.outcome));
-        let why = answer.stopped.map_or(String::new(), |why| format!(" ({})", stopped(why, style)));
+        let why = why(answer.stopped, &answer.locked, style);
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
         let answered = style.pick("answered by", "trả lời bằng");
         said.push(format!("{answered} `{}` {time}: {outcome}{why}", answer.id));
     }
     said
 }
 
-fn stopped(why: Stopped, style: &Style) -> &str {
-    match why {
+/// Why a payment is blocked that rules only wanted stepped up.
+fn why(why: Option<Stopped>, locked: &[String], style: &Style) -> Option<String> {
+    if !locked.is_empty() {
+        let (cannot, locks) = (
+            style.pick("it can't be met while locked", "không thể đáp ứng khi đang bị khóa"),
+            locked.join(", "),
+        );
+        return Some(format!("{cannot}: {locks}"));
+    }
+    let said = match why? {
         Stopped::Attempts => style.pick("the attempts are used up", "đã hết số lần xác thực"),
         Stopped::Full => style.pick("too many step-ups are open", "có quá nhiều yêu cầu xác thực đang chờ"),
-    }
+    };
+    Some(said.to_owned())
 }
 
 /// What was paid, at which rate it was converted, and where that comes from.

@@ -26,6 +26,8 @@ pub struct DecisionWriter {
     /// Each tag and each obligation, in quotes.
     tags: Vec<Vec<u8>>,
     obligations: Vec<Vec<u8>>,
+    /// The name of each lock, in quotes.
+    locks: Vec<Vec<u8>>,
     /// The name of each file, in quotes.
     packs: Vec<Vec<u8>>,
     /// What each rule tags with and obliges to, as bits.
@@ -103,6 +105,7 @@ impl DecisionWriter {
         Ok(Self {
             tables: rules.tables.iter().map(table).collect::<io::Result<_>>()?,
             tags: quoted(&rules.tags)?,
+            locks: quoted(&rules.locks.iter().map(|lock| lock.name.clone()).collect::<Vec<_>>())?,
             packs: quoted(&rules.packs.iter().map(|pack| pack.name.clone()).collect::<Vec<_>>())?,
             obligations: quoted(&rules.obligations)?,
             duties: rules.rules.iter().map(|rule| (rule.tags, rule.oblige)).collect(),
@@ -137,6 +140,7 @@ impl DecisionWriter {
             tables: Vec::new(),
             methods: quoted(methods)?,
             tags: Vec::new(),
+            locks: Vec::new(),
             packs: Vec::new(),
             obligations: Vec::new(),
             duties: Vec::new(),
@@ -238,6 +242,10 @@ impl DecisionWriter {
         }
         if let Some(stopped) = decision.stopped {
             write!(out, ",\"stopped\":\"{}\"", stopped.name())?;
+        }
+        if decision.locked != 0 {
+            out.write_all(b",\"locked\":")?;
+            words(&self.locks, decision.locked.into(), out)?;
         }
         Ok(())
     }

@@ -42,6 +42,8 @@ struct Document<'a> {
     step_up: Option<StepUpDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    locked: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     answers: Vec<AnswerDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,13 +107,22 @@ struct AnswerDocument<'a> {
     attempts_left: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    locked: &'a [String],
 }
 
 impl<'a> AnswerDocument<'a> {
     fn of(answer: &'a AnswerExplanation) -> Self {
-        let AnswerExplanation { id, time_us, outcome, attempts_left, stopped } = answer;
+        let AnswerExplanation { id, time_us, outcome, attempts_left, stopped, locked } = answer;
         let stopped = stopped.map(Stopped::name);
-        Self { id, time_us: *time_us, outcome: outcome.name(), attempts_left: *attempts_left, stopped }
+        Self {
+            id,
+            time_us: *time_us,
+            outcome: outcome.name(),
+            attempts_left: *attempts_left,
+            stopped,
+            locked,
+        }
     }
 }
 
@@ -205,6 +216,7 @@ pub fn write_explanation(
             attempts_left,
         }),
         stopped: explanation.stopped.map(Stopped::name),
+        locked: &explanation.locked,
         answers: explanation.answers.iter().map(AnswerDocument::of).collect(),
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),
         out_of_force: &explanation.out_of_force,

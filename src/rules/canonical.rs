@@ -13,6 +13,8 @@
 //! - for each authentication method in the order of the words: `method`;
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - `pending_for` (µs) stands before the fields, and `step_up` (µs, attempts) here, where the file says so;
+//! - for each lock in the order of the names: `lock`, `locks` (its methods as a mask), `by`, `failures`, `opens_from` for
+//!   each kind, `opens_where`;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
 //!   `over`, `counts`, `current`;
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
@@ -52,7 +54,7 @@ use super::sql::Compiled;
 use super::sql::tree::Node;
 use super::table::{UnknownRow, Values};
 use super::types::Unit;
-use super::{features, rule, tables};
+use super::{Parts, features, locks, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
 
@@ -61,13 +63,8 @@ pub(super) use definition::definitions;
 const FORM: u32 = 1;
 
 /// The SHA-256 of the canonical form; the positions of names must be those of the lists.
-pub(super) fn hash(
-    set: &RuleSet,
-    params: &[Param<'_>],
-    features: &[features::Declared<'_>],
-    tables: &[tables::Declared<'_>],
-    rules: &[rule::Declared<'_>],
-) -> [u8; 32] {
+pub(super) fn hash(set: &RuleSet, parts: &Parts<'_>) -> [u8; 32] {
+    let Parts { params, features, tables, locks, rules } = parts;
     let mut form = Form { hasher: Sha256::new(), schema: &set.schema, features };
     form.put("weir-rules", FORM);
     form.put("name", &set.name);
@@ -100,6 +97,7 @@ pub(super) fn hash(
     if let Some(Dialogue { expires_us, attempts }) = set.step_up {
         form.put("step_up", format_args!("{expires_us} {attempts}"));
     }
+    locks.iter().for_each(|declared| form.lock(declared));
     for declared in features {
         form.feature(declared);
     }
@@ -121,6 +119,7 @@ pub(super) fn hash(
     }
     let conditions = features.iter().flat_map(features::Declared::conditions);
     let conditions = conditions.chain(tables.iter().flat_map(|table| &table.conditions));
+    let conditions = conditions.chain(locks.iter().flat_map(|lock| &lock.opens));
     let mut asked = BTreeMap::new();
     for condition in conditions.chain(rules.iter().map(|rule| &rule.condition)) {
         condition.tree.walk(&mut |part| {
@@ -297,6 +296,18 @@ impl Form<'_> {
         if feature.across {
             self.put("across", "all");
         }
+    }
+
+    fn lock(&mut self, declared: &locks::Declared<'_>) {
+        let lock = &declared.lock;
+        self.put("lock", &lock.name);
+        self.put("locks", lock.methods);
+        self.key("by", &[lock.by]);
+        self.put("failures", lock.failures);
+        for kind in Kind::ALL.into_iter().filter(|kind| lock.opens_from.contains(*kind)) {
+            self.put("opens_from", kind.name());
+        }
+        self.put("opens_where", maybe(declared.opens.as_ref().map(|opens| &opens.canonical)));
     }
 
     fn list(&mut self, list: &ListDeclaration) {

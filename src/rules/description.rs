@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Parts;
 use super::features;
+use super::locks;
 use super::names::ParamValue;
 use super::rule;
 use super::ruleset::{
@@ -136,7 +137,7 @@ impl Description {
         let fields = set.schema.fields().iter().map(|(name, ty)| (name.clone(), ty.name())).collect();
         Self {
             settings,
-            policy: policy(set),
+            policy: policy(set, parts),
             fields,
             params: parts
                 .params
@@ -177,7 +178,7 @@ fn describe_pack(pack: &Pack, set: &RuleSet) -> Option<Aspect> {
     (!said.is_empty()).then(|| Aspect::new(&format!("file {}", pack.name), said.join(", ")))
 }
 
-fn policy(set: &RuleSet) -> Vec<Aspect> {
+fn policy(set: &RuleSet, parts: &Parts<'_>) -> Vec<Aspect> {
     let mut said = Vec::new();
     for (key, bound) in [("step_up_at", set.policy.step_up_at), ("block_at", set.policy.block_at)] {
         said.extend(bound.map(|bound| Aspect::new(key, bound.to_string())));
@@ -191,6 +192,13 @@ fn policy(set: &RuleSet) -> Vec<Aspect> {
     }
     if !set.policy.auth.is_empty() {
         said.push(Aspect::new("auth", set.requirement(&set.policy.auth)));
+    }
+    for locks::Declared { lock, opens } in &parts.locks {
+        let (key, methods) = (format!("locks.{}", lock.name), set.methods_of(lock.methods).join(", "));
+        let (by, opened) = (lock.by.name(&set.schema), kinds(lock.opens_from));
+        let said_of = format!("{methods} by {by} after {} failures, opened by {opened}", lock.failures);
+        said.push(Aspect::new(&key, said_of));
+        said.extend(opens.as_ref().map(|opens| Aspect::condition(&format!("{key}.opens where"), opens)));
     }
     said
 }

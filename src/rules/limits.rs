@@ -34,6 +34,10 @@ pub const AUTH_SETS_MAX: usize = 64;
 pub const OPEN_US_MAX: i64 = crate::time::DAY_US;
 /// Most answers that a dialogue may take.
 pub const ATTEMPTS_MAX: i64 = 20;
+/// Most locks, since a set of them is one 16-bit mask.
+pub const LOCKS_MAX: usize = 16;
+/// Most failures in a row that a lock takes.
+pub const LOCK_FAILURES_MAX: u8 = 100;
 /// Answers that it takes unless the file says.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 /// Most tags, and most obligations, since a set of them is one 64-bit mask.

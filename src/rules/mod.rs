@@ -27,6 +27,8 @@ mod like;
 pub mod limits;
 /// `[lists]`.
 mod lists;
+/// `[locks]`.
+mod locks;
 /// Several files' documents as one.
 mod merge;
 /// Names and what they stand for.
@@ -79,8 +81,8 @@ pub use index::{Index, Scratch};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, KeyField,
-    Kinds, Label, ListDeclaration, Mode, NumberField, OnUnknown, Operand, Pack, Policy, RatesDeclaration,
-    Reset, Rule, RuleSet, Share, Stratum, Tier, Window,
+    Kinds, Label, ListDeclaration, Lock, Mode, NumberField, OnUnknown, Operand, Pack, Policy,
+    RatesDeclaration, Reset, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
 pub use sources::{Found, Place, SourceFile, Sources};
 pub use sql::outline::{Finding, Form, Outline, Quantity};
@@ -95,12 +97,10 @@ use names::Scope;
 use problem::Problems;
 use sections::Head;
 
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "ruleset", "fields", "params", "set", "lists", "rates", "features", "tables", "policy", "auth",
-    "step_up", "control", "rule",
+    "step_up", "locks", "control", "rule",
 ];
-/// Sections that only a later version will know.
-const LATER: [&str; 1] = ["locks"];
 
 /// A rule file that was checked.
 #[derive(Clone, Debug)]
@@ -215,6 +215,7 @@ struct Parts<'d> {
     params: Vec<params::Param<'d>>,
     features: Vec<features::Declared<'d>>,
     tables: Vec<tables::Declared<'d>>,
+    locks: Vec<locks::Declared<'d>>,
     rules: Vec<rule::Declared<'d>>,
 }
 
@@ -267,7 +268,7 @@ fn read<T>(
         _ => None,
     };
     let root = Section::root(text, merged.as_ref().or(documents.first())?);
-    root.check_keys(problems, &SECTIONS, &LATER);
+    root.check_keys(problems, &SECTIONS, &[]);
     let zone = documents.get(1..).and_then(|extended| extended.iter().find_map(zone_said));
     let head = sections::head(&root, zone, problems);
     let packs = packs::Packs::read(sources, &documents, head.as_ref(), problems);
@@ -288,6 +289,7 @@ fn read<T>(
     let tables = tables::read(named, &scope, &mut used, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
     let step_up = sections::step_up(&root, problems);
+    let locks = locks::read(&root, &scope, &requirements, &mut used, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);
     let mut reader = rule::Reader {
@@ -330,6 +332,7 @@ fn read<T>(
         feedback,
         pending_us,
         step_up,
+        locks: locks.iter().map(|declared| declared.lock.clone()).collect(),
         schema: Arc::new(Schema::new(fields)),
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),
@@ -353,8 +356,9 @@ fn read<T>(
     for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
         features[at].feature.hash = hash;
     }
-    set.hash = canonical::hash(&set, &params, &features, &tables, &rules);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
-    set.rules = rules.iter().map(|declared| declared.rule.clone()).collect();
-    Some(then(set, &Parts { params, features, tables, rules }, problems))
+    let parts = Parts { params, features, tables, locks, rules };
+    set.hash = canonical::hash(&set, &parts);
+    set.rules = parts.rules.iter().map(|declared| declared.rule.clone()).collect();
+    Some(then(set, &parts, problems))
 }

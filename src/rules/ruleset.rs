@@ -32,6 +32,8 @@ pub struct RuleSet {
     pub pending_us: Option<i64>,
     /// How the engine leads the dialogue with a customer; `None` where authentications are taken at their word.
     pub step_up: Option<Dialogue>,
+    /// Its locks, in the order of their names.
+    pub locks: Vec<Lock>,
     /// The extra fields that it declares, in the order of their names.
     pub schema: Arc<Schema>,
     /// Its features, in the order of their names, so that their positions do not depend on the layout of the file.
@@ -80,6 +82,18 @@ impl RuleSet {
     pub fn duties(&self, rules: &[u16]) -> (u64, u64) {
         let rules = rules.iter().filter_map(|&at| self.rules.get(usize::from(at)));
         rules.fold((0, 0), |(tags, oblige), rule| (tags | rule.tags, oblige | rule.oblige))
+    }
+
+    /// The methods that these locks lock, each a bit; locks are bits by their position.
+    #[inline]
+    pub fn locked_methods(&self, locks: u16) -> u64 {
+        let locked = (0..).zip(&self.locks).filter(|(at, _)| locks >> at & 1 == 1);
+        locked.fold(0, |methods, (_, lock)| methods | lock.methods)
+    }
+
+    /// The names of locks, of which each is a bit.
+    pub fn lock_names(&self, locks: u16) -> impl Iterator<Item = &str> {
+        (0..).zip(&self.locks).filter(move |(at, _)| locks >> at & 1 == 1).map(|(_, lock)| lock.name.as_str())
     }
 
     /// Its hash in hexadecimal, as files and control events name it.
@@ -388,6 +402,23 @@ pub struct Dialogue {
     pub expires_us: i64,
     /// How many answers it takes.
     pub attempts: u32,
+}
+
+/// Methods that meet nothing for a key after so many failures in a row, until an event opens it again.
+#[derive(Clone, Debug)]
+pub struct Lock {
+    /// Its name.
+    pub name: String,
+    /// The methods that it locks, as bits of [`RuleSet::methods`]; a failure counts that presented one of them.
+    pub methods: u64,
+    /// The field whose values are locked.
+    pub by: KeyField,
+    /// How many failures in a row lock, from 1 to 100.
+    pub failures: u8,
+    /// The kinds of event that may open it again for the key that they have.
+    pub opens_from: Kinds,
+    /// The condition on such an event, over its fields; unknown does not open.
+    pub opens_where: Option<Condition>,
 }
 
 /// What empties a feature for a key, after its own event's contribution.

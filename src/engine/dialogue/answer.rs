@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::locks::leave_out;
 use super::{Asked, Attempt, Ended, Open, Original, attempt, content, meet, number, present};
 use crate::decision::{Outcome, StepUp, Stopped};
 use crate::engine::answers::Place;
 use crate::engine::payments::{Report, Standing};
 use crate::engine::{Answer, Engine, Refusal};
 use crate::event::{Draft, Event, Kept, Kind, TextField};
-use crate::rules::{Dialogue, presented};
+use crate::rules::Dialogue;
 
 impl Engine {
     /// What an authentication means to the dialogue that it is about; `now_us` is what now will be with it.
@@ -38,10 +39,10 @@ impl Engine {
     }
 
     /// Allows a payment that was to be stepped up where what it presents is enough, or says how to answer.
-    pub(in crate::engine) fn ask_customer(&mut self, event: &Event) {
+    pub(in crate::engine) fn ask_customer(&mut self, event: &Event, presented: &str, locked: u16) {
         let (rules, decision) = (&self.live.rules, &mut self.live.decision);
         let Some(Dialogue { expires_us, attempts }) = rules.step_up else { return };
-        meet(rules, presented(event), decision);
+        meet(rules, presented, locked, decision);
         if decision.outcome != Outcome::StepUp {
             return;
         }
@@ -56,7 +57,7 @@ impl Engine {
     }
 
     /// Keeps what is needed to go on with a payment that was just answered.
-    pub(in crate::engine) fn open_dialogue(&mut self, event: &Event, standing: Standing) {
+    pub(in crate::engine) fn open_dialogue(&mut self, event: &Event, presented: &str, standing: Standing) {
         let decision = &self.live.decision;
         match decision.step_up {
             Some(StepUp { id, expires_us, attempts_left }) => {
@@ -68,7 +69,7 @@ impl Engine {
                     attempts_left,
                     requirement: decision.requirement.any_of().to_vec(),
                     rule_set: decision.rule_set,
-                    presented: presented(event).to_owned(),
+                    presented: presented.to_owned(),
                     transaction,
                 };
                 self.dialogues.open.insert(event.identity(), open.into());
@@ -80,37 +81,46 @@ impl Engine {
         }
     }
 
-    /// Answers an authentication of an open payment with the final decision, or another step-up.
-    pub(in crate::engine) fn answer_step_up(&mut self, event: &Event, identity: u128) -> Answer<'_> {
+    /// Answers an authentication of an open payment with the final decision, or another step-up. `presented` are the
+    /// methods of it that count, `locked` the locks that hold for it.
+    pub(in crate::engine) fn answer_step_up(
+        &mut self,
+        event: &Event,
+        identity: u128,
+        presented: &str,
+        locked: u16,
+    ) -> Answer<'_> {
         let now_us = self.now_us;
         let mut held = self.dialogues.open.remove(&identity).unwrap_or_default();
         let open = held.get_mut();
         open.attempts_left = open.attempts_left.saturating_sub(1);
-        present(&mut open.presented, presented(event));
+        present(&mut open.presented, presented);
         let payment = self.payment(identity, now_us).ok();
-        let schema = &self.live.rules.schema;
+        let rules = &self.live.rules;
+        let schema = &rules.schema;
         let mut again = self.original.take().unwrap_or_else(|| {
             Box::new(Original { draft: Draft::new(Arc::clone(schema)), presented: String::new() })
         });
-        again.presented.clone_from(&open.presented);
+        // Also what was presented before it was locked meets nothing now.
+        leave_out(rules, rules.locked_methods(locked), &open.presented, &mut again.presented);
         let (converted, currency) = (self.exchange.conversion(identity, now_us), self.live.rules.currency);
         let sealed = open.transaction.event(Kind::Transaction, currency, &mut again.draft).is_ok();
         again.draft.set_converted(converted);
         // It was taken in once, so it can be again; if ever not, nothing is let through.
         if sealed {
-            self.decide_again(again.draft.sealed(), payment.as_ref(), &open.presented);
+            self.decide_again(again.draft.sealed(), payment.as_ref(), &again.presented);
         } else {
             self.live.decision.clear();
             self.live.decision.outcome = Outcome::Block;
         }
         self.live.decision.converted = converted;
+        self.conclude_answer(open, &again.presented, locked);
         self.original = Some(again);
-        self.conclude_answer(open);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
         if let Some(made) = self.row_of(identity).and_then(|row| attempt(row, event)) {
             self.dialogues.attempts.insert(made, now_us, Attempt { content: content(event), answer });
         }
-        self.gather(event);
+        self.gather(event, presented);
         self.file(event, Standing::Observed, answer);
         if outcome == Outcome::StepUp {
             self.dialogues.open.insert(identity, held);
@@ -121,7 +131,7 @@ impl Engine {
     }
 
     /// Joins what was required before to what is required now, and says what that comes to.
-    fn conclude_answer(&mut self, open: &mut Open) {
+    fn conclude_answer(&mut self, open: &mut Open, presented: &str, locked: u16) {
         self.translate(open);
         let (rules, decision) = (&self.live.rules, &mut self.live.decision);
         if decision.outcome == Outcome::Block {
@@ -131,7 +141,7 @@ impl Engine {
         open.requirement.iter().for_each(|&methods| decision.requirement.join(methods));
         open.requirement.clear();
         open.requirement.extend_from_slice(decision.requirement.any_of());
-        meet(rules, &open.presented, decision);
+        meet(rules, presented, locked, decision);
         let Open { id, expires_us, attempts_left, .. } = *open;
         if decision.outcome == Outcome::StepUp && attempts_left == 0 {
             decision.outcome = Outcome::Block;

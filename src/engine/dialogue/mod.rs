@@ -8,6 +8,7 @@ mod answer;
 mod lapse;
 mod lapses;
 mod lift;
+mod locks;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -23,6 +24,7 @@ use crate::event::{Draft, Event, Kept, TextField};
 use crate::rules::RuleSet;
 use crate::shared::Shared;
 use lapses::Lapses;
+use locks::Locks;
 
 /// A dialogue that is open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -85,17 +87,20 @@ pub(super) struct Dialogues {
     lapses: Lapses,
     /// When allowed payments are no longer pending.
     pendings: Lapses,
+    locks: Locks,
 }
 
 impl Dialogues {
     /// None yet; what is over is remembered for a horizon of time.
-    pub(super) fn new(horizon_us: i64, limits: &Limits) -> Self {
+    pub(super) fn new(rules: &RuleSet, limits: &Limits) -> Self {
+        let horizon_us = rules.horizon_us;
         let (ended, attempts) = (
             Recent::new(horizon_us, limits.corrections_max),
             Recent::new(horizon_us, limits.corrections_max),
         );
         let (lapses, pendings) = (Lapses::default(), Lapses::default());
-        Self { open: BTreeMap::new(), ended, attempts, lapses, pendings }
+        let locks = Locks::new(rules, limits);
+        Self { open: BTreeMap::new(), ended, attempts, lapses, pendings, locks }
     }
 
     /// A copy that shares what it holds.
@@ -106,6 +111,7 @@ impl Dialogues {
             attempts: self.attempts.freeze(),
             lapses: self.lapses.freeze(),
             pendings: self.pendings.freeze(),
+            locks: self.locks.freeze(),
         }
     }
 
@@ -119,8 +125,10 @@ impl Dialogues {
         }
     }
 
-    /// Remembers for another horizon from now on.
-    pub(super) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
+    /// Goes on with another rule set from now on.
+    pub(super) fn go_on(&mut self, before: &RuleSet, rules: &RuleSet, limits: &Limits, now_us: i64) {
+        let horizon_us = rules.horizon_us;
+        self.locks.go_on(before, rules, limits, now_us);
         self.ended.set_horizon(now_us, horizon_us);
         self.attempts.set_horizon(now_us, horizon_us);
     }
@@ -135,7 +143,11 @@ impl Dialogues {
     pub(super) fn bytes(&self) -> usize {
         // The texts of a payment are some hundred bytes.
         let open = self.open.len() * (size_of::<Open>() + 512);
-        open + self.ended.bytes() + self.attempts.bytes() + self.lapses.bytes() + self.pendings.bytes()
+        open + self.ended.bytes()
+            + self.attempts.bytes()
+            + self.lapses.bytes()
+            + self.pendings.bytes()
+            + self.locks.bytes()
     }
 }
 
@@ -165,9 +177,19 @@ fn mask(rules: &RuleSet, words: &str) -> u64 {
 }
 
 /// Allows what was to be stepped up where the methods presented meet the requirement; says what is missing where they
-/// meet a part of it.
-pub(super) fn meet(rules: &RuleSet, presented: &str, decision: &mut Decision) {
+/// meet a part of it. What can't be met without the methods that are `locked` is blocked.
+pub(super) fn meet(rules: &RuleSet, presented: &str, locked: u16, decision: &mut Decision) {
     if decision.outcome != Outcome::StepUp {
+        return;
+    }
+    let away = rules.locked_methods(locked);
+    let blocked = decision.requirement.any_of().iter().filter(|&&set| set != 0 && set & !away == 0);
+    let blocked = blocked.fold(0, |blocked, set| blocked | set);
+    if blocked != 0 {
+        let held = (0..).zip(&rules.locks).filter(|(at, _)| locked >> at & 1 == 1);
+        let matters = held.filter(|(_, lock)| lock.methods & blocked != 0);
+        decision.locked = matters.fold(0, |locks, (at, _)| locks | 1 << at);
+        decision.outcome = Outcome::Block;
         return;
     }
     let methods = mask(rules, presented);
