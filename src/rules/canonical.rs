@@ -292,6 +292,9 @@ impl Form<'_> {
             for kind in Kind::ALL.into_iter().filter(|kind| reset.from.contains(*kind)) {
                 self.put("reset_from", kind.name());
             }
+            if reset.on_execution {
+                self.put("reset_on", "executed");
+            }
             self.put("reset_where", canonical(&declared.reset));
         }
         if feature.across {

@@ -103,8 +103,11 @@ impl Engine {
             self.live.decision.outcome = Outcome::Block;
         }
         self.live.decision.converted = converted;
-        self.original = Some(again);
         self.conclude_answer(open);
+        if let Some(payment) = payment.filter(|_| self.live.decision.outcome == Outcome::Allow) {
+            self.arm_original(again.draft.sealed(), &payment, &open.presented);
+        }
+        self.original = Some(again);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
         if let Some(made) = attempt(identity, event) {
             self.dialogues.attempts.insert(made, now_us, Attempt { content: content(event), answer });
