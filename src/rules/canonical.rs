@@ -14,7 +14,8 @@
 //! - `step_up_at`, `block_at` (empty where not set), and `requires` for each set of methods of the policy, as a mask;
 //! - `pending_for` (µs) stands before the fields, and `step_up` (µs, attempts) here, where the file says so;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
-//!   `over`, `counts`, `current`;
+//!   `over`, `counts`, `current`, and where it says so `delay`, `pending`, `label`, `reset_from` for each kind, `reset_on`,
+//!   `reset_where`, `across`;
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
 //! - `rates` and `otherwise` where there are rates: their file (empty where there is none) and the declared outcome;
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
