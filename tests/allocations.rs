@@ -91,7 +91,7 @@ fn rules() -> RuleSet {
 
 fn otherwise(at: usize, feature: Feature) -> Feature {
     let from = Kinds::default().with(Kind::Change);
-    let reset = Reset { from, condition: None, tables: Vec::new(), lists: Vec::new() };
+    let reset = Reset { from, on_execution: false, condition: None, tables: Vec::new(), lists: Vec::new() };
     let label = [None, None, Some(Label::Fraud)][at % 3];
     let delay_us = [0, 3_600 * SECOND_US, 0, DAY_US][at % 4];
     Feature {

@@ -67,7 +67,14 @@ known_device = { count = "*", by = ["account", "device"], over = "forever", coun
 allowed_1h   = { count = "*", by = "account", over = "1h", counts = "allowed" }
 executed_1h  = { sum = "amount", by = "account", over = "1h", counts = "executed", current = false }
 pending_1h   = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true }
+since_strong = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true, where = "amount <= 60", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
+strong_asked = { count = "*", by = "account", over = "day", counts = "asked", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
 pending_most = { max = "amount", by = "account", over = "1h", counts = "executed", pending = true, current = false }
+
+[tables.safe]
+rows = [{ when = "payee = 'p2' or payee in suspected", is = "no" }]
+else       = "yes"
+on_unknown = "next"
 
 [[rule]]
 id   = "listed"

@@ -78,6 +78,9 @@ fn groups() -> Vec<(Vec<Said>, &'static str)> {
         said("reset", &["reset = { from = 'change' }"], |f| {
             f.reset.as_ref().is_some_and(|r| r.condition.is_none())
         }),
+        said("reset on", &["reset = { on = 'executed', where = 'amount > 5' }"], |f| {
+            f.reset.as_ref().is_some_and(|reset| reset.on_execution)
+        }),
         said("reset where", &["reset = { from = 'login', where = \"channel = 'web'\" }"], |f| {
             f.reset.as_ref().is_some_and(|reset| reset.condition.is_some())
         }),

@@ -95,6 +95,7 @@ fn what_queries_do_not_say_is_refused_by_its_key() {
         (format!("{count}, delay = \"1d\""), "delay"),
         (format!("{count}, label = \"fraud\""), "label"),
         (format!("{count}, reset = \"amount > 5\""), "reset"),
+        (format!("{count}, reset = {{ on = \"executed\", where = \"amount > 5\" }}"), "reset"),
     ];
     for (feature, key) in cases {
         let text = HEAD.to_owned()

@@ -542,7 +542,7 @@ fn what_asks_a_list_to_empty_a_feature_goes_on_where_that_list_stands() {
         for feature in rules.features.iter_mut().filter(|feature| feature.name == "asked") {
             let (condition, lists) = (feature.condition.take(), std::mem::take(&mut feature.lists));
             let from = feature.from;
-            feature.reset = Some(Reset { from, condition, tables: Vec::new(), lists });
+            feature.reset = Some(Reset { from, on_execution: false, condition, tables: Vec::new(), lists });
             assert!(feature.is_bound());
         }
         rules

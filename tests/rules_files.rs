@@ -193,8 +193,9 @@ fn a_window_may_end_before_now_and_be_of_what_became_of_payments() {
         "spent = { sum = \"amount\", by = \"account\", over = \"day\", counts = \"executed\", pending = true }\n\
          frauds = { mean = \"amount\", by = \"merchant\", over = \"14d\", delay = \"week\", label = \"fraud\" }\n\
          strong = { sum = \"amount\", by = \"account\", over = \"day\", reset = { from = \"authentication\", where = \"result = 'succeeded'\" } }\n\
+         executed = { count = \"*\", by = \"account\", over = \"day\", reset = { on = \"executed\", where = \"amount > 5\" } }\n\
          since_large = { count = \"*\", by = \"account\", over = \"30d\", reset = \"amount > 5\" }\n",
-        "spent + strong > 5 and frauds > 3 and since_large > 2",
+        "spent + strong + executed > 5 and frauds > 3 and since_large > 2",
     );
     // Three weeks are longer than the month's day, and 30 days are longer still.
     assert_eq!(set.horizon_us, 30 * DAY_US);
@@ -209,6 +210,8 @@ fn a_window_may_end_before_now_and_be_of_what_became_of_payments() {
         |name: &str| feature(&set, name).reset.clone().map(|reset| (reset.from, reset.condition.is_some()));
     assert_eq!(reset("strong"), Some((Kinds::default().with(Kind::Authentication), true)));
     assert_eq!(reset("since_large"), Some((Kinds::PAYMENTS, true)));
+    assert_eq!(reset("executed"), Some((Kinds::TRANSACTIONS, true)));
+    assert!(feature(&set, "executed").reset.as_ref().is_some_and(|reset| reset.on_execution));
     let longer = "x = { count = \"*\", by = \"account\", over = \"28d\", delay = \"week\" }\n";
     assert_eq!(with_features(longer, "x > 5").horizon_us, 35 * DAY_US);
 }
@@ -334,6 +337,9 @@ fn what_can_change_a_decision_changes_the_hash() {
         ("over = \"10m\"", "over = \"10m\", reset = \"amount > 5\""),
         ("over = \"10m\"", "over = \"10m\", reset = \"amount > 6\""),
         ("over = \"10m\"", "over = \"10m\", reset = { from = \"login\" }"),
+        ("over = \"10m\"", "over = \"10m\", reset = { from = \"transaction\", where = \"amount > 6\" }"),
+        ("over = \"10m\"", "over = \"10m\", reset = { on = \"executed\", where = \"amount > 6\" }"),
+        ("over = \"10m\"", "over = \"10m\", reset = { on = \"executed\" }"),
         ("mean = \"amount\", by", "first = \"amount\", by"),
         ("mean = \"amount\", by", "last = \"amount\", by"),
         ("mean = \"amount\", by", "previous = \"amount\", by"),

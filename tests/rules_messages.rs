@@ -186,6 +186,16 @@ fn bad_features() {
         (format!("x = {{ {sum}, over = \"1h\", reset = 3 }}"), "a reset is a condition, or a table", "3"),
         (format!("x = {{ {sum}, over = \"1h\", reset = {{}} }}"), "a reset says when", "{}"),
         (
+            format!("x = {{ {sum}, over = \"1h\", reset = {{ on = \"executed\", from = \"login\" }} }}"),
+            "has no `from`",
+            "\"login\"",
+        ),
+        (
+            format!("x = {{ {sum}, over = \"1h\", reset = {{ on = \"execution\" }} }}"),
+            "did you mean `executed`?",
+            "\"execution\"",
+        ),
+        (
             format!("x = {{ {sum}, over = \"1h\", reset = {{ form = \"login\" }} }}"),
             "did you mean `from`?",
             "form",

@@ -341,7 +341,8 @@ fn a_table_empties_a_feature_after_deciding() {
     let given = rules.features.iter().find(|feature| feature.name == "given").unwrap().clone();
     let emptied = rules.features.iter_mut().find(|feature| feature.name == "since_b").unwrap();
     let (condition, tables) = (given.condition, given.tables);
-    emptied.reset = Some(Reset { from: Kinds::TRANSACTIONS, condition, tables, lists: Vec::new() });
+    emptied.reset =
+        Some(Reset { from: Kinds::TRANSACTIONS, on_execution: false, condition, tables, lists: Vec::new() });
     assert_eq!(emptied.stratum(), Stratum::DecisionFed);
     let at = rules.features.iter().position(|feature| feature.name == "since_b").unwrap();
     let mut engine = Engine::new(rules, Limits::default(), Recording::All);

@@ -162,10 +162,11 @@ fn feature() -> Value {
     let fields = |description: &str| one_or_more(description, json!({ "type": "string" }));
     let kinds = json!({ "enum": Kind::ALL.map(Kind::name) });
     let reset = section(
-        "The kinds of event that reset it, and a condition on their own fields.",
+        "What resets it: kinds of event, or the execution of a transaction; and a condition on the fields of that.",
         &[],
         json!({
             "from": one_or_more("The kinds of event that reset it; those that contribute unless said.", kinds.clone()),
+            "on": { "const": "executed", "description": "It acts when a transaction is executed, once that has contributed itself." },
             "where": condition("Which of them reset it."),
         }),
     );

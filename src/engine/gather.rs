@@ -16,7 +16,9 @@ pub(crate) struct Gathered {
     present: Vec<bool>,
     /// Per family, the bits that the event feeds.
     pub(crate) masks: Vec<u64>,
-    /// Per family, its key; meaningful where the mask is not empty.
+    /// Per family, the bits that empty it once the event is executed.
+    pub(crate) armed: Vec<u64>,
+    /// Per family, its key; meaningful where either mask is not empty.
     pub(crate) keys: Vec<Key>,
     tenant: Option<(String, u32)>,
 }
@@ -67,6 +69,7 @@ impl Gathered {
             values: vec![0; plan.columns.len()],
             present: vec![false; plan.columns.len()],
             masks: vec![0; plan.keys.len()],
+            armed: vec![0; plan.keys.len()],
             keys: vec![Key::default(); plan.keys.len()],
             tenant: None,
         }
@@ -109,35 +112,28 @@ impl Gathered {
             self.values[at] = value.unwrap_or(0);
         }
         self.masks.copy_from_slice(&kind.masks);
-        self.look_at(plan, &kind.conditional, facts);
+        self.armed.fill(0);
+        look_at(plan, &kind.conditional, facts, &self.present, &mut self.masks);
         self.find_keys(plan);
     }
 
-    /// Gathers besides what the decision carries: what depends on tables.
+    /// Gathers besides what the decision carries: what depends on tables, and what empties once the event is executed.
     pub(crate) fn take_decided(&mut self, plan: &Plan, facts: &Facts<'_>) {
         let kind = &plan.kinds[facts.event.kind() as usize];
-        if !kind.carrying.is_empty() {
-            self.look_at(plan, &kind.carrying, facts);
+        if !(kind.carrying.is_empty() && kind.arming.is_empty()) {
+            look_at(plan, &kind.carrying, facts, &self.present, &mut self.masks);
+            look_at(plan, &kind.arming, facts, &self.present, &mut self.armed);
             self.find_keys(plan);
-        }
-    }
-
-    fn look_at(&mut self, plan: &Plan, contributions: &[usize], facts: &Facts<'_>) {
-        for contribution in contributions.iter().map(|&at| &plan.contributions[at]) {
-            let present = contribution.needs.is_none_or(|column| self.present[column]);
-            if present && contribution.condition.as_ref().is_none_or(|c| c.holds(facts) == Some(true)) {
-                self.masks[contribution.family] |= 1 << contribution.bit;
-            }
         }
     }
 
     /// The key of every family that the event feeds; one without a key is not fed.
     fn find_keys(&mut self, plan: &Plan) {
         for (family, fields) in plan.keys.iter().enumerate() {
-            if self.masks[family] != 0 {
+            if self.masks[family] | self.armed[family] != 0 {
                 match key(&self.numbers, fields) {
                     Some(key) => self.keys[family] = key,
-                    None => self.masks[family] = 0,
+                    None => (self.masks[family], self.armed[family]) = (0, 0),
                 }
             }
         }
@@ -157,5 +153,15 @@ impl Gathered {
         held.0.push_str(name);
         held.1 = number;
         number
+    }
+}
+
+/// Puts the bits of those of some contributions whose conditions hold into the masks.
+fn look_at(plan: &Plan, contributions: &[usize], facts: &Facts<'_>, present: &[bool], masks: &mut [u64]) {
+    for contribution in contributions.iter().map(|&at| &plan.contributions[at]) {
+        let present = contribution.needs.is_none_or(|column| present[column]);
+        if present && contribution.condition.as_ref().is_none_or(|c| c.holds(facts) == Some(true)) {
+            masks[contribution.family] |= 1 << contribution.bit;
+        }
     }
 }

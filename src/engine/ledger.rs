@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::armed::Arms;
 use super::features::{self, Wanted};
 use super::gather::Gathered;
 use super::logs::Logs;
@@ -41,6 +42,8 @@ pub(crate) struct Ledger {
     pub(super) plan: Plan,
     pub(super) state: State,
     gathered: Gathered,
+    /// Where any of its features is emptied once a payment is executed: what waits for that.
+    arms: Option<Arms>,
     /// The rule set that it was made for, and the features that it was made of, in their order.
     origin: [u8; 32],
     made_of: Vec<[u8; 32]>,
@@ -63,6 +66,7 @@ pub(crate) struct SavedLedger {
     bound: Vec<usize>,
     first_row: u64,
     since_us: Option<i64>,
+    arms: Option<Arms>,
     pub(crate) state: SavedState,
 }
 
@@ -78,6 +82,7 @@ impl Ledger {
             bound: self.bound.clone(),
             first_row: self.first_row,
             since_us: self.since_us,
+            arms: self.arms.as_mut().map(Arms::freeze),
         }
     }
 
@@ -91,6 +96,7 @@ impl Ledger {
         logs.give(&mut ledger);
         (ledger.features, ledger.bound) = (saved.features, saved.bound);
         (ledger.first_row, ledger.since_us) = (saved.first_row, saved.since_us);
+        ledger.arms = saved.arms;
         ledger.state.resume(saved.state)?;
         Ok(ledger)
     }
@@ -107,6 +113,7 @@ impl Ledger {
             bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
             state: State::new(&plan.spec, rules.calendar.clone(), budgets),
             gathered: Gathered::new(&plan),
+            arms: plan.empties_later().then(|| Arms::new(horizon_us)),
             plan,
             origin: rules.hash,
             made_of: features.iter().map(|feature| feature.hash).collect(),
@@ -217,6 +224,20 @@ impl Ledger {
         self.state.contribute(Contribution { time_us, scopes, masks, keys, values });
     }
 
+    /// Lets what was gathered of an allowed payment, and empties once it is executed, wait for that.
+    pub(crate) fn arm(&mut self, row: u64) {
+        if let Some(arms) = &mut self.arms {
+            arms.arm(&mut self.state, row, &self.gathered.armed, &self.gathered.keys);
+        }
+    }
+
+    /// Empties what a payment empties that is executed now.
+    pub(crate) fn empty(&mut self, row: u64) {
+        if let Some(arms) = &mut self.arms {
+            arms.empty(&mut self.state, row, self.plan.keys.len());
+        }
+    }
+
     /// Lets an earlier row count from now on, as its next row.
     pub(crate) fn file_again(&mut self, again: &Again) {
         self.state.contribute_again(again);
@@ -278,6 +299,11 @@ impl Ledger {
     #[inline]
     pub(crate) fn side_entries_an_event(&self) -> usize {
         3 * self.state.scopes().len()
+    }
+
+    /// Bytes of the resets that wait.
+    pub(crate) fn arms_bytes(&self) -> usize {
+        self.arms.as_ref().map_or(0, Arms::bytes)
     }
 
     /// Bytes held.

@@ -4,6 +4,7 @@
 //! event is answered once: a repeat gets the first answer again. Does no IO, reads no clock, draws no random number.
 
 mod answers;
+mod armed;
 mod breaker;
 mod decide;
 mod dialogue;
@@ -44,7 +45,7 @@ use crate::decision::{Decision, Outcome, Reading};
 use crate::event::{Event, Kind};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet, presented};
-use crate::state::{ChunkStore, Layout, Memory};
+use crate::state::{ChunkStore, Layout, Memory, Scope};
 use crate::time::{Calendar, TIME_US_MIN, format_duration};
 use answers::{Answers, Place};
 use dialogue::{Asked, Dialogues, Original};
@@ -246,7 +247,7 @@ pub struct EngineMemory {
     pub ids: usize,
     /// First answers.
     pub answers: usize,
-    /// Payments that were late or corrected, corrections that wait, and dialogues.
+    /// Payments that were late or corrected, corrections and resets that wait, and dialogues.
     pub corrections: usize,
     /// Entries of lists.
     pub lists: usize,
@@ -406,7 +407,9 @@ impl Engine {
             shadow: ledgers::memory(&self.ledgers.shadow),
             ids: self.seen.bytes() + self.exchange.bytes(),
             answers: self.answers.bytes(),
-            corrections: self.payments.bytes() + self.dialogues.bytes(),
+            corrections: self.payments.bytes()
+                + self.dialogues.bytes()
+                + self.ledgers.all().map(Ledger::arms_bytes).sum::<usize>(),
             lists: self.live.lists.bytes(),
         }
     }
@@ -629,6 +632,11 @@ impl Engine {
         }
     }
 
+    /// Whether the engine won't look at a payment again that may be executed.
+    fn is_settled(&self, standing: Standing) -> bool {
+        standing == Standing::Allowed || standing == Standing::Open && !self.payments.conduct().led
+    }
+
     /// Files what was gathered of an event, and remembers the event.
     fn file(&mut self, event: &Event, standing: Standing, answer: Place) {
         let (identity, now_us) = (event.identity(), self.now_us);
@@ -645,6 +653,7 @@ impl Engine {
             }
             let scopes = self.payments.counted(standing);
             self.ledgers.each(|ledger| ledger.file(time_us, scopes));
+            let mut executed = scopes.contains(Scope::Executed);
             let waited = payment.then(|| self.payments.take_waiting(identity, now_us)).flatten();
             let late = time_us < now_us;
             if late || waited.is_some() {
@@ -661,8 +670,15 @@ impl Engine {
                 if let Some(again) = again {
                     self.file_again(&again, |_| true);
                 }
+                executed = corrected.is_executed_first(self.payments.conduct());
                 if payment {
                     self.remember(identity, corrected, late);
+                }
+            }
+            if event.kind() == Kind::Transaction && self.is_settled(standing) {
+                self.ledgers.each(|ledger| ledger.arm(row));
+                if executed {
+                    self.ledgers.each(|ledger| ledger.empty(row));
                 }
             }
         }

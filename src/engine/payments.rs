@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
 use crate::rules::{Feedback, Label, RuleSet};
-use crate::state::{Again, Change, Correction, Scope, Scopes};
+use crate::state::{Again, Change, Correction, Position, Scope, Scopes};
 
 /// How payments are led: what a rule set says of it, for as long as an engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +180,11 @@ pub(crate) struct Payment {
     /// What its holdings hold.
     held_minor: i64,
     holdings: [Holding; Scope::COUNT],
+    /// Where that of [`Scope::Executed`] stands, and that of [`Scope::Pending`]; all others stand where its row does.
+    later: [Position; 2],
     standing: Standing,
+    /// Whether it was executed before.
+    executed: bool,
 }
 
 const _: () = assert!(size_of::<Payment>() <= 200, "very many are remembered");
@@ -190,7 +194,8 @@ impl Payment {
     pub(crate) fn late(row: u64, time_us: i64, standing: Standing, amount_minor: i64) -> Self {
         let holdings = [Holding { time_us, arrival: Holding::NOTHING }; Scope::COUNT];
         let (reports, held_minor) = (Reports::default(), amount_minor);
-        Self { row, time_us, reports, amount_minor, held_minor, holdings, standing }
+        let (later, executed) = ([Position::of_row(row); 2], false);
+        Self { row, time_us, reports, amount_minor, held_minor, holdings, later, standing, executed }
     }
 
     /// When it counts in each scope.
@@ -230,40 +235,74 @@ impl Payment {
         let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
         let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
         let wanted = if taken_back { Times::default() } else { self.times(conduct) };
+        let moved = self.is_executed_anew(wanted[Scope::Executed as usize]);
         let (row, held_minor) = (self.row, self.held_minor);
+        let own = Position::of_row(row);
         let mut again = Again { row: present.row, of: row, scopes: Scopes::default(), amount: left };
-        let mut change = |scope, time_us, amount, change| {
+        let mut change = |scope, at: Option<Position>, time_us, amount, change| {
             *arrivals += 1;
             let arrival = *arrivals;
-            correct(&Correction { row, time_us, scope, arrival, amount, change });
-            arrival
+            let at = at.unwrap_or(Position::of_correction(arrival));
+            correct(&Correction { row, at, time_us, scope, arrival, amount, change });
+            (arrival, at)
         };
         for ((scope, holding), wanted_us) in Scope::ALL.into_iter().zip(&mut self.holdings).zip(wanted) {
-            if holding.time_us() == wanted_us && (held_minor == left || wanted_us.is_none()) {
+            let later = match scope {
+                Scope::Executed => Some(0),
+                Scope::Pending => Some(1),
+                _ => None,
+            };
+            let moves = moved && later.is_some();
+            if !moves && holding.time_us() == wanted_us && (held_minor == left || wanted_us.is_none()) {
                 continue;
             }
+            let held_at = later.map_or(own, |later| self.later[later]);
             match holding.arrival {
                 Holding::NOTHING => {}
                 Holding::ROW => {
-                    change(scope, holding.time_us, held_minor, Change::TakeBackRow);
+                    change(scope, Some(held_at), holding.time_us, held_minor, Change::TakeBackRow);
                 }
                 held => {
-                    change(scope, holding.time_us, held_minor, Change::TakeBack(held));
+                    change(scope, Some(held_at), holding.time_us, held_minor, Change::TakeBack(held));
                 }
             }
+            // What it held in part or in full stays where it stood; what counts anew does so from here on.
+            let stays_at = if holding.arrival == Holding::NOTHING { own } else { held_at };
             holding.arrival = Holding::NOTHING;
             if let Some(time_us) = wanted_us {
-                let arrival = if time_us == present.now_us && present.scopes.contains(scope) {
+                let (arrival, at) = if moves && time_us == present.now_us && present.scopes.contains(scope) {
                     again.scopes = again.scopes.with(scope);
-                    again.arrival(scope)
+                    (again.arrival(scope), Position::of_row(present.row))
                 } else {
-                    change(scope, time_us, left, Change::Put)
+                    change(scope, (!moves).then_some(stays_at), time_us, left, Change::Put)
                 };
                 *holding = Holding { time_us, arrival };
+                if let Some(later) = later {
+                    self.later[later] = at;
+                }
             }
         }
         self.held_minor = left;
         (!again.scopes.is_empty()).then_some(again)
+    }
+
+    /// Whether it counts as executed at another time than before, by what was reported or answered since it asked.
+    fn is_executed_anew(&self, executed_us: Option<i64>) -> bool {
+        let since = match self.standing {
+            Standing::Open => true,
+            Standing::Allowed => self.reports.executed_us.is_some(),
+            Standing::Blocked | Standing::Observed => false,
+        };
+        let held_us = self.holdings[Scope::Executed as usize].time_us();
+        since && executed_us.is_some() && executed_us != held_us
+    }
+
+    /// Whether it is executed for the first time, by what is known of it now: then it empties what it should. One that
+    /// was stepped up surely was only where something is reported.
+    pub(crate) fn is_executed_first(&mut self, conduct: Conduct) -> bool {
+        let unsure = conduct.feedback == Feedback::None && self.standing == Standing::Open;
+        let executed = !unsure && self.times(conduct)[Scope::Executed as usize].is_some();
+        executed && !std::mem::replace(&mut self.executed, true)
     }
 
     /// Its row.
@@ -293,14 +332,19 @@ impl Payment {
 
     /// All that it contributes, each as the correction that would put it there.
     pub(crate) fn held(&self) -> impl Iterator<Item = Correction> + Clone {
-        let (row, held_minor) = (self.row, self.held_minor);
+        let (row, held_minor, [executed_at, pending_at]) = (self.row, self.held_minor, self.later);
         Scope::ALL.into_iter().zip(self.holdings).filter_map(move |(scope, Holding { time_us, arrival })| {
             let change = match arrival {
                 Holding::NOTHING => return None,
                 Holding::ROW => Change::TakeBackRow,
                 arrival => Change::TakeBack(arrival),
             };
-            Some(Correction { row, time_us, scope, arrival, amount: held_minor, change })
+            let at = match scope {
+                Scope::Executed => executed_at,
+                Scope::Pending => pending_at,
+                _ => Position::of_row(row),
+            };
+            Some(Correction { row, at, time_us, scope, arrival, amount: held_minor, change })
         })
     }
 }
@@ -361,6 +405,18 @@ impl Payments {
             }
         }
         payment
+    }
+
+    /// A payment that came in on time, and of which nothing that matters was reported since.
+    pub(crate) fn not_reported(
+        &self,
+        row: u64,
+        time_us: i64,
+        standing: Standing,
+        amount_minor: i64,
+    ) -> Payment {
+        let executed = self.counted(standing).contains(Scope::Executed);
+        Payment { executed, ..self.on_time(row, time_us, standing, amount_minor) }
     }
 
     /// Remembers for another horizon from now on.

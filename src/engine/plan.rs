@@ -29,6 +29,8 @@ pub(crate) struct Contribution {
     pub(crate) from: Kinds,
     /// The scope in which it counts; `None` where it empties instead.
     scope: Option<Scope>,
+    /// Whether it empties once the event, a transaction, is executed.
+    later: bool,
     pub(crate) condition: Option<Condition>,
     /// Whether the condition reads tables, and so is looked at after deciding.
     pub(crate) carries: bool,
@@ -44,6 +46,7 @@ impl Contribution {
         self.family == other.family
             && self.from == other.from
             && self.scope == other.scope
+            && self.later == other.later
             && self.needs == other.needs
             && self.condition == other.condition
     }
@@ -75,7 +78,7 @@ pub(crate) struct Read {
     /// The bit that empties it.
     reset: Option<u32>,
     pub(crate) current: bool,
-    /// Whether a payment may count at a later time than its own.
+    /// Whether a payment may count at a later time than its own, or empty it.
     pub(crate) later: bool,
     /// The column that it aggregates.
     pub(crate) column: Option<usize>,
@@ -90,6 +93,8 @@ pub(crate) struct KindPlan {
     pub(crate) conditional: Vec<usize>,
     /// Those that do once the event is decided, as positions.
     pub(crate) carrying: Vec<usize>,
+    /// Those that empty once the event is executed, as positions.
+    pub(crate) arming: Vec<usize>,
     /// The key fields that they, or a reading, need.
     pub(crate) key_fields: Vec<usize>,
 }
@@ -206,7 +211,8 @@ impl Plan {
         let lookup = place(&mut self.lookups, Lookup { family, at });
         // The event being scored counts as though it were allowed, which may not be enough.
         let current = feature.current && self.at_once.contains(scope(feature));
-        let later = matches!(scope(feature), Scope::Executed | Scope::Pending);
+        let emptied_later = feature.reset.as_ref().is_some_and(|reset| reset.on_execution);
+        let later = emptied_later || matches!(scope(feature), Scope::Executed | Scope::Pending);
         Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, later, column }
     }
 
@@ -227,6 +233,7 @@ impl Plan {
             bit: 0,
             from: feature.from,
             scope: Some(scope(feature)),
+            later: false,
             condition: feature.condition.clone(),
             carries: !feature.tables.is_empty(),
             bound: !feature.tables.is_empty() || !feature.lists.is_empty(),
@@ -235,6 +242,7 @@ impl Plan {
         let emptying = |family: usize, reset: &Reset| Contribution {
             from: reset.from,
             scope: None,
+            later: reset.on_execution,
             condition: reset.condition.clone(),
             carries: !reset.tables.is_empty(),
             bound: !reset.tables.is_empty() || !reset.lists.is_empty(),
@@ -276,8 +284,16 @@ impl Plan {
         if let Some(scope) = contribution.scope {
             self.spec.families[contribution.family].scopes[scope as usize] |= 1 << bit;
         }
+        if contribution.later {
+            self.spec.families[contribution.family].later |= 1 << bit;
+        }
         self.contributions.push(Contribution { bit, ..contribution });
         bit
+    }
+
+    /// Whether anything empties once a payment is executed.
+    pub(crate) fn empties_later(&self) -> bool {
+        self.contributions.iter().any(|contribution| contribution.later)
     }
 
     fn kind(&self, kind: Kind) -> KindPlan {
@@ -286,7 +302,9 @@ impl Plan {
             if !contribution.from.contains(kind) {
                 continue;
             }
-            if contribution.carries {
+            if contribution.later {
+                plan.arming.push(at);
+            } else if contribution.carries {
                 // Only a transaction is decided, so only it has what tables say.
                 if kind != Kind::Transaction {
                     continue;

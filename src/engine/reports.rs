@@ -90,7 +90,7 @@ impl Engine {
                 if aside.is_none() && moved(&self.ledgers.shadow) {
                     self.stop_shadow(ShadowStopped::Forgotten);
                 }
-                let on_time = || self.payments.on_time(row, seen.time_us, standing, seen.amount_minor);
+                let on_time = || self.payments.not_reported(row, seen.time_us, standing, seen.amount_minor);
                 aside.unwrap_or_else(on_time)
             }
         })
@@ -110,6 +110,13 @@ impl Engine {
         if let Some(again) = again {
             // Rows have the same numbers everywhere, so one that is no longer corrected has it too, and nothing in it.
             self.file_again(&again, |ledger| ledger.remembers(row, time_us, now_us));
+        }
+        if payment.is_executed_first(self.payments.conduct()) {
+            self.ledgers.each(|ledger| {
+                if ledger.remembers(row, time_us, now_us) {
+                    ledger.empty(row);
+                }
+            });
         }
         let known = self.payments.corrected(identity, row, now_us).is_some();
         self.remember(identity, payment, known);

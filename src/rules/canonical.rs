@@ -16,7 +16,8 @@
 //! - for each lock in the order of the names: `lock`, `locks` (its methods as a mask), `by`, `failures`, `opens_from` for
 //!   each kind, `opens_where`;
 //! - for each feature in the order of the names: `feature`, `aggregate`, `by` and `at` for each field, `from`, `where`,
-//!   `over`, `counts`, `current`;
+//!   `over`, `counts`, `current`, and where it says so `delay`, `pending`, `label`, `reset_from` for each kind, `reset_on`,
+//!   `reset_where`, `across`;
 //! - for each list in the order of the names: `list`, `key`, `file` (empty where it has none);
 //! - `rates` and `otherwise` where there are rates: their file (empty where there is none) and the declared outcome;
 //! - for each table in the order of the names: `table`, `type`, for each row `when` and `is`, `else` where there is one,
@@ -290,6 +291,9 @@ impl Form<'_> {
         if let Some(reset) = &feature.reset {
             for kind in Kind::ALL.into_iter().filter(|kind| reset.from.contains(*kind)) {
                 self.put("reset_from", kind.name());
+            }
+            if reset.on_execution {
+                self.put("reset_on", "executed");
             }
             self.put("reset_where", canonical(&declared.reset));
         }

@@ -351,7 +351,8 @@ fn describe_feature(
         aspects.push(Aspect::new("counts", counts));
         aspects.extend(feature.label.map(|label| Aspect::new("label", label.name())));
         if let Some(reset) = &feature.reset {
-            aspects.push(Aspect::new("reset from", kinds(reset.from)));
+            let when = if reset.on_execution { "executed".to_owned() } else { kinds(reset.from) };
+            aspects.push(Aspect::new(if reset.on_execution { "reset on" } else { "reset from" }, when));
             let condition = declared.reset.as_ref();
             aspects.extend(condition.map(|compiled| Aspect::condition("reset where", compiled)));
         }

@@ -426,6 +426,9 @@ pub struct Lock {
 pub struct Reset {
     /// The kinds of event that may.
     pub from: Kinds,
+    /// Whether a transaction does so only when it is executed, and not when it comes. Its condition is looked at when it is
+    /// allowed.
+    pub on_execution: bool,
     /// The condition on such an event, over its fields; unknown does not reset.
     pub condition: Option<Condition>,
     /// The tables that its condition reads, as positions, ascending: it then acts after deciding, by transactions alone.
@@ -532,7 +535,9 @@ impl Feature {
     pub fn stratum(&self) -> Stratum {
         match self.counts {
             _ if !self.tables.is_empty() => Stratum::DecisionFed,
-            _ if self.reset.as_ref().is_some_and(|reset| !reset.tables.is_empty()) => Stratum::DecisionFed,
+            _ if self.reset.as_ref().is_some_and(|reset| reset.on_execution || !reset.tables.is_empty()) => {
+                Stratum::DecisionFed
+            }
             Counts::Allowed | Counts::Executed if self.from.contains(Kind::Transaction) => {
                 Stratum::DecisionFed
             }

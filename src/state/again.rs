@@ -2,10 +2,11 @@
 //! its own, which windows walk over and memory lets go of as of every other.
 //!
 //! Promises the values that putting it right ([`Change::Put`]) at now would give. The new row says which one it is
-//! about, and all that depends on a row's place (who has its slots, what was emptied since, which of one time is first)
-//! goes by that one.
+//! about: who has its slots, and which of one time is first, goes by that one. What was emptied goes by the new row, since
+//! what counts from now on came after all that was emptied before.
 
 use super::cell::Origin;
+use super::position::Position;
 use super::spec::{AMOUNT_COLUMN, Scope, Scopes};
 use super::{Change, Correction, State};
 
@@ -34,7 +35,7 @@ impl Again {
 }
 
 /// The row that stands for an arrival, if one does.
-fn row_of(arrival: u64) -> Option<u64> {
+pub(super) fn row_of(arrival: u64) -> Option<u64> {
     (arrival & OF_ROW != 0).then_some((arrival & !OF_ROW) >> SCOPE_BITS)
 }
 
@@ -127,6 +128,7 @@ impl State {
         for scope in again.scopes.each() {
             self.correct(&Correction {
                 row: again.of,
+                at: Position::of_row(again.row),
                 time_us: self.now_us,
                 scope,
                 arrival: again.arrival(scope),

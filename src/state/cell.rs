@@ -35,7 +35,7 @@ pub(crate) struct Cell {
     pub(crate) settles: Option<u16>,
     /// The number of its calendar span.
     pub(crate) turn: Option<u16>,
-    /// The word of the record that says before which row all is ignored.
+    /// The first of the words of the record that say what is ignored.
     pub(crate) reset: Option<u32>,
 }
 

@@ -9,6 +9,7 @@ use super::chunked::Chunked;
 use super::coarse;
 use super::filter::Filter;
 use super::keys::Keys;
+use super::position::{Edge, Position, RESET_WORDS, is_swallowed};
 use super::spec::{Budgets, CellSpec, FamilySpec, Scope, Scopes, Span};
 use super::sums::Fed;
 use super::tail::Role;
@@ -69,8 +70,10 @@ pub(crate) struct Family {
     pub(crate) values: Values,
     /// Numbers of the calendar spans of its cells, with the words that say which period they are of.
     pub(super) turns: Vec<(usize, usize)>,
-    /// The bits that empty cells, with the words that say which rows are ignored since.
+    /// The bits that empty cells, each with the first of the words that say what is ignored since.
     resets: Vec<(u32, usize)>,
+    /// Whether cells are emptied once a payment is executed.
+    emptied_later: bool,
     /// Slots ever made, 0 among them for "none".
     pub(super) made: u32,
     /// Slots that have a key.
@@ -85,7 +88,7 @@ pub(crate) struct Family {
     pub(super) arena_bytes_max: usize,
     /// How long after it was touched a key may be in a window, but for a calendar's; `None` where a cell is for ever.
     pub(super) longest_us: Option<i64>,
-    /// How long after a row came in it may contribute at a later time than its own.
+    /// How long after a row came in it may contribute at a later time than its own, or empty cells.
     pub(super) later_us: i64,
     /// The marks of keys that were evicted.
     pub(super) filter: Filter,
@@ -154,7 +157,7 @@ impl Family {
                 && resets.iter().all(|&(held, _)| held != bit)
             {
                 resets.push((bit, words));
-                words += 1;
+                words += RESET_WORDS;
             }
         }
         let place = |cell: &CellSpec| Cell {
@@ -188,8 +191,10 @@ impl Family {
         let told = |span: &Span| span.is_calendar() && span.delay_us() == 0;
         let sliding_us = spans().filter(|span| !told(span)).map(Span::reach_us).fold(Some(0), longest);
         let reach_us = spans().map(Span::reach_us).fold(Some(0), longest);
-        let later = [Scope::Executed, Scope::Pending].iter().any(|&scope| spec.scopes[scope as usize] != 0);
-        let later_us = if later { horizon_us } else { 0 };
+        let fed_later =
+            [Scope::Executed, Scope::Pending].iter().any(|&scope| spec.scopes[scope as usize] != 0);
+        let emptied_later = spec.emptied_later();
+        let later_us = if fed_later || emptied_later { horizon_us } else { 0 };
         let after_later = |us: i64| us.saturating_add(later_us);
         Self {
             keys: Keys::new(spec.key_texts, beside),
@@ -209,6 +214,7 @@ impl Family {
             values: Values::new(&spec.cells),
             turns: turned,
             resets,
+            emptied_later,
         }
     }
 
@@ -236,10 +242,10 @@ impl Family {
         touch(self.records.row_mut(slot), now_us);
     }
 
-    /// Whether what came in by this row never counts for a cell again.
+    /// Whether what stands there never counts for a cell again.
     #[inline]
-    pub(crate) fn ignores(record: &[u64], cell: &Cell, row: u64) -> bool {
-        cell.reset.is_some_and(|word| row < record[word as usize])
+    pub(crate) fn ignores(record: &[u64], cell: &Cell, at: Position) -> bool {
+        cell.reset.is_some_and(|word| is_swallowed(&record[word as usize..], at))
     }
 
     /// Notes that a key was fed now, and takes a contribution that happens now in, to every cell without a delay that
@@ -263,7 +269,7 @@ impl Family {
         }
     }
 
-    /// The same of what an earlier row, that of `at`, contributes from now on, unless it was emptied since.
+    /// The same of what an earlier row, that of `at`, contributes from now on.
     #[inline]
     pub(crate) fn take_in_again(
         &mut self,
@@ -277,17 +283,15 @@ impl Family {
         let record = self.records.row_mut(slot);
         touch(record, at.time_us);
         for cell in self.cells.iter().filter(|cell| cell.fed_by(mask) && cell.enters.is_none()) {
-            if !Self::ignores(record, cell, at.row) {
-                cell.apply(record, &mut self.values, 1, at, &value);
-            }
+            cell.apply(record, &mut self.values, 1, at, &value);
         }
     }
 
-    /// Empties what these bits empty; rows before this one are ignored from then on.
-    pub(crate) fn empty(&mut self, slot: u32, bits: u64, row: u64) {
+    /// Empties what these bits empty; what stands before the edge is ignored from then on.
+    pub(super) fn empty(&mut self, slot: u32, bits: u64, edge: Edge) {
         let record = self.records.row_mut(slot);
         for &(_, word) in self.resets.iter().filter(|(bit, _)| bits >> bit & 1 == 1) {
-            record[word] = row;
+            edge.note(&mut record[word..]);
             for cell in self.cells.iter().filter(|cell| cell.reset == Some(word as u32)) {
                 cell.clear(record, &mut self.values);
             }
@@ -336,16 +340,18 @@ impl Family {
         })
     }
 
-    /// The scopes that feed any of its cells.
+    /// The scopes that feed any of its cells, or empty them.
     pub(crate) fn scopes(&self) -> Scopes {
         let fed = self.cells.iter().fold(0, |bits, cell| bits | 1 << cell.bit);
         let used = |scope: &Scope| self.bits(Scopes::default().with(*scope)) & fed != 0;
-        Scope::ALL.into_iter().filter(used).fold(Scopes::default(), Scopes::with)
+        let emptied =
+            if self.emptied_later { Scopes::default().with(Scope::Executed) } else { Scopes::default() };
+        Scope::ALL.into_iter().filter(used).fold(emptied, Scopes::with)
     }
 
     /// Bytes of a record before its cells.
     pub(crate) fn header_bytes(&self) -> usize {
-        (HEADER + self.turns.len() + self.resets.len()) * size_of::<u64>()
+        (HEADER + self.turns.len() + RESET_WORDS * self.resets.len()) * size_of::<u64>()
     }
 }
 

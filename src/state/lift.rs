@@ -63,7 +63,7 @@ impl State {
             family.turn_period(slot, turns);
             let record = family.records.row_mut(slot);
             for cell in family.cells.iter().filter(|cell| cell.fed_by(mask) && is_in(cell)) {
-                if !Family::ignores(record, cell, held.row) {
+                if !Family::ignores(record, cell, held.at) {
                     cell.apply(record, &mut family.values, sign, origin, value);
                 }
             }

@@ -128,6 +128,12 @@ impl Log {
         (self.layout.first, self.end) = (row, row);
     }
 
+    /// The next row.
+    #[inline]
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Whether the row is held, in memory or away.
     pub(crate) fn holds(&self, row: u64) -> bool {
         (self.layout.first..self.end).contains(&row) && self.layout.place(row).0 >= self.dropped

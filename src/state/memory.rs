@@ -168,7 +168,12 @@ mod tests {
     fn a_layout_says_what_is_allocated() {
         let measures =
             [Measure::Count, Measure::Moments { column: 0, squares: true }, Measure::Ordered { column: 0 }];
-        let mut state = state(vec![FamilySpec { key_texts: 1, scopes: ASKED, cells: cells(&measures) }]);
+        let mut state = state(vec![FamilySpec {
+            key_texts: 1,
+            scopes: ASKED,
+            cells: cells(&measures),
+            ..FamilySpec::default()
+        }]);
         let layout = state.layout();
         let family = &layout.families[0];
         assert_eq!((layout.text, layout.text_inline), (28, 16));
@@ -199,16 +204,21 @@ mod tests {
 
     #[test]
     fn several_texts_and_values_take_more() {
-        let distinct =
-            FamilySpec { key_texts: 2, scopes: ASKED, cells: cells(&[Measure::Distinct { column: 0 }]) };
+        let distinct = FamilySpec {
+            key_texts: 2,
+            scopes: ASKED,
+            cells: cells(&[Measure::Distinct { column: 0 }]),
+            ..FamilySpec::default()
+        };
         let day = CellSpec { span: Span::Day { delay_us: 0 }, bit: 0, reset: None, measure: Measure::Count };
-        let one = FamilySpec { key_texts: 1, scopes: ASKED, cells: vec![day] };
+        let one = FamilySpec { key_texts: 1, scopes: ASKED, cells: vec![day], ..FamilySpec::default() };
         let sequence = Measure::Sequence { column: 0, texts: false };
         let mut kept = cells(&[sequence, Measure::Buckets { column: 0 }, sequence]);
         kept[0].reset = Some(1);
         kept[2].span = Span::Forever { delay_us: 0 };
-        let kept = state(vec![FamilySpec { key_texts: 1, scopes: ASKED, cells: kept }]).layout();
-        assert_eq!((kept.families[0].header, &kept.families[0].aggregates[..]), (32, &[8, 16, 88][..]));
+        let kept = FamilySpec { key_texts: 1, scopes: ASKED, cells: kept, ..FamilySpec::default() };
+        let kept = state(vec![kept]).layout();
+        assert_eq!((kept.families[0].header, &kept.families[0].aggregates[..]), (40, &[8, 16, 88][..]));
         assert_eq!(kept.families[0].arena_entries, [24, 40, 40]);
         let layout = state(vec![distinct, one.clone(), one]).layout();
         assert_eq!(layout.text, 24 + 4 + 2 * 4, "until when it is a value, and two slots");

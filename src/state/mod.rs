@@ -4,6 +4,7 @@
 //! clock: whoever calls says what contributes, and what time it is.
 
 mod again;
+mod armed;
 mod bag;
 mod buckets;
 mod cell;
@@ -20,6 +21,7 @@ mod lift;
 mod log;
 mod marks;
 mod memory;
+mod position;
 mod saved;
 mod sequence;
 mod shapes;
@@ -39,12 +41,14 @@ mod values;
 mod waiting;
 
 pub use again::Again;
+pub use armed::Armed;
 pub use cell::Moments;
 pub use chunk::ChunkColumns;
 pub use held::{Held, Total};
 pub use keys::Key;
 pub use log::CHUNK_ROWS;
 pub use memory::{FamilyLayout, Layout, Memory};
+pub use position::Position;
 pub(crate) use saved::ResumeError;
 pub use saved::{SavedChunk, SavedState};
 pub use sequence::Moment;
@@ -60,6 +64,7 @@ use cell::{Cell, Origin};
 use dictionary::Dictionary;
 use family::Family;
 use log::Log;
+use position::Edge;
 use side::{Entry, Place, Side};
 use spill::Spill;
 use tail::{Ground, Role, Tail};
@@ -100,11 +105,13 @@ pub struct Contribution<'a> {
 pub struct Correction {
     /// The row.
     pub row: u64,
+    /// Where what it puts or takes back stands among resets.
+    pub at: Position,
     /// The time at which it contributes, or no longer does.
     pub time_us: i64,
     /// Which of its contributions.
     pub scope: Scope,
-    /// The number of this correction: no other one of the same time has it.
+    /// The number of this correction: no other one of the same time has it, and later ones have greater numbers.
     pub arrival: u64,
     /// The amount with which it contributes, in minor units.
     pub amount: i64,
@@ -146,6 +153,8 @@ pub struct State {
     reached: Vec<u64>,
     /// What is copied of the row that counts again.
     copied: again::Copied,
+    /// The number of the newest correction that it was told of.
+    newest_arrival: u64,
     horizon_us: i64,
     scopes: Scopes,
 }
@@ -195,6 +204,7 @@ impl State {
             opened: 0,
             waiting: Waiting::new(),
             reached: vec![0; kinds.len()],
+            newest_arrival: 0,
             horizon_us,
         }
     }
@@ -437,7 +447,7 @@ impl State {
             let counted = if late { 0 } else { mask & family.bits(given.scopes) };
             family.take_in(slot, counted, origin, turns, |column| given.values[column]);
             if empties != 0 {
-                family.empty(slot, empties, row + 1);
+                family.empty(slot, empties, Edge { row: row + 1, arrival: self.newest_arrival });
             }
         }
         if self.log.spills() {
@@ -454,6 +464,9 @@ impl State {
     /// Changes what a row contributes; the row must be held. Where its chunk is away the correction waits, and what it may
     /// change is `behind`.
     pub fn correct(&mut self, correction: &Correction) {
+        if again::row_of(correction.arrival).is_none() {
+            self.newest_arrival = self.newest_arrival.max(correction.arrival);
+        }
         if self.waiting.len() > 0 || !self.log.fetch(self.source(correction)) {
             self.waiting.push(correction);
         } else {
@@ -462,7 +475,7 @@ impl State {
     }
 
     fn put_right(&mut self, correction: &Correction) {
-        let Correction { row, time_us, scope, arrival, amount, change } = *correction;
+        let Correction { row, at, time_us, scope, arrival, amount, change } = *correction;
         let source = self.source(correction);
         let families = &self.families;
         let scopes = Scopes::default().with(scope);
@@ -482,7 +495,7 @@ impl State {
         }
         self.aside(
             (time_us, arrival),
-            Entry { row, copy, negative: change != Change::Put, superseded: false },
+            Entry { row, at, copy, negative: change != Change::Put, superseded: false },
         );
     }
 
@@ -508,7 +521,7 @@ impl State {
             }
             let record = family.records.row_mut(slot);
             for cell in family.cells.iter().filter(|cell| cell.fed_by(mask)) {
-                if Family::ignores(record, cell, entry.row) || !cell.holds(time_us, turns) {
+                if Family::ignores(record, cell, entry.at) || !cell.holds(time_us, turns) {
                     continue;
                 }
                 // Each tail that has passed its place won't do its part for it, so that is done here.
@@ -546,7 +559,7 @@ mod tests {
         let cell = CellSpec { span, bit: 0, reset: None, measure: Measure::Count };
         let mut scopes = [0; Scope::COUNT];
         scopes[Scope::Asked as usize] = 1;
-        let family = FamilySpec { key_texts: 1, scopes, cells: vec![cell] };
+        let family = FamilySpec { key_texts: 1, scopes, cells: vec![cell], ..FamilySpec::default() };
         let spec = Spec { families: vec![family], columns: 1, horizon_us: 10 };
         let mut state = State::new(&spec, Calendar::new("UTC")?, &Budgets::default());
         let key = [state.text_number(0, "a"), 0, 0, 0];
@@ -558,6 +571,7 @@ mod tests {
             let row = state.contribute(given);
             let late = Correction {
                 row,
+                at: Position::of_row(row),
                 time_us: 101,
                 scope: Scope::Asked,
                 arrival: row,
@@ -584,6 +598,7 @@ mod tests {
         assert_eq!(held(&state), (33, true));
         let back = Correction {
             row: 0,
+            at: Position::of_row(0),
             time_us: 100,
             scope: Scope::Asked,
             arrival: 50,

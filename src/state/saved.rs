@@ -35,6 +35,7 @@ pub struct SavedState {
     due_us: i64,
     waiting: Waiting,
     reached: Vec<u64>,
+    newest_arrival: u64,
 }
 
 /// What is saved of a log.
@@ -134,13 +135,14 @@ impl State {
             due_us,
             waiting: self.waiting.clone(),
             reached: self.reached.clone(),
+            newest_arrival: self.newest_arrival,
         }
     }
 
     /// Lets an empty state go on from what was saved of one with the same features.
     pub(crate) fn resume(&mut self, saved: SavedState) -> Result<(), ResumeError> {
-        let SavedState { now_us, dictionary, tenants, families, log, side, tails, due_us, waiting, reached } =
-            saved;
+        let SavedState { now_us, dictionary, tenants, families, log, side, tails, due_us, .. } = saved;
+        let SavedState { waiting, reached, newest_arrival, .. } = saved;
         if families.len() != self.families.len()
             || tails.len() != self.tails.len()
             || reached.len() != self.reached.len()
@@ -154,7 +156,7 @@ impl State {
         self.log.resume(log)?;
         self.tails.iter_mut().zip(tails).for_each(|(tail, saved)| tail.resume(saved));
         (self.now_us, self.due_us, self.side) = (now_us, due_us, side);
-        (self.waiting, self.reached) = (waiting, reached);
+        (self.waiting, self.reached, self.newest_arrival) = (waiting, reached, newest_arrival);
         (self.passed, self.opened) = (self.passed_by_all(), self.log.opened());
         Ok(())
     }

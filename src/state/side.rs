@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chunked::Chunked;
 use super::forest::{Forest, Held};
+use super::position::Position;
 use super::spec::AMOUNT_COLUMN;
 
 /// One late or corrected contribution.
@@ -14,6 +15,8 @@ use super::spec::AMOUNT_COLUMN;
 pub(crate) struct Entry {
     /// The row that it is about.
     pub(crate) row: u64,
+    /// Where it stands.
+    pub(crate) at: Position,
     /// Where its slots, masks and values are.
     pub(crate) copy: u32,
     /// Whether it takes back what an earlier entry or row contributed.

@@ -202,8 +202,17 @@ pub struct FamilySpec {
     pub key_texts: usize,
     /// The contributions of each scope, as bits; those that empty cells are in none.
     pub scopes: [u64; Scope::COUNT],
+    /// The bits that empty cells once a payment is executed: see [`State::arm`](super::State::arm).
+    pub later: u64,
     /// Its cells.
     pub cells: Vec<CellSpec>,
+}
+
+impl FamilySpec {
+    /// Whether any of its cells are emptied once a payment is executed.
+    pub(crate) fn emptied_later(&self) -> bool {
+        self.cells.iter().any(|cell| cell.reset.is_some_and(|bit| self.later >> bit & 1 == 1))
+    }
 }
 
 /// How much a state may hold of what grows with keys. All that is done for it depends on events and on these alone.

@@ -6,6 +6,7 @@ use super::cell::{Cell, Origin};
 use super::chunk::Row;
 use super::family::{Family, is_own};
 use super::log::Log;
+use super::position::Position;
 use super::side::{Entry, Place, Side};
 use super::spec::{CellSpec, Scopes, Span};
 use super::sums::Fed;
@@ -252,7 +253,7 @@ impl Tail {
         let value = |column| row.value(column);
         let record = family.records.row_mut(slot);
         for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
-            if Family::ignores(record, cell, origin.row) {
+            if Family::ignores(record, cell, Position::of_row(self.row)) {
                 continue;
             }
             match self.role {
@@ -302,7 +303,7 @@ impl Tail {
             let Some(record) = family.records.get_mut(slot).filter(own) else { continue };
             part.cells.sum(record, mask, self.role.sign() * entry.sign(), value);
             for cell in part.cells.others.iter().filter(|cell| cell.fed_by(mask)) {
-                if Family::ignores(record, cell, entry.row) {
+                if Family::ignores(record, cell, entry.at) {
                     continue;
                 }
                 match self.role {

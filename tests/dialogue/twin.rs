@@ -77,6 +77,12 @@ struct Payment {
     /// When it is pending no more, for want of a report.
     await_us: Option<i64>,
     lapsed: bool,
+    /// Where it stands, and where it does as executed.
+    at: u64,
+    executed_at: u64,
+    /// Whether it was executed before, and whether that empties what counts since a strong answer.
+    executed: bool,
+    strong: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -120,6 +126,10 @@ pub struct Twin {
     payments: Vec<Payment>,
     listed: HashSet<String>,
     said: HashMap<String, Said>,
+    /// How many things happened; between two there is room.
+    moments: u64,
+    /// Until where an account was emptied.
+    emptied: HashMap<String, u64>,
 }
 
 fn met(name: &str, presented: &BTreeSet<&'static str>) -> bool {
@@ -144,7 +154,15 @@ struct Looked {
 
 impl Twin {
     pub fn new(mode: Mode) -> Self {
-        Self { mode, now_us: i64::MIN, payments: Vec::new(), listed: HashSet::new(), said: HashMap::new() }
+        Self {
+            mode,
+            now_us: i64::MIN,
+            payments: Vec::new(),
+            listed: HashSet::new(),
+            said: HashMap::new(),
+            moments: 0,
+            emptied: HashMap::new(),
+        }
     }
 
     /// The payment so many before the newest.
@@ -158,6 +176,28 @@ impl Twin {
 
     fn advance(&mut self, time_us: i64) {
         self.now_us = self.now_us.max(time_us);
+        self.moments += 10;
+    }
+
+    /// Whether what a payment presented, and what it is, empties its account once it is executed.
+    fn empties(&self, tx: &Tx, presented: &BTreeSet<&'static str>) -> bool {
+        met("strong", presented) && tx.payee != "p2" && !self.listed.contains(&tx.payee)
+    }
+
+    /// A payment may be executed since: it stands here as that, and empties just behind.
+    fn execute_since(&mut self, at: usize, before_us: Option<i64>, here: u64) {
+        let (mode, payment) = (self.mode, &mut self.payments[at]);
+        let Some(executed_us) = payment.counts_at(Counts::Executed, mode.feedback) else { return };
+        let answered = matches!(payment.state, State::Answered(_));
+        if (answered || payment.executed_us.is_some()) && before_us != Some(executed_us) {
+            payment.executed_at = here;
+        }
+        if !(payment.executed || answered && mode.feedback == "none") {
+            payment.executed = true;
+            if payment.strong {
+                self.emptied.insert(payment.tx.account.clone(), here + 1);
+            }
+        }
     }
 
     fn lapse(&mut self) {
@@ -202,8 +242,10 @@ impl Twin {
     pub fn execute(&mut self, of: &str, succeeded: bool, time_us: i64) -> Said {
         self.advance(time_us);
         let at = self.find(of).unwrap();
+        let before_us = self.payments[at].counts_at(Counts::Executed, self.mode.feedback);
         self.payments[at].failed = !succeeded;
         self.payments[at].executed_us = succeeded.then_some(time_us);
+        self.execute_since(at, before_us, self.moments);
         self.lapse();
         Said::Taken
     }
@@ -225,6 +267,7 @@ impl Twin {
             Outcome::Block => State::Blocked,
         };
         let expires_us = self.now_us + EXPIRES_US;
+        let strong = self.empties(&tx, &presented);
         let left = (state == State::Open).then_some((expires_us, 3));
         self.payments.push(Payment {
             tx,
@@ -238,7 +281,12 @@ impl Twin {
             failed: false,
             await_us: self.await_report().filter(|_| state == State::Allowed),
             lapsed: false,
+            at: self.moments + 5,
+            executed_at: self.moments + 5,
+            executed: false,
+            strong,
         });
+        self.execute_since(self.payments.len() - 1, None, self.moments + 5);
         Said::Decided {
             outcome,
             met: is_met,
@@ -290,6 +338,9 @@ impl Twin {
                 _ => Outcome::StepUp,
             };
         }
+        let strong = self.empties(&tx, &presented);
+        let payment = &mut self.payments[at];
+        payment.strong = strong;
         match outcome {
             Outcome::Allow => {
                 payment.state = State::Answered(auth.time_us);
@@ -301,6 +352,7 @@ impl Twin {
         if let Some(made) = &auth.attempt {
             payment.attempts.insert(made.clone(), (auth.said.clone(), outcome));
         }
+        self.execute_since(at, None, self.moments + 5);
         Said::Decided { outcome, met: is_met, alert: looked.alert, left, used_up, values: looked.values }
     }
 
@@ -356,6 +408,23 @@ impl Twin {
         put("pending_1h", Value::Whole(pending_sum));
         let most = pending.iter().map(|row| row.2).max();
         put("pending_most", whole(most));
+        let emptied = self.emptied.get(&tx.account).copied().unwrap_or(0);
+        let since = |counts: Counts, from_us: i64| -> Vec<i64> {
+            let since = others().filter(|(_, payment)| payment.tx.account == tx.account);
+            since
+                .filter_map(|(_, payment)| {
+                    let time_us = payment.counts_at(counts, self.mode.feedback)?;
+                    let executed = payment.counts_at(Counts::Executed, self.mode.feedback).is_some();
+                    let as_executed = counts == Counts::Pending && executed;
+                    let at = if as_executed { payment.executed_at } else { payment.at };
+                    let within = time_us > from_us && time_us <= now_us && at >= emptied;
+                    within.then_some(payment.tx.amount)
+                })
+                .collect()
+        };
+        let small = since(Counts::Pending, hour_us).into_iter().filter(|amount| *amount <= 60).sum();
+        put("since_strong", Value::Whole(small));
+        put("strong_asked", Value::Whole(since(Counts::Asked, day_us - 1).len() as i64));
         let mut required = BTreeSet::new();
         if pending_sum > 200 {
             required.insert("strong");

@@ -198,8 +198,11 @@ fn options(conditions: Vec<Condition>) -> impl Strategy<Value = Options> {
         Kinds::default().with(Kind::Authentication),
         Kinds::default().with(Kind::Change).with(Kind::Login),
     ]);
-    let reset = (from, prop::option::weighted(0.8, prop::sample::select(conditions)))
-        .prop_map(|(from, condition)| Reset { from, condition, tables: Vec::new(), lists: Vec::new() });
+    let reset = (from, any::<bool>(), prop::option::weighted(0.8, prop::sample::select(conditions)))
+        .prop_map(|(from, on_execution, condition)| {
+            let from = if on_execution { Kinds::TRANSACTIONS } else { from };
+            Reset { from, on_execution, condition, tables: Vec::new(), lists: Vec::new() }
+        });
     (counts, label, delay_us, prop::option::weighted(0.3, reset), any::<bool>()).prop_map(
         |(counts, label, delay_us, reset, current)| Options { counts, label, delay_us, reset, current },
     )

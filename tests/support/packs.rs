@@ -126,7 +126,7 @@ pub fn options() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(0..VARIED * 2, 1..4)
 }
 
-const VARIED: u8 = 6;
+const VARIED: u8 = 7;
 
 /// The rule set with these options said of its numbered features, by their numbers: equal ones of equal features
 /// keep equal hashes.
@@ -142,9 +142,17 @@ pub fn varied(mut rules: RuleSet, options: &[u8]) -> RuleSet {
             2 => (feature.counts, feature.pending) = (Counts::Executed, true),
             3 => (feature.delay_us, feature.current) = (weir::time::DAY_US / 24, false),
             4 => (feature.delay_us, feature.current) = (weir::time::DAY_US, false),
-            5 => {
-                let from = Kinds::default().with(Kind::Change);
-                feature.reset = Some(Reset { from, condition: None, tables: Vec::new(), lists: Vec::new() });
+            5 | 6 => {
+                let on_execution = option == 6;
+                let from =
+                    if on_execution { Kinds::TRANSACTIONS } else { Kinds::default().with(Kind::Change) };
+                feature.reset = Some(Reset {
+                    from,
+                    on_execution,
+                    condition: None,
+                    tables: Vec::new(),
+                    lists: Vec::new(),
+                });
             }
             _ => continue,
         }

@@ -35,6 +35,7 @@ struct Reports {
     label: Option<(Label, i64)>,
 }
 
+#[derive(Clone)]
 struct Past {
     event: Event,
     arrived_us: i64,
@@ -42,8 +43,14 @@ struct Past {
     outcome: Option<Outcome>,
     values: Vec<Value>,
     reports: Reports,
-    /// By feature, whether it empties it.
+    /// By feature, whether it empties it when it comes, and whether it does once it is executed.
     empties: Vec<bool>,
+    armed: Vec<bool>,
+    /// Where it stands, and where what counts as executed does; events stand four apart, with room between them.
+    at: usize,
+    executed_at: usize,
+    /// Whether it was executed before.
+    executed: bool,
 }
 
 pub struct Twin {
@@ -52,6 +59,8 @@ pub struct Twin {
     now_us: i64,
     past: Vec<Past>,
     waiting: HashMap<(String, String), (Reports, i64)>,
+    /// What was emptied by executions: before where, which feature, and for which key.
+    emptied: Vec<(usize, usize, Vec<String>)>,
     /// Of the last transaction, per feature: whether something late or corrected is part of its value.
     pub corrected: Vec<bool>,
     /// Whether anything at all came late or was reported of a payment.
@@ -94,6 +103,32 @@ impl Past {
         (!gone).then_some(left)
     }
 
+    /// When it was allowed, if it was.
+    fn allowed_us(&self) -> Option<i64> {
+        let own_us = self.event.time_us();
+        match self.outcome {
+            _ if self.reports.failed => None,
+            None | Some(Outcome::Allow) => Some(own_us),
+            Some(Outcome::StepUp) => self.reports.authenticated.map(|(at_us, _)| at_us.max(own_us)),
+            Some(Outcome::Block) => None,
+        }
+    }
+
+    /// When it was executed, if it was.
+    fn executed_us(&self, feedback: Feedback) -> Option<i64> {
+        let allowed_us = self.allowed_us()?;
+        let observed = self.event.kind() == Kind::Observed;
+        let assumed_us = (observed || feedback != Feedback::Execution).then_some(allowed_us);
+        let reported_us = self.reports.executed_us.filter(|_| !observed);
+        reported_us.map(|at_us| at_us.max(self.event.time_us())).or(assumed_us)
+    }
+
+    /// Where what it contributes to a feature stands.
+    fn stands_at(&self, feature: &Feature, feedback: Feedback) -> usize {
+        let executed = feature.counts == Counts::Executed && feature.label.is_none() && self.payment();
+        if executed && self.executed_us(feedback).is_some() { self.executed_at } else { self.at }
+    }
+
     /// The time at which it counts for a feature, if it does.
     fn counts_at(&self, feature: &Feature, feedback: Feedback) -> Option<i64> {
         let own_us = self.event.time_us();
@@ -101,28 +136,17 @@ impl Past {
             return feature.label.is_none().then_some(own_us);
         }
         self.amount_left()?;
-        let Reports { authenticated, executed_us, failed, label, .. } = self.reports;
         if let Some(wanted) = feature.label {
-            return label.filter(|(label, _)| *label == wanted).map(|_| own_us);
+            return self.reports.label.filter(|(label, _)| *label == wanted).map(|_| own_us);
         }
         if feature.counts == Counts::Asked {
             return Some(own_us);
         }
-        let observed = self.event.kind() == Kind::Observed;
-        let allowed_us = match self.outcome {
-            None | Some(Outcome::Allow) => own_us,
-            Some(Outcome::StepUp) => authenticated?.0.max(own_us),
-            Some(Outcome::Block) => return None,
-        };
-        if failed {
-            return None;
-        }
+        self.allowed_us()?;
         if feature.counts == Counts::Allowed {
             return Some(own_us);
         }
-        let assumed_us = (observed || feedback != Feedback::Execution).then_some(allowed_us);
-        let reported_us = executed_us.filter(|_| !observed).map(|at_us| at_us.max(own_us));
-        reported_us.or(assumed_us).or(feature.pending.then_some(own_us))
+        self.executed_us(feedback).or(feature.pending.then_some(own_us))
     }
 
     /// Whether what it contributes surely came late, or is not what its own row said.
@@ -181,6 +205,7 @@ impl Twin {
             now_us: -1,
             past: Vec::new(),
             waiting: HashMap::new(),
+            emptied: Vec::new(),
             corrected: Vec::new(),
             disturbed: false,
             clock_us: None,
@@ -217,6 +242,7 @@ impl Twin {
         self.disturbed |= event.time_us() < self.now_us || event.text(TextField::Transaction).is_some();
         let clock_us = self.clock_us.filter(|_| event.kind() == Kind::Clock);
         let now_us = clock_us.unwrap_or(now_us);
+        let late = event.time_us() < self.now_us.min(now_us);
         self.now_us = now_us;
         let (hour, weekday) = self.calendar.hour_and_weekday(event.time_us());
         let mut past = Past {
@@ -226,15 +252,20 @@ impl Twin {
             values: Vec::new(),
             reports: Reports::default(),
             empties: Vec::new(),
+            armed: Vec::new(),
+            at: 4 * self.past.len(),
+            executed_at: 4 * self.past.len(),
+            executed: false,
         };
         let facts = Facts::of(event, (hour, weekday));
-        let empties = |feature: &Feature| {
-            feature.reset.as_ref().is_some_and(|reset| {
+        let empties = |feature: &Feature, on_execution: bool| {
+            feature.reset.as_ref().filter(|reset| reset.on_execution == on_execution).is_some_and(|reset| {
                 let holds = reset.condition.as_ref().is_none_or(|when| when.holds(&facts) == Some(true));
                 reset.from.contains(event.kind()) && holds
             })
         };
-        past.empties = self.rules.features.iter().map(empties).collect();
+        past.empties = self.rules.features.iter().map(|feature| empties(feature, false)).collect();
+        past.armed = self.rules.features.iter().map(|feature| empties(feature, true)).collect();
         if event.kind() == Kind::Transaction {
             // The event itself, seen as the last of the past, is counted as though it were allowed.
             past.outcome = Some(Outcome::Allow);
@@ -279,12 +310,18 @@ impl Twin {
         {
             past.reports = reports;
         }
+        let feedback = self.rules.feedback;
+        let before = Past { reports: Reports::default(), ..past.clone() };
+        let before_us = before.executed_us(feedback).filter(|_| !late);
+        let at = past.at;
         self.past.push(past);
+        self.execute(self.past.len() - 1, before_us, (at + 1, at + 2));
         said
     }
 
     fn report(&mut self, event: &Event, of: &str, now_us: i64) -> Option<&'static str> {
         let target = self.find(&tenant(event), of, now_us);
+        let before_us = target.and_then(|at| self.past[at].executed_us(self.rules.feedback));
         let mut waiting = Reports::default();
         let reports = match target {
             Some(at) if !self.past[at].payment() => return Some("not_a_payment"),
@@ -333,10 +370,34 @@ impl Twin {
                 }
             }
         }
-        if target.is_none() {
+        if let Some(target) = target {
+            let at = 4 * self.past.len();
+            self.execute(target, before_us, (at - 2, at - 1));
+        } else {
             self.waiting.insert((tenant(event), of.to_owned()), (waiting, now_us));
         }
         None
+    }
+
+    /// A payment may be executed since, by what is known of it now: what it contributes stands here then, and it empties
+    /// what it should.
+    fn execute(&mut self, at: usize, before_us: Option<i64>, (stands_at, empties_at): (usize, usize)) {
+        let (feedback, past) = (self.rules.feedback, &mut self.past[at]);
+        let Some(executed_us) = past.executed_us(feedback).filter(|_| past.payment()) else { return };
+        let stepped_up = past.outcome == Some(Outcome::StepUp);
+        let since = stepped_up || past.outcome.is_some() && past.reports.executed_us.is_some();
+        if since && before_us != Some(executed_us) {
+            past.executed_at = stands_at;
+        }
+        if past.executed || stepped_up && feedback == Feedback::None {
+            return;
+        }
+        past.executed = true;
+        for (position, feature) in self.rules.features.iter().enumerate().filter(|(at, _)| past.armed[*at]) {
+            if let Some(key) = key(&past.event, &feature.by) {
+                self.emptied.push((empties_at, position, key));
+            }
+        }
     }
 
     fn outcome(&self, facts: &Facts<'_>) -> Outcome {
@@ -373,8 +434,13 @@ impl Twin {
         let mut corrected = false;
         let empties =
             |past: &Past| past.empties[position] && key(&past.event, &feature.by).as_ref() == Some(&read_at);
-        let emptied = self.past[..newest].iter().rposition(empties);
-        for at in emptied.map_or(0, |at| at + 1)..self.past.len() {
+        let emptied = self.past[..newest].iter().rposition(empties).map_or(0, |at| self.past[at].at + 1);
+        let by_executions = self.emptied.iter().filter(|(_, of, key)| *of == position && *key == read_at);
+        let emptied = by_executions.map(|(before, ..)| *before).fold(emptied, usize::max);
+        for at in 0..self.past.len() {
+            if self.past[at].stands_at(feature, self.rules.feedback) < emptied {
+                continue;
+            }
             let Some(at_us) = self.past[at].counts_at(feature, self.rules.feedback) else { continue };
             let window = self.covers(feature, at_us);
             let past = &self.past[at];

@@ -115,6 +115,9 @@ impl Engine {
         }
         self.live.decision.converted = converted;
         self.conclude_answer(open, &again.presented, locked);
+        if let Some(payment) = payment.filter(|_| self.live.decision.outcome == Outcome::Allow) {
+            self.arm_original(again.draft.sealed(), &payment, &again.presented);
+        }
         self.original = Some(again);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
         if let Some(made) = self.row_of(identity).and_then(|row| attempt(row, event)) {

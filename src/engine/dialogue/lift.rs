@@ -1,4 +1,5 @@
-//! Taking a payment out of what features read, for as long as it is looked at again.
+//! Looking at a payment again: taking it out of what features read for as long, and keeping what it empties once it is
+//! executed.
 
 use crate::engine::Engine;
 use crate::engine::payments::Payment;
@@ -26,6 +27,25 @@ impl Engine {
             if let Some(payment) = payment {
                 ledger.put_back(payment.row(), payment.held());
             }
+        }
+    }
+
+    /// Keeps what a payment empties once it is executed, by what holds now that it is allowed, with the methods presented by
+    /// now. The shadow has not looked at it again, so what asks one of its tables is unknown there, and empties nothing.
+    pub(super) fn arm_original(&mut self, original: &Event, payment: &Payment, presented: &str) {
+        let calendar = self.calendar.hour_and_weekday(original.time_us());
+        let facts = Facts { now_us: self.now_us, presented, ..Facts::of(original, calendar) };
+        let decided = self.live.decided(facts);
+        for ledger in &mut self.ledgers.live {
+            ledger.gather_decided(&decided);
+            ledger.arm(payment.row());
+        }
+        let Some(shadow) = &self.shadow else { return };
+        let facts = Facts { lists: shadow.lists(), rates: &shadow.judge.rates, ..facts };
+        for ledger in &mut self.ledgers.shadow {
+            ledger.gather(&facts);
+            ledger.gather_decided(&facts);
+            ledger.arm(payment.row());
         }
     }
 }

@@ -21,11 +21,13 @@ impl<'d> Reader<'_, 'd> {
         by: &[KeyField],
     ) -> Option<Option<(Reset, Option<sql::Compiled<'d>>)>> {
         let Some(item) = table.get("reset") else { return Some(None) };
+        let mut on_execution = false;
         let (kinds, condition) = match item.get_ref() {
             DeValue::Table(_) => {
                 let table = Table::of(self.file, self.problems, item, "a reset")?;
-                table.check_keys(self.problems, &["from", "where"], &["on"]);
-                let kinds = self.from(&table, from);
+                table.check_keys(self.problems, &["on", "from", "where"], &[]);
+                on_execution = table.get("on").is_some();
+                let kinds = if on_execution { self.on_execution(&table) } else { self.from(&table, from) };
                 let condition = match table.get("where") {
                     None => Some(None),
                     Some(item) => {
@@ -34,7 +36,7 @@ impl<'d> Reader<'_, 'd> {
                     }
                 };
                 if table.len() == 0 {
-                    let message = "a reset says when: by `from`, by `where`, or by both";
+                    let message = "a reset says when: by `on`, by `from` or by `where`";
                     return self.fail(Problem::error(item.span(), message, "empty"));
                 }
                 (kinds?, condition?)
@@ -44,7 +46,7 @@ impl<'d> Reader<'_, 'd> {
                 (from, Some(self.reset_condition(&text, name)?))
             }
             _ => {
-                let message = "a reset is a condition, or a table with `from` and `where`";
+                let message = "a reset is a condition, or a table with `on` or `from`, and `where`";
                 let problem = Problem::error(item.span(), message, "neither");
                 return self.fail(
                     problem.help("reset = { from = \"authentication\", where = \"result = 'succeeded'\" }"),
@@ -61,11 +63,25 @@ impl<'d> Reader<'_, 'd> {
         }
         let reset = Reset {
             from: kinds,
+            on_execution,
             condition: condition.as_ref().map(|compiled| compiled.condition.clone()),
             tables: tables_read(condition.as_ref()),
             lists: lists_asked(condition.as_ref()),
         };
         Some(Some((reset, condition)))
+    }
+
+    /// The kinds of one that acts on an execution: it is the transaction's, not the report's.
+    fn on_execution(&mut self, table: &Table<'d>) -> Option<Kinds> {
+        table.word(self.problems, "on", &[("executed", ())], &[])?;
+        if let Some(from) = table.get("from") {
+            let message = "a reset `on` an execution has no `from`";
+            let problem = Problem::error(from.span(), message, "not beside `on`");
+            return self.fail(
+                problem.help("it acts for the transaction that is executed; its `where` reads that one"),
+            );
+        }
+        Some(Kinds::TRANSACTIONS)
     }
 
     fn reset_condition(&mut self, text: &Text<'d>, name: &Name<'d>) -> Option<sql::Compiled<'d>> {

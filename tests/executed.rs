@@ -1,0 +1,236 @@
+//! What an executed payment empties: sums since the last payment that was confirmed strongly, as the law has them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, and documents nothing"
+)]
+
+#[path = "support/saved.rs"]
+mod saved;
+
+use std::sync::Arc;
+
+use saved::Saved;
+use weir::decision::{Outcome, Value};
+use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::event::{Draft, Event, Kind, TextField};
+use weir::money::Currency;
+use weir::rules::{RuleSet, compile};
+
+const SECOND_US: i64 = 1_000_000;
+const MILLION: i64 = 1_000_000;
+
+/// Group and class of a payment, and what each class must be confirmed with; payments of up to 10M count in `small`
+/// since the last one that was executed with a method for a large one.
+const RULES: &str = r#"
+[params]
+scope = { value = "group", one_of = ["group", "all"] }
+
+[auth.B]
+all = [["sms", "soft"]]
+
+[auth.C]
+all    = [["soft"], ["bio"]]
+serves = ["B"]
+
+[step_up]
+expires  = "5m"
+attempts = 3
+
+[tables.part]
+rows = [{ when = "channel = 'shop'", is = "I.2" }]
+else       = "I.3"
+on_unknown = "next"
+
+[features]
+small = { sum = "amount", by = "account", over = "day", counts = "executed", pending = true, where = "part = 'I.3' and amount <= 10_000_000", reset = { on = "executed", where = "met(C) and (scope = 'all' or part = 'I.3')" } }
+total = { sum = "amount", by = "account", over = "day", counts = "executed", pending = true, where = "part = 'I.3'" }
+
+[[rule]]
+id   = "large"
+when = "part = 'I.3' and (amount > 10_000_000 or amount + small > 20_000_000)"
+then = "step_up"
+auth = "C"
+
+[[rule]]
+id   = "any"
+when = "amount > 0"
+then = "step_up"
+auth = "B"
+"#;
+
+fn rules(head: &str) -> RuleSet {
+    let text = format!("[ruleset]\nname = \"since\"\ncurrency = \"VND\"\n{head}{RULES}");
+    compile("since.toml", &text).into_result().unwrap_or_else(|e| panic!("{e}"))
+}
+
+struct Bank {
+    engine: Engine,
+    rules: Vec<Arc<RuleSet>>,
+    now_us: i64,
+    events: usize,
+}
+
+impl Bank {
+    fn new(head: &str) -> Self {
+        let rules = rules(head);
+        let engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
+        Self { engine, rules: vec![Arc::new(rules)], now_us: 1_700_000_000 * SECOND_US, events: 0 }
+    }
+
+    fn step(&mut self, kind: Kind, fields: &[(TextField, &str)], amount: Option<i64>) -> Option<Outcome> {
+        let mut draft = Draft::new(Arc::default());
+        self.now_us += SECOND_US;
+        self.events += 1;
+        draft.begin(kind, self.now_us).unwrap();
+        let id = format!("e{}", self.events);
+        let own =
+            fields.iter().all(|(field, _)| *field != TextField::Id).then_some((TextField::Id, id.as_str()));
+        for (field, text) in fields.iter().copied().chain(own).filter(|(_, text)| !text.is_empty()) {
+            draft.text(field, text).unwrap();
+        }
+        if let Some(amount) = amount {
+            draft.amount(amount, Currency::VND).unwrap();
+        }
+        let event: Event = draft.seal().unwrap().clone();
+        match self.engine.step(&event) {
+            Answer::Decided(decision) => Some(decision.outcome),
+            Answer::Taken => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn pay(&mut self, id: &str, amount: i64, methods: &str) -> Outcome {
+        self.pay_at(id, amount, methods, "app")
+    }
+
+    fn pay_at(&mut self, id: &str, amount: i64, methods: &str, channel: &str) -> Outcome {
+        let fields = [
+            (TextField::Id, id),
+            (TextField::Account, "a"),
+            (TextField::Methods, methods),
+            (TextField::Channel, channel),
+        ];
+        self.step(Kind::Transaction, &fields, Some(amount)).unwrap()
+    }
+
+    fn answer(&mut self, of: &str, methods: &str) -> Outcome {
+        let fields =
+            [(TextField::Transaction, of), (TextField::Methods, methods), (TextField::Result, "succeeded")];
+        self.step(Kind::Authentication, &fields, None).unwrap()
+    }
+
+    fn execute(&mut self, of: &str, succeeded: bool) {
+        let result = if succeeded { "succeeded" } else { "failed" };
+        let fields = [(TextField::Transaction, of), (TextField::Result, result)];
+        assert_eq!(self.step(Kind::Execution, &fields, None), None);
+    }
+
+    fn reverse(&mut self, of: &str) {
+        assert_eq!(self.step(Kind::Reversal, &[(TextField::Transaction, of)], None), None);
+    }
+
+    /// What is in `small` and in `total`, in millions, asked of an engine that is thrown away.
+    fn sums(&mut self) -> (i64, i64) {
+        let mut probed = Saved::of(&self.engine.freeze()).restored(&self.rules, None);
+        let mut draft = Draft::new(Arc::default());
+        draft.begin(Kind::Transaction, self.now_us).unwrap();
+        draft.text(TextField::Id, "probe").unwrap();
+        draft.text(TextField::Account, "a").unwrap();
+        draft.amount(0, Currency::VND).unwrap();
+        probed.step(draft.seal().unwrap());
+        let [small, total] = [0, 1].map(|at| match probed.readings()[at].value {
+            Value::Whole(sum) => sum / MILLION,
+            other => panic!("{other:?}"),
+        });
+        (small, total)
+    }
+
+    /// Goes on from a snapshot, and then with a rule set of another name and as many features.
+    fn restart(&mut self, head: &str) {
+        self.engine = Saved::of(&self.engine.freeze()).restored(&self.rules, None);
+        let next = rules(head);
+        let hash = self.engine.stage(next.clone()).unwrap();
+        self.rules.push(Arc::new(next));
+        let subject: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
+        assert_eq!(self.step(Kind::Control, &fields, None), None);
+    }
+}
+
+const HEAD: &str = "feedback = \"execution\"\npending_for = \"1h\"\n";
+
+#[test]
+fn a_strongly_confirmed_payment_empties_what_was_there_before_it_was_executed() {
+    let mut bank = Bank::new(HEAD);
+    assert_eq!(bank.pay("b1", 9 * MILLION, "sms"), Outcome::Allow);
+    bank.execute("b1", true);
+    assert_eq!(bank.pay("b2", 9 * MILLION, ""), Outcome::StepUp);
+    assert_eq!(bank.answer("b2", "soft"), Outcome::Allow);
+    bank.execute("b2", true);
+    assert_eq!(bank.sums(), (18, 18), "a weak method empties nothing");
+
+    // One that fails does not, nor before it is executed.
+    assert_eq!(bank.pay("c0", 30 * MILLION, ""), Outcome::StepUp);
+    assert_eq!(bank.answer("c0", "soft"), Outcome::StepUp);
+    assert_eq!(bank.answer("c0", "bio"), Outcome::Allow);
+    assert_eq!(bank.sums(), (18, 48));
+    bank.execute("c0", false);
+    assert_eq!(bank.sums(), (18, 18));
+
+    // Of another group does not.
+    assert_eq!(bank.pay_at("shop", 30 * MILLION, "soft,bio", "shop"), Outcome::Allow);
+    bank.execute("shop", true);
+    assert_eq!(bank.sums(), (18, 18));
+
+    // Five at once, one of which needs a strong method, is small itself, and does not count itself.
+    for id in ["p1", "p2", "p3"] {
+        let asked = bank.pay(id, 9 * MILLION, "");
+        assert_eq!(asked, Outcome::StepUp);
+        assert_eq!(bank.answer(id, "soft,bio"), Outcome::Allow);
+    }
+    assert_eq!(bank.sums(), (45, 45));
+    bank.restart(&format!("{HEAD}remember = \"90d\"\n"));
+    bank.execute("p1", true);
+    assert_eq!(bank.sums(), (0, 45));
+    bank.reverse("p1");
+    assert_eq!(bank.sums(), (0, 36), "a reversal undoes nothing");
+    bank.execute("p1", true);
+    assert_eq!(bank.sums(), (0, 36));
+}
+
+#[test]
+fn what_is_executed_after_a_reset_counts_though_it_was_asked_before() {
+    let mut bank = Bank::new(HEAD);
+    assert_eq!(bank.pay("b1", 9 * MILLION, "sms"), Outcome::Allow);
+    assert_eq!(bank.pay("b2", 9 * MILLION, "sms"), Outcome::Allow);
+    assert_eq!(bank.pay("c1", 30 * MILLION, "soft,bio"), Outcome::Allow);
+    assert_eq!(bank.sums(), (18, 48));
+    bank.execute("c1", true);
+    assert_eq!(bank.sums(), (0, 48), "what was pending is gone until it is executed");
+    bank.restart(&format!("{HEAD}remember = \"90d\"\n"));
+    bank.execute("b1", true);
+    assert_eq!(bank.sums(), (9, 48));
+    bank.execute("c1", true);
+    assert_eq!(bank.sums(), (9, 48), "said twice it empties once");
+    bank.execute("b2", true);
+    assert_eq!(bank.sums(), (18, 48));
+    bank.reverse("b1");
+    assert_eq!(bank.sums(), (9, 39));
+}
+
+#[test]
+fn where_nothing_is_reported_what_is_allowed_at_once_empties_and_what_is_stepped_up_does_not() {
+    for (feedback, stepped_up) in [("none", 18), ("authentication", 0)] {
+        let mut bank = Bank::new(&format!("feedback = \"{feedback}\"\n"));
+        assert_eq!(bank.pay("b1", 9 * MILLION, "sms"), Outcome::Allow);
+        assert_eq!(bank.pay("b2", 9 * MILLION, "sms"), Outcome::Allow);
+        assert_eq!(bank.pay("c1", 30 * MILLION, ""), Outcome::StepUp);
+        assert_eq!(bank.answer("c1", "soft,bio"), Outcome::Allow);
+        assert_eq!(bank.sums(), (stepped_up, 48), "{feedback}");
+        assert_eq!(bank.pay("c2", 30 * MILLION, "soft,bio"), Outcome::Allow);
+        assert_eq!(bank.sums(), (0, 78), "{feedback}");
+    }
+}
