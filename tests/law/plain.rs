@@ -271,8 +271,8 @@ const MINUTE_US: i64 = 60_000_000;
 pub(crate) const CONFIRM_US: i64 = 5 * MINUTE_US;
 /// How long an allowed payment counts without a report.
 pub(crate) const REPORT_US: i64 = 15 * MINUTE_US;
-/// Whether a strong confirmation makes Tksth 0: the law says so, and the packs can't yet, which asks for more.
-const RESETS: bool = false;
+/// Whether a strong confirmation makes Tksth 0.
+const RESETS: bool = true;
 /// How often the customer may try.
 const ATTEMPTS: usize = 5;
 
