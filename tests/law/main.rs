@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plain::{CONFIRM_US, Class, Group, Ledger, Outcome, classify, day, enough};
-use stream::{Agenda, Chance, METHODS, Report, Sent, midnight_after, report_event};
+use stream::{Agenda, Chance, METHODS, Report, Sent, midnight_after, opened_event, report_event};
 use weir::decision::{self, Decision, Value};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::Schema;
@@ -226,6 +226,11 @@ impl Run {
                     (expected, answer) => panic!("{what}: {answer:?}, expected {expected:?}"),
                 };
                 *self.confirmed.entry(how).or_default() += 1;
+                // Locks are another promise: all customers are one here, so the function is never left locked.
+                if !succeeded {
+                    let opened = opened_event(&self.schema, self.reports, time_us);
+                    assert!(matches!(self.engine.step(&opened), Answer::Taken), "{what}");
+                }
             }
             Report::Executed { succeeded } => {
                 assert!(matches!(answer, Answer::Taken), "{what}: {answer:?}");

@@ -270,6 +270,16 @@ pub(crate) fn report_event(
     draft.seal().unwrap().clone()
 }
 
+/// The customer has the biometric function opened again.
+pub(crate) fn opened_event(schema: &Arc<Schema>, id: usize, time_us: i64) -> Event {
+    let mut draft = Draft::new(Arc::clone(schema));
+    draft.begin(Kind::Change, time_us).unwrap();
+    draft.text(TextField::Id, &format!("o{id}")).unwrap();
+    draft.text(TextField::Customer, "c1").unwrap();
+    draft.text(TextField::What, "biometric").unwrap();
+    draft.seal().unwrap().clone()
+}
+
 /// Midnight in Ho Chi Minh City after this.
 pub(crate) fn midnight_after(time_us: i64) -> i64 {
     const HOUR_US: i64 = 3_600_000_000;
