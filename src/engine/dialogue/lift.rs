@@ -14,7 +14,7 @@ impl Engine {
         let now_us = self.now_us;
         let calendar = self.calendar.hour_and_weekday(original.time_us());
         let facts = Facts { now_us, presented, ..Facts::of(original, calendar) };
-        let with_lists = Facts { lists: &self.live.lists, ..facts };
+        let with_lists = Facts { lists: &self.live.lists, rates: &self.live.rates, ..facts };
         let mut lifted = [false; crate::engine::LEDGERS_MAX];
         for (ledger, lifted) in self.ledgers.live.iter_mut().zip(&mut lifted) {
             *lifted = payment.is_some_and(|payment| ledger.lift(payment.row(), payment.held()));
