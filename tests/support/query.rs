@@ -158,7 +158,7 @@ pub fn generated(schema_of: &RuleSet, events: u64) -> EventReader {
             "points",
             if number % 97 == 3 { i64::MIN.into() } else { (spread as i64 % 2_001 - 1_000).into() },
         );
-        put(4, "rate", (spread as f64 / 1_000_003.0).into());
+        put(4, "factor", (spread as f64 / 1_000_003.0).into());
         put(6, "branch", format!("b{}", spread % 23).into());
         put(3, "trusted", (spread % 2 == 0).into());
         put(8, "opened", (time_us - spread as i64 * 2_000_000).into());
