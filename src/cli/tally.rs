@@ -11,6 +11,8 @@ pub(super) struct Tally {
     /// By [`Outcome`], weakest first.
     pub(super) outcomes: [u64; 3],
     pub(super) alerts: u64,
+    /// What answers to step-ups came to, by outcome.
+    answered: [u64; 3],
     /// Logins that were decided, and those of them with an alert.
     watched: u64,
     alerts_watched: u64,
@@ -36,6 +38,7 @@ impl Tally {
         Self {
             outcomes: [0; 3],
             alerts: 0,
+            answered: [0; 3],
             watched: 0,
             alerts_watched: 0,
             repeated: 0,
@@ -52,6 +55,7 @@ impl Tally {
 
     pub(super) fn count(&mut self, event: &Event, answer: Answer<'_>) {
         match answer {
+            Answer::Decided(decision) if event.kind() == Kind::Authentication => self.answered(decision),
             Answer::Decided(decision) if event.kind() != Kind::Transaction => self.watched(decision),
             Answer::Decided(decision) => self.decided(decision),
             Answer::Repeated(_) => self.repeated += 1,
@@ -63,6 +67,12 @@ impl Tally {
                 *declared = refusal.declared();
             }
         }
+    }
+
+    /// How a step-up went on.
+    fn answered(&mut self, decision: &Decision) {
+        self.answered[decision.outcome as usize] += 1;
+        self.rules_fired(decision);
     }
 
     /// What is decided and is no payment.
@@ -111,6 +121,10 @@ impl Tally {
         )?;
         if self.repeated + self.taken_before > 0 {
             write!(out, "; {} came again", self.repeated + self.taken_before)?;
+        }
+        if self.answered.iter().sum::<u64>() > 0 {
+            let [allowed, again, blocked] = self.answered;
+            write!(out, "; step-ups answered: {allowed} allow, {again} step_up again, {blocked} block")?;
         }
         if self.watched > 0 {
             write!(out, "; {} logins watched ({} with an alert)", self.watched, self.alerts_watched)?;

@@ -13,6 +13,7 @@ use super::expr::Needs;
 use super::limits::{AUTH_SETS_MAX, METHODS_MAX};
 use super::names::{did_you_mean, near};
 use super::problem::{Problem, Problems};
+use super::sources::Sources;
 use super::sql::Used;
 use crate::decision;
 
@@ -50,8 +51,8 @@ fn either(left: &[u64], right: &[u64]) -> Vec<u64> {
 }
 
 impl<'d> Requirements<'d> {
-    /// Reads `[auth]`.
-    pub(super) fn read(root: &Table<'d>, problems: &mut Problems) -> Self {
+    /// Reads `[auth]` of all files.
+    pub(super) fn read(root: &Table<'d>, sources: &Sources, problems: &mut Problems) -> Self {
         let Some(section) = root.table(problems, "auth", "[auth]") else { return Self::default() };
         let mut sets: Vec<Said<'d>> = Vec::new();
         for (name, span, item) in section.entries() {
@@ -78,8 +79,24 @@ impl<'d> Requirements<'d> {
             (name, Requirement { span, any_of, serves, used: false })
         });
         let mut requirements = Self { methods, named: named.collect() };
+        requirements.check_files(sources, problems);
         requirements.serve(problems);
         requirements
+    }
+
+    /// Tells what serves for another file's requirement: it would be a weaker way to meet what that file asks for.
+    fn check_files(&self, sources: &Sources, problems: &mut Problems) {
+        for requirement in self.named.values() {
+            for served in &requirement.serves {
+                let Some(of) = self.named.get(served.value) else { continue };
+                if sources.position_at(of.span.start) != sources.position_at(served.span.start) {
+                    let message = format!("`{}` is another file's requirement", served.value);
+                    let label = "only its own file says what serves for it";
+                    let problem = Problem::error(served.span.clone(), message, label);
+                    problems.push(problem.beside(of.span.clone(), "declared here"));
+                }
+            }
+        }
     }
 
     /// Lets each requirement be met by whatever serves for it.

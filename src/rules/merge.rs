@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Problems};
 use super::sources::Sources;
+use crate::time::parse_duration;
 
 /// The sections whose names several files may add to.
 const NAMED: [&str; 8] = ["fields", "params", "set", "features", "lists", "tables", "auth", "locks"];
@@ -21,7 +22,10 @@ const OF_THE_WHOLE: &str = "control";
 const POLICY: &str = "policy";
 
 /// What `[ruleset]` says of the whole: the word of the file that is compiled goes first, then that of those it extends.
-const HEAD_OF_THE_WHOLE: [&str; 3] = ["feedback", "remember", "pending_for"];
+const HEAD_OF_THE_WHOLE: [&str; 3] = ["feedback", "remember", PENDING_FOR];
+
+/// How long payments count without a report: never less than any file says.
+const PENDING_FOR: &str = "pending_for";
 
 /// Puts the documents of all files together; they stand in the order of the files.
 pub(super) fn merge<'d>(
@@ -85,6 +89,14 @@ fn complete<'a, 'd: 'a>(
     let open: Vec<&str> = HEAD_OF_THE_WHOLE.into_iter().filter(|&key| !own.contains_key(key)).collect();
     for head in heads {
         let DeValue::Table(head) = head else { continue };
+        if let (Some(own), Some(said)) = (own.get(PENDING_FOR), head.get(PENDING_FOR))
+            && duration_us(own) < duration_us(said)
+        {
+            let message = format!("`{PENDING_FOR}` is shorter than a file needs that is extended");
+            let problem = Problem::error(own.span(), message, "payments would stop counting too early");
+            problems.push(problem.beside(said.span(), "needed here"));
+            continue;
+        }
         for &wanted in &open {
             let Some((key, value)) = head.get_key_value(wanted) else { continue };
             match own.get(wanted) {
@@ -101,6 +113,11 @@ fn complete<'a, 'd: 'a>(
             }
         }
     }
+}
+
+/// The microseconds of a duration, where it is one.
+fn duration_us(value: &Spanned<DeValue<'_>>) -> Option<i64> {
+    parse_duration(value.get_ref().as_str()?).ok()
 }
 
 fn of_extended(sources: &Sources, span: Range<usize>, message: String) -> Problem {

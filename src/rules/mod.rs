@@ -277,7 +277,7 @@ fn read<T>(
     scope.currency = head.as_ref().and_then(|head| head.currency);
     let fields = sections::fields(&root, &mut scope, problems);
     let params = params::read(&root, sources, &mut scope, problems);
-    let mut requirements = Requirements::read(&root, problems);
+    let mut requirements = Requirements::read(&root, sources, problems);
     scope.requirements = requirements.needs();
     let lists = lists::read(&root, &mut scope, problems);
     let rates = rates::read(&root, problems);
