@@ -504,6 +504,10 @@ impl Engine {
                 filed = Filed::new(row, standing);
             }
             let scopes = self.payments.counted(standing);
+            let settled = event.kind() == Kind::Transaction && self.is_settled(standing);
+            if settled {
+                self.ledgers.each(|ledger| ledger.arm(row));
+            }
             self.ledgers.each(|ledger| ledger.file(time_us, scopes));
             let mut executed = scopes.contains(Scope::Executed);
             let waited = payment.then(|| self.payments.take_waiting(identity, now_us)).flatten();
@@ -527,11 +531,8 @@ impl Engine {
                     self.remember(identity, corrected, late);
                 }
             }
-            if event.kind() == Kind::Transaction && self.is_settled(standing) {
-                self.ledgers.each(|ledger| ledger.arm(row));
-                if executed {
-                    self.ledgers.each(|ledger| ledger.empty(row));
-                }
+            if settled && executed {
+                self.ledgers.each(|ledger| ledger.empty(row));
             }
         }
         self.dialogues.forget(identity, now_us);

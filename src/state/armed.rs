@@ -15,19 +15,20 @@ pub struct Armed {
     slot: u32,
     /// The bits that empty.
     bits: u64,
-    /// The next row when it was armed, which the record's key must not be younger than.
+    /// A row that is the record's key's own, and that no later key of the record has.
     since: u64,
 }
 
 impl State {
-    /// Lets resets of a family wait for a key, which has a record from now on.
+    /// Lets resets of a family wait for a key, which has a record from now on. Best before the event's own row is there: a
+    /// record that is new then has that row, and another key can't.
     pub fn arm(&mut self, family: usize, key: &Key, bits: u64) -> Armed {
-        let since = self.log.end();
+        let end = self.log.end();
         let family = &mut self.families[family];
-        let slot = family.slot(key, since, self.now_us, &self.turns, &mut self.dictionary);
+        let slot = family.slot(key, end, self.now_us, &self.turns, &mut self.dictionary);
         family.turn_period(slot, &self.turns);
         family.touch(slot, self.now_us);
-        Armed { slot, bits, since }
+        Armed { slot, bits, since: family.first_row(slot).max(end.saturating_sub(1)) }
     }
 
     /// Empties now what was to be emptied; all that came until now never counts again.

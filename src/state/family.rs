@@ -236,6 +236,11 @@ impl Family {
         self.records.row(slot).is_some_and(|record| is_own(record, row))
     }
 
+    /// The first row that is of the key that has a slot now.
+    pub(crate) fn first_row(&self, slot: u32) -> u64 {
+        self.records.row(slot).map_or(0, |record| record[FIRST_ROW])
+    }
+
     /// Notes that a key was fed or corrected now.
     #[inline]
     pub(crate) fn touch(&mut self, slot: u32, now_us: i64) {
