@@ -195,7 +195,7 @@ fn a_window_may_end_before_now_and_be_of_what_became_of_payments() {
          strong = { sum = \"amount\", by = \"account\", over = \"day\", reset = { from = \"authentication\", where = \"result = 'succeeded'\" } }\n\
          executed = { count = \"*\", by = \"account\", over = \"day\", reset = { on = \"executed\", where = \"amount > 5\" } }\n\
          since_large = { count = \"*\", by = \"account\", over = \"30d\", reset = \"amount > 5\" }\n",
-        "spent + strong + executed > 5 and frauds > 3 and since_large > 2",
+        "spent + strong > 5 and executed > 5 and frauds > 3 and since_large > 2",
     );
     // Three weeks are longer than the month's day, and 30 days are longer still.
     assert_eq!(set.horizon_us, 30 * DAY_US);
