@@ -67,8 +67,10 @@ fn reading(engine: &Engine, name: &str) -> Reading {
 
 /// Whether a window can hold something that came in before `since_us`, told without the engine.
 fn misses(feature: &Feature, since_us: i64, now_us: i64, calendar: &mut Calendar) -> bool {
-    // What came in before may have been executed for as long after as it is remembered.
-    let later_us = if feature.counts == Counts::Executed { 6 * 60 * MINUTE_US } else { 0 };
+    // What came in before may have been executed, and emptied it, for as long after as it is remembered.
+    let emptied = feature.reset.as_ref().is_some_and(|reset| reset.on_execution);
+    let later = emptied || feature.counts == Counts::Executed;
+    let later_us = if later { 6 * 60 * MINUTE_US } else { 0 };
     let (since_us, now_us) = (since_us + later_us, now_us - feature.delay_us);
     match feature.window {
         Window::Sliding { length_us } => since_us > now_us - length_us,
