@@ -288,7 +288,7 @@ impl Planner {
         if fraud.is_none() && self.chance.happens(self.odds.authentications) {
             after_us += self.chance.between(5, 60) * SECOND_US;
             let succeeded = self.chance.percent(95);
-            let methods = self.methods(amount, None);
+            let methods = self.answer(amount);
             self.push(after_us, delay_us, Body::Authentication { payment, methods, succeeded });
         }
         let failed = self.chance.happens(self.odds.failures);
@@ -323,6 +323,18 @@ impl Planner {
             _ if fraud.is_some() => self.chance.weighted(&[(70, "sms_otp"), (30, "soft_otp")]),
             _ => self.chance.weighted(&[(80, "soft_otp,biometric"), (20, "soft_otp_advanced,biometric")]),
         }
+    }
+
+    /// The methods that a step-up is answered with; where rare payments are made, mostly such as they are confirmed with.
+    fn answer(&mut self, amount: i64) -> &'static str {
+        if self.odds.rarities.0 == 0 {
+            return self.methods(amount, None);
+        }
+        self.chance.weighted(&[
+            (20, "sms_otp"),
+            (40, "sms_otp,biometric_chip"),
+            (40, "soft_otp_advanced,biometric_vneid"),
+        ])
     }
 
     fn push(&mut self, time_us: i64, delay_us: i64, body: Body) -> u64 {
