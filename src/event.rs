@@ -193,6 +193,15 @@ impl Event {
         if span.start == span.end { None } else { self.slice(span) }
     }
 
+    /// Whether a text field is this text, `None` where absent; one of another length is not looked at.
+    #[inline]
+    pub(crate) fn is_text(&self, field: TextField, wanted: &str) -> Option<bool> {
+        let Span { start, end } = self.texts[field as usize];
+        let (start, end) = (start as usize, end as usize);
+        let same = || self.buffer.as_bytes().get(start..end) == Some(wanted.as_bytes());
+        (start != end).then(|| end - start == wanted.len() && same())
+    }
+
     /// Latitude and longitude in degrees.
     pub fn latitude_longitude(&self) -> Option<(f64, f64)> {
         self.latitude_longitude

@@ -26,6 +26,17 @@ pub(in crate::rules) enum TextExpr {
     Common(Common<TextExpr>),
 }
 
+impl TextExpr {
+    /// Whether it is this text.
+    #[inline]
+    pub(super) fn equals(&self, wanted: &str, facts: &Facts<'_>) -> Option<bool> {
+        match self {
+            Self::Field(field) => facts.event.is_text(*field, wanted),
+            _ => self.value(facts).map(|text| text == wanted),
+        }
+    }
+}
+
 impl Expression for TextExpr {
     type Value<'f> = &'f str;
 

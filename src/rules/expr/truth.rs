@@ -7,6 +7,9 @@ use crate::decision::Value;
 use crate::event::{ExtraValue, TextField};
 use crate::rules::like::Pattern;
 
+/// So few texts are compared one by one: most differ in length already.
+const FEW: usize = 8;
+
 /// A truth value.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(in crate::rules) enum TruthExpr {
@@ -32,6 +35,8 @@ pub(in crate::rules) enum TruthExpr {
     Is(Box<TruthExpr>, Option<bool>),
     /// A whole number against a constant: the commonest test, without a detour.
     WholeTo(Comparison, WholeExpr, i64),
+    /// Whether a text is a constant (`true`), or another one: a common test too.
+    TextTo(bool, TextExpr, Box<str>),
     /// A test of whole numbers.
     Whole(Test<WholeExpr>),
     /// A test of decimal numbers.
@@ -169,6 +174,10 @@ impl Expression for TruthExpr {
             Self::WholeTo(comparison, whole, constant) => {
                 whole.value(facts).map(|value| comparison.holds(value, *constant))
             }
+            Self::TextTo(equal, text, constant) => {
+                text.equals(constant, facts).map(|equals| equals == *equal)
+            }
+            Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             _ => self.computed(facts),
         }
     }
@@ -189,7 +198,6 @@ impl TruthExpr {
                 Value::Boolean(truth) => Some(truth),
                 _ => None,
             },
-            Self::Table(table, values) => facts.row(*table).and_then(|row| values.get(row).copied()),
             Self::Not(operand) => operand.value(facts).map(|truth| !truth),
             Self::All(parts) => unless(parts, facts, false),
             Self::Any(parts) => unless(parts, facts, true),
@@ -202,7 +210,12 @@ impl TruthExpr {
                 whole.value(facts).map(|value| constants.binary_search(&value).is_ok())
             }
             Self::TextAmong(text, constants) => {
-                text.value(facts).map(|text| constants.binary_search_by(|c| (**c).cmp(text)).is_ok())
+                let text = text.value(facts)?;
+                Some(if constants.len() <= FEW {
+                    constants.iter().any(|constant| **constant == *text)
+                } else {
+                    constants.binary_search_by(|constant| (**constant).cmp(text)).is_ok()
+                })
             }
             Self::Like(text, pattern) => text.value(facts).map(|text| pattern.matches(text)),
             Self::Word(word, field) => {
@@ -212,7 +225,20 @@ impl TruthExpr {
             Self::Listed(key, list) => key.value(facts).map(|key| facts.listed(*list, key).is_some()),
             Self::Met(needs) => Some(needs.are_met(facts.presented)),
             Self::Common(common) => common.value(facts),
-            Self::Feature(_) | Self::WholeTo(..) => self.value(facts),
+            Self::Feature(_) | Self::WholeTo(..) | Self::TextTo(..) | Self::Table(..) => self.value(facts),
+        }
+    }
+
+    /// How long it takes to evaluate, in few words: 0 for a look at one value, 2 for what reads a list or a pattern.
+    pub(in crate::rules) fn effort(&self) -> u8 {
+        match self {
+            Self::Constant(_) | Self::SameOwner | Self::Extra(_) | Self::Table(..) => 0,
+            Self::Feature(_) | Self::FeatureAsItIs(_) | Self::WholeTo(..) | Self::TextTo(..) => 0,
+            Self::Not(operand) | Self::Is(operand, _) => operand.effort(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::effort).fold(1, u8::max),
+            Self::Whole(_) | Self::Decimal(_) | Self::Text(_) | Self::Truth(_) => 1,
+            Self::WholeAmong(..) | Self::TextAmong(..) => 1,
+            Self::Like(..) | Self::Word(..) | Self::Listed(..) | Self::Met(_) | Self::Common(_) => 2,
         }
     }
 }

@@ -66,6 +66,10 @@ fn comparison(truth: &TruthExpr) -> Option<Predicate<'_>> {
         TruthExpr::WholeTo(comparison, whole, constant) => {
             (Operand::Whole(whole), Shape::Compare(*comparison, Constant::Whole(*constant)))
         }
+        TruthExpr::TextTo(equal, text, constant) => {
+            let comparison = if *equal { Comparison::Equal } else { Comparison::Unequal };
+            (Operand::Text(text), Shape::Compare(comparison, Constant::Text(constant)))
+        }
         TruthExpr::WholeAmong(whole, constants) => (
             Operand::Whole(whole),
             Shape::Among(constants.iter().map(|&constant| Constant::Whole(constant)).collect()),

@@ -10,8 +10,8 @@ use super::tree::{Branches, Node, Operator, Tree, Trust};
 use crate::event::{Draft, ExtraType, Kind, Schema, TextField};
 use crate::money::{self, Currency};
 use crate::rules::expr::{
-    Case, Chooser, Common, DecimalExpr, DecimalOp, Expression, Facts, Test, TextExpr, TruthExpr, WholeExpr,
-    WholeOp,
+    Case, Chooser, Common, Comparison, DecimalExpr, DecimalOp, Expression, Facts, Test, TextExpr, TruthExpr,
+    WholeExpr, WholeOp,
 };
 use crate::rules::names::BuiltIn;
 use crate::rules::problem::Problem;
@@ -135,6 +135,7 @@ impl<'a> Emitter<'a> {
             Type::Boolean => TruthExpr::Truth(self.test_of(tree, Unit::Plain)),
             Type::Text | Type::Words => match self.test_of(tree, Unit::Plain) {
                 Test::In(parts) => text_among(parts),
+                Test::Compare(comparison, sides) => text_compared(comparison, *sides),
                 test => TruthExpr::Text(test),
             },
             ty => match ty.as_number() {
@@ -168,6 +169,21 @@ impl<'a> Emitter<'a> {
             Node::IsNull(operand) => Test::Null(Box::new(self.emit(operand, unit))),
             _ => Test::Null(Box::new(E::constant(None))),
         }
+    }
+}
+
+fn text_compared(comparison: Comparison, sides: (TextExpr, TextExpr)) -> TruthExpr {
+    let equal = match comparison {
+        Comparison::Equal => Some(true),
+        Comparison::Unequal => Some(false),
+        _ => None,
+    };
+    match (equal, sides) {
+        (
+            Some(equal),
+            (text, TextExpr::Constant(Some(constant))) | (TextExpr::Constant(Some(constant)), text),
+        ) => TruthExpr::TextTo(equal, text, constant),
+        (_, sides) => TruthExpr::Text(Test::Compare(comparison, Box::new(sides))),
     }
 }
 
@@ -235,13 +251,15 @@ impl Emit for TruthExpr {
     }
 }
 
-/// `and` or `or` without the parts that cannot matter; `decider` is what decides it alone.
+/// `and` or `or` without the parts that cannot matter, what is soon evaluated before the rest, for their order is no part
+/// of what they mean; `decider` is what decides it alone.
 fn joined(parts: Box<[TruthExpr]>, decider: bool) -> TruthExpr {
     if parts.contains(&TruthExpr::Constant(Some(decider))) {
         return TruthExpr::Constant(Some(decider));
     }
     let mut parts: Vec<TruthExpr> =
         parts.into_iter().filter(|part| *part != TruthExpr::Constant(Some(!decider))).collect();
+    parts.sort_by_key(TruthExpr::effort);
     match (parts.len(), parts.pop()) {
         (_, None) => TruthExpr::Constant(Some(!decider)),
         (1, Some(only)) => only,
