@@ -43,9 +43,9 @@ impl Arms {
         }
     }
 
-    /// Empties what waited for a payment that is executed now.
-    pub(crate) fn empty(&mut self, state: &mut State, row: u64, families: usize) {
-        for family in 0..families {
+    /// Empties what waited of these families for a payment that is executed now.
+    pub(crate) fn empty(&mut self, state: &mut State, row: u64, families: impl Iterator<Item = usize>) {
+        for family in families {
             let identity = identity(row, family);
             if let Some(&armed) = self.0.get(identity, state.now_us()) {
                 state.empty(family, &armed);

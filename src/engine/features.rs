@@ -2,7 +2,7 @@
 
 use super::gather::{Gathered, key};
 use super::places::distance_km;
-use super::plan::Plan;
+use super::plan::{Lookup, Plan};
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
 use crate::state::{AMOUNT_COLUMN, Held, Key, Moment, Moments, State, Total};
@@ -95,35 +95,56 @@ impl Wanted {
     }
 }
 
-/// Reads the features wanted of each lookup, at now, for an event at `time_us`. What came in before the state began
-/// happened at or before `since_us`, so a window that covers that time misses something.
-pub(crate) fn read_all(
-    plan: &Plan,
-    wanted: &Wanted,
-    state: &State,
-    gathered: &Gathered,
-    since_us: Option<i64>,
-    time_us: i64,
-    readings: &mut [Reading],
-) {
-    let now_us = state.now_us();
-    for (lookup, asked) in plan.lookups.iter().zip(&wanted.0) {
-        if asked.all.is_empty() {
-            continue;
+/// Lookups whose records are found together.
+const TOGETHER: usize = 16;
+
+/// What the event being scored reads with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) state: &'a State,
+    pub(crate) gathered: &'a Gathered,
+    /// What came in before the state began happened at or before it, so a window that covers that time misses something.
+    pub(crate) since_us: Option<i64>,
+    pub(crate) time_us: i64,
+}
+
+impl Reader<'_> {
+    /// Reads the features wanted of each lookup, at now.
+    pub(crate) fn read_all(&self, wanted: &Wanted, readings: &mut [Reading]) {
+        let Self { plan, state, gathered, .. } = *self;
+        for (lookups, asked) in plan.lookups.chunks(TOGETHER).zip(wanted.0.chunks(TOGETHER)) {
+            let asked = || lookups.iter().zip(asked);
+            // All slots first, then all records: memory is waited for once, not one after the other.
+            let mut slots = [None; TOGETHER];
+            for (slot, (lookup, asked)) in slots.iter_mut().zip(asked()) {
+                let key = key(&gathered.numbers, &lookup.at).filter(|_| !asked.all.is_empty());
+                *slot = key.map(|key| (key, state.slot(lookup.family, &key)));
+            }
+            let mut held = [None; TOGETHER];
+            for (held, (slot, lookup)) in held.iter_mut().zip(slots.iter().zip(lookups)) {
+                *held = slot.map(|(key, slot)| (key, state.held_at(lookup.family, &key, slot)));
+            }
+            for (held, (lookup, asked)) in held.iter().zip(asked()) {
+                match held {
+                    Some((key, held)) => self.read(lookup, asked, key, held, readings),
+                    None => asked.all.iter().for_each(|&(_, at)| readings[at] = Reading::default()),
+                }
+            }
         }
-        let Some(key) = key(&gathered.numbers, &lookup.at) else {
-            asked.all.iter().for_each(|&(_, position)| readings[position] = Reading::default());
-            continue;
-        };
-        let held = state.held(lookup.family, &key);
+    }
+
+    fn read(&self, lookup: &Lookup, asked: &Asked, key: &Key, held: &Held<'_>, readings: &mut [Reading]) {
+        let Self { plan, state, gathered, since_us, time_us } = *self;
+        let now_us = state.now_us();
         let mask = gathered.masks[lookup.family];
         // The event is part of what it reads where it files its own contribution under the key that it reads.
-        let own = if mask != 0 && gathered.keys[lookup.family] == key { mask } else { 0 };
+        let own = if mask != 0 && gathered.keys[lookup.family] == *key { mask } else { 0 };
         let late = time_us < now_us;
         let exact = since_us.is_none() && held.is_exact();
         let short = exact && !late;
         for total in asked.totals.iter().filter(|_| short) {
-            let value = total.value(&held, own, &gathered.values);
+            let value = total.value(held, own, &gathered.values);
             readings[total.position] = Reading { value, quality: Quality::Exact };
         }
         for &(at, position) in if short { &asked.others } else { &asked.all } {
@@ -136,11 +157,11 @@ pub(crate) fn read_all(
                 Aggregate::Changed(_) if !exact && held.evicted(cell) => Value::Null,
                 Aggregate::ZScore(_) | Aggregate::Speed { .. } | Aggregate::Changed(_) => {
                     let scored = read.column.and_then(|column| gathered.value(column));
-                    scored.map_or(Value::Null, |scored| against(read.aggregate, &held, cell, scored, time_us))
+                    scored.map_or(Value::Null, |scored| against(read.aggregate, held, cell, scored, time_us))
                 }
-                aggregate => value(aggregate, &held, cell, own, (time_us, now_us)),
+                aggregate => value(aggregate, held, cell, own, (time_us, now_us)),
             };
-            let quality = if exact { Quality::Exact } else { quality(plan, at, &held, since_us) };
+            let quality = if exact { Quality::Exact } else { quality(plan, at, held, since_us) };
             readings[position] = Reading { value, quality };
         }
     }

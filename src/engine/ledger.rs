@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::armed::Arms;
-use super::features::{self, Wanted};
+use super::features::{Reader, Wanted};
 use super::gather::Gathered;
 use super::logs::Logs;
 use super::plan::Plan;
@@ -108,12 +108,13 @@ impl Ledger {
         let mut hashes: Vec<_> =
             features.iter().enumerate().map(|(at, feature)| (feature.hash, at)).collect();
         hashes.sort_unstable();
+        let arms = plan.emptied_later().next().map(|_| Arms::new(horizon_us));
         Self {
             features: hashes,
             bound: (0..features.len()).filter(|&at| features[at].is_bound()).collect(),
             state: State::new(&plan.spec, rules.calendar.clone(), budgets),
             gathered: Gathered::new(&plan),
-            arms: plan.empties_later().then(|| Arms::new(horizon_us)),
+            arms,
             plan,
             origin: rules.hash,
             made_of: features.iter().map(|feature| feature.hash).collect(),
@@ -214,7 +215,7 @@ impl Ledger {
     #[inline]
     pub(crate) fn read(&self, wanted: &Wanted, time_us: i64, readings: &mut [Reading]) {
         let Self { plan, state, gathered, since_us, .. } = self;
-        features::read_all(plan, wanted, state, gathered, *since_us, time_us, readings);
+        Reader { plan, state, gathered, since_us: *since_us, time_us }.read_all(wanted, readings);
     }
 
     /// Files what was gathered as its next row, which counts at once in these scopes.
@@ -234,7 +235,7 @@ impl Ledger {
     /// Empties what a payment empties that is executed now.
     pub(crate) fn empty(&mut self, row: u64) {
         if let Some(arms) = &mut self.arms {
-            arms.empty(&mut self.state, row, self.plan.keys.len());
+            arms.empty(&mut self.state, row, self.plan.emptied_later());
         }
     }
 

@@ -291,9 +291,9 @@ impl Plan {
         bit
     }
 
-    /// Whether anything empties once a payment is executed.
-    pub(crate) fn empties_later(&self) -> bool {
-        self.contributions.iter().any(|contribution| contribution.later)
+    /// The families of which something is emptied once a payment is executed.
+    pub(crate) fn emptied_later(&self) -> impl Iterator<Item = usize> {
+        (0..).zip(&self.spec.families).filter(|(_, family)| family.later != 0).map(|(at, _)| at)
     }
 
     fn kind(&self, kind: Kind) -> KindPlan {

@@ -405,8 +405,19 @@ impl State {
     /// What a family holds for a key.
     #[inline]
     pub fn held(&self, family: usize, key: &Key) -> Held<'_> {
+        self.held_at(family, key, self.slot(family, key))
+    }
+
+    /// Where a family holds a key, if it does: what [`held_at`](Self::held_at) asks for.
+    #[inline]
+    pub fn slot(&self, family: usize, key: &Key) -> Option<u32> {
+        self.families[family].keys.get(key, &self.dictionary)
+    }
+
+    /// What a family holds for a key at its slot.
+    #[inline]
+    pub fn held_at(&self, family: usize, key: &Key, slot: Option<u32>) -> Held<'_> {
         let family = &self.families[family];
-        let slot = family.keys.get(key, &self.dictionary);
         let record = slot.and_then(|slot| family.records.row(slot));
         let evicted_us = match record {
             Some(record) => family::evicted_us(record),
