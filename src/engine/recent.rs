@@ -107,6 +107,13 @@ impl<V: Copy> Recent<V> {
         Self { shards: self.shards.iter_mut().map(share).collect(), ..*self }
     }
 
+    /// The part that an identity is in; a division takes long, and mostly there is a power of two of them.
+    #[inline]
+    fn shard(&self, identity: [u64; 2]) -> usize {
+        let (half, shards) = (identity[1] as usize, self.shards.len());
+        if shards.is_power_of_two() { half & (shards - 1) } else { half % shards }
+    }
+
     /// What is remembered of an identity.
     #[inline]
     pub(crate) fn get(&self, identity: u128, now_us: i64) -> Option<&V> {
@@ -114,7 +121,7 @@ impl<V: Copy> Recent<V> {
             return None;
         }
         let identity = split(identity);
-        let shard = &self.shards[identity[1] as usize % self.shards.len()];
+        let shard = &self.shards[self.shard(identity)];
         let same = |item: &Item<V>| item.identity == identity;
         let item = shard.young.0.find(identity[0], same).or_else(|| shard.old.0.find(identity[0], same))?;
         (item.arrived_us > self.forgotten_us.max(now_us - self.horizon_us)).then_some(&item.value)
@@ -131,7 +138,7 @@ impl<V: Copy> Recent<V> {
     pub(crate) fn insert(&mut self, identity: u128, now_us: i64, value: V) {
         self.used = true;
         let identity = split(identity);
-        let at = identity[1] as usize % self.shards.len();
+        let at = self.shard(identity);
         let shard = self.shards[at].get_mut();
         let over = shard.since_us.checked_add(self.horizon_us).is_none_or(|end_us| now_us >= end_us);
         if over || shard.young.0.len() >= self.shard_max {
@@ -146,8 +153,11 @@ impl<V: Copy> Recent<V> {
 
     /// Forgets an identity.
     pub(crate) fn remove(&mut self, identity: u128) {
+        if !self.used {
+            return;
+        }
         let identity = split(identity);
-        let at = identity[1] as usize % self.shards.len();
+        let at = self.shard(identity);
         let shard = self.shards[at].get_mut();
         for generation in [&mut shard.young, &mut shard.old] {
             if let Ok(entry) = generation.0.find_entry(identity[0], |held| held.identity == identity) {

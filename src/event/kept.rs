@@ -39,13 +39,19 @@ impl Kept {
         texts.clear();
         fields.clear();
         extras.clear();
+        // The room at once, not by doubling.
+        let present = || TextField::ALL.iter().filter_map(|&field| event.text(field));
+        texts.reserve_exact(present().map(str::len).sum());
+        fields.reserve_exact(present().count());
         for &field in TextField::ALL {
             if let Some(text) = event.text(field) {
                 texts.push_str(text);
                 fields.push((field as u8, texts.len() as u32));
             }
         }
-        for position in 0..event.schema().fields().len() {
+        let positions = 0..event.schema().fields().len();
+        extras.reserve_exact(positions.clone().filter(|&position| event.extra(position).is_some()).count());
+        for position in positions {
             let Some(value) = event.extra(position) else { continue };
             extras.push((
                 position as u16,

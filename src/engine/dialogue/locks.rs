@@ -143,7 +143,7 @@ impl Locks {
 
     /// The locks that are locked for these keys, as a mask; `keys` says which key of a lock, by its position.
     fn locked(&self, keys: impl Fn(usize) -> Option<Key>) -> u16 {
-        let held = self.failed.iter().enumerate();
+        let held = self.failed.iter().enumerate().filter(|(_, failed)| failed.len > 0);
         let locked = held.filter(|(at, failed)| keys(*at).is_some_and(|key| failed.is_locked(key)));
         locked.fold(0, |locked, (at, _)| locked | 1 << at)
     }
@@ -290,6 +290,9 @@ impl Engine {
 
     /// What an event presents where some of it is locked; `None` where all of it counts.
     pub(in crate::engine) fn unlocked(&self, event: &Event, locked: u16) -> Option<Arc<str>> {
+        if locked == 0 {
+            return None;
+        }
         let (rules, words) = (&self.live.rules, presented(event));
         let methods = rules.locked_methods(locked);
         if mask(rules, words) & methods == 0 {
