@@ -107,8 +107,9 @@ impl Said {
             _ => true,
         });
         let at_counter = self.channel.map(|channel| channel == Channel::Counter);
-        // A transfer that does not say what it comes into is not taken for a top-up or a withdrawal by its link alone.
-        let linked = self.linked.filter(|linked| !linked || self.payee.is_some() || paid != Some(Transfer));
+        // A transfer that leaves open what pays or what receives is not taken for a top-up or a withdrawal by its link.
+        let ends = self.instrument.is_some() && self.payee.is_some();
+        let linked = self.linked.filter(|linked| !linked || ends || paid != Some(Transfer));
         let mut ways = vec![Filled {
             organisation: false,
             instrument: Account,

@@ -103,10 +103,11 @@ impl Sent {
             _ => Channel::Web,
         };
         let foreign = foreign && chance.percent(10);
-        let mut maybe = |percent| !chance.percent(percent);
-        let (instrument_said, paid_said, channel_said) = (maybe(1), maybe(1), maybe(1));
-        let said = [(); 9].map(|()| maybe(1));
-        let payee_said = maybe(3);
+        // One in ten leaves out much, so that what is unknown comes in all combinations.
+        let silence = if chance.percent(10) { 25 } else { 1 };
+        let mut maybe = || !chance.percent(silence);
+        let (instrument_said, paid_said, channel_said, payee_said) = (maybe(), maybe(), maybe(), maybe());
+        let said = [(); 9].map(|()| maybe());
         let mut truth = |percent| chance.percent(percent);
         let said = Said {
             organisation: said[0].then_some(truth(25)),
