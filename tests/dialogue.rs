@@ -69,6 +69,8 @@ executed_1h  = { sum = "amount", by = "account", over = "1h", counts = "executed
 pending_1h   = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true }
 since_strong = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true, where = "amount <= 60", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
 strong_asked = { count = "*", by = "account", over = "day", counts = "asked", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
+pending_day  = { sum = "amount", by = "account", over = "day", counts = "executed", pending = true }
+strong_day   = { sum = "amount", by = "account", over = "day", counts = "executed", pending = true, where = "amount <= 60", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
 pending_most = { max = "amount", by = "account", over = "1h", counts = "executed", pending = true, current = false }
 
 [tables.safe]

@@ -289,6 +289,8 @@ fn read<T>(
     let tables = tables::read(named, &scope, &mut used, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
     let step_up = sections::step_up(&root, problems);
+    let reported = head.as_ref().map(|head| (head.feedback, head.pending_us)).unwrap_or_default();
+    features::in_flight::settle(&mut features, reported, step_up, problems);
     let locks = locks::read(&root, &scope, &requirements, &mut used, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);

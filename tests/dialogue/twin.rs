@@ -408,6 +408,22 @@ impl Twin {
         put("pending_1h", Value::Whole(pending_sum));
         let most = pending.iter().map(|row| row.2).max();
         put("pending_most", whole(most));
+        // A gateway that reports nothing, or may do so at any time, leaves a payment pending in the day that it is of.
+        let ends = match self.mode.feedback {
+            "none" => false,
+            "authentication" => true,
+            _ => self.mode.pending_us.is_some(),
+        };
+        let today = |payment: &Payment| -> Option<i64> {
+            let time_us = payment.counts_at(Counts::Pending, self.mode.feedback)?;
+            let executed = payment.counts_at(Counts::Executed, self.mode.feedback).is_some();
+            let today = (day_us..=now_us).contains(&time_us) || ends && !executed;
+            today.then_some(payment.tx.amount)
+        };
+        let of_account = || others().map(|(_, payment)| payment).filter(|p| p.tx.account == tx.account);
+        let own_day = at_us >= day_us || ends && self.mode.feedback == "execution";
+        let own_day = if own_day { tx.amount } else { 0 };
+        put("pending_day", Value::Whole(of_account().filter_map(today).sum::<i64>() + own_day));
         let emptied = self.emptied.get(&tx.account).copied().unwrap_or(0);
         let since = |counts: Counts, from_us: i64| -> Vec<i64> {
             let since = others().filter(|(_, payment)| payment.tx.account == tx.account);
@@ -424,6 +440,13 @@ impl Twin {
         };
         let small = since(Counts::Pending, hour_us).into_iter().filter(|amount| *amount <= 60).sum();
         put("since_strong", Value::Whole(small));
+        let stands_at = |payment: &Payment| {
+            let executed = payment.counts_at(Counts::Executed, self.mode.feedback).is_some();
+            if executed { payment.executed_at } else { payment.at }
+        };
+        let since_strong = of_account().filter(|payment| stands_at(payment) >= emptied);
+        let small = since_strong.filter_map(today).filter(|amount| *amount <= 60).sum();
+        put("strong_day", Value::Whole(small));
         put("strong_asked", Value::Whole(since(Counts::Asked, day_us - 1).len() as i64));
         let mut required = BTreeSet::new();
         if pending_sum > 200 {
