@@ -51,6 +51,7 @@ pub struct Auth {
     /// All that an attempt says.
     pub said: String,
     pub presented: Vec<&'static str>,
+    pub device: Option<String>,
     pub time_us: i64,
 }
 
@@ -323,7 +324,14 @@ impl Twin {
         payment.attempts_left -= 1;
         payment.presented.extend(&auth.presented);
         let (tx, presented) = (payment.tx.clone(), payment.presented.clone());
-        let looked = self.look(&tx, Some(at), &presented, self.now_us);
+        let mut looked = self.look(&tx, Some(at), &presented, self.now_us);
+        // Answered from elsewhere, it must do as it came and as it would have come from there.
+        let elsewhere = auth.device.clone().filter(|device| *device != tx.device);
+        if let Some(device) = elsewhere.filter(|_| looked.outcome != Outcome::Block) {
+            let from_there = self.look(&Tx { device, ..tx.clone() }, Some(at), &presented, self.now_us);
+            let required = from_there.required.union(&looked.required).copied().collect();
+            looked = Looked { required, alert: looked.alert || from_there.alert, ..from_there };
+        }
         let await_us = self.await_report();
         let payment = &mut self.payments[at];
         let mut outcome = looked.outcome;
