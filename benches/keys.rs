@@ -25,8 +25,12 @@ fn state(keys_max: u32) -> State {
         reset: None,
         measure: Measure::Count,
     };
-    let family =
-        FamilySpec { key_texts: 1, scopes: [1, 0, 0, 0, 0, 0], cells: vec![cell], ..FamilySpec::default() };
+    let family = FamilySpec {
+        key_texts: 1,
+        scopes: [1, 0, 0, 0, 0, 0, 0],
+        cells: vec![cell],
+        ..FamilySpec::default()
+    };
     let spec = Spec { families: vec![family], columns: 1, horizon_us: DAY_US };
     let budgets = Budgets { keys_max, forever_keys_max: keys_max, arena_bytes_max: 0, filter_bytes: 1 << 24 };
     State::new(&spec, Calendar::new("UTC").unwrap(), &budgets)

@@ -40,6 +40,7 @@ fn rules() -> RuleSet {
         window: Window::Sliding { length_us: days * DAY_US },
         counts: Counts::Asked,
         pending: false,
+        in_flight_us: None,
         label: None,
         delay_us: 0,
         reset: None,

@@ -169,17 +169,20 @@ pub enum Stopped {
     Attempts,
     /// As many dialogues are open as may be.
     Full,
+    /// It can't be met without locked methods, and these are locked because the payment has no key to ask the lock by.
+    Keyless,
 }
 
 impl Stopped {
     /// Every reason, in declaration order.
-    pub const ALL: [Self; 2] = [Self::Attempts, Self::Full];
+    pub const ALL: [Self; 3] = [Self::Attempts, Self::Full, Self::Keyless];
 
     /// The word for it in files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Attempts => "attempts",
             Self::Full => "step_ups_full",
+            Self::Keyless => "no_lock_key",
         }
     }
 }

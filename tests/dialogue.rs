@@ -69,6 +69,8 @@ executed_1h  = { sum = "amount", by = "account", over = "1h", counts = "executed
 pending_1h   = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true }
 since_strong = { sum = "amount", by = "account", over = "1h", counts = "executed", pending = true, where = "amount <= 60", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
 strong_asked = { count = "*", by = "account", over = "day", counts = "asked", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
+pending_day  = { sum = "amount", by = "account", over = "day", counts = "executed", pending = true }
+strong_day   = { sum = "amount", by = "account", over = "day", counts = "executed", pending = true, where = "amount <= 60", reset = { on = "executed", where = "met(strong) and safe = 'yes'" }, current = false }
 pending_most = { max = "amount", by = "account", over = "1h", counts = "executed", pending = true, current = false }
 
 [tables.safe]
@@ -123,7 +125,7 @@ fn rules_of(mode: Mode, name: &str) -> RuleSet {
 #[derive(Clone, Debug)]
 enum Act {
     Pay { account: u8, device: u8, payee: u8, amount: i64, methods: u8, late_us: i64 },
-    Answer { of: usize, attempt: u8, methods: u8, succeeded: bool, wrong: u8, late_us: i64 },
+    Answer { of: usize, attempt: u8, methods: u8, succeeded: bool, device: u8, wrong: u8, late_us: i64 },
     Execute { of: usize, succeeded: bool },
     List { payee: u8, put: bool },
     Pass,
@@ -137,8 +139,8 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (0..2u8, 0..2u8, 0..3u8, 1..120i64, prop_oneof![3 => Just(0), 1 => 0..32u8], late()).prop_map(
             |(account, device, payee, amount, methods, late_us)| Act::Pay { account, device, payee, amount, methods, late_us }),
-        9 => (0..4usize, 0..4u8, 0..32u8, prop::bool::weighted(0.8), prop_oneof![8 => Just(0), 2 => 1..7u8], late())
-            .prop_map(|(of, attempt, methods, succeeded, wrong, late_us)| Act::Answer { of, attempt, methods, succeeded, wrong, late_us }),
+        9 => (0..4usize, 0..4u8, 0..32u8, prop::bool::weighted(0.8), 0..6u8, prop_oneof![8 => Just(0), 2 => 1..7u8], late())
+            .prop_map(|(of, attempt, methods, succeeded, device, wrong, late_us)| Act::Answer { of, attempt, methods, succeeded, device, wrong, late_us }),
         4 => (0..5usize, prop::bool::weighted(0.8)).prop_map(|(of, succeeded)| Act::Execute { of, succeeded }),
         1 => (0..3u8, any::<bool>()).prop_map(|(payee, put)| Act::List { payee, put }),
         1 => Just(Act::Pass),
@@ -252,7 +254,9 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
                 };
                 (event, twin.pay(tx))
             }
-            Act::Answer { of, attempt, methods, succeeded, wrong, late_us } => {
+            Act::Answer { of, attempt, methods, succeeded, device, wrong, late_us } => {
+                // Mostly it does not say where it comes from.
+                let device = if *device < 3 { format!("d{device}") } else { String::new() };
                 let of = twin.newest(*of).unwrap_or_else(|| "nobody".to_owned());
                 let (transaction, step_up) = match (wrong, step_ups.get(&of)) {
                     (1, _) => ("unknown".to_owned(), String::new()),
@@ -269,6 +273,7 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
                     (TextField::Attempt, &attempt),
                     (TextField::StepUp, &step_up),
                     (TextField::Payee, payee),
+                    (TextField::Device, &device),
                     (TextField::Methods, &presented.join(",")),
                     (TextField::Result, if *succeeded { "succeeded" } else { "failed" }),
                 ];
@@ -277,7 +282,8 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
                     of: transaction,
                     attempt: (!attempt.is_empty()).then_some(attempt),
                     other: matches!(wrong, 2 | 4 | 5),
-                    said: format!("{methods} {succeeded} {step_up} {amount:?}"),
+                    said: format!("{methods} {succeeded} {step_up} {device} {amount:?}"),
+                    device: (!device.is_empty()).then_some(device),
                     presented: if *succeeded { presented } else { Vec::new() },
                     time_us: now_us - late_us,
                 };
@@ -562,4 +568,31 @@ fn a_dialogue_is_told_in_words() {
     let told = explainer.explain(&engine.facts(&rest), &decision, false);
     let english = heading(&told, &Style::new(Language::English, explainer.rules())).details.join("\n");
     assert!(english.contains("the methods presented meet it"), "{english}");
+}
+
+#[test]
+fn what_is_answered_from_another_device_must_do_as_if_it_were_paid_from_there() {
+    let (mut engine, mut maker) = engine(Limits::default());
+    // A first payment makes `d0` known, a larger one after it needs `face`, and from another device `weak` too.
+    let (_, first) = pay(&mut maker, &mut engine, START_US, ("d0", "pin,bio"));
+    assert_eq!(decided(first).outcome, Outcome::Allow);
+    let fields = [(TextField::Account, "a"), (TextField::Device, "d0"), (TextField::Payee, "p")];
+    let event = maker.event(Kind::Transaction, START_US + 1, &fields, Some(90));
+    let open = event.id().to_owned();
+    assert_eq!(decided(engine.step(&event)).requirement.any_of().len(), 1);
+    let fields = [
+        (TextField::Transaction, open.as_str()),
+        (TextField::Methods, "fido"),
+        (TextField::Result, "succeeded"),
+        (TextField::Device, "stolen"),
+    ];
+    let event = maker.event(Kind::Authentication, START_US + 2, &fields, None);
+    let stolen = decided(engine.step(&event)).clone();
+    // One of `pin` and `sms`, or else both of `soft` and `bio`.
+    assert_eq!((stolen.outcome, stolen.missing.any_of().len()), (Outcome::StepUp, 2));
+    // From its own device the same does not do any more: what was required stays.
+    let event = answer(&mut maker, &open, START_US + 3, "fido");
+    assert_eq!(decided(engine.step(&event)).outcome, Outcome::StepUp);
+    let event = answer(&mut maker, &open, START_US + 4, "pin");
+    assert_eq!(decided(engine.step(&event)).outcome, Outcome::Allow);
 }

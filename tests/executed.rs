@@ -128,6 +128,10 @@ impl Bank {
         assert_eq!(self.step(Kind::Execution, &fields, None), None);
     }
 
+    fn pass(&mut self) {
+        assert_eq!(self.step(Kind::Clock, &[], None), None);
+    }
+
     fn reverse(&mut self, of: &str) {
         assert_eq!(self.step(Kind::Reversal, &[(TextField::Transaction, of)], None), None);
     }
@@ -233,4 +237,57 @@ fn where_nothing_is_reported_what_is_allowed_at_once_empties_and_what_is_stepped
         assert_eq!(bank.pay("c2", 30 * MILLION, "soft,bio"), Outcome::Allow);
         assert_eq!(bank.sums(), (0, 78), "{feedback}");
     }
+}
+
+const MIDNIGHT: &str = "feedback = \"execution\"\npending_for = \"15m\"\ntime_zone = \"Asia/Ho_Chi_Minh\"\n";
+
+/// 23:59 in Ho Chi Minh City.
+const LATE_US: i64 = (1_700_000_000 / 86_400 * 86_400 + 17 * 3_600 - 60) * SECOND_US;
+
+#[test]
+fn what_is_pending_at_midnight_counts_in_the_new_day_until_it_is_executed_in_one_of_them() {
+    let mut bank = Bank::new(MIDNIGHT);
+    bank.now_us = LATE_US + 30 * SECOND_US;
+    for id in ["p1", "p2"] {
+        assert_eq!(bank.pay(id, 10 * MILLION, "sms"), Outcome::Allow);
+    }
+    bank.now_us = LATE_US + 70 * SECOND_US;
+    assert_eq!(bank.sums(), (20, 20), "yesterday's, and nothing was reported of them");
+    assert_eq!(bank.pay("p3", 10 * MILLION, "sms"), Outcome::StepUp, "of class C, as it would be at noon");
+    assert_eq!(bank.sums(), (30, 30));
+    bank.restart(&format!("{MIDNIGHT}remember = \"90d\"\n"));
+    assert_eq!(bank.sums(), (30, 30));
+    // Executed today, executed yesterday, failed.
+    bank.execute("p1", true);
+    assert_eq!(bank.sums(), (30, 30));
+    let now_us = std::mem::replace(&mut bank.now_us, LATE_US + 40 * SECOND_US);
+    bank.execute("p2", true);
+    bank.now_us = now_us;
+    assert_eq!(bank.sums(), (20, 20));
+    assert_eq!(bank.answer("p3", "soft,bio"), Outcome::Allow);
+    assert_eq!(bank.sums(), (20, 20));
+    bank.execute("p3", false);
+    assert_eq!(bank.sums(), (10, 10));
+}
+
+#[test]
+fn a_reset_empties_what_is_pending_since_yesterday_and_what_lapses_counts_no_more() {
+    let mut bank = Bank::new(MIDNIGHT);
+    bank.now_us = LATE_US;
+    for id in ["p1", "p2"] {
+        assert_eq!(bank.pay(id, 9 * MILLION, "sms"), Outcome::Allow);
+    }
+    bank.now_us = LATE_US + 61 * SECOND_US;
+    assert_eq!(bank.pay("c1", 30 * MILLION, "soft,bio"), Outcome::Allow);
+    assert_eq!(bank.sums(), (18, 48));
+    bank.execute("c1", true);
+    assert_eq!(bank.sums(), (0, 48));
+    bank.execute("p1", true);
+    assert_eq!(bank.sums(), (9, 48), "executed after the reset");
+    bank.now_us = LATE_US + (15 * 60 + 5) * SECOND_US;
+    bank.pass();
+    assert_eq!(bank.sums(), (9, 39), "nothing was reported of the second");
+    bank.now_us += 3 * 60 * SECOND_US;
+    assert_eq!(bank.pay("p4", 9 * MILLION, "sms"), Outcome::Allow);
+    assert_eq!(bank.sums(), (18, 48));
 }

@@ -155,7 +155,7 @@ fn features_have_their_defaults() {
 /// A file with these features, all of them read by one rule.
 fn with_features(features: &str, when: &str) -> RuleSet {
     good(&format!(
-        "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\n[params]\nweek = \"7d\"\n[fields]\nlat = \"decimal\"\nlon = \"decimal\"\n\
+        "[ruleset]\nname = \"t\"\ncurrency = \"VND\"\npending_for = \"15m\"\n[params]\nweek = \"7d\"\n[fields]\nlat = \"decimal\"\nlon = \"decimal\"\n\
          [features]\n{features}[[rule]]\nid = \"a\"\nthen = \"alert\"\nreason = \"a\"\nwhen = '''{when}'''\n"
     ))
 }
@@ -202,6 +202,7 @@ fn a_window_may_end_before_now_and_be_of_what_became_of_payments() {
     assert_eq!(set.feedback, Feedback::Execution);
     let spent = feature(&set, "spent");
     assert_eq!((spent.counts, spent.pending, spent.current), (Counts::Executed, true, true));
+    assert_eq!(spent.in_flight_us, Some(15 * 60 * SECOND_US));
     assert_eq!(spent.stratum(), Stratum::DecisionFed);
     let frauds = feature(&set, "frauds");
     assert_eq!((frauds.label, frauds.counts, frauds.current), (Some(Label::Fraud), Counts::Asked, false));

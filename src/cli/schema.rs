@@ -212,7 +212,7 @@ fn feature() -> Value {
             "from": one_or_more("The kinds of event that contribute; payments unless said.", kinds),
             "where": condition("Which events contribute: a condition on their own fields."),
             "counts": words("Which payments contribute: all that asked, those let through, or those executed, at the time of their execution.", &["asked", "allowed", "executed"]),
-            "pending": { "type": "boolean", "description": "With `counts = \"executed\"`: whether a payment counts from its answer on, until it is executed." },
+            "pending": { "type": "boolean", "description": "With `counts = \"executed\"`: whether a payment counts from its answer on, until it is executed; in whatever day that is, where `pending_for` ends it." },
             "label": words("It counts only transactions that are labelled so.", &["fraud", "genuine"]),
             "reset": reset,
             "across": { "const": "all", "description": "Its keys are those of all tenants; [policy] of the file that is compiled must grant it." },

@@ -25,7 +25,7 @@ use super::{Verdict, rule_file};
 /// event that is refused a line that says why. A summary goes to standard error.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time\":\"2026-11-22T10:00:00Z\",\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
+    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
 )]
 pub(super) struct Args {
     /// The rule file

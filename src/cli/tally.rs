@@ -111,8 +111,9 @@ impl Tally {
         let of = |outcome: Outcome| self.outcomes[outcome as usize];
         write!(
             out,
-            "{} decisions: {} allow, {} step_up, {} block ({} with an alert); {} other events",
+            "{} decision{}: {} allow, {} step_up, {} block ({} with an alert); {} other events",
             self.decisions(),
+            if self.decisions() == 1 { "" } else { "s" },
             of(Outcome::Allow),
             of(Outcome::StepUp),
             of(Outcome::Block),

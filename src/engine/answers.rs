@@ -360,7 +360,8 @@ mod tests {
         decision.step_up =
             (n % 4 == 1).then_some(StepUp { id: n as u64 * 7, expires_us: -n, attempts_left: n as u32 });
         decision.locked = [0, 0, n as u16][n as usize % 3];
-        decision.stopped = [None, Some(Stopped::Attempts), Some(Stopped::Full)][n as usize % 3];
+        decision.stopped =
+            [None, Some(Stopped::Attempts), Some(Stopped::Full), Some(Stopped::Keyless)][n as usize % 4];
         if decision.step_up.is_some() {
             decision.missing.join(0b100);
         }

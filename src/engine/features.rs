@@ -2,7 +2,7 @@
 
 use super::gather::{Gathered, key};
 use super::places::distance_km;
-use super::plan::{Lookup, Plan};
+use super::plan::{Lookup, Plan, Read};
 use crate::decision::{Quality, Reading, Value};
 use crate::rules::Aggregate;
 use crate::state::{AMOUNT_COLUMN, Held, Key, Moment, Moments, State, Total};
@@ -150,7 +150,9 @@ impl Reader<'_> {
         for &(at, position) in if short { &asked.others } else { &asked.all } {
             let read = &plan.reads[at];
             let cell = read.cell;
-            let counts = read.current && own >> read.bit & 1 == 1 && (!late || held.reaches(cell, time_us));
+            let reaches =
+                || read.waiting.is_some_and(|waiting| waiting.current) || held.reaches(cell, time_us);
+            let counts = read.current && own >> read.bit & 1 == 1 && (!late || reaches());
             let own = counts.then(|| read.column.map_or(0, |column| gathered.values[column]));
             let value = match read.aggregate {
                 // The newest one may have been given up.
@@ -159,7 +161,7 @@ impl Reader<'_> {
                     let scored = read.column.and_then(|column| gathered.value(column));
                     scored.map_or(Value::Null, |scored| against(read.aggregate, held, cell, scored, time_us))
                 }
-                aggregate => value(aggregate, held, cell, own, (time_us, now_us)),
+                _ => value(read, held, own, (time_us, now_us)),
             };
             let quality = if exact { Quality::Exact } else { quality(plan, at, held, since_us) };
             readings[position] = Reading { value, quality };
@@ -171,21 +173,23 @@ impl Reader<'_> {
 pub(crate) fn read_one(plan: &Plan, state: &State, at: usize, key: &Key, since_us: Option<i64>) -> Reading {
     let read = &plan.reads[at];
     let (held, now_us) = (state.held(plan.lookups[read.lookup].family, key), state.now_us());
-    let value = value(read.aggregate, &held, read.cell, None, (now_us, now_us));
+    let value = value(read, &held, None, (now_us, now_us));
     Reading { value, quality: quality(plan, at, &held, since_us) }
 }
 
 fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Quality {
-    let (read, cell) = (&plan.reads[at], plan.reads[at].cell);
+    let read = &plan.reads[at];
+    let cells = [Some(read.cell), read.waiting.map(|waiting| waiting.cell)];
+    let any = |holds: &dyn Fn(usize) -> bool| cells.into_iter().flatten().any(holds);
     // What came in before may have been executed for as long after as it could be corrected.
     let later_us = if read.later { plan.spec.horizon_us } else { 0 };
-    if held.evicted(cell) {
+    if any(&|cell| held.evicted(cell)) {
         Quality::Evicted
-    } else if since_us.is_some_and(|since_us| held.reaches(cell, since_us + later_us)) {
+    } else if since_us.is_some_and(|since_us| any(&|cell| held.reaches(cell, since_us + later_us))) {
         Quality::Warming
-    } else if held.behind(cell) {
+    } else if any(&|cell| held.behind(cell)) {
         Quality::Behind
-    } else if held.corrected(cell) {
+    } else if any(&|cell| held.corrected(cell)) {
         Quality::Corrected
     } else {
         Quality::Exact
@@ -193,7 +197,11 @@ fn quality(plan: &Plan, at: usize, held: &Held<'_>, since_us: Option<i64>) -> Qu
 }
 
 #[inline]
-fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, times: (i64, i64)) -> Value {
+fn value(read: &Read, held: &Held<'_>, own: Option<i64>, times: (i64, i64)) -> Value {
+    let Read { aggregate, cell, .. } = *read;
+    if let Some(waiting) = read.waiting {
+        return with_waiting(aggregate, held.moments(cell).and(held.moments(waiting.cell)), own);
+    }
     let count = || held.count(cell) + i64::from(own.is_some());
     let sum = || held.sum(cell) + i128::from(own.unwrap_or_default());
     match aggregate {
@@ -201,6 +209,19 @@ fn value(aggregate: Aggregate, held: &Held<'_>, cell: usize, own: Option<i64>, t
         Aggregate::Sum(_) => whole(sum()),
         Aggregate::Mean(_) => mean(count(), sum()),
         _ => other_value(aggregate, held, cell, own, times),
+    }
+}
+
+/// Of what counts and sums in two cells, with the event being scored where that counts.
+fn with_waiting(aggregate: Aggregate, held: Moments, own: Option<i64>) -> Value {
+    let all = own.map_or(held, |value| held.with(value));
+    match aggregate {
+        Aggregate::Count => Value::Whole(all.count),
+        Aggregate::Sum(_) => whole(all.sum),
+        Aggregate::Mean(_) => mean(all.count, all.sum),
+        Aggregate::Deviation(_) => deviation(all),
+        // Only what adds up is kept in two cells.
+        _ => Value::Null,
     }
 }
 

@@ -132,9 +132,10 @@ impl Reports {
         let executed = matches!(standing, Standing::Open | Standing::Allowed) && self.executed_us.is_some();
         self.reversed_fully
             || self.reversed_minor > 0
-            || (authenticated || failed) && any(&[Scope::Allowed, Scope::Executed, Scope::Pending])
-            || executed && any(&[Scope::Executed, Scope::Pending])
-            || (self.refused || self.lapsed) && any(&[Scope::Pending])
+            || (authenticated || failed)
+                && any(&[Scope::Allowed, Scope::Executed, Scope::Pending, Scope::Waiting])
+            || executed && any(&[Scope::Executed, Scope::Pending, Scope::Waiting])
+            || (self.refused || self.lapsed) && any(&[Scope::Pending, Scope::Waiting])
             || self.label.is_some() && any(&[Scope::Fraud, Scope::Genuine])
     }
 }
@@ -187,7 +188,7 @@ pub(crate) struct Payment {
     executed: bool,
 }
 
-const _: () = assert!(size_of::<Payment>() <= 200, "very many are remembered");
+const _: () = assert!(size_of::<Payment>() <= 216, "very many are remembered");
 
 impl Payment {
     /// A payment that came in late: it holds nothing before it is reconciled.
@@ -220,7 +221,9 @@ impl Payment {
         let held = conduct.holds && self.standing == Standing::Open && !(failed || refused);
         let waits_us = time_us.filter(|_| !lapsed && (held || allowed_us.is_some()));
         let pending_us = executed_us.or(waits_us);
-        [time_us, allowed_us, executed_us, pending_us, labelled(Label::Fraud), labelled(Label::Genuine)]
+        let waits_us = waits_us.filter(|_| executed_us.is_none());
+        let (fraud_us, genuine_us) = (labelled(Label::Fraud), labelled(Label::Genuine));
+        [time_us, allowed_us, executed_us, pending_us, fraud_us, genuine_us, waits_us]
     }
 
     /// Makes what it contributes equal to what it should, but for what it gives: what counts from now on is a row of its own.
@@ -234,7 +237,10 @@ impl Payment {
         let Reports { reversed_minor, reversed_fully, .. } = self.reports;
         let left = self.amount_minor.saturating_sub(reversed_minor).max(0);
         let taken_back = reversed_fully || (left == 0 && reversed_minor > 0);
-        let wanted = if taken_back { Times::default() } else { self.times(conduct) };
+        let mut wanted = if taken_back { Times::default() } else { self.times(conduct) };
+        // Whenever it happened, it waits from when that is known.
+        let waiting = Scope::Waiting as usize;
+        wanted[waiting] = wanted[waiting].map(|_| self.holdings[waiting].time_us().unwrap_or(present.now_us));
         let moved = self.is_executed_anew(wanted[Scope::Executed as usize]);
         let (row, held_minor) = (self.row, self.held_minor);
         let own = Position::of_row(row);

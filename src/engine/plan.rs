@@ -75,6 +75,8 @@ pub(crate) struct Read {
     pub(crate) cell: usize,
     pub(crate) lookup: usize,
     pub(crate) bit: u32,
+    /// Where what is pending is in a cell of its own, which adds to the other.
+    pub(crate) waiting: Option<Waiting>,
     /// The bit that empties it.
     reset: Option<u32>,
     pub(crate) current: bool,
@@ -82,6 +84,16 @@ pub(crate) struct Read {
     pub(crate) later: bool,
     /// The column that it aggregates.
     pub(crate) column: Option<usize>,
+}
+
+/// What is pending of a feature over a calendar period: midnight takes nothing out of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// Position of its cell, in the same family.
+    pub(crate) cell: usize,
+    bit: u32,
+    /// Whether the event being scored counts there.
+    pub(crate) current: bool,
 }
 
 /// What events of one kind may contribute.
@@ -155,9 +167,11 @@ impl Plan {
 
     /// Gives a feature's contribution, and what empties it, their conditions as another rule set has them.
     pub(crate) fn bind(&mut self, bound: &Bound) {
-        let Read { lookup, bit, reset, .. } = self.reads[bound.feature];
+        let Read { lookup, bit, reset, waiting, .. } = self.reads[bound.feature];
         let family = self.lookups[lookup].family;
-        for (bit, condition) in [(Some(bit), &bound.condition), (reset, &bound.reset)] {
+        let waiting = waiting.map(|waiting| waiting.bit);
+        let conditions = [(Some(bit), &bound.condition), (waiting, &bound.condition), (reset, &bound.reset)];
+        for (bit, condition) in conditions {
             let fed = |held: &&mut Contribution| held.family == family && Some(held.bit) == bit && held.bound;
             if let Some(contribution) = self.contributions.iter_mut().find(fed) {
                 contribution.condition.clone_from(condition);
@@ -180,7 +194,8 @@ impl Plan {
         let always = number == Some(NumberField::Amount) && feature.from.within(Kinds::PAYMENTS);
         let needs = if always { None } else { column };
         let by = self.positions(&feature.by, feature.across);
-        let (family, bit, reset) = self.place(by, feature, needs);
+        let (family, [bit, waiting, reset]) = self.place(by, feature, needs);
+        let bit = bit.unwrap_or_default();
         let measure = match (feature.aggregate, column) {
             (Aggregate::Sum(_) | Aggregate::Mean(_), Some(column)) => {
                 Measure::Moments { column, squares: false }
@@ -207,27 +222,33 @@ impl Plan {
             Window::Forever => Span::Forever { delay_us },
         };
         let cell = self.spec.cell(family, CellSpec { span, bit, reset, measure });
+        let waiting = waiting.zip(feature.in_flight_us).map(|(bit, length_us)| {
+            let span = Span::Sliding { length_us, delay_us };
+            let cell = self.spec.cell(family, CellSpec { span, bit, reset, measure });
+            Waiting { cell, bit, current: self.at_once.contains(Scope::Waiting) }
+        });
         let at = self.positions(&feature.at, feature.across);
         let lookup = place(&mut self.lookups, Lookup { family, at });
         // The event being scored counts as though it were allowed, which may not be enough.
-        let current = feature.current && self.at_once.contains(scope(feature));
+        let counted = self.at_once.contains(scope(feature)) || waiting.is_some_and(|waiting| waiting.current);
+        let current = feature.current && counted;
         let emptied_later = feature.reset.as_ref().is_some_and(|reset| reset.on_execution);
         let later = emptied_later || matches!(scope(feature), Scope::Executed | Scope::Pending);
-        Read { aggregate: feature.aggregate, cell, lookup, bit, reset, current, later, column }
+        Read { aggregate: feature.aggregate, cell, lookup, bit, waiting, reset, current, later, column }
     }
 
     fn positions(&mut self, fields: &[KeyField], across: bool) -> Vec<usize> {
         fields.iter().map(|&field| place(&mut self.key_fields, KeyPart { field, across })).collect()
     }
 
-    /// The family of a feature, the bit of its contribution and of what empties it; a key with more than 64 bits has
-    /// several families.
+    /// The family of a feature, the bits of its contribution, of what is pending where that is apart, and of what empties
+    /// it; a key with more than 64 bits has several families.
     fn place(
         &mut self,
         by: Vec<usize>,
         feature: &Feature,
         needs: Option<usize>,
-    ) -> (usize, u32, Option<u32>) {
+    ) -> (usize, [Option<u32>; 3]) {
         let feeding = |family: usize| Contribution {
             family,
             bit: 0,
@@ -250,7 +271,9 @@ impl Plan {
             ..feeding(family)
         };
         let wanted = |family: usize| {
-            [Some(feeding(family)), feature.reset.as_ref().map(|reset| emptying(family, reset))]
+            let waiting = Contribution { scope: Some(Scope::Waiting), ..feeding(family) };
+            let reset = feature.reset.as_ref().map(|reset| emptying(family, reset));
+            [Some(feeding(family)), feature.in_flight_us.map(|_| waiting), reset]
         };
         let fits = |family: &usize| {
             let new = wanted(*family).into_iter().flatten().filter(|wanted| self.bit(wanted).is_none());
@@ -264,9 +287,9 @@ impl Plan {
             self.keys.push(by.clone());
             self.keys.len() - 1
         });
-        let [bit, reset] = wanted(family)
+        let bits = wanted(family)
             .map(|wanted| wanted.map(|wanted| self.bit(&wanted).unwrap_or_else(|| self.add(wanted))));
-        (family, bit.unwrap_or_default(), reset)
+        (family, bits)
     }
 
     /// How many bits of a family's mask are in use.
@@ -344,7 +367,7 @@ fn scope(feature: &Feature) -> Scope {
         (Some(Label::Genuine), _) => Scope::Genuine,
         (None, Counts::Asked) => Scope::Asked,
         (None, Counts::Allowed) => Scope::Allowed,
-        (None, Counts::Executed) if feature.pending => Scope::Pending,
+        (None, Counts::Executed) if feature.pending && feature.in_flight_us.is_none() => Scope::Pending,
         (None, Counts::Executed) => Scope::Executed,
     }
 }

@@ -117,14 +117,19 @@ fn dialogue(explanation: &Explanation, style: &Style) -> Vec<String> {
 /// Why a payment is blocked that rules only wanted stepped up.
 fn why(why: Option<Stopped>, locked: &[String], style: &Style) -> Option<String> {
     if !locked.is_empty() {
-        let (cannot, locks) = (
-            style.pick("it can't be met while locked", "không thể đáp ứng khi đang bị khóa"),
-            locked.join(", "),
-        );
-        return Some(format!("{cannot}: {locks}"));
+        let cannot = match why {
+            Some(Stopped::Keyless) => style.pick(
+                "it can't be met, since the payment lacks the field that is asked for these locks",
+                "không thể đáp ứng vì giao dịch thiếu trường dùng để kiểm tra các khóa",
+            ),
+            _ => style.pick("it can't be met while locked", "không thể đáp ứng khi đang bị khóa"),
+        };
+        return Some(format!("{cannot}: {}", locked.join(", ")));
     }
     let said = match why? {
         Stopped::Attempts => style.pick("the attempts are used up", "đã hết số lần xác thực"),
+        // Told with its locks.
+        Stopped::Keyless => return None,
         Stopped::Full => style.pick("too many step-ups are open", "có quá nhiều yêu cầu xác thực đang chờ"),
     };
     Some(said.to_owned())

@@ -292,6 +292,8 @@ fn read<T>(
     let policy = sections::policy(&root, &mut requirements, problems);
     let named = Named { scope: &scope, used: &mut used, problems };
     let step_up = sections::step_up(&root, named);
+    let reported = head.as_ref().map(|head| (head.feedback, head.pending_us)).unwrap_or_default();
+    features::in_flight::settle(&mut features, reported, step_up, problems);
     let locks = locks::read(&root, &scope, &requirements, &mut used, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);

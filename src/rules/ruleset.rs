@@ -489,6 +489,9 @@ pub struct Feature {
     pub counts: Counts,
     /// With [`Counts::Executed`]: whether a payment counts from its answer on, until it is executed or fails.
     pub pending: bool,
+    /// Over a day or a month with `pending`: how long a payment can be, in microseconds, where that has an end. What is
+    /// pending then counts whatever day it is of, for so long at most.
+    pub in_flight_us: Option<i64>,
     /// Where it counts only payments that were labelled so, at their own time.
     pub label: Option<Label>,
     /// How long before now its window ends, in microseconds; 0 for now.

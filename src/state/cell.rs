@@ -61,6 +61,16 @@ impl Moments {
             squares: self.squares.wrapping_add(value * value),
         }
     }
+
+    /// Of these values and of others.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            sum: self.sum + other.sum,
+            squares: self.squares.wrapping_add(other.squares),
+        }
+    }
 }
 
 /// Behind the bag of a `forever` cell: whether anything is settled, its least and its greatest value.

@@ -191,8 +191,8 @@ impl Family {
         let told = |span: &Span| span.is_calendar() && span.delay_us() == 0;
         let sliding_us = spans().filter(|span| !told(span)).map(Span::reach_us).fold(Some(0), longest);
         let reach_us = spans().map(Span::reach_us).fold(Some(0), longest);
-        let fed_later =
-            [Scope::Executed, Scope::Pending].iter().any(|&scope| spec.scopes[scope as usize] != 0);
+        let later = [Scope::Executed, Scope::Pending, Scope::Waiting];
+        let fed_later = later.iter().any(|&scope| spec.scopes[scope as usize] != 0);
         let emptied_later = spec.emptied_later();
         let later_us = if fed_later || emptied_later { horizon_us } else { 0 };
         let after_later = |us: i64| us.saturating_add(later_us);

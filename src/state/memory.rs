@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::time::{Calendar, DAY_US};
 
-    const ASKED: [u64; Scope::COUNT] = [1, 0, 0, 0, 0, 0];
+    const ASKED: [u64; Scope::COUNT] = [1, 0, 0, 0, 0, 0, 0];
 
     fn cells(measures: &[Measure]) -> Vec<CellSpec> {
         let cell = |&measure| CellSpec {

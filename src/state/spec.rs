@@ -65,14 +65,23 @@ pub enum Scope {
     Fraud,
     /// That it is labelled genuine, when it happened.
     Genuine,
+    /// That it is pending and not executed yet, when that began to be known: when it came in, or was answered.
+    Waiting,
 }
 
 impl Scope {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
     /// Every scope, in declaration order.
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Asked, Self::Allowed, Self::Executed, Self::Pending, Self::Fraud, Self::Genuine];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Asked,
+        Self::Allowed,
+        Self::Executed,
+        Self::Pending,
+        Self::Fraud,
+        Self::Genuine,
+        Self::Waiting,
+    ];
 }
 
 /// A set of scopes.

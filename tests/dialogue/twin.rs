@@ -51,6 +51,7 @@ pub struct Auth {
     /// All that an attempt says.
     pub said: String,
     pub presented: Vec<&'static str>,
+    pub device: Option<String>,
     pub time_us: i64,
 }
 
@@ -323,7 +324,14 @@ impl Twin {
         payment.attempts_left -= 1;
         payment.presented.extend(&auth.presented);
         let (tx, presented) = (payment.tx.clone(), payment.presented.clone());
-        let looked = self.look(&tx, Some(at), &presented, self.now_us);
+        let mut looked = self.look(&tx, Some(at), &presented, self.now_us);
+        // Answered from elsewhere, it must do as it came and as it would have come from there.
+        let elsewhere = auth.device.clone().filter(|device| *device != tx.device);
+        if let Some(device) = elsewhere.filter(|_| looked.outcome != Outcome::Block) {
+            let from_there = self.look(&Tx { device, ..tx.clone() }, Some(at), &presented, self.now_us);
+            let required = from_there.required.union(&looked.required).copied().collect();
+            looked = Looked { required, alert: looked.alert || from_there.alert, ..from_there };
+        }
         let await_us = self.await_report();
         let payment = &mut self.payments[at];
         let mut outcome = looked.outcome;
@@ -408,6 +416,22 @@ impl Twin {
         put("pending_1h", Value::Whole(pending_sum));
         let most = pending.iter().map(|row| row.2).max();
         put("pending_most", whole(most));
+        // A gateway that reports nothing, or may do so at any time, leaves a payment pending in the day that it is of.
+        let ends = match self.mode.feedback {
+            "none" => false,
+            "authentication" => true,
+            _ => self.mode.pending_us.is_some(),
+        };
+        let today = |payment: &Payment| -> Option<i64> {
+            let time_us = payment.counts_at(Counts::Pending, self.mode.feedback)?;
+            let executed = payment.counts_at(Counts::Executed, self.mode.feedback).is_some();
+            let today = (day_us..=now_us).contains(&time_us) || ends && !executed;
+            today.then_some(payment.tx.amount)
+        };
+        let of_account = || others().map(|(_, payment)| payment).filter(|p| p.tx.account == tx.account);
+        let own_day = at_us >= day_us || ends && self.mode.feedback == "execution";
+        let own_day = if own_day { tx.amount } else { 0 };
+        put("pending_day", Value::Whole(of_account().filter_map(today).sum::<i64>() + own_day));
         let emptied = self.emptied.get(&tx.account).copied().unwrap_or(0);
         let since = |counts: Counts, from_us: i64| -> Vec<i64> {
             let since = others().filter(|(_, payment)| payment.tx.account == tx.account);
@@ -424,6 +448,13 @@ impl Twin {
         };
         let small = since(Counts::Pending, hour_us).into_iter().filter(|amount| *amount <= 60).sum();
         put("since_strong", Value::Whole(small));
+        let stands_at = |payment: &Payment| {
+            let executed = payment.counts_at(Counts::Executed, self.mode.feedback).is_some();
+            if executed { payment.executed_at } else { payment.at }
+        };
+        let since_strong = of_account().filter(|payment| stands_at(payment) >= emptied);
+        let small = since_strong.filter_map(today).filter(|amount| *amount <= 60).sum();
+        put("strong_day", Value::Whole(small));
         put("strong_asked", Value::Whole(since(Counts::Asked, day_us - 1).len() as i64));
         let mut required = BTreeSet::new();
         if pending_sum > 200 {

@@ -20,7 +20,8 @@ pub enum Said {
 pub struct Tx {
     pub id: String,
     pub tenant: String,
-    pub customer: String,
+    /// It need not say.
+    pub customer: Option<String>,
     pub account: String,
     pub amount: i64,
     pub presented: Vec<&'static str>,
@@ -140,12 +141,16 @@ impl Model {
 
     pub fn pay(&mut self, tx: Tx, time_us: i64) -> Said {
         self.pass(time_us);
-        let keys = [
-            ("biometric", tx.tenant.clone(), tx.customer.clone()),
-            ("token", tx.tenant.clone(), tx.account.clone()),
-        ];
-        let locked: BTreeSet<&'static str> =
-            keys.iter().filter(|key| self.is_locked(key)).map(|key| key.0).collect();
+        let texts = [("biometric", tx.customer.clone()), ("token", Some(tx.account.clone()))];
+        // Of whom nothing is known, everything is.
+        let is_held = |lock, text: Option<String>| {
+            text.is_none_or(|text| self.is_locked(&(lock, tx.tenant.clone(), text)))
+        };
+        let locked: BTreeSet<&'static str> = texts
+            .into_iter()
+            .filter(|(lock, text)| is_held(lock, text.clone()))
+            .map(|(lock, _)| lock)
+            .collect();
         let presented = without(&tx.presented.iter().copied().collect(), &locked);
         let said = conclude(tx.amount, &presented, &locked);
         let open = matches!(said, Said::Decided { outcome: Outcome::StepUp, .. });
@@ -177,6 +182,10 @@ impl Model {
         if payment.state == State::Lapsed || open && payment.expires_us <= now_us {
             return Said::Refused("step_up_expired");
         }
+        let another = payment.tx.customer.as_ref().zip(auth.customer.as_ref());
+        if open && another.is_some_and(|(own, named)| own != named) {
+            return Said::Refused("other_transaction");
+        }
         self.pass(time_us);
         let payment = &mut self.payments[at];
         let (tenant, tx) = (payment.tx.tenant.clone(), payment.tx.clone());
@@ -185,10 +194,15 @@ impl Model {
             Some(made) if !open && touches => payment.reported.insert(made.clone()),
             _ => true,
         };
-        let own = auth.customer.clone().unwrap_or_else(|| tx.customer.clone());
         let mut locked = BTreeSet::new();
         for (lock, methods, most) in locks() {
-            let text = if lock == "biometric" { own.clone() } else { tx.account.clone() };
+            let of_payment = if lock == "biometric" { tx.customer.clone() } else { Some(tx.account.clone()) };
+            let named = auth.customer.clone().filter(|_| lock == "biometric");
+            if of_payment.is_none() {
+                locked.insert(lock);
+            }
+            // A failure is the payer's, whoever is named.
+            let Some(text) = of_payment.or(named.clone()) else { continue };
             let key = (lock, tenant.clone(), text);
             let presents = auth.methods.iter().any(|word| methods.contains(word));
             if counts && presents && !self.is_locked(&key) {
@@ -201,8 +215,8 @@ impl Model {
                     locked.insert(lock);
                 }
             }
-            let payments = if lock == "biometric" { tx.customer.clone() } else { tx.account.clone() };
-            if self.is_locked(&key) || self.is_locked(&(lock, tenant.clone(), payments)) {
+            let named = named.map(|text| (lock, tenant.clone(), text));
+            if self.is_locked(&key) || named.is_some_and(|named| self.is_locked(&named)) {
                 locked.insert(lock);
             }
         }

@@ -114,8 +114,15 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
     let condition = prop::option::weighted(0.3, prop::sample::select(conditions.clone()));
     (aggregates(), keys, from, condition, windows(), options(conditions)).prop_map(
         |(aggregate, (by, at), from, condition, window, options)| {
-            let Options { counts: (counts, pending), label, delay_us, reset, current } = options;
+            let Options { counts: (counts, pending), in_flight_us, label, delay_us, reset, current } =
+                options;
             let never = never_current(aggregate) || delay_us > 0;
+            let adds_up = matches!(
+                aggregate,
+                Aggregate::Count | Aggregate::Sum(_) | Aggregate::Mean(_) | Aggregate::Deviation(_)
+            );
+            let calendar = matches!(window, Window::Day | Window::Month);
+            let apart = pending && label.is_none() && adds_up && calendar;
             Feature {
                 name: "generated".to_owned(),
                 hash: [0; 32],
@@ -127,6 +134,7 @@ fn features(conditions: Vec<Condition>) -> impl Strategy<Value = Feature> {
                 window,
                 counts: if label.is_some() { Counts::Asked } else { counts },
                 pending,
+                in_flight_us: in_flight_us.filter(|_| apart),
                 label,
                 delay_us,
                 reset,
@@ -177,6 +185,7 @@ pub fn with(
 #[derive(Clone, Debug)]
 struct Options {
     counts: (Counts, bool),
+    in_flight_us: Option<i64>,
     label: Option<Label>,
     delay_us: i64,
     reset: Option<Reset>,
@@ -203,8 +212,16 @@ fn options(conditions: Vec<Condition>) -> impl Strategy<Value = Options> {
             let from = if on_execution { Kinds::TRANSACTIONS } else { from };
             Reset { from, on_execution, condition, tables: Vec::new(), lists: Vec::new() }
         });
-    (counts, label, delay_us, prop::option::weighted(0.3, reset), any::<bool>()).prop_map(
-        |(counts, label, delay_us, reset, current)| Options { counts, label, delay_us, reset, current },
+    let in_flight_us = prop::option::weighted(0.8, prop::sample::select(&LENGTHS_US[..]));
+    (counts, in_flight_us, label, delay_us, prop::option::weighted(0.3, reset), any::<bool>()).prop_map(
+        |(counts, in_flight_us, label, delay_us, reset, current)| Options {
+            counts,
+            in_flight_us,
+            label,
+            delay_us,
+            reset,
+            current,
+        },
     )
 }
 

@@ -149,6 +149,16 @@ impl Past {
         self.executed_us(feedback).or(feature.pending.then_some(own_us))
     }
 
+    /// Since when it is known to be pending, where a feature counts that apart.
+    fn waits_since(&self, feature: &Feature, feedback: Feedback) -> Option<i64> {
+        let counts = feature.in_flight_us.is_some() && self.payment() && self.amount_left().is_some();
+        if !counts || self.allowed_us().is_none() || self.executed_us(feedback).is_some() {
+            return None;
+        }
+        let answered_us = self.reports.authenticated.filter(|_| self.outcome == Some(Outcome::StepUp));
+        Some(answered_us.map_or(self.arrived_us, |(_, said_us)| said_us.max(self.arrived_us)))
+    }
+
     /// Whether what it contributes surely came late, or is not what its own row said.
     fn corrected(&self, feature: &Feature, at_us: i64) -> bool {
         let own_us = self.event.time_us();
@@ -442,7 +452,14 @@ impl Twin {
                 continue;
             }
             let Some(at_us) = self.past[at].counts_at(feature, self.rules.feedback) else { continue };
-            let window = self.covers(feature, at_us);
+            let waits_us = self.past[at].waits_since(feature, self.rules.feedback);
+            let (at_us, window) = match waits_us.zip(feature.in_flight_us) {
+                Some((since_us, longest_us)) => {
+                    let end_us = self.now_us - feature.delay_us;
+                    (since_us, since_us <= end_us && since_us > end_us - longest_us)
+                }
+                None => (at_us, self.covers(feature, at_us)),
+            };
             let past = &self.past[at];
             let (hour, weekday) = self.calendar.hour_and_weekday(past.event.time_us());
             let facts = Facts::of(&past.event, (hour, weekday));

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::locks::leave_out;
+use super::locks::{kept_text, leave_out};
 use super::{Asked, Attempt, Ended, Open, Original, attempt, content, meet, present};
 use crate::decision::{Outcome, StepUp, Stopped};
 use crate::engine::answers::Place;
-use crate::engine::payments::{Report, Standing};
-use crate::engine::{Answer, Engine, Refusal};
+use crate::engine::payments::{Payment, Report, Standing};
+use crate::engine::{Answer, Engine, Refusal, gather};
 use crate::event::{Draft, Event, Kept, Kind, TextField};
+use crate::rates::Conversion;
+use crate::rules::KeyField;
 
 impl Engine {
     /// What an authentication means to the dialogue that it is about; `now_us` is what now will be with it.
@@ -43,6 +45,7 @@ impl Engine {
         let Some(dialogue) = rules.step_up else { return };
         meet(rules, presented, locked, decision);
         if decision.outcome != Outcome::StepUp {
+            self.say_keyless(|field| gather::text(event, field).is_some());
             return;
         }
         if !self.dialogues.has_room(self.limits.step_ups_max) {
@@ -100,20 +103,28 @@ impl Engine {
         });
         // Also what was presented before it was locked meets nothing now.
         leave_out(rules, rules.locked_methods(locked), &open.presented, &mut again.presented);
-        let (converted, currency) = (self.exchange.conversion(identity, now_us), self.live.rules.currency);
-        let sealed = open.transaction.event(Kind::Transaction, currency, &mut again.draft).is_ok();
-        again.draft.set_converted(converted);
-        // It was taken in once, so it can be again; if ever not, nothing is let through.
-        if sealed {
-            self.decide_again(again.draft.sealed(), payment.as_ref(), &again.presented);
-        } else {
-            self.live.decision.clear();
-            self.live.decision.outcome = Outcome::Block;
+        let converted = self.exchange.conversion(identity, now_us);
+        self.look_again(open, None, payment.as_ref(), converted, &mut again);
+        let other = |device: &&str| open.transaction.text(TextField::Device) != Some(*device);
+        let device = event.text(TextField::Device).filter(other);
+        // From another device it is also looked at as though it came from there, with all that was required otherwise.
+        if device.is_some() && self.live.decision.outcome != Outcome::Block {
+            self.join_required(open);
+            let alert = self.live.decision.alert;
+            self.look_again(open, device, payment.as_ref(), converted, &mut again);
+            self.live.decision.alert |= alert;
         }
         self.live.decision.converted = converted;
         self.conclude_answer(open, &again.presented, locked);
         if let Some(payment) = payment.filter(|_| self.live.decision.outcome == Outcome::Allow) {
-            self.arm_original(again.draft.sealed(), &payment, &again.presented);
+            // What it empties is its own, whatever device it was answered from.
+            let own = device.is_none() || self.seal_again(open, None, converted, &mut again);
+            if own {
+                self.arm_original(again.draft.sealed(), &payment, &again.presented);
+            }
+            if device.is_some() {
+                self.seal_again(open, device, converted, &mut again);
+            }
         }
         self.original = Some(again);
         let (outcome, answer) = (self.live.decision.outcome, self.answers.keep(&self.live.decision, now_us));
@@ -130,24 +141,77 @@ impl Engine {
         Answer::Decided(&self.live.decision)
     }
 
-    /// Joins what was required before to what is required now, and says what that comes to.
-    fn conclude_answer(&mut self, open: &mut Open, presented: &str, locked: u16) {
-        self.translate(open);
-        let (rules, decision) = (&self.live.rules, &mut self.live.decision);
-        if decision.outcome == Outcome::Block {
-            return;
+    /// Decides on a payment again, from this device if one is given.
+    fn look_again(
+        &mut self,
+        open: &Open,
+        device: Option<&str>,
+        payment: Option<&Payment>,
+        converted: Option<Conversion>,
+        again: &mut Original,
+    ) {
+        // It was taken in once, so it can be again; if ever not, nothing is let through.
+        if self.seal_again(open, device, converted, again) {
+            self.decide_again(again.draft.sealed(), payment, &again.presented);
+        } else {
+            self.live.decision.clear();
+            self.live.decision.outcome = Outcome::Block;
         }
-        decision.outcome = Outcome::StepUp;
+    }
+
+    /// Puts a payment together again as it came, or as it would have come from another device.
+    fn seal_again(
+        &self,
+        open: &Open,
+        device: Option<&str>,
+        converted: Option<Conversion>,
+        again: &mut Original,
+    ) -> bool {
+        let draft = &mut again.draft;
+        let mut sealed = open.transaction.event(Kind::Transaction, self.live.rules.currency, draft).is_ok();
+        if let Some(device) = device {
+            sealed &= draft.text(TextField::Device, device).and_then(|()| draft.seal().map(|_| ())).is_ok();
+        }
+        draft.set_converted(converted);
+        sealed
+    }
+
+    /// Joins what was required before to what is required now; both hold from now on.
+    fn join_required(&mut self, open: &mut Open) {
+        self.translate(open);
+        let decision = &mut self.live.decision;
         open.requirement.iter().for_each(|&methods| decision.requirement.join(methods));
         open.requirement.clear();
         open.requirement.extend_from_slice(decision.requirement.any_of());
+    }
+
+    /// Joins what was required before to what is required now, and says what that comes to.
+    fn conclude_answer(&mut self, open: &mut Open, presented: &str, locked: u16) {
+        if self.live.decision.outcome == Outcome::Block {
+            return;
+        }
+        self.join_required(open);
+        let (rules, decision) = (&self.live.rules, &mut self.live.decision);
+        decision.outcome = Outcome::StepUp;
         meet(rules, presented, locked, decision);
+        if decision.locked != 0 {
+            return self.say_keyless(|field| kept_text(&open.transaction, field).is_some());
+        }
         let Open { id, expires_us, attempts_left, .. } = *open;
         if decision.outcome == Outcome::StepUp && attempts_left == 0 {
             decision.outcome = Outcome::Block;
             decision.stopped = Some(Stopped::Attempts);
         } else if decision.outcome == Outcome::StepUp {
             decision.step_up = Some(StepUp { id, expires_us, attempts_left });
+        }
+    }
+
+    /// Says so where a lock holds because the payment has no key for it.
+    fn say_keyless(&mut self, has: impl Fn(KeyField) -> bool) {
+        let (locks, decision) = (&self.live.rules.locks, &mut self.live.decision);
+        let mut held = (0..).zip(locks).filter(|(at, _)| decision.locked >> at & 1 == 1);
+        if held.any(|(_, lock)| !has(lock.by)) {
+            decision.stopped = Some(Stopped::Keyless);
         }
     }
 
@@ -198,4 +262,6 @@ fn differs(open: &Open, event: &Event) -> bool {
         || amount
         || other(TextField::Account)
         || other(TextField::Payee)
+        // Whoever failed must not do so in another's name.
+        || open.transaction.text(TextField::Customer).is_some() && other(TextField::Customer)
 }

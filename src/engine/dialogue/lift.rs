@@ -37,6 +37,8 @@ impl Engine {
         let facts = Facts { now_us: self.now_us, presented, ..Facts::of(original, calendar) };
         let decided = self.live.decided(facts);
         for ledger in &mut self.ledgers.live {
+            // It may have been looked at from another device.
+            ledger.gather(&decided);
             ledger.gather_decided(&decided);
             ledger.arm(payment.row());
         }

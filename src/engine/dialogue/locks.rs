@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Asked, attempt, mask};
 use crate::engine::recent::Recent;
 use crate::engine::{Engine, Limits, gather};
-use crate::event::{Event, Kind, TextField};
+use crate::event::{Event, Kept, Kind, TextField};
 use crate::rules::{Facts, KeyField, Lock, RuleSet, presented};
 use crate::shared::Shared;
 
@@ -181,6 +181,20 @@ fn own_key(lock: &Lock, event: &Event) -> Option<Key> {
     gather::text(event, lock.by).map(|text| key(event.text(TextField::Tenant), text))
 }
 
+/// The text of a payment that was put by.
+pub(super) fn kept_text(transaction: &Kept, field: KeyField) -> Option<&str> {
+    match field {
+        KeyField::Text(field) => transaction.text(field),
+        KeyField::Extra(position) => transaction.extra_text(position),
+    }
+}
+
+/// The locks that hold because there is no key to ask them by: leaving a field out must open nothing.
+fn keyless(rules: &RuleSet, key: impl Fn(usize, &Lock) -> Option<Key>) -> u16 {
+    let held = rules.locks.iter().enumerate().filter(|(at, lock)| key(*at, lock).is_none());
+    held.fold(0, |held, (at, _)| held | 1 << at)
+}
+
 /// Under which the key of a payment is remembered for a field.
 fn place(rules: &RuleSet, field: KeyField, payment: u128) -> u128 {
     let name = field.name(&rules.schema);
@@ -233,7 +247,8 @@ impl Engine {
                 known.keys.insert(place(rules, lock.by, event.identity()), self.now_us, key);
             }
         }
-        locks.locked(|at| rules.locks.get(at).and_then(|lock| own_key(lock, event)))
+        keyless(rules, |_, lock| own_key(lock, event))
+            | locks.locked(|at| own_key(rules.locks.get(at)?, event))
     }
 
     /// Counts an authentication, and gives the locks that hold for it or for its payment afterwards.
@@ -258,15 +273,18 @@ impl Engine {
         }
         let mut full = 0;
         for (at, lock) in rules.locks.iter().enumerate().filter(|_| counts) {
-            let key = own_key(lock, event).or(of_payment.get(at).copied().flatten());
+            let key = of_payment.get(at).copied().flatten().or(own_key(lock, event));
             if let Some(key) = key.filter(|_| lock.methods & methods != 0)
                 && !locks.count(at, lock, key, succeeded, most)
             {
                 full |= 1 << at;
             }
         }
-        let own = locks.locked(|at| rules.locks.get(at).and_then(|lock| own_key(lock, event)));
-        full | own | locks.locked(|at| of_payment.get(at).copied().flatten())
+        let own = locks.locked(|at| own_key(rules.locks.get(at)?, event));
+        // Of what is open the payment's own keys are known, so that another's name is no help.
+        let named = |lock: &Lock| own_key(lock, event).filter(|_| !matches!(asked, Asked::Open(_)));
+        let keyless = keyless(rules, |at, lock| of_payment.get(at).copied().flatten().or(named(lock)));
+        full | own | keyless | locks.locked(|at| of_payment.get(at).copied().flatten())
     }
 
     /// The key of a payment for a lock, by what is kept of it or remembered.
@@ -274,13 +292,7 @@ impl Engine {
         // It is found under the same tenant.
         let tenant = event.text(TextField::Tenant);
         match self.dialogues.open.get(&payment) {
-            Some(open) => {
-                let text = match lock.by {
-                    KeyField::Text(field) => open.transaction.text(field),
-                    KeyField::Extra(position) => open.transaction.extra_text(position),
-                };
-                text.map(|text| key(tenant, text))
-            }
+            Some(open) => kept_text(&open.transaction, lock.by).map(|text| key(tenant, text)),
             None => {
                 let known = self.dialogues.locks.known.as_ref()?;
                 known.keys.get(place(rules, lock.by, payment), self.now_us).copied()

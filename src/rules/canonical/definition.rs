@@ -27,6 +27,7 @@ pub(in crate::rules) fn definitions(
         let mut form = Form { hasher: Sha256::new(), schema: &set.schema, features };
         form.put("weir-feature", FORM);
         form.definition(declared);
+        in_flight(&mut form, &declared.feature);
         let mut reached = Reached::default();
         reached.feature(declared);
         reached.close(features, tables);
@@ -110,8 +111,16 @@ impl<'d> Reached<'d> {
         self.tables.iter().filter_map(|at| tables.get(*at)).for_each(|table| form.table(table));
         for declared in self.features.iter().filter_map(|at| features.get(*at)) {
             form.feature(declared);
+            in_flight(form, &declared.feature);
         }
         self.requirements.iter().for_each(|(name, needs)| form.asked(name, needs));
+    }
+}
+
+/// How long what a feature counts can be pending, which the head of the file says and not the feature.
+fn in_flight(form: &mut Form<'_>, feature: &Feature) {
+    if let Some(in_flight_us) = feature.in_flight_us {
+        form.put("in_flight", in_flight_us);
     }
 }
 

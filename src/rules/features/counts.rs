@@ -1,5 +1,7 @@
 //! `counts`, `pending`, `label` and `current`: which payments a feature counts, and whether the one being scored is among them.
 
+use std::ops::Range;
+
 use super::Reader;
 use crate::event::Kind;
 use crate::rules::document::Table;
@@ -13,7 +15,8 @@ const LABELS: [(&str, Label); 2] = [("fraud", Label::Fraud), ("genuine", Label::
 /// What a feature says of the payments that it counts.
 pub(super) struct Counted {
     pub(super) counts: Counts,
-    pub(super) pending: bool,
+    /// Where it says so, if it does.
+    pub(super) pending: Option<Range<usize>>,
     pub(super) label: Option<Label>,
 }
 
@@ -29,7 +32,8 @@ impl<'d> Reader<'_, 'd> {
             Some(_) => table.word(self.problems, "label", &LABELS, &[]).map(Some),
         };
         let (counts, label) = (counts?, label?);
-        if let Some((true, span)) = &pending
+        let pending = pending.and_then(|(pending, span)| pending.then_some(span));
+        if let Some(span) = &pending
             && counts != Some(Counts::Executed)
         {
             let message = "`pending` goes with `counts = \"executed\"` only";
@@ -45,7 +49,7 @@ impl<'d> Reader<'_, 'd> {
             return self.fail(problem.help("leave `counts` out"));
         }
         let counts = counts.unwrap_or(if label.is_some() { Counts::Asked } else { unsaid(aggregate) });
-        Some(Counted { counts, pending: pending.is_some_and(|(pending, _)| pending), label })
+        Some(Counted { counts, pending, label })
     }
 
     /// Tells a label of what is never labelled.

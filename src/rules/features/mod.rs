@@ -6,6 +6,8 @@ mod aggregate;
 mod counts;
 /// Which features may read all tenants' events.
 pub(super) mod grants;
+/// For how long what it counts can be pending.
+pub(super) mod in_flight;
 /// Under which fields, and from which events, it is fed.
 mod key;
 /// What is made of other features.
@@ -69,6 +71,8 @@ pub(super) struct Declared<'d> {
     pub(super) reset: Option<sql::Compiled<'d>>,
     /// Its `over` as the file has it: a window, or the name of a parameter.
     pub(super) over: Option<&'d str>,
+    /// Where it counts what is pending, if it does.
+    pub(super) pending: Option<Range<usize>>,
     /// Where it says `across`, if it does.
     pub(super) across: Option<Range<usize>>,
     /// Its `delay` as the file has it: a duration, or the name of a parameter.
@@ -121,6 +125,7 @@ pub(super) fn read<'d>(
                 condition: None,
                 reset: None,
                 over: None,
+                pending: None,
                 across: None,
                 delay: None,
             })
@@ -197,7 +202,9 @@ impl<'d> Reader<'_, 'd> {
             condition: condition.as_ref().map(|compiled| compiled.condition.clone()),
             window,
             counts: counted.counts,
-            pending: counted.pending,
+            pending: counted.pending.is_some(),
+            // What the file says of the dialogue and of reports is not read yet.
+            in_flight_us: None,
             label,
             delay_us,
             reset,
@@ -214,6 +221,7 @@ impl<'d> Reader<'_, 'd> {
             condition,
             reset: emptied,
             over: written(item, "over"),
+            pending: counted.pending,
             across: across.flatten(),
             delay: written(item, "delay"),
         })

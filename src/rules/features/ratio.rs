@@ -65,6 +65,7 @@ impl<'d> Reader<'_, 'd> {
             window: Window::Forever,
             counts,
             pending: false,
+            in_flight_us: None,
             label: None,
             delay_us: 0,
             reset: None,
