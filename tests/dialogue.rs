@@ -7,6 +7,8 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/saved.rs"]
 mod saved;
 #[path = "support/shelf.rs"]
@@ -17,6 +19,7 @@ mod twin;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use asked::asked;
 use proptest::prelude::*;
 use saved::Saved;
 use shelf::Shelf;
@@ -338,14 +341,8 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
     }
 }
 
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 300 };
-    ProptestConfig { cases, max_shrink_iters: 2_000, ..default }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(asked(300, 2_000))]
 
     #[test]
     fn dialogues_go_as_a_twin_says_that_keeps_all_and_scans_it(
@@ -413,7 +410,7 @@ fn run_with_slow_store(mode: Mode, acts: &[(Act, i64)], not_yet: u64) {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(asked(300, 2_000))]
 
     #[test]
     fn where_rows_are_away_nothing_is_allowed_that_was_not_met(

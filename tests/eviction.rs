@@ -8,6 +8,8 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "support/packs.rs"]
@@ -22,6 +24,7 @@ mod twin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use asked::asked;
 use hostile::{STARTS, steps, stream};
 use packs::{compiled, definitions, options, text, varied};
 use proptest::prelude::*;
@@ -128,13 +131,10 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 fn cases(cases: u32) -> TestRunner {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     TestRunner::new(ProptestConfig {
-        cases: asked.unwrap_or(cases),
-        max_shrink_iters: 20_000,
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions"))),
-        ..ProptestConfig::default()
+        ..asked(cases, 20_000)
     })
 }
 

@@ -7,6 +7,8 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "locks/model.rs"]
 mod model;
 #[path = "support/saved.rs"]
@@ -14,6 +16,7 @@ mod saved;
 
 use std::sync::Arc;
 
+use asked::asked;
 use model::{Auth, METHODS, Model, Said, Tx};
 use proptest::prelude::*;
 use saved::Saved;
@@ -282,14 +285,8 @@ fn run(acts: &[(Act, i64)], most: usize) {
     }
 }
 
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 300 };
-    ProptestConfig { cases, max_shrink_iters: 2_000, ..default }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(asked(300, 2_000))]
 
     #[test]
     fn locks_go_as_a_model_says_that_keeps_every_key_in_a_map(

@@ -8,6 +8,8 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "support/packs.rs"]
@@ -15,6 +17,7 @@ mod packs;
 
 use std::collections::BTreeMap;
 
+use asked::asked;
 use hostile::{STARTS, Step, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
@@ -80,12 +83,8 @@ fn misses(feature: &Feature, since_us: i64, now_us: i64, calendar: &mut Calendar
     }
 }
 
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, max_shrink_iters: 5_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(asked(500, 5_000))]
 
     #[test]
     fn what_is_kept_stays_and_what_is_new_is_warming_until_it_is_exact(
@@ -425,7 +424,7 @@ const OTHERS: &str =
     "[tables.aside]\nrows = [{ when = \"channel = 'web'\", is = 1 }]\nelse = 2\non_unknown = \"next\"\n";
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(asked(200, 5_000))]
 
     #[test]
     fn what_carries_a_table_goes_on_where_the_same_table_stands_elsewhere(

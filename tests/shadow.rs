@@ -7,11 +7,14 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "support/packs.rs"]
 mod packs;
 
+use asked::asked;
 use hostile::{STARTS, Step, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
@@ -57,12 +60,8 @@ reason = "strict"
 MODE
 "#;
 
-fn cases() -> ProptestConfig {
-    ProptestConfig { cases: 500, max_shrink_iters: 5_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(asked(500, 5_000))]
 
     #[test]
     fn no_shadow_rule_set_changes_anything_live(

@@ -8,6 +8,8 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "support/packs.rs"]
@@ -19,6 +21,7 @@ mod shelf;
 
 use std::sync::Arc;
 
+use asked::asked;
 use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
@@ -85,14 +88,8 @@ fn limits() -> impl Strategy<Value = Limits> {
     )
 }
 
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 100 };
-    ProptestConfig { cases, max_shrink_iters: 500, ..default }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(asked(100, 500))]
 
     #[test]
     fn an_engine_that_is_restored_again_and_again_answers_as_one_that_never_stopped(

@@ -7,6 +7,8 @@
     reason = "a test fails loudly, and documents nothing"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/drawn.rs"]
 mod drawn;
 #[path = "support/hostile.rs"]
@@ -20,6 +22,7 @@ mod twin;
 
 use std::sync::Arc;
 
+use asked::asked;
 use drawn::{base, feedbacks, generated, ratios, steady, with};
 use hostile::{STARTS, Step, steps, stream};
 use proptest::prelude::*;
@@ -163,14 +166,11 @@ fn chunk_rows() -> impl Strategy<Value = usize> {
 }
 
 fn cases(cases: u32) -> TestRunner {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     // A failing seed is kept beside this file, and tried first from then on.
     TestRunner::new(ProptestConfig {
-        cases: asked.unwrap_or(cases),
-        max_shrink_iters: 20_000,
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions"))),
-        ..ProptestConfig::default()
+        ..asked(cases, 20_000)
     })
 }
 
