@@ -3,6 +3,8 @@
 //! Promises that every line is either a valid event or a bad line with its number and reason, in bounded memory
 //! and without a panic, whatever the bytes. Must never know what a rule or a window does.
 
+/// A rule set as the files that it is made of.
+mod bundle;
 /// The cells of a row, and what their texts say.
 mod cells;
 /// One chunk of the tail log as an Arrow IPC file.
@@ -58,6 +60,7 @@ mod spill_folder;
 /// Events to JSON lines.
 mod writer;
 
+pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
@@ -66,8 +69,11 @@ pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use rates::{RateFileError, RateReason, load_rates};
-pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
-pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
+pub use reader::{Counts, EventReader, FileFormat, Format, LineReader, OnBadLine};
+pub use snapshot::{
+    Again, SnapshotError, SnapshotFile, read_snapshot, read_snapshot_by, snapshot_is_whole, write_snapshot,
+    write_snapshot_to,
+};
 pub use sources::load_rules;
 pub use writer::write_event;
 

@@ -12,7 +12,7 @@ use arrow_ipc::reader::StreamReader;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::snapshot_writer::{FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
+use super::snapshot_writer::{ABOUT_KEY, FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
 use crate::state::{ChunkColumns, KeptChunk, Lost};
 
 /// Why there is nothing to be read.
@@ -159,6 +159,14 @@ impl<F> IntoIterator for ChunkRows<F> {
     }
 }
 
+/// All that a file holds.
+pub(super) struct Content<T, F> {
+    pub(super) state: T,
+    /// What it says of itself, in words.
+    pub(super) about: String,
+    pub(super) rows: ChunkRows<F>,
+}
+
 /// A source that knows how much of it was read, and the checksum of what was since it was asked, and keeps its beginning.
 struct Counted<R> {
     source: R,
@@ -250,7 +258,7 @@ pub(super) fn length(source: &mut impl Read, bytes: u64) -> io::Result<Option<u6
 pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     source: impl Read,
     again: F,
-) -> Result<(T, ChunkRows<F>), Broken> {
+) -> Result<Content<T, F>, Broken> {
     let counted = Counted { source, read: 0, crc: crc32fast::Hasher::new(), beginning: Some(Vec::new()) };
     let mut reader = StreamReader::try_new(counted, None).map_err(|error| Broken::Form(error.to_string()))?;
     match reader.schema().metadata().get(FORM_KEY).map(String::as_str) {
@@ -258,6 +266,7 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
         Some(other) => return Err(Broken::Form(format!("it is of form {other}, this version reads {FORM}"))),
         None => return Err(Broken::Form("it is another Arrow file".to_owned())),
     }
+    let about = reader.schema().metadata().get(ABOUT_KEY).cloned().unwrap_or_default();
     let schema = reader.get_mut().beginning.take().unwrap_or_default();
     let held = Vec::new();
     let mut rows = Rows { reader, part: 0, held, at: 0, next: None, from: 0, why: None };
@@ -288,7 +297,7 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
             }
             Some(Row::State(bytes)) if bytes.is_empty() && chunks.is_empty() => {}
             Some(Row::State(_)) => return Err(rows.broken("it holds more than a state")),
-            None => return Ok((state, ChunkRows(chunks))),
+            None => return Ok(Content { state, about, rows: ChunkRows(chunks) }),
         }
     }
 }
