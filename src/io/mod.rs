@@ -15,6 +15,8 @@ mod chunks;
 mod csv;
 /// Decisions and refusals, one JSON line each.
 pub mod decision;
+/// What the journal asks of a disk.
+mod disk;
 /// What can be wrong with input.
 mod error;
 /// Explanations as JSON.
@@ -63,6 +65,7 @@ mod writer;
 pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
+pub use disk::{Disk, DiskFile, Held, RealDisk};
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
