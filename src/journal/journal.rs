@@ -228,6 +228,11 @@ impl Journal {
         if matches!(self.mode, Mode::Async { .. }) { self.shared.check() } else { self.shared.wait(number) }
     }
 
+    /// The same in every mode: where syncs are put off, it asks for one.
+    pub fn sync(&self, number: u64) -> Result<(), Poisoned> {
+        self.shared.wait_or_ask(number)
+    }
+
     /// What happened to the journal, if it has stopped.
     pub fn poisoned(&self) -> Option<Poisoned> {
         self.shared.check().err()
