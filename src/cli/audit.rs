@@ -257,8 +257,18 @@ fn explainer(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> anyhow::Result<
     bail!("the rule set that decided is not kept in {}", folder.join("kept").display())
 }
 
-/// The text of a rule in a rule file.
+/// The text of a rule in a rule file, without remarks on the next one.
 fn rule_text<'t>(text: &'t str, id: &str) -> Option<&'t str> {
+    let mut text = table_text(text, id)?;
+    let said = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    while let Some((before, _)) = text.rsplit_once('\n').filter(|(_, last)| !said(last)) {
+        text = before;
+    }
+    Some(text)
+}
+
+/// The text from the head of a rule to the next table.
+fn table_text<'t>(text: &'t str, id: &str) -> Option<&'t str> {
     let (mut begun, mut held, mut at) = (None, false, 0);
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim();

@@ -94,8 +94,6 @@ impl Journaled {
         snapshot_every: Option<u64>,
     ) -> anyhow::Result<Recorded> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let options =
-            Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
         let setup = Setup {
             rules: bundle(rules)?,
             staged: reload.iter().map(|path| bundle(path)).collect::<anyhow::Result<_>>()?,
@@ -104,6 +102,8 @@ impl Journaled {
             store: files.map(|files| Box::new(files) as _),
             snapshot_every: snapshot_every.or(Some(SNAPSHOT_EVERY)),
         };
+        let options =
+            Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
         let on_damage = match self.on_damage {
             Damaged::Refuse => OnDamage::Refuse,
             Damaged::GoOn => OnDamage::GoOn,
