@@ -58,6 +58,14 @@ pub struct Damage {
     pub why: Why,
 }
 
+impl Damage {
+    /// Whether it is the same damage, however it is seen: that may change with what is cut behind it.
+    pub fn same(&self, other: &Self) -> bool {
+        let place = |damage: &Self| (damage.byte, damage.bytes, damage.number, damage.missing);
+        self.file == other.file && place(self) == place(other)
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, byte, bytes, number, missing, why } = self;

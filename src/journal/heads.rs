@@ -17,7 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
+};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
@@ -110,7 +112,9 @@ impl Signer {
         }
         let why = |why: String| JournalError::Key { path: private.to_owned(), why };
         let signer = Self::from_seed(seed);
-        let pem = signer.0.to_pkcs8_pem(LineEnding::LF).map_err(|error| why(error.to_string()))?;
+        // Without the public key in it, which OpenSSL does not read.
+        let key = KeypairBytes { secret_key: seed, public_key: None };
+        let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| why(error.to_string()))?;
         // The public one first: where the private one is, the other is too.
         if disk.length(public).is_err() {
             put(public, &signer.public().to_pem()?, disk.create(public))?;

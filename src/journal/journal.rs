@@ -43,6 +43,8 @@ pub enum Mutant {
     ForgetRecord,
     /// A torn tail is not cut.
     KeepTorn,
+    /// The last segment is synced at recovery, and not written anew.
+    TrustPages,
 }
 
 /// How a journal is written.
@@ -160,7 +162,7 @@ impl Journal {
             segment_bytes: options.segment_bytes,
             head_every: options.head_every.max(1),
             queue_bytes_max: options.queue_bytes_max,
-            next: recovered.last + 1,
+            next: recovered.last.saturating_add(1),
             segment_used: 0,
             since_head: 0,
             writer: None,

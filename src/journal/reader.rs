@@ -217,7 +217,7 @@ impl Reader {
                 Ok(frame) if frame.number != self.expected => Why::Number,
                 Ok(frame) if self.former.is_some_and(|former| !frame.follows(&former)) => Why::Chain,
                 Ok(frame) => {
-                    self.expected += 1;
+                    self.expected = self.expected.saturating_add(1);
                     self.former = Some(frame.chain);
                     return Ok(Some(Found {
                         number: frame.number,

@@ -81,7 +81,7 @@ pub(super) fn recover(
         disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
     }
     let Walk { mut found, known, last_at, former } = agreed(disk, folder, options)?;
-    let unknown = found.damage.iter().find(|damage| !known.contains(damage));
+    let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {
         if on_damage == OnDamage::Refuse {
             return Err(JournalError::Damaged(unknown.clone()));
@@ -90,14 +90,16 @@ pub(super) fn recover(
     }
     let mut keep = found.torn.clone();
     match options.mutant {
-        Some(Mutant::ForgetRecord) if found.last > 0 && found.torn.is_some() => {
+        Some(Mutant::ForgetRecord)
+            if found.torn.as_ref().is_some_and(|torn| torn.byte > HEADER_BYTES as u64) =>
+        {
             keep = keep.map(|torn| Torn { byte: last_at, ..torn });
             (found.last, found.chain) = (found.last - 1, former);
         }
         Some(Mutant::KeepTorn) => keep = None,
         _ => {}
     }
-    mend(disk, folder, keep.as_ref())?;
+    mend(disk, folder, keep.as_ref(), options.mutant)?;
     if found.last == 0 {
         found.first = 0;
     }
@@ -168,7 +170,12 @@ fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, 
 }
 
 /// Leaves whole segments alone, and all records that they hold on disk.
-fn mend(disk: &Arc<dyn Disk>, folder: &Path, torn: Option<&Torn>) -> Result<(), JournalError> {
+fn mend(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    torn: Option<&Torn>,
+    mutant: Option<Mutant>,
+) -> Result<(), JournalError> {
     let reader = Reader::open(Arc::clone(disk), folder)?;
     let names: Vec<&String> = reader.segments().iter().map(|(_, name)| name).collect();
     let last_whole = |name: &String| torn.is_none_or(|torn| torn.file == *name);
@@ -184,6 +191,8 @@ fn mend(disk: &Arc<dyn Disk>, folder: &Path, torn: Option<&Torn>) -> Result<(), 
     };
     if length <= HEADER_BYTES as u64 {
         disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+    } else if mutant == Some(Mutant::TrustPages) {
+        disk.cut(&path, length).map_err(JournalError::disk("cut", &path))?;
     } else {
         write_anew(disk, folder, &path, length)?;
     }

@@ -83,5 +83,10 @@ pub(super) fn name(first: u64) -> String {
 /// The first record of the segment with this file name; none where it is no segment's.
 pub(super) fn first_of(file: &str) -> Option<u64> {
     let digits = file.strip_suffix(ENDING).filter(|digits| digits.len() == 20)?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())
+        .flatten()
+        .filter(|&first| first > 0)
 }
