@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -166,9 +166,9 @@ pub fn read_snapshot_by(
     open: Again,
 ) -> Result<(SavedEngine, String), SnapshotError> {
     let read = || {
-        let whole = snapshot_reader::length(&mut open().map_err(Broken::File)?, bytes);
-        let length = whole.map_err(Broken::File)?.ok_or_else(cut)?;
-        let source = BufReader::new(open().map_err(Broken::File)?.take(length));
+        let whole = snapshot_reader::whole(&mut open().map_err(Broken::File)?, bytes);
+        let whole = whole.map_err(Broken::File)?.ok_or_else(cut)?;
+        let source = whole.again(open().map_err(Broken::File)?);
         snapshot_reader::read(source, Reopened { open, at: None })
     };
     read_and_fit(path, read())
@@ -176,7 +176,7 @@ pub fn read_snapshot_by(
 
 /// Whether what is there is whole: all that was written, and nothing else. Reads it once, and keeps nothing.
 pub fn snapshot_is_whole(source: &mut impl Read, bytes: u64) -> io::Result<bool> {
-    Ok(snapshot_reader::length(source, bytes)?.is_some())
+    Ok(snapshot_reader::whole(source, bytes)?.is_some())
 }
 
 /// A file that can only be read from its beginning, read at any place: forward by reading on.
@@ -249,12 +249,12 @@ fn read_and_fit<F: Read + Seek + std::fmt::Debug + Send + 'static>(
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Content<T, File>, Broken> {
     let mut file = File::open(path).map_err(Broken::File)?;
     let bytes = file.metadata().map_err(Broken::File)?.len();
-    let length = snapshot_reader::length(&mut file, bytes).map_err(Broken::File)?;
-    let length = length.ok_or_else(cut)?;
+    let whole = snapshot_reader::whole(&mut file, bytes).map_err(Broken::File)?;
+    let whole = whole.ok_or_else(cut)?;
     file.rewind().map_err(Broken::File)?;
     // The two share one place in the file: chunks are read when all else is.
     let again = file.try_clone().map_err(Broken::File)?;
-    snapshot_reader::read(BufReader::new(file.take(length)), again)
+    snapshot_reader::read(whole.again(file), again)
 }
 
 #[cfg(test)]

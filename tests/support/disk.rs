@@ -270,8 +270,11 @@ impl Disk for SimDisk {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
         state.there()?;
-        let inside = state.names.keys().filter(|path| path.parent() == Some(folder));
-        Ok(inside.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect())
+        let inside =
+            state.names.keys().filter_map(|path| path.strip_prefix(folder).ok()?.iter().next()?.to_str());
+        let mut names: Vec<String> = inside.map(str::to_owned).collect();
+        names.dedup();
+        Ok(names)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -82,7 +82,12 @@ pub fn never_stopped(rules: &Bundle, staged: &[Bundle], events: &[Event]) -> Vec
 
 /// How many events a journal holds.
 pub fn events_in(folder: &Path) -> usize {
-    let mut reader = Reader::open(disk(), folder).unwrap();
+    events_on(&disk(), folder)
+}
+
+/// The same on any disk.
+pub fn events_on(disk: &Arc<dyn Disk>, folder: &Path) -> usize {
+    let mut reader = Reader::open(Arc::clone(disk), folder).unwrap();
     let mut events = 0;
     while let Some(entry) = reader.next_entry().unwrap() {
         events += usize::from(matches!(entry.record().unwrap(), Record::Event { .. }));
