@@ -185,7 +185,7 @@ mod tests {
         let hash = keep(&RealDisk, journal, &bundle()).unwrap();
         assert_eq!(keep(&RealDisk, journal, &bundle()).unwrap(), hash);
         assert_eq!(hash, super::hash(&bundle()));
-        assert_eq!(all(&RealDisk, journal).unwrap(), [hash.clone()]);
+        assert_eq!(all(&RealDisk, journal).unwrap(), std::slice::from_ref(&hash));
         assert_eq!(read(&RealDisk, journal, &hash).unwrap(), bundle());
         let at = super::folder(journal, &hash);
         let sums = std::fs::read_to_string(at.join(SUMS)).unwrap();

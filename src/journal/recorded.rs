@@ -287,7 +287,7 @@ pub(super) enum Beginning {
     /// It holds nothing yet.
     Nothing,
     /// With this.
-    Started { rules: String, start: Start },
+    Started { rules: String, start: Box<Start> },
     /// Its beginning is gone.
     Lost,
 }
