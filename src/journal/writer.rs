@@ -287,7 +287,8 @@ impl Stepper {
     fn left(&self) -> Option<Duration> {
         let Mode::Async { within_ms } = self.mode else { return None };
         let within = Duration::from_millis(u64::from(within_ms)) / 2;
-        self.writer.since.map(|since| within.saturating_sub(since.elapsed()))
+        let since = self.writer.since.filter(|_| self.writer.unsynced());
+        since.map(|since| within.saturating_sub(since.elapsed()))
     }
 }
 
