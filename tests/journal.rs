@@ -1,5 +1,5 @@
 //! The journal: nothing that was said to be durable is lost, everything that is read is what was written.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
 
 #[path = "support/disk.rs"]
 mod disk;

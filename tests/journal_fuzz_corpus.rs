@@ -1,6 +1,6 @@
 //! The corpus of the fuzz target of the journal, and a bounded number of changes to it, through the same function;
 //! `WEIR_JOURNAL_CHANGED=N` makes as many.
-#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
 
 #[path = "support/disk.rs"]
 mod disk;

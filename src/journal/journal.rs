@@ -26,7 +26,8 @@ pub enum Mode {
     Group,
     /// At once; the disk follows within so many milliseconds.
     Async {
-        /// The bound.
+        /// The bound: the sync begins after half of it, so that it holds where one takes no longer than the other half. What
+        /// it came to is in [`Figures`].
         within_ms: u32,
     },
 }
