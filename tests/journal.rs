@@ -1,5 +1,12 @@
 //! The journal: nothing that was said to be durable is lost, everything that is read is what was written.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test fails loudly, says what it did, and has threads"
+)]
 
 #[path = "support/disk.rs"]
 mod disk;

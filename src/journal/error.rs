@@ -70,6 +70,9 @@ pub enum JournalError {
         /// What is wrong.
         why: String,
     },
+    /// Nobody writes it any more.
+    #[error("it was closed; open it again")]
+    Ended,
     /// No thread can be had to write.
     #[error("can't start the thread that writes the journal: {source}; allow the process one more")]
     Thread {

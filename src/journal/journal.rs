@@ -26,7 +26,8 @@ pub enum Mode {
     Group,
     /// At once; the disk follows within so many milliseconds.
     Async {
-        /// The bound.
+        /// The bound: the sync begins after half of it, so that it holds where one takes no longer than the other half. What
+        /// it came to is in [`Figures`].
         within_ms: u32,
     },
 }
@@ -227,7 +228,12 @@ impl Journal {
     /// Waits until a record that was submitted is on disk; in async mode it does not wait. An error where it never will be
     /// said to be: what was on disk before the journal stopped still is.
     pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
-        if matches!(self.mode, Mode::Async { .. }) { self.shared.check() } else { self.shared.wait(number) }
+        wait(&self.shared, self.mode, number)
+    }
+
+    /// For other threads that wait.
+    pub fn watch(&self) -> Watch {
+        Watch { shared: Arc::clone(&self.shared), mode: self.mode }
     }
 
     /// The same in every mode: where syncs are put off, it asks for one.
@@ -299,6 +305,29 @@ impl Journal {
     }
 }
 
+/// Tells other threads what is on disk, while somebody appends.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    shared: Arc<Shared>,
+    mode: Mode,
+}
+
+impl Watch {
+    /// See [`Journal::durable`].
+    pub fn durable(&self) -> u64 {
+        self.shared.durable()
+    }
+
+    /// See [`Journal::wait`]. Once the journal is dropped, what it did not write is an error.
+    pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
+        wait(&self.shared, self.mode, number)
+    }
+}
+
+fn wait(shared: &Shared, mode: Mode, number: u64) -> Result<(), Poisoned> {
+    if matches!(mode, Mode::Async { .. }) { shared.check() } else { shared.wait(number) }
+}
+
 impl Drop for Journal {
     fn drop(&mut self) {
         self.shared.end();
@@ -306,5 +335,7 @@ impl Drop for Journal {
             // It panics nowhere; if it did, what is on disk still is.
             let _ = writer.join();
         }
+        // Who still waits for what was never handed over is told.
+        self.shared.poison(JournalError::Ended);
     }
 }

@@ -55,7 +55,7 @@ pub use damage::{Damage, Torn, Why};
 pub use error::{JournalError, Poisoned};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};
-pub use journal::{Journal, Mode, Mutant, Options};
+pub use journal::{Journal, Mode, Mutant, Options, Watch};
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
 pub use recorded::{Opened, Progress, Recorded, Setup, Step};

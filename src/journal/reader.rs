@@ -244,31 +244,45 @@ impl Reader {
         let known = self.expected > 0;
         let expected = if known { self.expected } else { first };
         let ahead = window.ahead(HEADER_BYTES).map_err(JournalError::disk("read", &path))?;
-        let header = match Header::read(ahead) {
-            Err(NoHeader::Version(version)) => return Err(JournalError::Version { path, version }),
-            Err(NoHeader::Broken) => Err(Why::Header),
-            Ok(header) if header.first != first || self.id.is_some_and(|id| id != header.id) => {
-                Err(Why::Stranger)
-            }
-            Ok(header) if header.first < expected => Err(Why::Stranger),
-            Ok(header) => Ok(header),
-        };
-        self.expected = expected;
-        self.window = Some(window);
-        let header = match header {
-            Ok(header) => header,
-            Err(why) => return self.broken(0, why),
-        };
-        if let Some(window) = &mut self.window {
-            window.pass(HEADER_BYTES);
-        }
-        self.id = Some(header.id);
-        self.expected = first;
-        let former = self.former.replace(header.chain);
+        let header = Header::read(ahead);
         let file = segment::name(first);
         let damage = |bytes, missing, why| {
             Err(JournalError::Damaged(Damage { file, byte: 0, bytes, number: expected, missing, why }))
         };
+        let header = match header {
+            Err(NoHeader::Version(version)) => return Err(JournalError::Version { path, version }),
+            Err(NoHeader::Broken) if first == expected => {
+                self.expected = expected;
+                self.window = Some(window);
+                return self.broken(0, Why::Header);
+            }
+            Err(NoHeader::Broken) if first > expected => {
+                // The next call looks at what is in it.
+                (self.expected, self.former) = (first, None);
+                return damage(0, first - expected, Why::Gone);
+            }
+            Ok(header)
+                if header.first == first && first >= expected && self.id.is_none_or(|id| id == header.id) =>
+            {
+                header
+            }
+            // What does not belong here is passed over, with the number that its name takes.
+            Ok(_) | Err(NoHeader::Broken) => {
+                let length = self.length(&segment::name(first))?;
+                self.expected = expected.max(first.saturating_add(1));
+                if self.expected > expected {
+                    self.former = None;
+                }
+                self.bytes_before += length;
+                self.at += 1;
+                return damage(length, self.expected - expected, Why::Stranger);
+            }
+        };
+        window.pass(HEADER_BYTES);
+        self.window = Some(window);
+        self.id = Some(header.id);
+        self.expected = first;
+        let former = self.former.replace(header.chain);
         if first > expected {
             return damage(0, first - expected, Why::Gone);
         }
@@ -371,13 +385,14 @@ impl Reader {
 
     /// Whether segments say that a record was on disk.
     fn promised_by(&self, segments: &[(u64, String)], expected: u64) -> Result<bool, JournalError> {
-        for (first, name) in segments {
+        for (_, name) in segments {
             let path = self.path(name);
             let source = self.disk.read(&path).map_err(JournalError::disk("open", &path))?;
             let mut window = Window::new(source);
             let ahead = window.ahead(HEADER_BYTES).map_err(JournalError::disk("read", &path))?;
             let begins = match Header::read(ahead) {
-                Ok(header) => header.first == *first && *first > expected,
+                // Whatever it is, it is more than what was being written: nothing is begun before all else is on disk.
+                Ok(_) => true,
                 // Of a version that comes after this one, so that it is told when it is opened.
                 Err(NoHeader::Version(_)) => true,
                 Err(NoHeader::Broken) => false,

@@ -309,7 +309,7 @@ pub(super) fn started(disk: &Arc<dyn Disk>, folder: &Path, last: u64) -> Result<
                         return Ok(Beginning::Lost);
                     };
                     check_version(&engine, &start)?;
-                    return Ok(Beginning::Started { rules, start });
+                    return Ok(Beginning::Started { rules, start: Box::new(start) });
                 }
             }
             Record::Head(_) => {}

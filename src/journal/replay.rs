@@ -45,7 +45,7 @@ pub struct Replay {
     reader: Reader,
     course: Course,
     snapshot: Option<u64>,
-    start: Start,
+    start: Box<Start>,
 }
 
 impl Replay {

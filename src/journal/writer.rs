@@ -22,6 +22,9 @@ use super::record::Kind;
 use super::segment::{self, HEADER_BYTES, Header};
 use crate::io::{Disk, DiskFile};
 
+/// A sync that takes longer is told as one of a minute.
+const SYNC_NS_MAX: u64 = 60_000_000_000;
+
 /// What a writer has done so far.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
@@ -189,7 +192,7 @@ impl Shared {
         self.done.notify_all();
     }
 
-    fn poison(&self, why: JournalError) {
+    pub(super) fn poison(&self, why: JournalError) {
         let mut inner = self.lock();
         let poisoned = Poisoned { durable: self.durable(), why: Arc::new(why) };
         inner.poisoned.get_or_insert(poisoned);
@@ -284,7 +287,8 @@ impl Stepper {
     fn left(&self) -> Option<Duration> {
         let Mode::Async { within_ms } = self.mode else { return None };
         let within = Duration::from_millis(u64::from(within_ms)) / 2;
-        self.writer.since.map(|since| within.saturating_sub(since.elapsed()))
+        let since = self.writer.since.filter(|_| self.writer.unsynced());
+        since.map(|since| within.saturating_sub(since.elapsed()))
     }
 }
 
@@ -417,7 +421,7 @@ impl Writer {
             let waited_ms = u64::try_from(waited.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
             figures.loss_window_ms_max = figures.loss_window_ms_max.max(waited_ms);
             if figures.sync_ns.is_none() {
-                figures.sync_ns = Histogram::new(3).ok();
+                figures.sync_ns = Histogram::new_with_bounds(1, SYNC_NS_MAX, 3).ok();
             }
             if let Some(syncs) = &mut figures.sync_ns {
                 syncs.saturating_record(took_ns.max(1));

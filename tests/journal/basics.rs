@@ -39,6 +39,7 @@ fn each_mode_writes_the_same_and_goes_on_after_closing() {
             }
             let figures = journal.figures();
             assert!(mode != Mode::Sync || figures.syncs() >= 100, "{figures:?}");
+            assert!(figures.syncs() == 0 || figures.sync_ns(0.5) > 1000, "no disk is that fast: {figures:?}");
             journal.close().unwrap();
             last += 1;
         }
@@ -238,11 +239,14 @@ fn a_group_is_what_gathered_while_the_former_was_synced_and_too_much_waits() {
     assert!(!many.is_finished(), "the queue is bounded");
     let keeper = std::thread::spawn(move || while let_go.send(()).is_ok() && begins.recv().is_ok() {});
     let journal = many.join().unwrap();
-    journal.wait(71).unwrap();
+    let watch = journal.watch();
+    watch.wait(71).unwrap();
     let figures = journal.figures();
     assert!(figures.groups >= 4 && figures.groups < 20, "{figures:?}");
     assert_eq!((figures.records, figures.syncs()), (71, figures.groups));
     drop(journal);
+    assert_eq!(watch.durable(), 71);
+    assert!(watch.wait(72).unwrap_err().to_string().contains("it was closed"));
     keeper.join().unwrap();
 }
 
