@@ -24,12 +24,17 @@ use weir::generate::Settings;
 use weir::rules::{RuleSet, Sources};
 
 const LAW: &str = include_str!("../rules/vn/circular-50.toml");
+const TYPES: &str = include_str!("../rules/vn/circular-50-types.toml");
 const RETAIL: &str = include_str!("../rules/retail.toml");
 const BOTH: &str = include_str!("../rules/vn/with-retail.toml");
 
 fn compiled(text: &str) -> RuleSet {
     let found = |_: &str, path: &str| {
-        let text = if path.ends_with("retail.toml") { RETAIL } else { LAW };
+        let text = match path {
+            "circular-50-types.toml" => TYPES,
+            "circular-50.toml" => LAW,
+            _ => RETAIL,
+        };
         Ok((path.to_owned(), text.to_owned()))
     };
     Sources::load("bench.toml", text, found).compile().into_result().unwrap()

@@ -203,6 +203,8 @@ pub struct Decision {
     pub step_up: Option<StepUp>,
     /// Why it is blocked, where no rule wanted that.
     pub stopped: Option<Stopped>,
+    /// What the engine itself came to, where the payment had been answered before it saw it.
+    pub own: Option<Outcome>,
     /// The locks without whose methods what is required can't be met, so that it is blocked: a bit for each, by position.
     pub locked: u16,
     /// The rules that fired and acted, as positions in the rule set, ascending.
@@ -237,7 +239,7 @@ impl Decision {
         self.requirement.clear();
         self.met = false;
         self.missing.clear();
-        (self.step_up, self.stopped, self.locked) = (None, None, 0);
+        (self.step_up, self.stopped, self.own, self.locked) = (None, None, None, 0);
         for rules in [&mut self.fired, &mut self.shadow, &mut self.overridden, &mut self.tripped] {
             rules.clear();
         }

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Event, Kind, TextField};
 use weir::generate::{Fraud, FraudShares, Generator, Settings, SettingsError};
+use weir::money::{Currency, Money};
+use weir::rates::Rate;
 use weir::time::{Calendar, DAY_US};
 
 /// What the tests read of an event.
@@ -257,4 +259,61 @@ fn bad_settings_are_refused_by_name() {
         refused(Settings { frauds, ..small() }).map(|error| error.to_string()).as_deref(),
         Some("`frauds.mule` is 0.5; a share is a fraction from 0 to 0.1")
     );
+}
+
+#[test]
+fn a_customer_is_one_tenants_and_so_is_all_that_is_said_of_a_payment() {
+    let settings = Settings { executions: 0.5, reversals: 0.1, authentications: 0.3, ..small() };
+    let events = run(Settings { tenants: 3, ..settings.clone() });
+    let mut tenants: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for event in &events {
+        assert_eq!(event.kind == Kind::Clock, event.text("tenant").is_empty(), "{event:?}");
+        for (field, token) in [("customer", event.text("customer")), ("payment", event.text("transaction"))] {
+            if !token.is_empty() {
+                assert_eq!(
+                    *tenants.entry((field, token)).or_insert(event.text("tenant")),
+                    event.text("tenant")
+                );
+            }
+        }
+        if event.kind == Kind::Transaction {
+            tenants.insert(("payment", event.text("id")), event.text("tenant"));
+        }
+    }
+    let seen: BTreeSet<&str> = tenants.values().copied().collect();
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["tenant-01", "tenant-02", "tenant-03"]);
+    // Nothing else is drawn otherwise than without them.
+    let alone = run(settings);
+    let without = |event: &Seen| {
+        let mut event = event.clone();
+        event.texts.remove("tenant");
+        event
+    };
+    assert!(events.iter().map(without).eq(alone));
+}
+
+#[test]
+fn payments_in_other_currencies_bring_their_rate_and_are_reversed_in_them() {
+    let settings = tidy(Settings { foreign: 0.2, reversals: 0.3, ..small() });
+    let mut generator = Generator::new(settings).unwrap();
+    let mut paid: BTreeMap<String, (Money, Option<Rate>)> = BTreeMap::new();
+    let (mut foreign, mut reversed) = (0, 0);
+    while let Some(event) = generator.next() {
+        let Some(money) = event.amount() else { continue };
+        match event.kind() {
+            Kind::Transaction => {
+                assert_eq!(event.rate().is_some(), money.currency != Currency::VND);
+                foreign += i32::from(event.rate().is_some());
+                paid.insert(event.id().to_owned(), (money, event.rate()));
+            }
+            Kind::Reversal => {
+                let (of, rate) = paid[event.text(TextField::Transaction).unwrap()];
+                assert_eq!(money.currency, of.currency);
+                assert!(money.minor <= of.minor, "{money:?} of {of:?}");
+                reversed += i32::from(rate.is_some());
+            }
+            _ => {}
+        }
+    }
+    assert!(foreign > 500 && reversed > 50, "{foreign}, {reversed}");
 }

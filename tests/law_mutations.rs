@@ -10,7 +10,7 @@
 use weir::cases;
 use weir::lists::Lists;
 use weir::rates::Rates;
-use weir::rules::compile;
+use weir::rules::Sources;
 
 /// A pack with one slip in it.
 struct Mutant {
@@ -72,7 +72,11 @@ fn turned(text: &str) -> Vec<Mutant> {
 
 /// Whether some case of the pack fails on this text of it; a text that can't be compiled is noticed by the checker.
 fn noticed(name: &str, text: &str, cases_text: &str) -> bool {
-    let Some(rules) = compile(name, text).rule_set else { return true };
+    let beside = |_: &str, path: &str| {
+        let read = std::fs::read_to_string(format!("rules/vn/{path}"));
+        read.map(|text| (path.to_owned(), text)).map_err(|error| error.to_string())
+    };
+    let Some(rules) = Sources::load(name, text, beside).compile().rule_set else { return true };
     let Ok(cases) = cases::parse(cases_text, &rules) else { return true };
     let lists = Lists::new(rules.lists.len());
     cases.iter().any(|case| !cases::run(&rules, &lists, Rates::NONE, case).failures.is_empty())
@@ -102,7 +106,17 @@ fn hold(name: &str, least: usize) {
 
 #[test]
 fn the_cases_of_circular_50_notice_every_slip() {
-    hold("circular-50", 60);
+    hold("circular-50", 25);
+}
+
+#[test]
+fn the_cases_of_its_types_notice_every_slip() {
+    hold("circular-50-types", 60);
+}
+
+#[test]
+fn the_cases_of_circular_77_notice_every_slip() {
+    hold("circular-77", 6);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use packs::control;
 use weir::decision::{Decision, Outcome, Quality};
 use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
+use weir::io::load_rules;
 use weir::money::Currency;
 use weir::rules::{Quantity, RuleSet, compile};
 
@@ -28,8 +29,7 @@ const DAY_US: i64 = 24 * 60 * MINUTE_US;
 const START_US: i64 = 1_748_829_600_000_000;
 
 fn pack() -> RuleSet {
-    let text = std::fs::read_to_string("rules/vn/circular-50.toml").unwrap();
-    compile("circular-50.toml", &text).into_result().unwrap()
+    load_rules("rules/vn/circular-50.toml".as_ref()).unwrap().compile().into_result().unwrap()
 }
 
 /// A small transfer to somebody else, of an account.
@@ -108,6 +108,9 @@ currency = "VND"
 
 [fields]
 card_kind = "text"
+payee_instrument = "text"
+payee_card_kind = "text"
+approved_merchant = "boolean"
 wallet_kind = "text"
 purpose = "text"
 

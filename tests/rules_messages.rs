@@ -650,6 +650,14 @@ fn warnings() {
 }
 
 #[test]
+fn where_other_currencies_are_taken_a_payment_may_be_in_any() {
+    let rule = "[[rule]]\nid = \"a\"\nwhen = \"amount > 5 and currency = 'VND'\"\nthen = \"block\"\n";
+    let told_of = |more: &str| told(&format!("{HEAD}{more}{rule}"), Severity::Warning);
+    assert_eq!(told_of("").len(), 1);
+    assert_eq!(told_of("[rates]\notherwise = \"block\"\n"), []);
+}
+
+#[test]
 fn a_place_is_found_in_every_kind_of_string() {
     for (when, underlined) in [
         ("\"đ = 1 and amuont > 5\"", "đ"),

@@ -9,6 +9,7 @@ use weir::time::parse_time;
 
 use super::Verdict;
 use super::progress::Progress;
+use super::rule_file;
 
 /// Generate a Vietnamese payment stream with labelled frauds, as NDJSON
 ///
@@ -21,6 +22,9 @@ pub(super) struct Args {
     /// Where events go: a file (packed if it ends in .gz), or `-` for standard output
     #[arg(long, short, default_value = "-", value_name = "FILE")]
     output: PathBuf,
+    /// Also write the extra fields of this rule file that the generator knows, such as card_kind and approved_merchant
+    #[arg(long, short, value_name = "FILE")]
+    rules: Option<PathBuf>,
 }
 
 /// What the stream is to be like. A share is a fraction of its transactions.
@@ -62,6 +66,12 @@ pub(super) struct Stream {
     /// Share of journeys that few make: payments abroad, between own accounts, for houses, firms' large sums
     #[arg(long, default_value_t = Settings::default().rarities, value_name = "SHARE")]
     rarities: f64,
+    /// Share of customers' payments in dollars or euros, with the rate in the event
+    #[arg(long, default_value_t = Settings::default().foreign, value_name = "SHARE")]
+    foreign: f64,
+    /// Tenants that the customers are spread over; with 1 no event names one
+    #[arg(long, default_value_t = Settings::default().tenants, value_name = "N")]
+    tenants: u32,
     /// Share of transactions reversed later
     #[arg(long, default_value_t = Settings::default().reversals, value_name = "SHARE")]
     reversals: f64,
@@ -92,6 +102,8 @@ impl Stream {
             },
             authentications: self.authentications,
             rarities: self.rarities,
+            foreign: self.foreign,
+            tenants: self.tenants,
             reversals: self.reversals,
             late: self.late,
             duplicates: self.duplicates,
@@ -103,7 +115,9 @@ impl Stream {
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let settings = args.stream.settings()?;
     let mut progress = Progress::new("generating", Some(settings.events));
-    let mut generator = Generator::new(settings)?;
+    let schema =
+        args.rules.as_deref().map(|path| rule_file::load(path).map(|rules| rules.schema)).transpose()?;
+    let mut generator = Generator::with_schema(settings, schema.unwrap_or_default())?;
     let mut out = create(&args.output)?;
     while let Some(event) = generator.next() {
         write_event(event, &mut out).context("can't write events")?;

@@ -97,6 +97,14 @@ fn one_or_more(description: &str, item: Value) -> Value {
     })
 }
 
+/// A whole number from 1, or the name of a parameter that is one.
+fn whole(most: u32, description: &str) -> Value {
+    json!({
+        "anyOf": [{ "type": "integer", "minimum": 1, "maximum": most }, { "type": "string", "pattern": "^[a-z][a-z0-9_]*$" }],
+        "description": description,
+    })
+}
+
 fn duration(description: &str) -> Value {
     json!({ "type": "string", "pattern": DURATION, "description": description })
 }
@@ -291,8 +299,8 @@ fn step_up() -> Value {
         "How the customer is asked: with this section the engine leads the dialogue, and answers each authentication.",
         &["expires"],
         json!({
-            "expires": duration("How long the customer may take to answer; after that the payment counts as refused."),
-            "attempts": { "type": "integer", "minimum": 1, "maximum": 20, "description": "How often the customer may answer; 3 unless said." },
+            "expires": text("A duration such as 5m, or a duration parameter: how long the customer may take to answer; after that the payment counts as refused."),
+            "attempts": whole(20, "How often the customer may answer; 3 unless said."),
         }),
     )
 }
@@ -312,7 +320,7 @@ fn lock() -> Value {
         json!({
             "methods": one_or_more("The methods that it locks, of those that [auth] names.", json!({ "type": "string", "pattern": "^[a-z0-9_]+$" })),
             "by": text("The field whose values are locked; per tenant."),
-            "failures": { "type": "integer", "minimum": 1, "maximum": 100, "description": "How many failed authentications in a row that presented one of them lock." },
+            "failures": whole(100, "How many failed authentications in a row that presented one of them lock."),
             "opens": opens,
         }),
     )

@@ -25,11 +25,15 @@ impl Place {
     fn plain(decision: &Decision) -> Option<Self> {
         let Decision { outcome, alert, score, requirement, fired, shadow, overridden, tripped, .. } =
             decision;
-        let Decision { withheld, out_of_force, tables, rule_set, features, .. } = decision;
+        let Decision { withheld, own, out_of_force, tables, rule_set, features, .. } = decision;
         let asked = decision.met || !requirement.any_of().is_empty();
         let quiet = *outcome == Outcome::Allow && !alert && *score == 0 && !asked;
         let silent = [fired, shadow, overridden, tripped].iter().all(|rules| rules.is_empty());
-        let bare = withheld.is_none() && *out_of_force == 0 && tables.is_empty() && features.is_empty();
+        let bare = withheld.is_none()
+            && own.is_none()
+            && *out_of_force == 0
+            && tables.is_empty()
+            && features.is_empty();
         (quiet && silent && bare).then_some(Self(Self::PLAIN - u64::from(*rule_set)))
     }
 
@@ -135,10 +139,12 @@ const WITHHELD_SHIFT: u8 = 4;
 const OUT_OF_FORCE: u8 = 1 << 6;
 /// What a dialogue says follows the rest.
 const DIALOGUE: u8 = 1 << 7;
-/// Of a dialogue: whether the requirement is met, whether it goes on, and above them why it was stopped.
+/// Of a dialogue: whether the requirement is met, whether it goes on, and above them why it was stopped (four bits).
 const MET: u8 = 1;
 const GOES_ON: u8 = 1 << 1;
 const STOPPED_SHIFT: u8 = 2;
+/// Of a dialogue: what the engine itself came to follows.
+const OWN: u8 = 1 << 6;
 /// Of a dialogue: locks follow.
 const LOCKED: u8 = 1 << 7;
 /// The row of a table whose value is unknown.
@@ -149,8 +155,8 @@ const FEATURE_BYTES: usize = 11;
 fn write(decision: &Decision, to: &mut Vec<u8>) {
     let withheld =
         decision.withheld.map_or(0, |withheld| WITHHELD | (withheld.outcome as u8) << WITHHELD_SHIFT);
-    let Decision { met, step_up, stopped, locked, out_of_force, .. } = decision;
-    let dialogue = *met || step_up.is_some() || stopped.is_some() || *locked != 0;
+    let Decision { met, step_up, stopped, own, locked, out_of_force, .. } = decision;
+    let dialogue = *met || step_up.is_some() || stopped.is_some() || own.is_some() || *locked != 0;
     let flags = (u8::from(decision.alert) * ALERT)
         | (u8::from(*out_of_force != 0) * OUT_OF_FORCE)
         | (u8::from(dialogue) * DIALOGUE);
@@ -198,7 +204,9 @@ fn write_dialogue(decision: &Decision, to: &mut Vec<u8>) {
     let stopped = decision.stopped.map_or(0, |stopped| stopped as u8 + 1);
     let goes_on = u8::from(decision.step_up.is_some()) * GOES_ON;
     let locked = u8::from(decision.locked != 0) * LOCKED;
-    to.push((u8::from(decision.met) * MET) | goes_on | (stopped << STOPPED_SHIFT) | locked);
+    let own = u8::from(decision.own.is_some()) * OWN;
+    to.push((u8::from(decision.met) * MET) | goes_on | (stopped << STOPPED_SHIFT) | own | locked);
+    to.extend(decision.own.map(|own| own as u8));
     if decision.locked != 0 {
         to.extend_from_slice(&decision.locked.to_le_bytes());
     }
@@ -312,9 +320,13 @@ fn read_requirement(from: &mut Bytes<'_>, requirement: &mut Requirement) -> Opti
 fn read_dialogue(from: &mut Bytes<'_>, decision: &mut Decision) -> Option<()> {
     let [flags] = from.take()?;
     decision.met = flags & MET != 0;
-    decision.stopped = usize::from((flags & !LOCKED) >> STOPPED_SHIFT)
+    decision.stopped = usize::from((flags & !(OWN | LOCKED)) >> STOPPED_SHIFT)
         .checked_sub(1)
         .and_then(|at| Stopped::ALL.get(at).copied());
+    if flags & OWN != 0 {
+        let [own] = from.take()?;
+        decision.own = Some(outcome(own));
+    }
     if flags & LOCKED != 0 {
         decision.locked = u16::from_le_bytes(from.take()?);
     }
@@ -340,6 +352,7 @@ mod tests {
         decision.tripped.extend([0, u16::MAX]);
         decision.out_of_force = n as u16 % 3;
         let outcomes = [None, Some(Outcome::Block), Some(Outcome::StepUp)];
+        decision.own = outcomes[n as usize / 3 % 3];
         decision.withheld = outcomes[n as usize % 3].map(|outcome| Withheld { outcome, ppm: n as u32 });
         decision.tables.extend([(0, None), (1, Some(n as u16)), (u16::MAX, Some(u16::MAX))]);
         decision.rule_set = n as u32 * 70_000;

@@ -432,6 +432,7 @@ impl Engine {
         self.live.decision.rule_set = self.reloads.number;
         self.live.decision.converted = event.converted();
         self.ask_customer(event, presented, locked);
+        self.let_stand(event);
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {

@@ -82,6 +82,7 @@ impl Kind {
     pub const fn has(self, field: TextField) -> bool {
         match field {
             TextField::StepUp => matches!(self, Self::Authentication),
+            TextField::Answered => matches!(self, Self::Transaction),
             TextField::What => matches!(self, Self::Change),
             TextField::Result => matches!(self, Self::Authentication | Self::Execution | Self::Login),
             TextField::List | TextField::Entry | TextField::Action => matches!(self, Self::List),
@@ -214,6 +215,8 @@ text_fields! {
     Subject "subject" Form::Free;
     /// The step-up that an authentication answers, by its id.
     StepUp "step_up" Form::Free;
+    /// What a transaction was answered already, where that was not the engine's doing: it stands.
+    Answered "answered" Form::OneOf(&["allow", "step_up", "block"]);
 }
 
 impl TextField {

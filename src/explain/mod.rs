@@ -177,6 +177,8 @@ pub struct Explanation {
     pub step_up: Option<StepUp>,
     /// Why it is blocked, where no rule wanted that.
     pub stopped: Option<Stopped>,
+    /// What the engine itself came to, where the payment had been answered before.
+    pub own: Option<Outcome>,
     /// The locks that keep the requirement from being met, so that it is blocked.
     pub locked: Vec<String>,
     /// How the customer answered, as far as was read.
@@ -267,6 +269,7 @@ impl Explainer {
             missing: decision.missing.any_of().iter().map(|&any_of| set.methods_of(any_of)).collect(),
             step_up: decision.step_up,
             stopped: decision.stopped,
+            own: decision.own,
             locked: set.lock_names(decision.locked).map(str::to_owned).collect(),
             answers: Vec::new(),
             withheld: decision.withheld,

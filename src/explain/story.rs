@@ -63,6 +63,7 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         let required = style.sets(&explanation.requirement);
         details.push(format!("{}: {required}", style.pick("required", "yêu cầu")));
     }
+    details.extend(explanation.own.map(|own| answered_before(own, style)));
     details.extend(dialogue(explanation, style));
     details.push(score(explanation, style));
     for (en, vi, words) in [
@@ -141,6 +142,15 @@ fn conversion(Conversion { paid, rate, from, .. }: &Conversion, style: &Style) -
     };
     let (paid_in, at) = (style.pick("paid in", "thanh toán bằng"), style.pick("at the rate", "theo tỷ giá"));
     format!("{paid_in} {}: {}, {at} {rate} ({source})", paid.currency.code(), format_major(*paid))
+}
+
+/// What the engine itself came to of a payment that had its answer.
+fn answered_before(own: Outcome, style: &Style) -> String {
+    let own = style.outcome(own);
+    match style.language() {
+        Language::Vietnamese => format!("đã được trả lời trước khi đến đây; ở đây kết quả sẽ là {own}"),
+        Language::English => format!("it had its answer before it came here; here it would have been {own}"),
+    }
 }
 
 /// What the control group withheld, and what is left: nothing, or what mandatory rules ask for.

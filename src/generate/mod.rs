@@ -7,6 +7,7 @@
 mod amounts;
 mod cast;
 mod chance;
+mod details;
 mod errands;
 mod everyday;
 mod frauds;
@@ -20,10 +21,12 @@ mod world;
 
 pub use plan::Fraud;
 pub use settings::{
-    ACCOUNTS_MAX, ACCOUNTS_MIN, DAYS_MAX, DELAY_US_MAX, FraudShares, Settings, SettingsError,
+    ACCOUNTS_MAX, ACCOUNTS_MIN, DAYS_MAX, DELAY_US_MAX, FraudShares, Settings, SettingsError, TENANTS_MAX,
 };
 
-use crate::event::Event;
+use std::sync::Arc;
+
+use crate::event::{Event, Schema};
 use plan::Planned;
 use planner::Planner;
 use scribe::Scribe;
@@ -44,15 +47,21 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A stream that is to be like this.
+    /// A stream that is to be like this, without extra fields.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        Self::with_schema(settings, Arc::new(Schema::default()))
+    }
+
+    /// The same, with those of the schema's extra fields that the generator knows, by their names: `card_kind`,
+    /// `payee_instrument`, `payee_card_kind`, `purpose` (texts) and `approved_merchant` (boolean).
+    pub fn with_schema(settings: Settings, schema: Arc<Schema>) -> Result<Self, SettingsError> {
         settings.check()?;
         let quotas = quotas(&settings);
         // At most one event in twenty tells the time, however short the stream is.
         let clock_hours = (quotas.len() as u64 * 20).div_ceil(settings.events) as usize;
         Ok(Self {
             planner: Planner::new(&settings),
-            scribe: Scribe::new(),
+            scribe: Scribe::new(settings.tenants, schema),
             start_us: settings.start_us,
             quotas,
             hour: 0,

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::world::{Session, Target};
+use crate::money::Currency;
 
 /// The kinds of fraud that are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +51,22 @@ pub(super) struct Origin {
     pub(super) channel: &'static str,
 }
 
+/// Another currency than dong that a payment is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Foreign {
+    /// The currency; it has cents.
+    pub(super) currency: Currency,
+    /// How many hundredths of a dong one of it is worth.
+    pub(super) rate: u32,
+}
+
+impl Foreign {
+    /// What this much dong is in its cents; at least one.
+    pub(super) fn minor(self, dong: i64) -> i64 {
+        (dong * 10_000 / i64::from(self.rate).max(1)).max(1)
+    }
+}
+
 /// A payment to be asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Payment {
@@ -59,14 +76,29 @@ pub(super) struct Payment {
     pub(super) target: Target,
     /// The kind of payment.
     pub(super) kind: &'static str,
-    /// In dong.
+    /// In dong, whatever it is paid in.
     pub(super) amount: i64,
+    /// What it is paid in, where that is not dong.
+    pub(super) foreign: Option<Foreign>,
     /// Where it is started; nowhere if the provider collects it.
     pub(super) origin: Option<Origin>,
     /// The open session.
     pub(super) session: Option<Session>,
     /// Methods presented beforehand.
     pub(super) methods: Option<&'static str>,
+}
+
+/// A payment that was asked for, as later events speak of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// Its number.
+    pub(super) number: u64,
+    /// Who paid.
+    pub(super) account: u32,
+    /// In dong, whatever it is paid in.
+    pub(super) amount: i64,
+    /// What it is paid in, where that is not dong.
+    pub(super) foreign: Option<Foreign>,
 }
 
 /// What a planned event says.
@@ -81,13 +113,13 @@ pub(super) enum Body {
     /// A change of something of an account's owner, made on a device.
     Change { account: u32, device: u32, what: &'static str },
     /// How a payment went.
-    Execution { payment: u64, succeeded: bool },
+    Execution { payment: Asked, succeeded: bool },
     /// A payment, or this much of it, taken back.
-    Reversal { payment: u64, amount: i64 },
+    Reversal { payment: Asked, amount: i64 },
     /// How a step-up was answered.
-    Authentication { payment: u64, methods: &'static str, succeeded: bool },
+    Authentication { payment: Asked, methods: &'static str, succeeded: bool },
     /// What a payment turned out to be.
-    Label { payment: u64, fraud: Option<Fraud>, source: &'static str },
+    Label { payment: Asked, fraud: Option<Fraud>, source: &'static str },
     /// Time passes.
     Clock,
 }

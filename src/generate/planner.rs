@@ -4,10 +4,11 @@
 //! planned has its label. Must never know a rule or a decision.
 
 use super::chance::{Chance, Share, WHOLE};
-use super::plan::{Body, Fraud, Origin, Payment, Planned, Queue};
+use super::plan::{Asked, Body, Foreign, Fraud, Origin, Payment, Planned, Queue};
 use super::season::{HOUR_US, MINUTE_US, OFFSET_US, local_day};
 use super::settings::Settings;
 use super::world::{OpenSession, Session, Target, World};
+use crate::money::Currency;
 use crate::time::{DAY_US, SECOND_US};
 
 /// More events than one payment can bring with it, each of them twice.
@@ -25,6 +26,7 @@ struct Odds {
     methods: Share,
     authentications: Share,
     rarities: Share,
+    foreign: Share,
     late: Share,
     duplicates: Share,
 }
@@ -89,6 +91,7 @@ impl Planner {
                 methods: Share::of(settings.methods),
                 authentications: Share::of(settings.authentications),
                 rarities: Share::of(settings.rarities),
+                foreign: Share::of(settings.foreign),
                 late: Share::of(settings.late),
                 duplicates: Share::of(settings.duplicates),
             },
@@ -216,11 +219,13 @@ impl Planner {
         methods: Option<&'static str>,
         fraud: Option<Fraud>,
     ) {
+        let foreign = self.foreign(kind);
         let payment = Payment {
             account: visit.account,
             target,
             kind,
             amount,
+            foreign,
             origin: Some(visit.origin),
             session: visit.session,
             methods,
@@ -230,9 +235,28 @@ impl Planner {
 
     /// The provider collects a bill without anyone at a device.
     pub(super) fn collect(&mut self, at_us: i64, account: u32, target: Target, amount: i64) {
-        let payment =
-            Payment { account, target, kind: "bill", amount, origin: None, session: None, methods: None };
+        let payment = Payment {
+            account,
+            target,
+            kind: "bill",
+            amount,
+            foreign: None,
+            origin: None,
+            session: None,
+            methods: None,
+        };
         self.plan(at_us, payment, None);
+    }
+
+    /// Now and then dollars or euros, at about what a bank asks for them. A stream without any draws nothing for it.
+    fn foreign(&mut self, kind: &str) -> Option<Foreign> {
+        let domestic = ["bill", "public_service", "cash"].contains(&kind);
+        if self.odds.foreign.0 == 0 || domestic || !self.chance.happens(self.odds.foreign) {
+            return None;
+        }
+        let (currency, least) =
+            self.chance.weighted(&[(80, (Currency::USD, 2_520_000)), (20, (Currency::EUR, 2_740_000))]);
+        Some(Foreign { currency, rate: least + self.chance.below(40_000) })
     }
 
     fn plan(&mut self, at_us: i64, payment: Payment, fraud: Option<Fraud>) {
@@ -252,16 +276,19 @@ impl Planner {
         }
         let delay_us = self.delay();
         let number = self.push(at_us, delay_us, Body::Payment(payment));
-        self.follow_up(at_us, delay_us, number, payment.amount, fraud);
-        self.label(at_us, number, fraud);
+        let asked =
+            Asked { number, account: payment.account, amount: payment.amount, foreign: payment.foreign };
+        self.follow_up(at_us, delay_us, asked, fraud);
+        self.label(at_us, asked, fraud);
     }
 
-    fn follow_up(&mut self, at_us: i64, delay_us: i64, payment: u64, amount: i64, fraud: Option<Fraud>) {
+    fn follow_up(&mut self, at_us: i64, delay_us: i64, payment: Asked, fraud: Option<Fraud>) {
+        let amount = payment.amount;
         let mut after_us = at_us;
         if fraud.is_none() && self.chance.happens(self.odds.authentications) {
             after_us += self.chance.between(5, 60) * SECOND_US;
             let succeeded = self.chance.percent(95);
-            let methods = self.methods(amount, None);
+            let methods = self.answer(amount);
             self.push(after_us, delay_us, Body::Authentication { payment, methods, succeeded });
         }
         let failed = self.chance.happens(self.odds.failures);
@@ -277,7 +304,7 @@ impl Planner {
         }
     }
 
-    fn label(&mut self, at_us: i64, payment: u64, fraud: Option<Fraud>) {
+    fn label(&mut self, at_us: i64, payment: Asked, fraud: Option<Fraud>) {
         let source = match fraud {
             Some(_) => self.chance.weighted(&[(70, "customer_report"), (25, "bank"), (5, "police")]),
             None if self.chance.happens(self.odds.genuine) => "customer_confirmed",
@@ -296,6 +323,18 @@ impl Planner {
             _ if fraud.is_some() => self.chance.weighted(&[(70, "sms_otp"), (30, "soft_otp")]),
             _ => self.chance.weighted(&[(80, "soft_otp,biometric"), (20, "soft_otp_advanced,biometric")]),
         }
+    }
+
+    /// The methods that a step-up is answered with; where rare payments are made, mostly such as they are confirmed with.
+    fn answer(&mut self, amount: i64) -> &'static str {
+        if self.odds.rarities.0 == 0 {
+            return self.methods(amount, None);
+        }
+        self.chance.weighted(&[
+            (20, "sms_otp"),
+            (40, "sms_otp,biometric_chip"),
+            (40, "soft_otp_advanced,biometric_vneid"),
+        ])
     }
 
     fn push(&mut self, time_us: i64, delay_us: i64, body: Body) -> u64 {

@@ -30,9 +30,11 @@ enum Rarity {
     House,
     /// A house and a run, so that all of a day's sums are large.
     HouseAndRun,
+    /// A code that the customer shows, an auto-debit that is registered, a firm's own programs that pay.
+    Odd,
 }
 
-const RARITIES: [(u32, Rarity); 8] = [
+const RARITIES: [(u32, Rarity); 9] = [
     (20, Rarity::Own),
     (20, Rarity::Abroad),
     (20, Rarity::LargePurchase),
@@ -41,6 +43,7 @@ const RARITIES: [(u32, Rarity); 8] = [
     (10, Rarity::Run),
     (10, Rarity::House),
     (5, Rarity::HouseAndRun),
+    (5, Rarity::Odd),
 ];
 
 impl Planner {
@@ -53,6 +56,7 @@ impl Planner {
             Rarity::LargePurchase => self.large_purchase(at_us, firm),
             Rarity::CardPurchase => self.card_purchase(at_us),
             Rarity::Wallet => self.wallet(at_us),
+            Rarity::Odd => self.odd(at_us, firm),
             _ if firm => self.firm_day(at_us),
             Rarity::Run => self.row(at_us, "transfer", &[(8 * M, 10 * M); 5]),
             Rarity::House => {
@@ -173,6 +177,14 @@ impl Planner {
         } else {
             self.in_a_row(at_us, wallet, (Some(Target::Account(account)), "withdrawal"), &[size]);
         }
+    }
+
+    fn odd(&mut self, at_us: i64, firm: bool) {
+        let account = self.account_of(at_us, Instrument::Account, firm);
+        let kind = if firm { "straight_through" } else { "customer_qr" };
+        let kind = if self.chance.percent(30) { "autodebit_registration" } else { kind };
+        let target = if firm { self.contact(account) } else { self.shop() };
+        self.in_a_row(at_us, account, (Some(target), kind), &[(50 * K, 20 * M)]);
     }
 
     fn firm_day(&mut self, at_us: i64) {

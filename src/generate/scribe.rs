@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use super::chance::scatter;
-use super::plan::{Body, Fraud, Payment, Planned};
+use super::details::Details;
+use super::plan::{Asked, Body, Fraud, Payment, Planned};
 use super::world::{
     CITIES, Customer, INSTITUTIONS, Instrument, PROVIDERS, PUBLIC_PORTALS, SHOP_PORTALS, Session, Target,
     UTILITIES, World,
@@ -18,11 +19,15 @@ use crate::money::Currency;
 pub(super) struct Scribe {
     draft: Draft,
     token: String,
+    tenants: u32,
+    details: Details,
 }
 
 impl Scribe {
-    pub(super) fn new() -> Self {
-        Self { draft: Draft::new(Arc::new(Schema::default())), token: String::new() }
+    /// Writes events of this schema, for so many tenants.
+    pub(super) fn new(tenants: u32, schema: Arc<Schema>) -> Self {
+        let details = Details::new(&schema);
+        Self { draft: Draft::new(schema), token: String::new(), tenants, details }
     }
 
     /// The event that was planned; it stays until the next one.
@@ -33,6 +38,7 @@ impl Scribe {
         match planned.body {
             Body::Payment(payment) => self.payment(world, &payment)?,
             Body::Income { account, amount, kind } => {
+                self.tenant(world, account)?;
                 let owner = world.owner(account);
                 self.number(TextField::Payee, "a", account.into(), 6)?;
                 self.institution(TextField::PayeeInstitution, owner.institution)?;
@@ -55,21 +61,24 @@ impl Scribe {
                 self.draft.text(TextField::What, what)?;
             }
             Body::Execution { payment, succeeded } => {
-                self.about(payment)?;
+                self.about(world, payment)?;
                 self.result(succeeded)?;
             }
             Body::Reversal { payment, amount } => {
-                self.about(payment)?;
-                self.draft.amount(amount, Currency::VND)?;
+                self.about(world, payment)?;
+                match payment.foreign {
+                    Some(foreign) => self.draft.amount(foreign.minor(amount), foreign.currency)?,
+                    None => self.draft.amount(amount, Currency::VND)?,
+                }
             }
             Body::Authentication { payment, methods, succeeded } => {
-                self.about(payment)?;
+                self.about(world, payment)?;
                 self.number(TextField::Attempt, "at", planned.number, 8)?;
                 self.draft.text(TextField::Methods, methods)?;
                 self.result(succeeded)?;
             }
             Body::Label { payment, fraud, source } => {
-                self.about(payment)?;
+                self.about(world, payment)?;
                 self.draft.text(TextField::Label, fraud.map_or("genuine", |_| "fraud"))?;
                 if let Some(kind) = fraud.map(Fraud::name) {
                     self.draft.text(TextField::LabelKind, kind)?;
@@ -104,7 +113,8 @@ impl Scribe {
         self.number(TextField::Provider, "pv", u64::from(owner.provider % PROVIDERS) + 1, 1)?;
         self.target(world, account, payment.target)?;
         self.draft.text(TextField::PaymentKind, payment.kind)?;
-        self.draft.amount(payment.amount, Currency::VND)?;
+        self.amount(payment)?;
+        self.details.write(&mut self.draft, world, payment)?;
         match payment.origin {
             None => self.draft.text(TextField::InitiatedBy, "provider")?,
             Some(origin) => {
@@ -118,6 +128,16 @@ impl Scribe {
             self.session(session)?;
         }
         payment.methods.map_or(Ok(()), |methods| self.draft.text(TextField::Methods, methods))
+    }
+
+    fn amount(&mut self, payment: &Payment) -> Result<(), EventError> {
+        let Some(foreign) = payment.foreign else { return self.draft.amount(payment.amount, Currency::VND) };
+        self.token.clear();
+        push_digits(&mut self.token, (foreign.rate / 100).into(), 1);
+        self.token.push('.');
+        push_digits(&mut self.token, (foreign.rate % 100).into(), 2);
+        self.draft.rate(&self.token)?;
+        self.draft.amount(foreign.minor(payment.amount), foreign.currency)
     }
 
     fn target(&mut self, world: &World, account: u32, target: Target) -> Result<(), EventError> {
@@ -153,6 +173,7 @@ impl Scribe {
     }
 
     fn customer<'w>(&mut self, world: &'w World, account: u32) -> Result<&'w Customer, EventError> {
+        self.tenant(world, account)?;
         let owner = world.owner(account);
         self.number(TextField::Customer, "c", world.account(account).customer.into(), 6)?;
         let kind = if owner.organisation { "organisation" } else { "individual" };
@@ -192,8 +213,18 @@ impl Scribe {
         self.draft.text(TextField::LoginMethods, session.methods)
     }
 
-    fn about(&mut self, payment: u64) -> Result<(), EventError> {
-        self.number(TextField::Transaction, "tx", payment, 8)
+    fn about(&mut self, world: &World, payment: Asked) -> Result<(), EventError> {
+        self.tenant(world, payment.account)?;
+        self.number(TextField::Transaction, "tx", payment.number, 8)
+    }
+
+    /// Whose customer the account's owner is, where there are several tenants.
+    fn tenant(&mut self, world: &World, account: u32) -> Result<(), EventError> {
+        if self.tenants < 2 {
+            return Ok(());
+        }
+        let tenant = scatter(world.account(account).customer.into()) % u64::from(self.tenants);
+        self.number(TextField::Tenant, "tenant-", tenant + 1, 2)
     }
 
     fn result(&mut self, succeeded: bool) -> Result<(), EventError> {

@@ -12,6 +12,8 @@ pub const DAYS_MAX: u32 = 3_653;
 pub const ACCOUNTS_MAX: u32 = 100_000_000;
 /// Fewest accounts that still make a world with strangers in it.
 pub const ACCOUNTS_MIN: u32 = 10;
+/// Most tenants.
+pub const TENANTS_MAX: u32 = 1_000;
 /// Longest delay of a late event or a duplicate: one day.
 pub const DELAY_US_MAX: i64 = DAY_US;
 
@@ -44,6 +46,10 @@ pub struct Settings {
     pub authentications: f64,
     /// Share of journeys that few make: payments abroad, between own accounts, for houses and cars, and firms' large sums.
     pub rarities: f64,
+    /// Share of customers' payments, but for bills and public services, in dollars or euros; the rate comes with the event.
+    pub foreign: f64,
+    /// How many tenants the customers are spread over; where it is 1 no event names one.
+    pub tenants: u32,
     /// Share of payments, salaries, logins and changes that arrive late.
     pub late: f64,
     /// Share of events that arrive a second time, unchanged.
@@ -101,6 +107,8 @@ impl Default for Settings {
             methods: 0.5,
             authentications: 0.0,
             rarities: 0.0,
+            foreign: 0.0,
+            tenants: 1,
             late: 0.001,
             duplicates: 0.001,
             delay_us_max: 300 * SECOND_US,
@@ -146,6 +154,7 @@ impl Settings {
         };
         range("events", self.events.into(), 1, 1_000_000_000_000)?;
         range("accounts", self.accounts.into(), ACCOUNTS_MIN.into(), ACCOUNTS_MAX.into())?;
+        range("tenants", self.tenants.into(), 1, TENANTS_MAX.into())?;
         range("days", self.days.into(), 1, DAYS_MAX.into())?;
         range("delay_us_max", self.delay_us_max.into(), 1, DELAY_US_MAX.into())?;
         let latest_start_us = TIME_US_MAX - i64::from(2 * DAYS_MAX) * DAY_US;
@@ -172,6 +181,7 @@ impl Settings {
         share("methods", self.methods, 1.0)?;
         share("authentications", self.authentications, 1.0)?;
         share("rarities", self.rarities, 1.0)?;
+        share("foreign", self.foreign, 1.0)?;
         share("late", self.late, 1.0)?;
         share("duplicates", self.duplicates, 1.0)
     }

@@ -162,6 +162,9 @@ impl DecisionWriter {
         }
         out.write_all(b",\"outcome\":\"")?;
         out.write_all(decision.outcome.name().as_bytes())?;
+        if let Some(own) = decision.own {
+            write!(out, "\",\"own\":\"{}", own.name())?;
+        }
         out.write_all(b"\",\"alert\":")?;
         boolean(out, decision.alert)?;
         out.write_all(b",\"score\":")?;
@@ -469,10 +472,12 @@ mod tests {
         let mut decision = Decision { fired: vec![1], shadow: vec![0], ..Decision::default() };
         decision.overridden = vec![1];
         decision.tripped = vec![1];
+        decision.own = Some(Outcome::Block);
         decision.withheld = Some(Withheld { outcome: Outcome::Block, ppm: 10_000 });
         decision.tables = vec![(0, Some(1)), (1, Some(1)), (2, None), (3, Some(0))];
         let text = line(|out| writer.write(&event(None), &decision, out));
         let expected = [
+            r#""outcome":"allow","own":"block","alert":false,"#,
             r#""rules":[{"id":"night"}],"shadow":[{"id":"takeover","#,
             r#""overridden":[{"id":"night"}],"tripped":[{"id":"night"}],"withheld":{"outcome":"block","ppm":10000},"#,
             r#""tables":{"kind":{"row":"else","value":"b"},"limit":{"row":2,"value":7},"share":{"row":null,"value":null},"held":{"row":1,"value":true}},"features":{"#,

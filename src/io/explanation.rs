@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::catalogue::Advice;
-use crate::decision::{StepUp, Stopped};
+use crate::decision::{Outcome, StepUp, Stopped};
 use crate::explain::{AnswerExplanation, Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
@@ -42,6 +42,8 @@ struct Document<'a> {
     step_up: Option<StepUpDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     locked: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -216,6 +218,7 @@ pub fn write_explanation(
             attempts_left,
         }),
         stopped: explanation.stopped.map(Stopped::name),
+        own: explanation.own.map(Outcome::name),
         locked: &explanation.locked,
         answers: explanation.answers.iter().map(AnswerDocument::of).collect(),
         withheld: explanation.withheld.map(|held| Withheld { outcome: held.outcome.name(), ppm: held.ppm }),

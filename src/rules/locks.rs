@@ -9,6 +9,7 @@ use super::auth::{Requirements, method};
 use super::document::{Table, Text, one_of, one_or_more, text};
 use super::features::key_field;
 use super::limits::{LOCK_FAILURES_MAX, LOCKS_MAX};
+use super::named::Named;
 use super::names::{BuiltIn, Scope, check_word, did_you_mean, near};
 use super::problem::{Problem, Problems};
 use super::ruleset::{KeyField, Kinds, Lock};
@@ -133,7 +134,8 @@ impl<'d> Reader<'_, 'd> {
 
     fn failures(&mut self, table: &Table<'d>) -> Option<u8> {
         table.required(self.problems, "failures")?;
-        let (failures, span) = table.integer(self.problems, "failures")?;
+        let mut named = Named { scope: self.scope, used: self.used, problems: self.problems };
+        let (failures, span) = named.whole(table, "failures")?;
         match u8::try_from(failures).ok().filter(|failures| (1..=LOCK_FAILURES_MAX).contains(failures)) {
             None => {
                 let message = format!("a lock takes 1 to {LOCK_FAILURES_MAX} failures");

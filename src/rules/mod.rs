@@ -32,6 +32,7 @@ mod locks;
 /// Several files' documents as one.
 mod merge;
 /// Names and what they stand for.
+mod named;
 mod names;
 /// The files of a rule set.
 mod packs;
@@ -93,6 +94,7 @@ use crate::event::Schema;
 use crate::time::{DAY_US, format_duration};
 use auth::Requirements;
 use document::Table as Section;
+use named::Named;
 use names::Scope;
 use problem::Problems;
 use sections::Head;
@@ -288,7 +290,8 @@ fn read<T>(
     features::grants::check(&root, &features, problems);
     let tables = tables::read(named, &scope, &mut used, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
-    let step_up = sections::step_up(&root, problems);
+    let named = Named { scope: &scope, used: &mut used, problems };
+    let step_up = sections::step_up(&root, named);
     let locks = locks::read(&root, &scope, &requirements, &mut used, problems);
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);

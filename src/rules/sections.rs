@@ -7,6 +7,7 @@ use super::document::{Table, Text, one_of, one_or_more, text};
 use super::limits::{
     ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FIELDS_MAX, OPEN_US_MAX, REMEMBER_US_MAX, REMEMBER_US_MIN,
 };
+use super::named::Named;
 use super::names::{Meaning, Scope};
 use super::problem::{Problem, Problems};
 use super::ruleset::{Dialogue, Feedback, Policy};
@@ -218,18 +219,22 @@ pub(super) fn policy(
 }
 
 /// Reads `[step_up]`.
-pub(super) fn step_up(root: &Table<'_>, problems: &mut Problems) -> Option<Dialogue> {
-    let table = root.table(problems, "step_up", "[step_up]")?;
-    table.check_keys(problems, &["expires", "attempts"], &[]);
-    table.required(problems, "expires");
-    let expires_us = open_for(&table, "expires", problems);
+pub(super) fn step_up(root: &Table<'_>, mut named: Named<'_>) -> Option<Dialogue> {
+    let table = root.table(named.problems, "step_up", "[step_up]")?;
+    table.check_keys(named.problems, &["expires", "attempts"], &[]);
+    table.required(named.problems, "expires");
+    let expires_us = table.text(named.problems, "expires").and_then(|text| {
+        let help = "write a duration such as 5m, or the name of a duration parameter";
+        let us = named.duration(&text, "a duration", help)?;
+        open_within(us, "expires", text.span, named.problems)
+    });
     let attempts = match table.get("attempts") {
         None => ATTEMPTS_DEFAULT,
         Some(_) => {
-            let (attempts, span) = table.integer(problems, "attempts")?;
+            let (attempts, span) = named.whole(&table, "attempts")?;
             if !(1..=ATTEMPTS_MAX).contains(&attempts) {
                 let message = format!("a customer has 1 to {ATTEMPTS_MAX} attempts");
-                problems.push(Problem::error(span, message, "outside that"));
+                named.problems.push(Problem::error(span, message, "outside that"));
                 return None;
             }
             attempts as u32
@@ -242,18 +247,21 @@ pub(super) fn step_up(root: &Table<'_>, problems: &mut Problems) -> Option<Dialo
 fn open_for(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<i64> {
     let text = table.text(problems, key)?;
     match parse_duration(text.value) {
-        Ok(us) if (1..=OPEN_US_MAX).contains(&us) => Some(us),
-        Ok(_) => {
-            let message =
-                format!("`{key}` is more than nothing and at most {}", format_duration(OPEN_US_MAX));
-            problems.push(Problem::error(text.span, message, "outside that"));
-            None
-        }
+        Ok(us) => open_within(us, key, text.span, problems),
         Err(error) => {
             problems.push(Problem::error(text.span, error.to_string(), "not a duration"));
             None
         }
     }
+}
+
+fn open_within(us: i64, key: &str, span: Range<usize>, problems: &mut Problems) -> Option<i64> {
+    if (1..=OPEN_US_MAX).contains(&us) {
+        return Some(us);
+    }
+    let message = format!("`{key}` is more than nothing and at most {}", format_duration(OPEN_US_MAX));
+    problems.push(Problem::error(span, message, "outside that"));
+    None
 }
 
 fn threshold(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<(i64, Range<usize>)> {

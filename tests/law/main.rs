@@ -134,7 +134,8 @@ impl Run {
     }
 
     fn ask(&mut self, id: usize, now_us: i64) {
-        let mut sent = Sent::draw(id, ACCOUNTS, &self.ledgers, now_us, &mut self.chance);
+        let foreign = !self.decision_2345;
+        let mut sent = Sent::draw(id, ACCOUNTS, &self.ledgers, now_us, foreign, &mut self.chance);
         self.accounts.push(sent.account);
         let event = sent.event(&self.schema, now_us);
         if self.decision_2345 {
@@ -246,8 +247,9 @@ impl Run {
 
 /// Holds a pack to the plain reading over so many payments from a time on.
 fn hold(name: &str, start_us: i64, wanted: usize, decision_2345: bool) {
-    let text = std::fs::read_to_string(format!("rules/vn/{name}.toml")).unwrap();
-    let rules = weir::rules::compile(name, &text).into_result().unwrap();
+    let path = format!("rules/vn/{name}.toml");
+    let sources = weir::io::load_rules(path.as_ref()).unwrap();
+    let rules = sources.compile().into_result().unwrap();
     let mut run = Run::new(rules, decision_2345);
     let mut now_us = start_us;
     for id in 0..wanted {

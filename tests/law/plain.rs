@@ -11,13 +11,25 @@ pub(crate) enum Instrument {
     Account,
     Card,
     Wallet,
+    /// A word that is none of these; only of a payee.
+    Other,
+}
+
+/// Where it was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Counter,
+    Web,
+    /// A word that nobody knows, so that it may be Mobile Banking.
+    Strange,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Paid {
     Transfer,
     Abroad,
-    Goods,
+    Purchase,
+    Bill,
     Topup,
     Withdrawal,
     NotOnline,
@@ -44,12 +56,20 @@ pub(crate) struct Said {
     pub(crate) paid: Option<Paid>,
     pub(crate) same_owner: Option<bool>,
     pub(crate) same_provider: Option<bool>,
-    /// The card is a debit or an identified prepaid card.
+    /// What receives it.
+    pub(crate) payee: Option<Instrument>,
+    /// The card that pays is a debit or an identified prepaid card.
     pub(crate) own_card: Option<bool>,
+    /// So is the card that receives.
+    pub(crate) own_payee_card: Option<bool>,
+    /// The seller is the provider itself, or a merchant that it chose and watches over.
+    pub(crate) approved: Option<bool>,
     /// Between a wallet and the account that it is linked to.
     pub(crate) linked: Option<bool>,
     pub(crate) by_customer: Option<bool>,
-    pub(crate) at_counter: Option<bool>,
+    pub(crate) channel: Option<Channel>,
+    /// It is paid in another currency than dong.
+    pub(crate) foreign: bool,
     /// There is no word for the kind of payment, so that it may be any.
     pub(crate) no_word: bool,
 }
@@ -62,8 +82,12 @@ struct Filled {
     paid: Paid,
     same_owner: bool,
     same_provider: bool,
+    payee: Instrument,
     own_card: bool,
+    own_payee_card: bool,
+    approved: bool,
     linked: bool,
+    foreign: bool,
     by_customer: bool,
     at_counter: bool,
 }
@@ -71,24 +95,37 @@ struct Filled {
 impl Said {
     fn ways(&self) -> Vec<Filled> {
         use {Instrument::*, Paid::*};
-        // A wallet is topped up by something else, and a withdrawal is a wallet's.
+        // A wallet is topped up by something else, and a withdrawal is a wallet's, into something else.
         let paid = self.paid.filter(|paid| match paid {
-            Topup => self.instrument.is_some_and(|instrument| instrument != Wallet),
-            Withdrawal => self.instrument == Some(Wallet),
+            Topup => {
+                self.instrument.is_some_and(|instrument| instrument != Wallet)
+                    && matches!(self.payee, None | Some(Wallet))
+            }
+            Withdrawal => {
+                self.instrument == Some(Wallet) && matches!(self.payee, None | Some(Account | Card))
+            }
             _ => true,
         });
+        let at_counter = self.channel.map(|channel| channel == Channel::Counter);
+        // A transfer that does not say what it comes into is not taken for a top-up or a withdrawal by its link alone.
+        let linked = self.linked.filter(|linked| !linked || self.payee.is_some() || paid != Some(Transfer));
         let mut ways = vec![Filled {
             organisation: false,
             instrument: Account,
             paid: Transfer,
             same_owner: false,
             same_provider: false,
+            payee: Account,
             own_card: false,
+            own_payee_card: false,
+            approved: false,
             linked: false,
+            foreign: self.foreign,
             by_customer: false,
             at_counter: false,
         }];
-        let kinds = [Transfer, Abroad, Goods, Topup, Withdrawal, NotOnline];
+        let kinds = [Transfer, Abroad, Purchase, Bill, Topup, Withdrawal, NotOnline];
+        fill(&mut ways, self.payee, &[Account, Card, Wallet], |way, value| way.payee = value);
         fill(&mut ways, self.instrument, &[Account, Card, Wallet], |way, value| way.instrument = value);
         fill(&mut ways, paid, &kinds, |way, value| way.paid = value);
         let both = [false, true];
@@ -96,9 +133,11 @@ impl Said {
         fill(&mut ways, self.same_owner, &both, |way, value| way.same_owner = value);
         fill(&mut ways, self.same_provider, &both, |way, value| way.same_provider = value);
         fill(&mut ways, self.own_card, &both, |way, value| way.own_card = value);
-        fill(&mut ways, self.linked, &both, |way, value| way.linked = value);
+        fill(&mut ways, self.own_payee_card, &both, |way, value| way.own_payee_card = value);
+        fill(&mut ways, self.approved, &both, |way, value| way.approved = value);
+        fill(&mut ways, linked, &both, |way, value| way.linked = value);
         fill(&mut ways, self.by_customer, &both, |way, value| way.by_customer = value);
-        fill(&mut ways, self.at_counter, &both, |way, value| way.at_counter = value);
+        fill(&mut ways, at_counter, &both, |way, value| way.at_counter = value);
         ways
     }
 }
@@ -120,11 +159,19 @@ fn group(way: &Filled) -> Option<Group> {
     if !way.by_customer || way.at_counter {
         return None;
     }
-    let own = way.same_owner && way.same_provider && (way.instrument != Instrument::Card || way.own_card);
+    let bank = |instrument, own_card| match instrument {
+        Instrument::Account => true,
+        Instrument::Card => own_card,
+        Instrument::Wallet | Instrument::Other => false,
+    };
+    let banks = bank(way.instrument, way.own_card) && bank(way.payee, way.own_payee_card);
+    let wallets = way.instrument == Instrument::Wallet && way.payee == Instrument::Wallet;
+    let own = way.same_owner && way.same_provider && (banks || wallets);
     match (way.organisation, way.paid) {
         (_, Paid::NotOnline) => None,
-        (_, Paid::Goods) if way.instrument == Instrument::Card => Some(Group::Card),
-        (false, Paid::Goods) => Some(Group::I2),
+        (_, Paid::Purchase | Paid::Bill) if way.instrument == Instrument::Card => Some(Group::Card),
+        (false, Paid::Bill) => Some(Group::I2),
+        (false, Paid::Purchase) if way.approved => Some(Group::I2),
         (false, Paid::Abroad) => Some(Group::I4),
         (false, Paid::Transfer) if own => Some(Group::I1),
         (false, _) => Some(Group::I3),
@@ -134,9 +181,16 @@ fn group(way: &Filled) -> Option<Group> {
     }
 }
 
-/// Own wallet <-> own linked account.
+/// Own wallet <-> own linked account, in dong.
 fn own_linked(way: &Filled) -> bool {
-    matches!(way.paid, Paid::Topup | Paid::Withdrawal) && way.same_owner && way.linked
+    let (account, wallet) = (Instrument::Account, Instrument::Wallet);
+    let between = match way.paid {
+        Paid::Topup => way.instrument == account,
+        Paid::Withdrawal => way.payee == account,
+        Paid::Transfer => [(account, wallet), (wallet, account)].contains(&(way.instrument, way.payee)),
+        _ => false,
+    };
+    between && way.same_owner && way.linked && !way.foreign
 }
 
 /// The letter of a payment: its group, whether it is own wallet <-> own linked account, G, T and Tksth.
@@ -205,8 +259,10 @@ pub(crate) fn enough(said: &Said, class: Class, presented: &[&str]) -> bool {
         'G' => second,
         _ => true,
     };
-    // Without a channel it may be the first by Mobile Banking, on a device that is not known yet.
-    let mobile = said.at_counter.is_none() && said.organisation != Some(true);
+    // What is not surely another channel may be the first by Mobile Banking, on a device that is not known yet.
+    let mobile = !matches!(said.channel, Some(Channel::Counter | Channel::Web))
+        && said.organisation != Some(true)
+        && said.by_customer != Some(false);
     let chip = any(&["biometric_chip", "biometric_vneid"]);
     let device = chip || matched && (otp || basic || any(&["soft_otp_advanced", "token_otp_advanced"]));
     // Without a word it may be straight-through, or register an auto-debit.

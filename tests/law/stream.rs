@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weir::event::{Draft, Event, ExtraValue, Kind, Schema, TextField};
 use weir::money::Currency;
 
-use super::plain::{Group, Instrument, Ledger, M, Paid, Said, day};
+use super::plain::{Channel, Group, Instrument, Ledger, M, Paid, Said, day};
 
 /// SplitMix64: the same numbers everywhere.
 #[derive(Debug)]
@@ -72,6 +72,7 @@ impl Sent {
         accounts: usize,
         ledgers: &[Ledger],
         now_us: i64,
+        foreign: bool,
         chance: &mut Chance,
     ) -> Self {
         let account = chance.below(accounts as u64) as usize;
@@ -80,15 +81,32 @@ impl Sent {
             chance.one_of(&[Instrument::Account, Instrument::Account, Instrument::Card, Instrument::Wallet]);
         let paid = match chance.below(100) {
             0..45 => Paid::Transfer,
-            45..70 => Paid::Goods,
+            45..60 => Paid::Purchase,
+            60..70 => Paid::Bill,
             70..80 => Paid::Abroad,
             80..97 if instrument == Instrument::Wallet => Paid::Withdrawal,
             80..97 => Paid::Topup,
             _ => Paid::NotOnline,
         };
+        // What fits the kind, most of the time.
+        let payee = match (paid, chance.below(20)) {
+            (_, 0) => Instrument::Other,
+            (_, 1..4) | (Paid::Transfer, _) => {
+                chance.one_of(&[Instrument::Account, Instrument::Card, Instrument::Wallet])
+            }
+            (Paid::Topup, _) => Instrument::Wallet,
+            _ => Instrument::Account,
+        };
+        let channel = match chance.below(100) {
+            0..2 => Channel::Counter,
+            2..4 => Channel::Strange,
+            _ => Channel::Web,
+        };
+        let foreign = foreign && chance.percent(10);
         let mut maybe = |percent| !chance.percent(percent);
-        let (instrument_said, paid_said) = (maybe(1), maybe(1));
-        let said = [maybe(1), maybe(1), maybe(1), maybe(1), maybe(1), maybe(1)];
+        let (instrument_said, paid_said, channel_said) = (maybe(1), maybe(1), maybe(1));
+        let said = [(); 9].map(|()| maybe(1));
+        let payee_said = maybe(3);
         let mut truth = |percent| chance.percent(percent);
         let said = Said {
             organisation: said[0].then_some(truth(25)),
@@ -96,10 +114,14 @@ impl Sent {
             paid: paid_said.then_some(paid),
             same_owner: said[1].then_some(truth(50)),
             same_provider: said[2].then_some(truth(50)),
+            payee: payee_said.then_some(payee),
             own_card: said[3].then_some(truth(50)),
+            own_payee_card: said[6].then_some(truth(50)),
+            approved: said[7].then_some(truth(70)),
             linked: (said[4] && account.is_some()).then_some(truth(60)),
             by_customer: said[5].then_some(truth(98)),
-            at_counter: maybe_counter(&mut truth),
+            channel: channel_said.then_some(channel),
+            foreign,
             no_word: !paid_said && id % 2 == 1,
         };
         let methods = chance.one_of(&METHODS);
@@ -130,20 +152,14 @@ impl Sent {
             text(TextField::CustomerKind, if organisation { "organisation" } else { "individual" });
         }
         if let Some(instrument) = self.said.instrument {
-            text(
-                TextField::Instrument,
-                match instrument {
-                    Instrument::Account => "account",
-                    Instrument::Card => "card",
-                    Instrument::Wallet => "wallet",
-                },
-            );
+            text(TextField::Instrument, of_instrument(instrument));
         }
         // What is not said of the kind is left out, or a word that nobody knows.
         let word = match self.said.paid {
             Some(Paid::Transfer) => Some("transfer"),
             Some(Paid::Abroad) => Some("transfer_abroad"),
-            Some(Paid::Goods) => Some(["purchase", "bill", "public_service"][self.id % 3]),
+            Some(Paid::Purchase) => Some("purchase"),
+            Some(Paid::Bill) => Some(["bill", "public_service"][self.id % 2]),
             Some(Paid::Topup) => Some("topup"),
             Some(Paid::Withdrawal) => Some("withdrawal"),
             Some(Paid::NotOnline) => Some(["cash", "customer_qr"][self.id % 2]),
@@ -155,9 +171,9 @@ impl Sent {
         if let Some(same) = self.said.same_provider {
             text(TextField::PayeeInstitution, if same { "bank-1" } else { "bank-2" });
         }
-        // The other end of a link is the account in a top-up, and the payee in a withdrawal.
+        // The other end of a link is the account where it goes into a wallet, and the payee where it comes out of one.
         if let Some(linked) = self.said.linked {
-            let topup = self.said.paid == Some(Paid::Topup);
+            let topup = self.said.instrument.is_some_and(|instrument| instrument != Instrument::Wallet);
             let account = account.as_deref().unwrap_or_default();
             text(TextField::Payee, if topup { "w1" } else { "l1" });
             text(
@@ -172,8 +188,15 @@ impl Sent {
         if let Some(by_customer) = self.said.by_customer {
             text(TextField::InitiatedBy, if by_customer { "customer" } else { "provider" });
         }
-        if let Some(at_counter) = self.said.at_counter {
-            text(TextField::Channel, if at_counter { "counter" } else { "web" });
+        if let Some(channel) = self.said.channel {
+            text(
+                TextField::Channel,
+                match channel {
+                    Channel::Counter => "counter",
+                    Channel::Web => ["web", "atm", "telephone"][self.id % 3],
+                    Channel::Strange => ["app", "Mobile"][self.id % 2],
+                },
+            );
         }
         if !self.methods.is_empty() {
             text(TextField::Methods, self.methods);
@@ -181,24 +204,47 @@ impl Sent {
         if let Some(same) = self.said.same_owner {
             draft.same_owner(same);
         }
-        if let Some(own) = self.said.own_card {
-            let kind = if own { ["debit", "prepaid_identified"] } else { ["credit", "prepaid"] };
-            draft.extra("card_kind", ExtraValue::Text(kind[self.id % 2])).unwrap();
+        for (name, own) in [("card_kind", self.said.own_card), ("payee_card_kind", self.said.own_payee_card)]
+        {
+            if let Some(own) = own {
+                let kind = if own { ["debit", "prepaid_identified"] } else { ["credit", "prepaid"] };
+                draft.extra(name, ExtraValue::Text(kind[self.id % 2])).unwrap();
+            }
         }
-        draft.amount(self.amount, Currency::VND).unwrap();
+        if let Some(payee) = self.said.payee {
+            draft.extra("payee_instrument", ExtraValue::Text(of_instrument(payee))).unwrap();
+        }
+        if let Some(approved) = self.said.approved {
+            draft.extra("approved_merchant", ExtraValue::Boolean(approved)).unwrap();
+        }
+        if self.said.foreign {
+            // A hundred dong for a dollar, so that a cent is a dong.
+            draft.rate("100").unwrap();
+            draft.amount(self.amount, Currency::USD).unwrap();
+        } else {
+            draft.amount(self.amount, Currency::VND).unwrap();
+        }
         draft.seal().unwrap().clone()
     }
 }
 
-fn maybe_counter(truth: &mut impl FnMut(u64) -> bool) -> Option<bool> {
-    if truth(1) { None } else { Some(truth(2)) }
+fn of_instrument(instrument: Instrument) -> &'static str {
+    match instrument {
+        Instrument::Account => "account",
+        Instrument::Card => "card",
+        Instrument::Wallet => "wallet",
+        Instrument::Other => "safe",
+    }
 }
 
 /// Half of them on one side or the other of where a letter changes, given what was paid today.
 fn amount(ledger: Option<&Ledger>, said: &Said, now_us: i64, chance: &mut Chance) -> i64 {
     let (groups, edges): (&[Group], &[i64]) = match (said.paid, said.organisation, said.instrument) {
-        (Some(Paid::Goods), _, Some(Instrument::Card)) => (&[Group::Card], &[5 * M, 100 * M]),
-        (Some(Paid::Goods), Some(false), _) => (&[Group::I2], &[5 * M, 100 * M, 1_500 * M]),
+        (Some(Paid::Purchase | Paid::Bill), _, Some(Instrument::Card)) => (&[Group::Card], &[5 * M, 100 * M]),
+        (Some(Paid::Bill), Some(false), _) => (&[Group::I2], &[5 * M, 100 * M, 1_500 * M]),
+        (Some(Paid::Purchase), Some(false), _) if said.approved != Some(false) => {
+            (&[Group::I2], &[5 * M, 100 * M, 1_500 * M])
+        }
         (Some(Paid::Abroad), Some(false), _) => (&[Group::I4], &[200 * M, 1_000 * M]),
         (Some(Paid::Abroad), _, _) => (&[Group::Ii3], &[500 * M, 5_000 * M]),
         (_, Some(true), _) => (&[Group::Ii2], &[1_000 * M, 10_000 * M]),

@@ -72,7 +72,7 @@ pub fn run(line: &str, folder: &Path) -> Output {
 /// A temporary folder with the repository's rule packs and data sets in it, as a reader of the documents has them.
 pub fn copy_of_the_data() -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    for folder in ["rules", "datasets"] {
+    for folder in ["rules", "rules/vn", "datasets"] {
         std::fs::create_dir(copy.path().join(folder)).unwrap();
         for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
             let path = entry.unwrap().path();

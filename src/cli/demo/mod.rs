@@ -5,6 +5,7 @@ mod picture;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
@@ -65,8 +66,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut progress = Progress::new("generating and scoring", Some(settings.events));
     let accounts = settings.accounts;
     let cut = args.by.as_deref().map(|by| Cut::new(by, &rules.schema)).transpose()?;
+    let schema = Arc::clone(&rules.schema);
     let mut run = Run::new(rules, lists, rates, cut)?;
-    let mut generator = Generator::new(settings)?;
+    let mut generator = Generator::with_schema(settings, schema)?;
     let mut block: Vec<Event> = Vec::with_capacity(BLOCK);
     let mut more = true;
     while more {

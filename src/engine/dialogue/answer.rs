@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::locks::leave_out;
-use super::{Asked, Attempt, Ended, Open, Original, attempt, content, meet, number, present};
+use super::{Asked, Attempt, Ended, Open, Original, attempt, content, meet, present};
 use crate::decision::{Outcome, StepUp, Stopped};
 use crate::engine::answers::Place;
 use crate::engine::payments::{Report, Standing};
 use crate::engine::{Answer, Engine, Refusal};
 use crate::event::{Draft, Event, Kept, Kind, TextField};
-use crate::rules::Dialogue;
 
 impl Engine {
     /// What an authentication means to the dialogue that it is about; `now_us` is what now will be with it.
@@ -41,7 +40,7 @@ impl Engine {
     /// Allows a payment that was to be stepped up where what it presents is enough, or says how to answer.
     pub(in crate::engine) fn ask_customer(&mut self, event: &Event, presented: &str, locked: u16) {
         let (rules, decision) = (&self.live.rules, &mut self.live.decision);
-        let Some(Dialogue { expires_us, attempts }) = rules.step_up else { return };
+        let Some(dialogue) = rules.step_up else { return };
         meet(rules, presented, locked, decision);
         if decision.outcome != Outcome::StepUp {
             return;
@@ -51,9 +50,7 @@ impl Engine {
             decision.stopped = Some(Stopped::Full);
             return;
         }
-        let expires_us = self.now_us.saturating_add(expires_us);
-        let id = number(event.identity(), self.now_us);
-        decision.step_up = Some(StepUp { id, expires_us, attempts_left: attempts });
+        self.live.decision.step_up = Some(self.step_up(event, dialogue));
     }
 
     /// Keeps what is needed to go on with a payment that was just answered.

@@ -5,6 +5,7 @@
 //! method is: it compares words.
 
 mod answer;
+mod answered;
 mod lapse;
 mod lapses;
 mod lift;

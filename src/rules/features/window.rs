@@ -5,11 +5,10 @@ use std::ops::Range;
 use super::Reader;
 use crate::rules::document::{Table, Text, text};
 use crate::rules::limits::WINDOW_US_MAX;
-use crate::rules::names::{Meaning, ParamValue, did_you_mean};
+use crate::rules::named::Named;
 use crate::rules::problem::Problem;
 use crate::rules::ruleset::{Aggregate, Window};
-use crate::rules::types::Unit;
-use crate::time::{format_duration, parse_duration};
+use crate::time::format_duration;
 
 impl<'d> Reader<'_, 'd> {
     /// The window, with how long before now it ends.
@@ -70,29 +69,7 @@ impl<'d> Reader<'_, 'd> {
 
     /// A duration, or that of the parameter which is named.
     fn duration(&mut self, text: &Text<'d>, what: &str, help: &str) -> Option<i64> {
-        if let Ok(us) = parse_duration(text.value) {
-            return Some(us);
-        }
-        let is_duration =
-            |meaning: &Meaning| matches!(meaning, Meaning::Param(ParamValue::Whole(_, Unit::Duration)));
-        let shown = text.value.escape_debug();
-        let problem = match self.scope.find(text.value) {
-            Some(Meaning::Param(ParamValue::Whole(us, Unit::Duration))) => {
-                self.used.insert(text.value.to_owned());
-                return Some(us);
-            }
-            Some(Meaning::Param(_)) => {
-                self.used.insert(text.value.to_owned());
-                Problem::error(
-                    text.span.clone(),
-                    format!("`{shown}` is not a duration"),
-                    "another kind of parameter",
-                )
-            }
-            Some(Meaning::Wrong) => return None,
-            _ => Problem::error(text.span.clone(), format!("`{shown}` is not {what}"), format!("not {what}")),
-        };
-        let near = did_you_mean(self.scope.near(text.value, is_duration));
-        self.fail(problem.help(near.unwrap_or_else(|| help.to_owned())))
+        let (scope, used, problems) = (self.scope, &mut *self.used, &mut *self.problems);
+        Named { scope, used, problems }.duration(text, what, help)
     }
 }

@@ -33,7 +33,7 @@ use world::{Tuning, World};
 
 /// Tells what can be found out about the conditions of a rule file.
 pub(super) fn tell(set: &RuleSet, parts: &Parts<'_>, problems: &mut Problems) {
-    let world = World::new(set.currency, &set.schema, &parts.params, &parts.features, &parts.tables);
+    let world = World::new(set, &parts.params, &parts.features, &parts.tables);
     let about = |kinds| Reasoner { world: &world, kinds, tuning: Tuning::Bounds, overflows: true };
     for declared in &parts.features {
         let (feature, name) = (&declared.feature, declared.name.text);

@@ -13,7 +13,7 @@ use crate::event::{Form, Kind, Schema, TextField};
 use crate::money::{self, AMOUNT_MINOR_MAX, Currency};
 use crate::rules::names::{BuiltIn, ParamValue};
 use crate::rules::params::Param;
-use crate::rules::ruleset::{Aggregate, Kinds, NumberField, Window};
+use crate::rules::ruleset::{Aggregate, Kinds, NumberField, RuleSet, Window};
 use crate::rules::sql::tree::Tree;
 use crate::rules::types::Unit;
 use crate::rules::{features, table, tables};
@@ -32,6 +32,8 @@ pub(super) enum Tuning {
 #[derive(Debug)]
 pub(super) struct World<'t> {
     pub(super) currency: Currency,
+    /// Whether events may be in other currencies too.
+    converts: bool,
     schema: &'t Schema,
     features: &'t [features::Declared<'t>],
     tables: &'t [tables::Declared<'t>],
@@ -46,14 +48,14 @@ const STEPS_MAX: u32 = 20_000;
 
 impl<'t> World<'t> {
     pub(super) fn new(
-        currency: Currency,
-        schema: &'t Schema,
+        set: &'t RuleSet,
         params: &'t [Param<'t>],
         features: &'t [features::Declared<'t>],
         tables: &'t [tables::Declared<'t>],
     ) -> Self {
         let by_name = params.iter().enumerate().map(|(at, param)| (param.name.text, at)).collect();
-        Self { currency, schema, features, tables, params, by_name, left: Cell::new(STEPS_MAX) }
+        let (currency, converts, schema) = (set.currency, set.rates.is_some(), &*set.schema);
+        Self { currency, converts, schema, features, tables, params, by_name, left: Cell::new(STEPS_MAX) }
     }
 
     /// Begins to reason about another condition.
@@ -162,6 +164,9 @@ impl<'t> World<'t> {
             }
             BuiltIn::Amount => {
                 return Domain { null: !with_amount, values: Values::Whole(0, AMOUNT_MINOR_MAX) };
+            }
+            BuiltIn::Currency if self.converts => {
+                return Domain { null: !with_amount, values: Values::Other(vec![""]) };
             }
             BuiltIn::Currency => {
                 return Domain { null: !with_amount, values: Values::Words(vec![self.currency.code()]) };
