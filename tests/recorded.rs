@@ -245,7 +245,7 @@ fn other_rules_bounds_and_records_are_refused() {
     let error = refused(folder.path(), Setup { recording, ..setup(&rules, &[], None) });
     assert!(error.contains("other recorded features"), "{error}");
     // What is staged is known from then on.
-    let (writer, opened) = open(folder.path(), setup(&rules, &[other.clone()], None)).unwrap();
+    let (writer, opened) = open(folder.path(), setup(&rules, std::slice::from_ref(&other), None)).unwrap();
     assert_eq!((opened.events, opened.reproduced), (4, 4));
     writer.close().unwrap();
     open(folder.path(), setup(&other, &[], None)).unwrap();
