@@ -4,6 +4,7 @@
 //! `WEIR_KILLS=100` kills it a hundred times.
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stdout,
     missing_docs,
     unreachable_pub,
     reason = "a test fails loudly, and documents nothing"

@@ -5,6 +5,7 @@
 //! of its own here, so a seed says which faults may come and not the moment; `tests/journal.rs` replays its seeds exactly.
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stdout,
     missing_docs,
     unreachable_pub,
     reason = "a test fails loudly, and documents nothing"

@@ -188,7 +188,7 @@ mod tests {
         fs::write(at("law/base.toml"), BASE).unwrap();
         fs::write(at("law/lists/bad.txt"), "a\nb\n").unwrap();
         fs::write(at("law/rates.csv"), "valid_from,currency,rate\n2026-01-01,USD,26000\n").unwrap();
-        let own = "[ruleset]\nname = \"shop\"\nextends = \"../../law/base.toml\"\n\
+        let own = "[ruleset]\nname = \"shop\"\ntime_zone = \"UTC\"\ncurrency = \"VND\"\nextends = \"../../law/base.toml\"\n\
             [lists]\nours = { file = \"ours.csv\", key = \"payee\" }\n\
             [[rule]]\nid = \"ours\"\nwhen = \"payee in ours\"\nthen = \"block\"\nreason = \"ours\"\n";
         fs::write(at("shop/rules/own.toml"), own).unwrap();
