@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     missing_docs,
     unreachable_pub,
     reason = "a test fails loudly, and documents nothing"
@@ -84,7 +85,7 @@ fn a_process_killed_at_any_moment_loses_no_answer_that_it_gave() {
         if !folder.path("j").is_dir()
             || std::fs::read_dir(folder.path("j"))
                 .unwrap()
-                .all(|entry| !entry.unwrap().path().extension().is_some_and(|ending| ending == "journal"))
+                .all(|entry| entry.unwrap().path().extension().is_none_or(|ending| ending != "journal"))
         {
             run = 0;
             continue;
