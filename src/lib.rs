@@ -39,6 +39,9 @@ pub mod explain;
 // What changed between two rule sets, and which decisions that changes.
 pub mod diff;
 
+// The durable log of all that came in and was answered.
+pub mod journal;
+
 // Ways in and out: files, streams, formats.
 pub mod io;
 

@@ -15,8 +15,10 @@ use std::process::Stdio;
 
 use commands::{CASE, Folder, RULES, outcomes, packed, pairs, payment, unpacked};
 
-const COMMANDS: [&str; 10] =
-    ["score", "check", "schema", "test", "explain", "diff", "generate", "sql", "state", "demo"];
+const COMMANDS: [&str; 13] = [
+    "score", "check", "schema", "test", "explain", "diff", "generate", "sql", "state", "demo", "journal",
+    "replay", "audit",
+];
 
 #[test]
 fn exit_codes_tell_scripts_what_happened() {

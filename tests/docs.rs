@@ -51,6 +51,7 @@ fn the_commands_of_the_data_sets_run() {
 #[test]
 fn the_commands_of_the_guides_run() {
     run_all("docs/sql.md");
+    run_all("docs/journal.md");
 }
 
 /// A document that tells no command has none to run.

@@ -75,7 +75,7 @@ enum Form {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Reader {
+pub(super) enum Reader {
     /// Who looks into a case
     Operator,
     /// Whose payment it is
@@ -248,7 +248,7 @@ fn show(args: &Args, explanation: &Explanation, style: &Style, out: &mut impl Wr
     Ok(())
 }
 
-fn show_text(
+pub(super) fn show_text(
     reader: Reader,
     explanation: &Explanation,
     style: &Style,

@@ -84,24 +84,38 @@ impl Memory {
         Ok((engine, watch))
     }
 
-    /// An engine with these bounds that knows nothing.
-    fn empty(&self, rules: RuleSet, recording: Recording) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
-        let limits = self.limits.as_deref().map_or_else(|| Ok(Limits::default()), limits)?;
-        if self.spill.is_none() && limits.log_bytes_max != Limits::default().log_bytes_max {
+    /// The bounds, if any are given.
+    fn bounds(&self) -> anyhow::Result<Option<Limits>> {
+        let limits = self.limits.as_deref().map(limits).transpose()?;
+        let log_bytes = limits.map(|limits| limits.log_bytes_max);
+        if self.spill.is_none() && log_bytes.is_some_and(|bytes| bytes != Limits::default().log_bytes_max) {
             bail!("`log_bytes_max` needs a folder for what may not stay in memory: give --spill too");
         }
-        let limits = Limits { log_bytes_max: self.log_memory.unwrap_or(limits.log_bytes_max), ..limits };
+        let Some(log_bytes_max) = self.log_memory else { return Ok(limits) };
+        Ok(Some(Limits { log_bytes_max, ..limits.unwrap_or_default() }))
+    }
+
+    /// The bounds, and where the log's chunks go, of an engine with a journal.
+    pub(super) fn parts(&self) -> anyhow::Result<(Option<Limits>, Option<ChunkFiles>, Option<SpillWatch>)> {
+        let (files, watch) = self.files(true)?.unzip();
+        Ok((self.bounds()?, files, watch))
+    }
+
+    /// An engine with these bounds that knows nothing.
+    fn empty(&self, rules: RuleSet, recording: Recording) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
+        let limits = self.bounds()?.unwrap_or_default();
         let engine = Engine::new(rules, limits, recording);
-        Ok(match self.files()? {
+        Ok(match self.files(false)? {
             None => (engine, None),
             Some((files, watch)) => (engine.with_store(Box::new(files)), Some(watch)),
         })
     }
 
-    /// Where the log's chunks go, if they may leave memory, and what tells whether the disk fails it.
-    fn files(&self) -> anyhow::Result<Option<(ChunkFiles, SpillWatch)>> {
+    /// Where the log's chunks go, if they may leave memory, and what tells whether the disk fails it. `bounded` is whether
+    /// bounds may be known otherwise.
+    fn files(&self, bounded: bool) -> anyhow::Result<Option<(ChunkFiles, SpillWatch)>> {
         let Some(folder) = &self.spill else { return Ok(None) };
-        if self.log_memory.is_none() && self.limits.is_none() && self.restore.is_none() {
+        if !bounded && self.log_memory.is_none() && self.limits.is_none() {
             bail!("--spill needs to know how much may stay in memory: give --log-memory too");
         }
         // A file waits for the disk, so that its decisions are the same every time.
@@ -122,7 +136,7 @@ impl Memory {
         rule_sets: &[Arc<RuleSet>],
     ) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         let saved: SavedEngine = read_snapshot(path)?;
-        let (files, watch) = self.files()?.unzip();
+        let (files, watch) = self.files(true)?.unzip();
         let engine = Engine::restore(saved, rule_sets, files.map(|files| Box::new(files) as _));
         let engine = engine.with_context(|| format!("can't go on from {}", path.display()))?;
         Ok((engine, watch))

@@ -1,17 +1,23 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
+mod audit;
 mod breakers;
 mod check;
 mod check_json;
+mod contributions;
 mod cut;
 mod demo;
 mod diff;
 mod explain;
 mod feature_table;
 mod generate;
+mod journal;
+mod journaled;
+mod lines;
 mod memory;
 mod problems;
 mod progress;
+mod replay;
 mod rule_file;
 mod schema;
 mod score;
@@ -21,7 +27,7 @@ mod state;
 mod stream;
 mod tally;
 mod test;
-mod writers;
+mod way;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -59,6 +65,9 @@ enum Command {
     Sql(sql::Args),
     State(state::Args),
     Demo(demo::Args),
+    Journal(journal::Args),
+    Replay(replay::Args),
+    Audit(audit::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -81,6 +90,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Sql(args) => sql::run(&args),
         Command::State(args) => state::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Journal(args) => journal::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Audit(args) => audit::run(&args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

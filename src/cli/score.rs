@@ -1,22 +1,24 @@
 //! `weir score`: a stream in, decisions out.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
-use weir::event::{Event, Kind};
-use weir::io::{DecisionWriter, Output, create, decision::write_refusal};
+use weir::event::Event;
+use weir::io::{DecisionWriter, SpillWatch};
 
 use super::breakers::Breakers;
 use super::cut::Cut;
+use super::journaled::Journaled;
+use super::lines::Lines;
 use super::memory::{self, Memory};
 use super::progress::Progress;
 use super::snapshots::{self, Snapshots};
 use super::stream::Source;
 use super::tally::Tally;
-use super::writers::Writers;
+use super::way::Way;
 use super::{Verdict, rule_file};
 
 /// Score a stream of events with a rule file
@@ -25,7 +27,7 @@ use super::{Verdict, rule_file};
 /// event that is refused a line that says why. A summary goes to standard error.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
+    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n  weir score --rules rules/retail.toml --input payments.ndjson --journal journal --output decisions.ndjson\n\nWith a journal nothing that was answered is lost; a stream that is begun again after a crash is answered as before.\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
 )]
 pub(super) struct Args {
     /// The rule file
@@ -35,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     reload: Vec<PathBuf>,
     /// A rule file that decides beside, and changes nothing; its features begin with the stream
-    #[arg(long, value_name = "FILE", requires = "shadow_output")]
+    #[arg(long, value_name = "FILE", requires = "shadow_output", conflicts_with = "journal")]
     shadow: Option<PathBuf>,
     /// Where the shadow's decisions go: one line per transaction decided, in the form of the others
     #[arg(long, value_name = "FILE", requires = "shadow")]
@@ -59,42 +61,9 @@ pub(super) struct Args {
     memory: Memory,
     #[command(flatten)]
     snapshots: snapshots::Asked,
+    #[command(flatten)]
+    journaled: Journaled,
 }
-
-/// Bytes of decisions gathered before they are written.
-const BUFFER_BYTES: usize = 1 << 16;
-
-/// Where lines go, some of them at a time.
-struct Lines {
-    out: Output,
-    buffer: Vec<u8>,
-    at_once: bool,
-}
-
-impl Lines {
-    fn create(path: &Path, at_once: bool) -> anyhow::Result<Self> {
-        Ok(Self { out: create(path)?, buffer: Vec::with_capacity(2 * BUFFER_BYTES), at_once })
-    }
-
-    /// Writes what was gathered, if it is enough or nothing may wait.
-    fn settle(&mut self) -> anyhow::Result<()> {
-        if self.at_once || self.buffer.len() >= BUFFER_BYTES {
-            self.out.write_all(&self.buffer).context(CANT)?;
-            self.buffer.clear();
-        }
-        if self.at_once {
-            self.out.flush().context(CANT)?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> anyhow::Result<()> {
-        self.out.write_all(&self.buffer).context(CANT)?;
-        self.out.finish().context(CANT)
-    }
-}
-
-const CANT: &str = "can't write decisions";
 
 /// A rule set that decides beside, and where that goes.
 struct Shadow {
@@ -121,86 +90,80 @@ impl Shadow {
     /// Writes what the shadow decided, if it did.
     fn event(&mut self, event: &Event, engine: &Engine) -> anyhow::Result<()> {
         if let Some(decision) = engine.shadow_decision() {
-            self.writer.write(event, decision, &mut self.lines.buffer)?;
+            self.writer.write(event, decision, &mut self.lines.buffer())?;
         }
         if let Some(stopped) = engine.shadow_stopped().filter(|_| !self.stopped) {
             self.stopped = true;
             writeln!(anstream::stderr(), "warning: {stopped} (at event `{}`)", event.id())?;
         }
-        self.lines.settle()
+        self.lines.settle_plain()
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let recording = if args.features { Recording::All } else { Recording::Fired };
-    let (mut engine, watch) = args.memory.engine(&args.rules, &args.reload, recording)?;
-    let mut reader = args.source.open(engine.rules().schema.clone())?;
-    let mut writers = Writers::new(&engine)?;
+    let (mut way, watch) = way(args)?;
+    let mut reader = args.source.open(way.engine().rules().schema.clone())?;
     if args.source.is(&args.output) {
         bail!("{} is the input: decisions can't be written over the events", args.output.display());
     }
-    let mut shadow = Shadow::load(args, &mut engine)?;
+    let mut shadow = way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine))?;
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
-    let mut tally = Tally::new(&engine);
-    let mut cut = args.by.as_deref().map(|by| Cut::new(by, &engine.rules().schema)).transpose()?;
+    let mut tally = Tally::new(way.engine());
+    let mut cut = args.by.as_deref().map(|by| Cut::new(by, &way.engine().rules().schema)).transpose()?;
     let mut breakers = Breakers::default();
-    let mut snapshots = Snapshots::new(&args.snapshots);
     let mut progress = Progress::new("scoring", None);
     let policy = args.source.on_bad_line.policy();
-    while let Some(next) = reader.next_event() {
-        let event = match next {
-            Ok((_, event)) => event,
+    let mut bad_line = None;
+    while let Some(next) = reader.next_line() {
+        let (event, bytes) = match next {
+            Ok(next) => next,
             Err(error) if policy.goes_on(&error) => {
                 writeln!(anstream::stderr(), "skipped: {error}")?;
                 continue;
             }
+            // What was decided before the bad line is decided: it goes out.
             Err(error) => {
-                // What was decided before the bad line is decided: it goes out.
-                lines.finish()?;
-                shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
-                progress.finish();
-                tally.summary(&engine, &mut anstream::stderr().lock())?;
-                return Err(error.into());
+                bad_line = Some(error);
+                break;
             }
         };
-        let answer = engine.step(event);
+        let step = way.step(event, bytes).map_err(|error| lines.stopped(error))?;
         memory::check(&watch)?;
-        tally.count(event, answer);
-        cut.iter_mut().for_each(|cut| cut.count(event, answer));
-        if let Answer::Decided(decision) = answer {
+        tally.count(event, step.answer);
+        cut.iter_mut().for_each(|cut| cut.count(event, step.answer));
+        if let Answer::Decided(decision) = step.answer {
             breakers.note(decision);
         }
-        match answer {
-            Answer::Decided(decision) | Answer::Repeated(decision) => {
-                writers.write(event, decision, &mut lines.buffer)?
+        lines.push(step.line, step.number);
+        lines.settle(&mut way)?;
+        breakers.tell(event, way.engine())?;
+        if let Some(plain) = way.plain() {
+            if let Some(shadow) = &mut shadow {
+                shadow.event(event, &plain.engine)?;
             }
-            Answer::Refused(refusal) => {
-                let (code, declared) = (refusal.code(), refusal.declared());
-                write_refusal(event, code, declared, &refusal.to_string(), &mut lines.buffer)?;
-            }
-            Answer::Taken if event.kind() == Kind::Control => writers.follow(&engine)?,
-            Answer::Taken | Answer::TakenBefore => {}
+            plain.snapshots.event(&mut plain.engine, reader.counts().taken)?;
         }
-        lines.settle()?;
-        breakers.tell(event, &engine)?;
-        if let Some(shadow) = &mut shadow {
-            shadow.event(event, &engine)?;
-        }
-        snapshots.event(&mut engine, reader.counts().taken)?;
         progress.event();
     }
-    lines.finish()?;
-    shadow.map_or(Ok(()), |shadow| shadow.lines.finish())?;
+    lines.finish(&mut way)?;
+    shadow.map_or(Ok(()), |shadow| shadow.lines.finish_plain())?;
     progress.finish();
     let counts = reader.counts();
-    snapshots.finish(&mut engine, counts.taken)?;
-    let seconds = start.elapsed().as_secs_f64();
     let mut report = anstream::stderr().lock();
-    tally.summary(&engine, &mut report)?;
+    if let Some(error) = bad_line {
+        tally.summary(way.engine(), &mut report)?;
+        way.close(&mut report)?;
+        return Err(error.into());
+    }
+    if let Some(plain) = way.plain() {
+        plain.snapshots.finish(&mut plain.engine, counts.taken)?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    tally.summary(way.engine(), &mut report)?;
     cut.iter().try_for_each(|cut| cut.show(&mut report))?;
-    snapshots.summary(&mut report)?;
+    way.close(&mut report)?;
     let rate = counts.taken as f64 / seconds;
     writeln!(
         report,
@@ -208,4 +171,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         counts.taken, counts.bad
     )?;
     Ok(Verdict::Clean)
+}
+
+/// The engine, new, of a snapshot, or of a journal.
+fn way(args: &Args) -> anyhow::Result<(Way<'_>, Option<SpillWatch>)> {
+    if let Some(folder) = &args.journaled.journal {
+        let (limits, files, watch) = args.memory.parts()?;
+        let recording = args.features.then_some(Recording::All);
+        let every = args.snapshots.every();
+        let recorded =
+            args.journaled.open(folder, &args.rules, &args.reload, (limits, files), recording, every)?;
+        return Ok((Way::Recorded(Box::new(recorded)), watch));
+    }
+    let recording = if args.features { Recording::All } else { Recording::Fired };
+    let (engine, watch) = args.memory.engine(&args.rules, &args.reload, recording)?;
+    Ok((Way::in_memory(engine, Snapshots::new(&args.snapshots))?, watch))
 }

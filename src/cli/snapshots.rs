@@ -13,13 +13,21 @@ use weir::io::{SnapshotError, SnapshotFile, write_snapshot};
 #[derive(clap::Args)]
 pub(super) struct Asked {
     /// Write a snapshot of all that is known at the end of the stream, for --restore
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "state_goes", conflicts_with = "journal")]
     snapshot: Option<PathBuf>,
     /// Write it after every N events too, while scoring goes on; each takes the place of the one before when it is whole
     ///
-    /// Where the one before is still being written, this one is left out, and counted in the summary.
-    #[arg(long, value_name = "N", requires = "snapshot", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Where the one before is still being written, this one is left out, and counted in the summary. With --journal they
+    /// go into its folder, every 1,000,000 events unless this says otherwise, and the newest two are kept.
+    #[arg(long, value_name = "N", requires = "state_goes", value_parser = clap::value_parser!(u64).range(1..))]
     snapshot_every: Option<u64>,
+}
+
+impl Asked {
+    /// After how many events.
+    pub(super) fn every(&self) -> Option<u64> {
+        self.snapshot_every
+    }
 }
 
 type Writing = JoinHandle<Result<SnapshotFile, SnapshotError>>;

@@ -1,12 +1,13 @@
 //! The same events under two rule sets: which decisions change, and by which rule.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::decision::Decision;
 use crate::engine::{Answer, Engine, Limits, Recording};
-use crate::event::Event;
+use crate::event::{Event, Kind, TextField};
 use crate::lists::Lists;
 use crate::rates::Rates;
 use crate::rules::{Rule, RuleSet};
@@ -14,7 +15,9 @@ use crate::rules::{Rule, RuleSet};
 /// Decides every event twice and keeps what differs.
 #[derive(Debug)]
 pub struct DecisionDiff {
-    old: Engine,
+    /// None where somebody else decides by it.
+    old: Option<Engine>,
+    old_rules: Arc<RuleSet>,
     new: Engine,
     /// For each rule of the new set, its position in the old one.
     was: Vec<Option<u16>>,
@@ -110,34 +113,58 @@ impl DecisionDiff {
     /// Of two rule sets with their lists; at most so many changed decisions are kept.
     pub fn new(old: (RuleSet, Lists), new: (RuleSet, Lists), most: usize) -> Self {
         let ((old, old_lists), (new, new_lists)) = (old, new);
+        let old_rules = Arc::new(old.clone());
+        let mut engine = Engine::new(old, Limits::default(), Recording::Fired);
+        engine.load_lists(old_lists);
+        let mut diff = Self::beside(old_rules, (new, new_lists, Rates::default()), Limits::default(), most);
+        diff.old = Some(engine);
+        diff
+    }
+
+    /// Of a rule set by which somebody else decides ([`beside_step`](Self::beside_step)), and another one with these
+    /// bounds.
+    pub fn beside(old: Arc<RuleSet>, new: (RuleSet, Lists, Rates), limits: Limits, most: usize) -> Self {
+        let (rules, lists, rates) = new;
+        let mut new = Engine::new(rules, limits, Recording::Fired);
+        new.load_lists(lists);
+        new.load_rates(rates);
+        let (was, asks_otherwise, found) = (Vec::new(), Vec::new(), Decisions::default());
+        let mut diff = Self { old: None, old_rules: old, new, was, asks_otherwise, most, found };
+        diff.match_rules();
+        diff
+    }
+
+    /// Goes on beside another rule set: the one that decides took it up.
+    pub fn reloaded(&mut self, old: Arc<RuleSet>) {
+        self.old_rules = old;
+        self.match_rules();
+    }
+
+    /// The rule set that it goes on beside.
+    pub fn old_rules(&self) -> &RuleSet {
+        &self.old_rules
+    }
+
+    /// Finds each rule of the new set in the old one.
+    fn match_rules(&mut self) {
+        let (old, new) = (&self.old_rules, self.new.rules());
         let position = |rule: &Rule| old.rules.iter().position(|held| held.id == rule.id);
-        let was: Vec<Option<u16>> =
+        self.was =
             new.rules.iter().map(|rule| position(rule).and_then(|at| u16::try_from(at).ok())).collect();
         let asks = |set: &RuleSet, rule: &Rule| (rule.then, rule.score, set.requirement(&rule.auth));
         let otherwise = |(rule, was): (&Rule, &Option<u16>)| {
             let held = was.and_then(|at| old.rules.get(usize::from(at)));
-            held.is_some_and(|held| asks(&old, held) != asks(&new, rule))
+            held.is_some_and(|held| asks(old, held) != asks(new, rule))
         };
-        let asks_otherwise = new.rules.iter().zip(&was).map(otherwise).collect();
-        let engine = |rules, lists| {
-            let mut engine = Engine::new(rules, Limits::default(), Recording::Fired);
-            engine.load_lists(lists);
-            engine
-        };
-        Self {
-            old: engine(old, old_lists),
-            new: engine(new, new_lists),
-            was,
-            asks_otherwise,
-            most,
-            found: Decisions::default(),
-        }
+        self.asks_otherwise = new.rules.iter().zip(&self.was).map(otherwise).collect();
     }
 
     /// The same with the rates of both.
     #[must_use]
     pub fn with_rates(mut self, old: Rates, new: Rates) -> Self {
-        self.old.load_rates(old);
+        if let Some(engine) = &mut self.old {
+            engine.load_rates(old);
+        }
         self.new.load_rates(new);
         self
     }
@@ -145,16 +172,38 @@ impl DecisionDiff {
     /// Takes one event in, once as each rule set reads it: their extra fields may differ.
     pub fn step(&mut self, old: &Event, new: &Event) {
         let refused = &mut self.found.refused;
-        let was = decided(self.old.step(old), &mut refused.old);
+        let was = self.old.as_mut().and_then(|engine| decided(engine.step(old), &mut refused.old));
         let is = decided(self.new.step(new), &mut refused.new);
+        self.both(old, was, is);
+    }
+
+    /// Takes in an event that was answered so by the rule set that it goes beside. The new one takes up no other in its
+    /// turn. Gives the decision, if it changed.
+    pub fn beside_step(&mut self, event: &Event, answer: Answer<'_>) -> Option<ChangedDecision> {
+        if event.kind() == Kind::Control && event.text(TextField::Control) == Some("rule_set") {
+            return None;
+        }
+        let refused = &mut self.found.refused;
+        let was = decided(answer, &mut refused.old);
+        let is = decided(self.new.step(event), &mut refused.new);
+        self.both(event, was, is)
+    }
+
+    fn both(
+        &mut self,
+        event: &Event,
+        was: Option<Decision>,
+        is: Option<Decision>,
+    ) -> Option<ChangedDecision> {
         match (was, is) {
-            (Some(was), Some(is)) => self.compare(old, &was, &is),
+            (Some(was), Some(is)) => return self.compare(event, &was, &is),
             (None, None) => {}
             _ => self.found.one_sided += 1,
         }
+        None
     }
 
-    fn compare(&mut self, event: &Event, was: &Decision, is: &Decision) {
+    fn compare(&mut self, event: &Event, was: &Decision, is: &Decision) -> Option<ChangedDecision> {
         let sent = event.amount().map_or(0, |amount| amount.minor);
         let minor = was.converted.map_or(sent, |converted| converted.minor);
         self.found.decided += 1;
@@ -162,32 +211,34 @@ impl DecisionDiff {
         cell.count += 1;
         cell.minor += i128::from(minor);
         let shifts = self.shifts(was, is);
-        let beside = self.beside(was, is);
+        let beside = self.changed_beside(was, is);
         if was.outcome == is.outcome && beside.is_empty() {
             let differs = was.score != is.score || !(shifts.gained.is_empty() && shifts.lost.is_empty());
             self.found.otherwise += u64::from(differs);
-            return;
+            return None;
         }
         self.found.changed += 1;
+        let changed = ChangedDecision {
+            id: event.id().to_owned(),
+            time_us: event.time_us(),
+            amount_minor: minor,
+            old: was.outcome.name(),
+            new: is.outcome.name(),
+            beside,
+            gained: shifts.gained,
+            lost: shifts.lost,
+            altered: shifts.altered,
+        };
         if self.found.first.len() < self.most {
-            self.found.first.push(ChangedDecision {
-                id: event.id().to_owned(),
-                time_us: event.time_us(),
-                amount_minor: minor,
-                old: was.outcome.name(),
-                new: is.outcome.name(),
-                beside,
-                gained: shifts.gained,
-                lost: shifts.lost,
-                altered: shifts.altered,
-            });
+            self.found.first.push(changed.clone());
         }
+        Some(changed)
     }
 
     /// Which rules fire now and did not, and the other way round; counts them.
     fn shifts(&mut self, was: &Decision, is: &Decision) -> Shifts {
         let mut shifts = Shifts::default();
-        let (old, new) = (self.old.rules(), self.new.rules());
+        let (old, new) = (&self.old_rules, self.new.rules());
         let mut held = Vec::with_capacity(is.fired.len());
         for &at in &is.fired {
             let Some(rule) = new.rules.get(usize::from(at)) else { continue };
@@ -216,14 +267,14 @@ impl DecisionDiff {
     }
 
     /// What changed beside the outcome.
-    fn beside(&self, was: &Decision, is: &Decision) -> Vec<String> {
+    fn changed_beside(&self, was: &Decision, is: &Decision) -> Vec<String> {
         let mut beside = Vec::new();
         if was.alert != is.alert {
             beside.push(if is.alert { "alert" } else { "no alert" }.to_owned());
         }
         let required =
             |rules: &RuleSet, decision: &Decision| rules.requirement(decision.requirement.any_of());
-        let (old, new) = (required(self.old.rules(), was), required(self.new.rules(), is));
+        let (old, new) = (required(&self.old_rules, was), required(self.new.rules(), is));
         if was.outcome == is.outcome && old != new {
             beside.push(format!("requires {new} instead of {old}"));
         }

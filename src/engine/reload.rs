@@ -253,6 +253,11 @@ impl Engine {
         former.map(|former| &*former.rules)
     }
 
+    /// The numbers of the rule sets that remembered decisions may be of, ascending; the last one is the live one's.
+    pub fn rule_set_numbers(&self) -> impl Iterator<Item = u32> {
+        self.reloads.former.iter().map(|former| former.number).chain([self.reloads.number])
+    }
+
     /// What is needed to take over from the live rule set; `None` where there is no room for another ledger.
     fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
         let sources = Sources::find(rules, self.ledgers.live.iter());

@@ -20,6 +20,9 @@ pub(super) struct Input {
     packed: bool,
 }
 
+/// How a file is opened by its path.
+pub(super) type Open<'a> = &'a dyn Fn(&Path) -> Result<Input, ReadError>;
+
 impl Input {
     /// Of a file, or of standard input where the path is `-`.
     pub(super) fn open(path: &Path) -> Result<Self, ReadError> {

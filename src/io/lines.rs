@@ -18,6 +18,11 @@ impl Lines {
         self.number
     }
 
+    /// The last line read.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
     /// The next line, or `Err` in it where it is too long; `None` at the end.
     pub(super) fn next(&mut self, mut source: &mut dyn BufRead) -> io::Result<Option<Result<&[u8], Reason>>> {
         self.line.clear();

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::cells::Row;
 use super::csv::Rows;
 use super::error::{FileError, HeaderError, ReadError, Reason};
-use super::file::Input;
+use super::file::{Input, Open};
 use super::lines::Lines;
 use super::names::{did_you_mean, shown};
 use super::number;
@@ -96,7 +96,12 @@ type At = (Option<u64>, ListReason);
 /// Loads the lists of a rule set, in its order; `folder` is that of the rule file. The file of a list that another
 /// rule file declares stands beside that one.
 pub fn load_lists(rules: &RuleSet, folder: &Path) -> Result<Lists, ListError> {
-    let load = |list: &ListDeclaration| load(rules, list, folder_of(rules, list.pack, folder));
+    load_lists_by(rules, folder, &Input::open)
+}
+
+/// The same with files that are opened so.
+pub(super) fn load_lists_by(rules: &RuleSet, folder: &Path, open: Open<'_>) -> Result<Lists, ListError> {
+    let load = |list: &ListDeclaration| load(rules, list, folder_of(rules, list.pack, folder), open);
     rules.lists.iter().map(load).collect()
 }
 
@@ -107,7 +112,12 @@ pub(super) fn folder_of<'a>(rules: &'a RuleSet, pack: u8, folder: &'a Path) -> &
     extended.and_then(|pack| Path::new(&pack.source).parent()).unwrap_or(folder)
 }
 
-fn load(rules: &RuleSet, declaration: &ListDeclaration, folder: &Path) -> Result<List, ListError> {
+fn load(
+    rules: &RuleSet,
+    declaration: &ListDeclaration,
+    folder: &Path,
+    open: Open<'_>,
+) -> Result<List, ListError> {
     let Some(file) = &declaration.file else { return Ok(List::default()) };
     let path = folder.join(file);
     let (field, form) = match declaration.key {
@@ -119,7 +129,7 @@ fn load(rules: &RuleSet, declaration: &ListDeclaration, folder: &Path) -> Result
     };
     let calendar = &rules.calendar;
     let mut loading = Loading { list: List::default(), calendar, field, form };
-    match loading.file(&path) {
+    match loading.file(&path, open) {
         Ok(()) => Ok(loading.list),
         Err((line, reason)) => {
             Err(ListError { list: declaration.name.clone(), path, line, reason: Box::new(reason) })
@@ -153,12 +163,12 @@ fn unread(error: ReadError) -> At {
 }
 
 impl Loading<'_> {
-    fn file(&mut self, path: &Path) -> Result<(), At> {
+    fn file(&mut self, path: &Path, open: Open<'_>) -> Result<(), At> {
         let name =
             path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         match name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.') {
-            Some((_, "csv")) => self.csv(Input::open(path).map_err(unread)?),
-            Some((_, "txt")) => self.txt(Input::open(path).map_err(unread)?),
+            Some((_, "csv")) => self.csv(open(path).map_err(unread)?),
+            Some((_, "txt")) => self.txt(open(path).map_err(unread)?),
             _ => Err((None, ListReason::Ending)),
         }
     }

@@ -3,6 +3,8 @@
 //! Promises that every line is either a valid event or a bad line with its number and reason, in bounded memory
 //! and without a panic, whatever the bytes. Must never know what a rule or a window does.
 
+/// A rule set as the files that it is made of.
+mod bundle;
 /// The cells of a row, and what their texts say.
 mod cells;
 /// One chunk of the tail log as an Arrow IPC file.
@@ -13,6 +15,8 @@ mod chunks;
 mod csv;
 /// Decisions and refusals, one JSON line each.
 pub mod decision;
+/// What the journal asks of a disk.
+mod disk;
 /// What can be wrong with input.
 mod error;
 /// Explanations as JSON.
@@ -58,16 +62,21 @@ mod spill_folder;
 /// Events to JSON lines.
 mod writer;
 
+pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
+pub use disk::{Disk, DiskFile, Held, RealDisk};
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use rates::{RateFileError, RateReason, load_rates};
-pub use reader::{Counts, EventReader, FileFormat, Format, OnBadLine};
-pub use snapshot::{SnapshotError, SnapshotFile, read_snapshot, write_snapshot};
+pub use reader::{Counts, EventReader, FileFormat, Format, LineReader, OnBadLine};
+pub use snapshot::{
+    Again, SnapshotError, SnapshotFile, read_snapshot, read_snapshot_by, snapshot_is_whole, write_snapshot,
+    write_snapshot_to,
+};
 pub use sources::load_rules;
 pub use writer::write_event;
 

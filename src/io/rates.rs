@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::cells::Row;
 use super::csv::Rows;
 use super::error::{FileError, HeaderError, ReadError, Reason};
-use super::file::Input;
+use super::file::{Input, Open};
 use super::lists::folder_of;
 use super::names::{currency_of, did_you_mean, shown};
 use crate::rates::{Rate, RateError, Rates, RatesError};
@@ -82,12 +82,17 @@ const COLUMNS: [&str; 3] = ["valid_from", "currency", "rate"];
 /// Loads the rates of a rule set; none where it names no file. `folder` is that of the rule file; another rule file that
 /// declares them has theirs beside itself.
 pub fn load_rates(rules: &RuleSet, folder: &Path) -> Result<Rates, RateFileError> {
+    load_rates_by(rules, folder, &Input::open)
+}
+
+/// The same with a file that is opened so.
+pub(super) fn load_rates_by(rules: &RuleSet, folder: &Path, open: Open<'_>) -> Result<Rates, RateFileError> {
     let declared = rules.rates.as_ref().and_then(|rates| Some((rates.pack, rates.file.as_ref()?)));
     let Some((pack, file)) = declared else {
         return Ok(Rates::default());
     };
     let path = folder_of(rules, pack, folder).join(file);
-    read(&path, rules).map_err(|(line, reason)| RateFileError { path, line, reason: Box::new(reason) })
+    read(&path, rules, open).map_err(|(line, reason)| RateFileError { path, line, reason: Box::new(reason) })
 }
 
 fn unread(error: ReadError) -> At {
@@ -98,8 +103,8 @@ fn unread(error: ReadError) -> At {
     }
 }
 
-fn read(path: &Path, rules: &RuleSet) -> Result<Rates, At> {
-    let mut input = Input::open(path).map_err(unread)?;
+fn read(path: &Path, rules: &RuleSet, open: Open<'_>) -> Result<Rates, At> {
+    let mut input = open(path).map_err(unread)?;
     let (mut rows, header) = Rows::with_comments(&mut input).map_err(unread)?;
     let columns = columns(&header).map_err(|reason| (Some(rows.start()), reason))?;
     let mut rates = Rates::default();

@@ -11,6 +11,7 @@ use super::layout::Layout;
 use super::lines::Lines;
 use super::mapping::Mapping;
 use super::ndjson::Parser;
+use super::writer::write_event;
 use crate::event::{Draft, Event, Schema};
 
 /// How events are written down.
@@ -79,6 +80,28 @@ pub struct EventReader {
     draft: Draft,
     counts: Counts,
     ended: bool,
+    /// The row that was read last, as a line.
+    written: Vec<u8>,
+}
+
+/// Reads single JSON lines, one after the other.
+pub struct LineReader {
+    parser: Box<Parser>,
+    schema: Arc<Schema>,
+    draft: Draft,
+}
+
+impl LineReader {
+    /// Of events with these extra fields.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        Self { parser: Box::new(Parser::new()), draft: Draft::new(Arc::clone(&schema)), schema }
+    }
+
+    /// The event that a line says.
+    pub fn read(&mut self, line: &[u8]) -> Result<&Event, Reason> {
+        self.parser.parse(line, &self.schema, &mut self.draft)?;
+        Ok(self.draft.seal()?)
+    }
 }
 
 /// A line's number, and whether the draft has all that it says.
@@ -114,7 +137,31 @@ impl EventReader {
             }
         };
         let draft = Draft::new(Arc::clone(&schema));
-        Ok(Self { input, way, schema, draft, counts: Counts::default(), ended: false })
+        Ok(Self { input, way, schema, draft, counts: Counts::default(), ended: false, written: Vec::new() })
+    }
+
+    /// The next event as [`next_event`](Self::next_event) gives it, with the bytes that say it: a JSON line as it came,
+    /// without its line end; of a row the line that [`write_event`] writes.
+    pub fn next_line(&mut self) -> Option<Result<(&Event, &[u8]), ReadError>> {
+        match self.next_event()? {
+            Err(error) => return Some(Err(error)),
+            Ok((_, event)) => {
+                // Borrowed again below, with the bytes.
+                let _ = event;
+            }
+        }
+        let event = self.draft.sealed();
+        let bytes = match &self.way {
+            Way::Ndjson { lines, .. } => lines.line(),
+            Way::Csv { rows, .. } => {
+                self.written.clear();
+                if let Err(source) = write_event(event, &mut self.written) {
+                    return Some(Err(ReadError::Io { line: rows.last(), source }));
+                }
+                self.written.trim_ascii_end()
+            }
+        };
+        Some(Ok((event, bytes)))
     }
 
     /// The next event with its line, a bad line, or what ended the reading; `None` at the end and after it.

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::snapshot_reader::{self, Broken, ChunkRows};
+use super::snapshot_reader::{self, Broken, Content};
 use super::snapshot_writer::Parts;
 use crate::engine::SavedEngine;
 use crate::state::{ChunkColumns, Lost};
@@ -76,6 +76,16 @@ pub fn write_snapshot(path: &Path, about: &str, saved: &SavedEngine) -> Result<S
     write(path, about, saved, saved.chunks().map(|(log, chunk)| (log, chunk.rows())))
 }
 
+/// Writes the same to wherever `out` leads; errors call it `path`.
+pub fn write_snapshot_to<W: Write>(
+    out: W,
+    path: &Path,
+    about: &str,
+    saved: &SavedEngine,
+) -> Result<(W, SnapshotFile), SnapshotError> {
+    write_to(out, path, about, saved, saved.chunks().map(|(log, chunk)| (log, chunk.rows())))
+}
+
 /// Rows of a log with the log's number.
 type Rows<'a> = (usize, Result<Cow<'a, ChunkColumns>, Lost>);
 
@@ -104,21 +114,32 @@ fn write_beside<'a>(
     chunks: impl Iterator<Item = Rows<'a>>,
 ) -> Result<SnapshotFile, SnapshotError> {
     let failed = |source: io::Error| SnapshotError::File { path: path.to_owned(), source };
+    let out = BufWriter::new(File::create(beside).map_err(failed)?);
+    let (out, written) = write_to(out, path, about, state, chunks)?;
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    drop(file);
+    fs::rename(beside, path).and_then(|()| sync_folder(path)).map_err(failed)?;
+    Ok(written)
+}
+
+fn write_to<'a, W: Write>(
+    out: W,
+    path: &Path,
+    about: &str,
+    state: &impl Serialize,
+    chunks: impl Iterator<Item = Rows<'a>>,
+) -> Result<(W, SnapshotFile), SnapshotError> {
+    let failed = |source: io::Error| SnapshotError::File { path: path.to_owned(), source };
     let of_arrow = |error: ArrowError| failed(io::Error::other(error));
-    let file = File::create(beside).map_err(failed)?;
-    let mut parts = Parts::begin(BufWriter::new(file), about).map_err(of_arrow)?;
+    let mut parts = Parts::begin(out, about).map_err(of_arrow)?;
     postcard::to_io(state, &mut parts).map_err(|error| failed(io::Error::other(error)))?;
     parts.end_state().map_err(failed)?;
     for (log, rows) in chunks {
         let rows = rows.map_err(|why| SnapshotError::Log { path: path.to_owned(), why })?;
         parts.chunk(log, rows.into_owned()).map_err(of_arrow)?;
     }
-    let (out, written) = parts.end().map_err(of_arrow)?;
-    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    drop(file);
-    fs::rename(beside, path).and_then(|()| sync_folder(path)).map_err(failed)?;
-    Ok(written)
+    parts.end().map_err(of_arrow)
 }
 
 /// Makes the name of a file last: a rename is in its folder, which is on disk only once it is told to be.
@@ -131,6 +152,76 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// Reads what [`write_snapshot`] wrote; nothing that is damaged is given out. The rows of logs are checked, and then left in
 /// the file, which must not be written over in place (renaming another over it is well), until an engine takes them.
 pub fn read_snapshot(path: &Path) -> Result<SavedEngine, SnapshotError> {
+    read_and_fit(path, read::<SavedEngine>(path)).map(|(saved, _)| saved)
+}
+
+/// Opens a file once more, from its beginning.
+pub type Again = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send>;
+
+/// Reads the same from wherever `open` leads, as often as it is asked; `bytes` long, and called `path` by errors. Also
+/// gives what the snapshot says of itself.
+pub fn read_snapshot_by(
+    path: &Path,
+    bytes: u64,
+    open: Again,
+) -> Result<(SavedEngine, String), SnapshotError> {
+    let read = || {
+        let whole = snapshot_reader::whole(&mut open().map_err(Broken::File)?, bytes);
+        let whole = whole.map_err(Broken::File)?.ok_or_else(cut)?;
+        let source = whole.again(open().map_err(Broken::File)?);
+        snapshot_reader::read(source, Reopened { open, at: None })
+    };
+    read_and_fit(path, read())
+}
+
+/// Whether what is there is whole: all that was written, and nothing else. Reads it once, and keeps nothing.
+pub fn snapshot_is_whole(source: &mut impl Read, bytes: u64) -> io::Result<bool> {
+    Ok(snapshot_reader::whole(source, bytes)?.is_some())
+}
+
+/// A file that can only be read from its beginning, read at any place: forward by reading on.
+struct Reopened {
+    open: Again,
+    at: Option<(Box<dyn Read + Send>, u64)>,
+}
+
+impl std::fmt::Debug for Reopened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reopened").field("at", &self.at.as_ref().map(|(_, at)| at)).finish_non_exhaustive()
+    }
+}
+
+impl Read for Reopened {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let (source, at) = match &mut self.at {
+            Some(held) => held,
+            none => none.insert(((self.open)()?, 0)),
+        };
+        let taken = source.read(to)?;
+        *at += taken as u64;
+        Ok(taken)
+    }
+}
+
+impl Seek for Reopened {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let SeekFrom::Start(to) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+        let held = self.at.take().filter(|(_, at)| *at <= to);
+        let (mut source, at) = held.map_or_else(|| Ok((((self.open)())?, 0)), io::Result::Ok)?;
+        let skipped = io::copy(&mut (&mut source).take(to - at), &mut io::sink())?;
+        self.at = Some((source, at + skipped));
+        Ok(at + skipped)
+    }
+}
+
+fn cut() -> Broken {
+    Broken::Form("it was cut short or changed, or is another file".to_owned())
+}
+
+fn read_and_fit<F: Read + Seek + std::fmt::Debug + Send + 'static>(
+    path: &Path,
+    read: Result<Content<SavedEngine, F>, Broken>,
+) -> Result<(SavedEngine, String), SnapshotError> {
     let told = |broken: Broken| {
         let path = path.to_owned();
         match broken {
@@ -139,7 +230,7 @@ pub fn read_snapshot(path: &Path) -> Result<SavedEngine, SnapshotError> {
             Broken::Damaged(part, why) => SnapshotError::Damaged { path, part, why },
         }
     };
-    let (mut saved, rows) = read::<SavedEngine>(path).map_err(told)?;
+    let Content { state: mut saved, about, rows } = read.map_err(told)?;
     let parts = rows.part();
     let mut rows = rows.into_iter();
     for (log, chunk) in saved.chunks_mut() {
@@ -149,22 +240,21 @@ pub fn read_snapshot(path: &Path) -> Result<SavedEngine, SnapshotError> {
         }
     }
     match rows.next() {
-        None => Ok(saved),
+        None => Ok((saved, about)),
         Some(_) => Err(told(Broken::Damaged(parts, "it has more chunks of logs than it says"))),
     }
 }
 
 /// The state of a file, and where its chunks are.
-fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, ChunkRows<File>), Broken> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Content<T, File>, Broken> {
     let mut file = File::open(path).map_err(Broken::File)?;
     let bytes = file.metadata().map_err(Broken::File)?.len();
-    let length = snapshot_reader::length(&mut file, bytes).map_err(Broken::File)?;
-    let cut = || Broken::Form("it was cut short or changed, or is another file".to_owned());
-    let length = length.ok_or_else(cut)?;
+    let whole = snapshot_reader::whole(&mut file, bytes).map_err(Broken::File)?;
+    let whole = whole.ok_or_else(cut)?;
     file.rewind().map_err(Broken::File)?;
     // The two share one place in the file: chunks are read when all else is.
     let again = file.try_clone().map_err(Broken::File)?;
-    snapshot_reader::read(BufReader::new(file.take(length)), again)
+    snapshot_reader::read(whole.again(file), again)
 }
 
 #[cfg(test)]
@@ -187,7 +277,7 @@ mod tests {
     type All = (Vec<u64>, Vec<(usize, ChunkColumns)>);
 
     fn read(path: &Path) -> Option<All> {
-        let (state, rows) = super::read(path).ok()?;
+        let Content { state, rows, .. } = super::read(path).ok()?;
         let rows = rows.into_iter().map(|(log, row)| Some((log, KeptChunk::read(&row).ok()?)));
         Some((state, rows.collect::<Option<_>>()?))
     }

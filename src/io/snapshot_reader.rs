@@ -12,7 +12,7 @@ use arrow_ipc::reader::StreamReader;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::snapshot_writer::{FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
+use super::snapshot_writer::{ABOUT_KEY, FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
 use crate::state::{ChunkColumns, KeptChunk, Lost};
 
 /// Why there is nothing to be read.
@@ -159,6 +159,14 @@ impl<F> IntoIterator for ChunkRows<F> {
     }
 }
 
+/// All that a file holds.
+pub(super) struct Content<T, F> {
+    pub(super) state: T,
+    /// What it says of itself, in words.
+    pub(super) about: String,
+    pub(super) rows: ChunkRows<F>,
+}
+
 /// A source that knows how much of it was read, and the checksum of what was since it was asked, and keeps its beginning.
 struct Counted<R> {
     source: R,
@@ -229,28 +237,70 @@ impl<R: Read> Read for Rows<R> {
     }
 }
 
-/// Whether all of a file is what was written, and how long it is without its hash.
-pub(super) fn length(source: &mut impl Read, bytes: u64) -> io::Result<Option<u64>> {
+/// A file that is whole.
+pub(super) struct Whole {
+    /// How long it is without its hash.
+    length: u64,
+    /// The checksum of each part of it.
+    crcs: Vec<u32>,
+}
+
+/// Whether all of a file is what was written.
+pub(super) fn whole(source: &mut impl Read, bytes: u64) -> io::Result<Option<Whole>> {
     let Some(length) = bytes.checked_sub(HASH_BYTES) else { return Ok(None) };
-    let (mut hasher, mut part) = (Sha256::new(), vec![0; PART_BYTES]);
+    let (mut hasher, mut part, mut crcs) = (Sha256::new(), vec![0; PART_BYTES], Vec::new());
     let mut left = length;
     while left > 0 {
         let part = &mut part[..left.min(PART_BYTES as u64) as usize];
         source.read_exact(part)?;
         hasher.update(&*part);
+        crcs.push(crc32fast::hash(part));
         left -= part.len() as u64;
     }
     let mut hash = [0; HASH_BYTES as usize];
     source.read_exact(&mut hash)?;
-    Ok((hash.as_slice() == hasher.finalize().as_slice()).then_some(length))
+    Ok((hash.as_slice() == hasher.finalize().as_slice()).then_some(Whole { length, crcs }))
+}
+
+impl Whole {
+    /// The same file read again, which must give the same bytes: whoever takes them apart may rely on it.
+    pub(super) fn again<R: Read>(self, source: R) -> impl Read {
+        Again { source: source.take(self.length), crcs: self.crcs.into_iter(), part: Vec::new(), at: 0 }
+    }
+}
+
+/// Gives a part out only once all of it is what it was.
+struct Again<R> {
+    source: io::Take<R>,
+    crcs: std::vec::IntoIter<u32>,
+    part: Vec<u8>,
+    at: usize,
+}
+
+impl<R: Read> Read for Again<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.part.len() {
+            self.part.clear();
+            self.at = 0;
+            (&mut self.source).take(PART_BYTES as u64).read_to_end(&mut self.part)?;
+            if self.crcs.next() != (!self.part.is_empty()).then(|| crc32fast::hash(&self.part)) {
+                self.part.clear();
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it reads differently each time"));
+            }
+        }
+        let taken = to.len().min(self.part.len() - self.at);
+        to[..taken].copy_from_slice(&self.part[self.at..self.at + taken]);
+        self.at += taken;
+        Ok(taken)
+    }
 }
 
 /// Reads the state from the beginning of a file, and says where in `again`, which is the same file, the chunks of its logs
-/// are. The file is [whole](length).
+/// are. The file is [whole].
 pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     source: impl Read,
     again: F,
-) -> Result<(T, ChunkRows<F>), Broken> {
+) -> Result<Content<T, F>, Broken> {
     let counted = Counted { source, read: 0, crc: crc32fast::Hasher::new(), beginning: Some(Vec::new()) };
     let mut reader = StreamReader::try_new(counted, None).map_err(|error| Broken::Form(error.to_string()))?;
     match reader.schema().metadata().get(FORM_KEY).map(String::as_str) {
@@ -258,6 +308,7 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
         Some(other) => return Err(Broken::Form(format!("it is of form {other}, this version reads {FORM}"))),
         None => return Err(Broken::Form("it is another Arrow file".to_owned())),
     }
+    let about = reader.schema().metadata().get(ABOUT_KEY).cloned().unwrap_or_default();
     let schema = reader.get_mut().beginning.take().unwrap_or_default();
     let held = Vec::new();
     let mut rows = Rows { reader, part: 0, held, at: 0, next: None, from: 0, why: None };
@@ -288,7 +339,7 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
             }
             Some(Row::State(bytes)) if bytes.is_empty() && chunks.is_empty() => {}
             Some(Row::State(_)) => return Err(rows.broken("it holds more than a state")),
-            None => return Ok((state, ChunkRows(chunks))),
+            None => return Ok(Content { state, about, rows: ChunkRows(chunks) }),
         }
     }
 }

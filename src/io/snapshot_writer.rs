@@ -20,6 +20,7 @@ use crate::state::ChunkColumns;
 /// The version of the form, in the schema's metadata.
 pub(super) const FORM: &str = "3";
 pub(super) const FORM_KEY: &str = "weir.snapshot";
+pub(super) const ABOUT_KEY: &str = "weir.about";
 /// Bytes of the SHA-256 behind the stream.
 pub(super) const HASH_BYTES: u64 = 32;
 /// Bytes of one row of state.
@@ -53,7 +54,7 @@ fn schema(about: &str) -> Arc<Schema> {
         Field::new("values", list(list(DataType::Int64)), true),
         Field::new("back", list(DataType::UInt32), true),
     ];
-    let about = [(FORM_KEY.to_owned(), FORM.to_owned()), ("weir.about".to_owned(), about.to_owned())];
+    let about = [(FORM_KEY.to_owned(), FORM.to_owned()), (ABOUT_KEY.to_owned(), about.to_owned())];
     Arc::new(Schema::new_with_metadata(fields, about.into_iter().collect()))
 }
 

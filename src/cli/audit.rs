@@ -1,0 +1,293 @@
+//! `weir audit`: whether a journal is what was written, and what a decision of the past was made of.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use weir::catalogue::Language;
+use weir::decision::Decision;
+use weir::engine::{Answer, Recording};
+use weir::event::{Event, TextField};
+use weir::explain::{Explainer, Style};
+use weir::io::{Disk, Loaded, RealDisk};
+use weir::journal::{From, PublicKey, Replay, Verified, kept, put_down, verify};
+
+use super::Verdict;
+use super::contributions::{Contributions, Past};
+use super::explain::{Reader, show_text};
+use super::journal::hex;
+use super::journaled::options;
+use super::progress::Progress;
+
+/// Prove that a journal is what was written, and show what a decision was made of
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    Verify(VerifyArgs),
+    Show(ShowArgs),
+}
+
+/// Prove that nothing was changed, removed or put in, or name the first place where something was
+///
+/// Works beside the process that writes the journal, and changes nothing.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  weir audit verify --journal journal\n  weir audit verify --journal journal --public-key auditor/signing.pub\n  weir audit verify --journal journal --head 4096:9f2c...\n\nThe key in the journal's own folder can be changed together with the journal: keep a copy of signing.pub, and of a head\nthat `weir journal show` prints, elsewhere. Exits with 0 if nothing was changed, with 1 if something was."
+)]
+struct VerifyArgs {
+    /// The journal's folder
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+    /// The public key of who signs; otherwise DIR/signing.pub
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// A record's number and chain, noted before: it must still be there
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = noted)]
+    head: Option<(u64, [u8; 32])>,
+}
+
+/// Show a decision, its explanation, the rules' text at that time, and the events that its features counted
+///
+/// Who asks is put down in the journal.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  weir audit show tx00000437 --journal journal\n  weir audit show tx00000437 --journal journal --as inspector --for \"complaint 17\"\n\nWhile another process writes the journal, who asks is put down in DIR/asked, and taken in by that process when it closes.\nExits with 1 if the id has no decision."
+)]
+struct ShowArgs {
+    /// The id of a payment
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The journal's folder
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+    /// Whose payment it is, where several tenants share the journal
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Who asks; otherwise the user of this process
+    #[arg(long = "as", value_name = "NAME")]
+    who: Option<String>,
+    /// What for
+    #[arg(long = "for", value_name = "WHY", default_value = "not said")]
+    why: String,
+    /// How many events to show of each feature, the newest
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    most: usize,
+}
+
+fn noted(text: &str) -> Result<(u64, [u8; 32]), String> {
+    let read = || {
+        let (number, hash) = text.split_once(':')?;
+        let mut chain = [0; 32];
+        if hash.len() != 64 || !hash.is_ascii() {
+            return None;
+        }
+        for (at, byte) in chain.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hash.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        Some((number.parse().ok()?, chain))
+    };
+    read().ok_or_else(|| {
+        "give it as `weir journal show` prints it: a number, a colon, 64 hexadecimal digits".to_owned()
+    })
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    match &args.what {
+        What::Verify(args) => verified(args),
+        What::Show(args) => show(args),
+    }
+}
+
+fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let own = args.journal.join("signing.pub");
+    let path = args.public_key.as_deref().unwrap_or(&own);
+    let public =
+        (args.public_key.is_some() || own.exists()).then(|| PublicKey::read(&*disk, path)).transpose()?;
+    let mut progress = Progress::new("verifying", None);
+    let found = verify(&disk, &args.journal, public.as_ref(), args.head, |_| progress.event());
+    progress.finish();
+    let mut out = anstream::stdout().lock();
+    let kept = kept_whole(&*disk, &args.journal);
+    match found? {
+        Verified::Whole { id, first, last, chain, heads, signed_to, torn } => {
+            writeln!(out, "records {first} to {last} of journal {} are what was written", hex(&id))?;
+            match public {
+                Some(_) => writeln!(
+                    out,
+                    "{heads} heads are signed by the key of {}, the last one up to record {signed_to}",
+                    path.display()
+                )?,
+                None => {
+                    writeln!(out, "without a public key nobody vouches for the chain: give --public-key")?
+                }
+            }
+            writeln!(out, "last record: {last}:{}", hex(&chain))?;
+            if let Some(torn) = torn {
+                writeln!(out, "the end: {torn}")?;
+            }
+        }
+        Verified::Changed { file, byte, number, how } => {
+            let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
+            writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
+            return Ok(Verdict::Found);
+        }
+    }
+    match kept {
+        Ok(count) => writeln!(out, "{count} rule sets are what was kept")?,
+        Err(error) => {
+            writeln!(out, "CHANGED: {error}")?;
+            return Ok(Verdict::Found);
+        }
+    }
+    Ok(Verdict::Clean)
+}
+
+/// How many rule sets are kept; an error where one is not what it was.
+fn kept_whole(disk: &dyn Disk, folder: &Path) -> anyhow::Result<usize> {
+    let hashes = kept::all(disk, folder)?;
+    hashes.iter().try_for_each(|hash| kept::read(disk, folder, hash).map(|_| ()))?;
+    Ok(hashes.len())
+}
+
+/// What the engine decided of the event that was asked for.
+struct Found {
+    event: Event,
+    decision: Decision,
+    explainer: Explainer,
+    kept: String,
+}
+
+fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    if !args.journal.is_dir() {
+        bail!("there is no journal in {}", args.journal.display());
+    }
+    ask(&disk, args)?;
+    let mut replay = Replay::open(Arc::clone(&disk), &args.journal, From::Beginning, Some(Recording::All))?;
+    let mut progress = Progress::new("looking", None);
+    let mut seen = None;
+    while seen.is_none() {
+        let turn = replay.turn(|event, answer| {
+            progress.event();
+            let of_tenant = args.tenant.is_none() || event.text(TextField::Tenant) == args.tenant.as_deref();
+            if event.id() == args.id
+                && of_tenant
+                && let Answer::Decided(decision) = answer
+            {
+                seen = Some((event.clone(), decision.clone()));
+            }
+        })?;
+        // It records more than the journal does, so its answers differ in their features.
+        if turn.is_none() {
+            break;
+        }
+    }
+    progress.finish();
+    let Some((event, decision)) = seen else {
+        writeln!(anstream::stderr(), "`{}` has no decision in this journal", args.id)?;
+        return Ok(Verdict::Found);
+    };
+    let engine = replay.course().engine();
+    let rules = engine.rule_set(decision.rule_set).context("the rule set that decided is unknown")?;
+    let (kept, explainer) = explainer(&*disk, &args.journal, &rules.hash)?;
+    let found = Found { event, decision, explainer, kept };
+    let explanation = found.explainer.explain(&engine.facts(&found.event), &found.decision, false);
+    let past = Past::find(&disk, &args.journal, &found.event)?;
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "event, record {}:\n  {}", past.record, past.event)?;
+    match &past.answer {
+        Some((number, line)) => {
+            writeln!(out, "answer, record {number}:\n  {line}")?;
+            let was: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+            if was["outcome"] != explanation.outcome.name() || was["score"] != explanation.score {
+                writeln!(out, "warning: the engine decides otherwise now; see `weir replay`")?;
+            }
+        }
+        None => writeln!(out, "its answer is not in the journal: it was never given")?,
+    }
+    let bundle = kept::read(&*disk, &args.journal, &found.kept)?;
+    let at = kept::folder(&args.journal, &found.kept).join(bundle.rules());
+    writeln!(out, "\nrule set {}, as it was then: {}", explanation.rule_set, at.display())?;
+    for rule in explanation.rules.iter().filter(|rule| rule.fate.fired()) {
+        for (file, bytes) in bundle.files().filter(|(file, _)| file.ends_with(".toml")) {
+            if let Some(text) = rule_text(&String::from_utf8_lossy(bytes), &rule.id) {
+                let lines = text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+                write!(out, "\n{file}:\n{lines}")?;
+            }
+        }
+    }
+    writeln!(out)?;
+    let style = Style::new(Language::English, found.explainer.rules());
+    show_text(Reader::Auditor, &explanation, &style, &mut out)?;
+    let counted =
+        Contributions::of(found.explainer.rules(), &found.event, &past, engine.now_us(), engine.readings());
+    counted.show(&disk, &args.journal, past.record, args.most, &mut out)?;
+    Ok(Verdict::Clean)
+}
+
+/// Puts down who asks, before anything is shown.
+fn ask(disk: &Arc<dyn Disk>, args: &ShowArgs) -> anyhow::Result<()> {
+    let user = || {
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned())
+    };
+    let who = args.who.clone().unwrap_or_else(user);
+    let what = format!("audit show {}, for: {}", args.id, args.why);
+    let options = options(&**disk, &args.journal, None)?;
+    if !put_down(disk, &args.journal, options, &who, &what)? {
+        writeln!(anstream::stderr(), "who asks is put down in {}", args.journal.join("asked").display())?;
+    }
+    Ok(())
+}
+
+/// What explains the decisions of a rule set that was kept, and the hash that it was kept by.
+fn explainer(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> anyhow::Result<(String, Explainer)> {
+    for kept in kept::all(disk, folder)? {
+        let Loaded { sources, rules, .. } = kept::read(disk, folder, &kept)?.load()?;
+        if rules.hash == *hash {
+            return Ok((kept, Explainer::of(&sources)?));
+        }
+    }
+    bail!("the rule set that decided is not kept in {}", folder.join("kept").display())
+}
+
+/// The text of a rule in a rule file, without remarks on the next one.
+fn rule_text<'t>(text: &'t str, id: &str) -> Option<&'t str> {
+    let mut text = table_text(text, id)?;
+    let said = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    while let Some((before, _)) = text.rsplit_once('\n').filter(|(_, last)| !said(last)) {
+        text = before;
+    }
+    Some(text)
+}
+
+/// The text from the head of a rule to the next table.
+fn table_text<'t>(text: &'t str, id: &str) -> Option<&'t str> {
+    let (mut begun, mut held, mut at) = (None, false, 0);
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        if trimmed.starts_with("[[")
+            || trimmed.starts_with('[') && trimmed.ends_with(']') && !trimmed.contains('=')
+        {
+            if let (Some(start), true) = (begun, held) {
+                return text.get(start..at).map(str::trim_end);
+            }
+            (begun, held) = ((trimmed == "[[rule]]").then_some(at), false);
+        }
+        let value = trimmed.strip_prefix("id").map(|rest| rest.trim_start().trim_start_matches('=').trim());
+        held |= value.is_some_and(|value| {
+            value.starts_with(&format!("\"{id}\"")) || value.starts_with(&format!("'{id}'"))
+        });
+        at += line.len();
+    }
+    match begun {
+        Some(start) if held => text.get(start..).map(str::trim_end),
+        _ => None,
+    }
+}

@@ -1,0 +1,144 @@
+//! `weir journal`: what is in a journal's folder.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use weir::io::{Disk, RealDisk};
+use weir::journal::{Control, Head, JournalError, Reader, Record, kept, snapshots};
+use weir::time::format_time;
+
+use super::Verdict;
+
+/// Look at a journal
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Show what is in it: segments, records, heads, snapshots and rule sets
+    ///
+    /// Works beside the process that writes it, and changes nothing. `weir audit verify` says whether it is what was written.
+    #[command(after_help = "Examples:\n  weir journal show journal")]
+    Show {
+        /// The journal's folder
+        #[arg(value_name = "DIR")]
+        journal: PathBuf,
+    },
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    match &args.what {
+        What::Show { journal } => show(journal),
+    }
+}
+
+/// What is counted of some records.
+#[derive(Default)]
+struct Counts {
+    records: u64,
+    bytes: u64,
+    first: u64,
+    last: u64,
+}
+
+fn show(folder: &Path) -> anyhow::Result<Verdict> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let mut reader = Reader::open(Arc::clone(&disk), folder)?;
+    if reader.is_empty() {
+        return Err(JournalError::None { folder: folder.to_owned() }.into());
+    }
+    let (mut kinds, mut segments) = (BTreeMap::<String, Counts>::new(), BTreeMap::<u64, Counts>::new());
+    let (mut head, mut last, mut times) = (None, None, Vec::new());
+    let mut damage = Vec::new();
+    loop {
+        let entry = match reader.next_entry() {
+            Ok(Some(entry)) => entry,
+            Ok(None) => break,
+            Err(JournalError::Damaged(found)) => {
+                damage.push(found);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let kind = match entry.record()? {
+            Record::Event { .. } => "event".to_owned(),
+            Record::Answer { form, .. } => format!("answer, {}", format!("{form:?}").to_lowercase()),
+            Record::Control(bytes) => {
+                times.extend(at_us(bytes));
+                let said = Control::read(bytes).map_or_else(|| "unknown".to_owned(), |said| word(&said));
+                format!("control, {said}")
+            }
+            Record::Head(body) => {
+                head = Head::read(body);
+                times.extend(head.map(|head| head.at_us));
+                "head".to_owned()
+            }
+        };
+        let (number, bytes) = (entry.number, entry.body.len() as u64 + weir::journal::FRAME_BYTES as u64);
+        last = Some((number, entry.chain));
+        let segment = reader.segment();
+        for counts in [kinds.entry(kind).or_default(), segments.entry(segment).or_default()] {
+            counts.first = if counts.records == 0 { number } else { counts.first };
+            (counts.records, counts.bytes, counts.last) = (counts.records + 1, counts.bytes + bytes, number);
+        }
+    }
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "journal {}", hex(&reader.id().unwrap_or_default()))?;
+    if let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) {
+        writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
+    }
+    for (name, Counts { records, bytes, first, last }) in
+        segments.iter().map(|(first, counts)| (format!("{first:020}.journal"), counts))
+    {
+        writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;
+    }
+    for (kind, Counts { records, bytes, .. }) in &kinds {
+        writeln!(out, "{kind}: {records} records, {bytes} bytes")?;
+    }
+    if let Some((number, chain)) = last {
+        writeln!(out, "last record: {number}:{}", hex(&chain))?;
+    }
+    match head {
+        Some(Head { number, chain, at_us, key, .. }) => writeln!(
+            out,
+            "last signed head: {number}:{} at {}, key {}",
+            hex(&chain),
+            format_time(at_us),
+            hex(&key)
+        )?,
+        None => writeln!(out, "no signed head")?,
+    }
+    for number in snapshots(&*disk, folder)? {
+        writeln!(out, "snapshot after record {number}")?;
+    }
+    for hash in kept::all(&*disk, folder)? {
+        let bundle = kept::read(&*disk, folder, &hash)?;
+        let path = kept::folder(folder, &hash).join(bundle.rules());
+        writeln!(out, "rule set {}: {}", bundle.load()?.rules.hash_text(), path.display())?;
+    }
+    if let Some(torn) = reader.torn() {
+        writeln!(out, "the end: {torn}")?;
+    }
+    for damage in &damage {
+        writeln!(out, "damage: {damage}")?;
+    }
+    Ok(if damage.is_empty() { Verdict::Clean } else { Verdict::Found })
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn word(said: &Control) -> String {
+    let value = serde_json::to_value(said).unwrap_or_default();
+    value["control"].as_str().unwrap_or("unknown").to_owned()
+}
+
+fn at_us(bytes: &[u8]) -> Option<i64> {
+    serde_json::from_slice::<serde_json::Value>(bytes).ok()?["at_us"].as_i64()
+}

@@ -1,0 +1,182 @@
+//! The options of a journal, what opening one says, and what it did.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use weir::engine::{Limits, Recording};
+use weir::io::{Bundle, ChunkFiles, Disk, RealDisk};
+use weir::journal::{Figures, Mode, OnDamage, Opened, Options, Recorded, Setup, Signer, SnapshotFigures};
+
+use super::progress::Progress;
+use super::rule_file;
+
+/// How steps are kept.
+#[derive(clap::Args)]
+pub(super) struct Journaled {
+    /// Keep every event and every answer in this folder, so that nothing answered is lost; go on with what is there
+    ///
+    /// Answers go out once they are on disk. After a crash the state is what it was; a stream that is begun again is
+    /// answered as it was.
+    #[arg(long, value_name = "DIR", group = "state_goes", conflicts_with = "restore")]
+    pub(super) journal: Option<PathBuf>,
+    /// When an answer goes out: `sync` after a sync of its own, `group` after that of its group, `async:50ms` at once,
+    /// with the disk at most so far behind
+    #[arg(long, value_name = "MODE", default_value = "group", value_parser = mode, requires = "journal")]
+    durability: Mode,
+    /// What to do where the journal is damaged in its middle: stop, or go on without what is missing, and put that down
+    #[arg(long, value_enum, default_value_t = Damaged::Refuse, requires = "journal")]
+    on_damage: Damaged,
+    /// The Ed25519 key (PEM) that signs the journal's heads; otherwise DIR/signing.key, which is made if it is not there
+    #[arg(long, value_name = "FILE", requires = "journal")]
+    signing_key: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Damaged {
+    /// Stop
+    Refuse,
+    /// Go on
+    GoOn,
+}
+
+/// After how many events a snapshot is written where nothing else is said.
+const SNAPSHOT_EVERY: u64 = 1_000_000;
+
+fn mode(text: &str) -> Result<Mode, String> {
+    let within = |text: &str| text.strip_suffix("ms")?.parse().ok().filter(|ms| (1..=60_000).contains(ms));
+    match text {
+        "sync" => Ok(Mode::Sync),
+        "group" => Ok(Mode::Group),
+        _ => match text.strip_prefix("async:").and_then(within) {
+            Some(within_ms) => Ok(Mode::Async { within_ms }),
+            None => {
+                Err("give sync, group, or async with a bound from 1ms to 60000ms, such as async:50ms"
+                    .to_owned())
+            }
+        },
+    }
+}
+
+/// The wall clock, for what people read in a journal.
+#[expect(clippy::disallowed_methods, reason = "a journal says when things happened")]
+pub(super) fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// How a journal is written that has this folder.
+pub(super) fn options(disk: &dyn Disk, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
+    let (mut id, mut seed) = ([0; 16], [0; 32]);
+    for bytes in [&mut id[..], &mut seed[..]] {
+        getrandom::fill(bytes).context("the system gives no random numbers")?;
+    }
+    disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let signer = match key {
+        Some(path) => Signer::read(disk, path)?,
+        None => Signer::read_or_create(disk, &folder.join("signing.key"), &folder.join("signing.pub"), seed)?,
+    };
+    Ok(Options { signer: Some(signer), ..Options::new(now_us, id) })
+}
+
+impl Journaled {
+    /// Opens the journal, or begins it, and says on standard error what was found.
+    pub(super) fn open(
+        &self,
+        folder: &Path,
+        rules: &Path,
+        reload: &[PathBuf],
+        (limits, files): (Option<Limits>, Option<ChunkFiles>),
+        recording: Option<Recording>,
+        snapshot_every: Option<u64>,
+    ) -> anyhow::Result<Recorded> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let setup = Setup {
+            rules: bundle(rules)?,
+            staged: reload.iter().map(|path| bundle(path)).collect::<anyhow::Result<_>>()?,
+            limits,
+            recording,
+            store: files.map(|files| Box::new(files) as _),
+            snapshot_every: snapshot_every.or(Some(SNAPSHOT_EVERY)),
+        };
+        let options =
+            Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
+        let on_damage = match self.on_damage {
+            Damaged::Refuse => OnDamage::Refuse,
+            Damaged::GoOn => OnDamage::GoOn,
+        };
+        let mut bar = Progress::new("recovering", None);
+        let opened = Recorded::open(disk, folder, options, on_damage, setup, |_| bar.event());
+        bar.finish();
+        let (recorded, opened) = opened?;
+        told(folder, &opened, &mut anstream::stderr().lock())?;
+        Ok(recorded)
+    }
+}
+
+/// A rule file with all that it needs; its problems are shown as those of any rule file.
+fn bundle(path: &Path) -> anyhow::Result<Bundle> {
+    rule_file::load(path)?;
+    Ok(Bundle::read(path)?)
+}
+
+/// What opening found.
+fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result<()> {
+    let Opened { recovered, begun, snapshot, events, reproduced, different, answered, .. } = opened;
+    if *begun {
+        return writeln!(out, "journal {}: begun", folder.display());
+    }
+    for why in &opened.passed_over {
+        writeln!(out, "warning: {why}")?;
+    }
+    if let Some(torn) = &recovered.torn {
+        writeln!(out, "cut: {torn}; nothing of it was answered")?;
+    }
+    for damage in &recovered.damage {
+        writeln!(out, "warning: {damage}")?;
+    }
+    write!(out, "journal {}: goes on after record {}; ", folder.display(), recovered.last)?;
+    match snapshot {
+        Some(number) => write!(out, "from the snapshot after record {number} ")?,
+        None => write!(out, "from its beginning ")?,
+    }
+    write!(out, "{events} events were taken in again, {reproduced} answers are what they were")?;
+    if *answered {
+        write!(out, ", the last event is answered only now")?;
+    }
+    if *different > 0 {
+        write!(out, ", {different} behind the damage are others")?;
+    }
+    writeln!(out)
+}
+
+/// What a journal did.
+pub(super) fn summary(
+    figures: &Figures,
+    snapshots: &SnapshotFigures,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let ms = |ns: u64| ns as f64 / 1e6;
+    writeln!(
+        out,
+        "journal: {} records, {} bytes, {} groups; a sync took {:.2} ms at the median, {:.2} ms at p99; on disk after at most {} ms",
+        figures.records,
+        figures.bytes,
+        figures.groups,
+        ms(figures.sync_ns(0.5)),
+        ms(figures.sync_ns(0.99)),
+        figures.loss_window_ms_max,
+    )?;
+    let SnapshotFigures { written, skipped, pause_max, failed } = snapshots;
+    if written + skipped > 0 {
+        let pause_ms = pause_max.as_secs_f64() * 1e3;
+        writeln!(out, "snapshots: {written} written, {skipped} skipped; the longest pause {pause_ms:.2} ms")?;
+    }
+    if let Some(why) = failed {
+        writeln!(out, "warning: the last snapshot is not there: {why}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Answers on their way out: gathered, and with a journal held back until they are on disk.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use weir::io::{Output, create};
+use weir::journal::{JournalError, Poisoned, Recorded, RecordedError};
+
+use super::way::Way;
+
+/// Bytes of answers gathered before they are written.
+const BUFFER_BYTES: usize = 1 << 16;
+/// Events gathered before the journal is told to write them: a group is what gathers while the one before is synced.
+const GROUP_EVENTS: u32 = 512;
+/// Groups on their way before events wait for the oldest.
+const GROUPS_MAX: usize = 8;
+
+const CANT: &str = "can't write decisions";
+
+/// Lines that may go out once a record is on disk.
+struct Held {
+    lines: Vec<u8>,
+    answers: u64,
+    number: u64,
+}
+
+/// Where lines go, some of them at a time.
+pub(super) struct Lines {
+    out: Output,
+    buffer: Vec<u8>,
+    at_once: bool,
+    /// Answers in the buffer, the record behind them, and the events since the last group.
+    answers: u64,
+    number: u64,
+    events: u32,
+    held: VecDeque<Held>,
+    given: u64,
+}
+
+impl Lines {
+    pub(super) fn create(path: &Path, at_once: bool) -> anyhow::Result<Self> {
+        let (out, buffer) = (create(path)?, Vec::with_capacity(2 * BUFFER_BYTES));
+        Ok(Self { out, buffer, at_once, answers: 0, number: 0, events: 0, held: VecDeque::new(), given: 0 })
+    }
+
+    /// What is gathered.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Gathers an answer, if there is one, that may go out once a record is on disk.
+    pub(super) fn push(&mut self, line: &[u8], number: u64) {
+        self.buffer.extend_from_slice(line);
+        self.answers += u64::from(!line.is_empty());
+        self.number = number;
+        self.events += 1;
+    }
+
+    /// Writes what may go out, if it is enough or nothing may wait.
+    pub(super) fn settle(&mut self, way: &mut Way<'_>) -> anyhow::Result<()> {
+        let Way::Recorded(recorded) = way else { return self.settle_plain() };
+        if self.at_once || self.buffer.len() >= BUFFER_BYTES || self.events >= GROUP_EVENTS {
+            self.hand_over(recorded)?;
+            let all = if self.at_once { 0 } else { GROUPS_MAX };
+            self.give(recorded, all)?;
+        }
+        Ok(())
+    }
+
+    /// The same without a journal.
+    pub(super) fn settle_plain(&mut self) -> anyhow::Result<()> {
+        if self.at_once || self.buffer.len() >= BUFFER_BYTES {
+            self.out.write_all(&self.buffer).context(CANT)?;
+            self.buffer.clear();
+        }
+        if self.at_once {
+            self.out.flush().context(CANT)?;
+        }
+        Ok(())
+    }
+
+    /// Hands what was stepped to the disk.
+    fn hand_over(&mut self, recorded: &mut Recorded) -> anyhow::Result<()> {
+        recorded.submit().map_err(|poisoned| self.failed(poisoned))?;
+        let lines = std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * BUFFER_BYTES));
+        self.held.push_back(Held { lines, answers: std::mem::take(&mut self.answers), number: self.number });
+        self.events = 0;
+        Ok(())
+    }
+
+    /// Gives out what is on disk, and waits where more groups than this are on their way.
+    fn give(&mut self, recorded: &Recorded, groups: usize) -> anyhow::Result<()> {
+        let waits = recorded.waits();
+        while let Some(front) = self.held.front() {
+            if waits && front.number > recorded.durable() {
+                if self.held.len() <= groups {
+                    return Ok(());
+                }
+                recorded.wait(front.number).map_err(|poisoned| self.failed(poisoned))?;
+            }
+            if let Some(Held { lines, answers, .. }) = self.held.pop_front() {
+                self.out.write_all(&lines).context(CANT)?;
+                self.given += answers;
+            }
+        }
+        if self.at_once {
+            self.out.flush().context(CANT)?;
+        }
+        Ok(())
+    }
+
+    /// Writes all that is left.
+    pub(super) fn finish(mut self, way: &mut Way<'_>) -> anyhow::Result<()> {
+        if let Way::Recorded(recorded) = way {
+            self.hand_over(recorded)?;
+            self.give(recorded, 0)?;
+        }
+        self.finish_plain()
+    }
+
+    /// The same without a journal.
+    pub(super) fn finish_plain(mut self) -> anyhow::Result<()> {
+        self.out.write_all(&self.buffer).context(CANT)?;
+        self.out.finish().context(CANT)
+    }
+
+    /// What is said where the journal fails: answers that are not on disk are never given.
+    fn failed(&mut self, poisoned: Poisoned) -> anyhow::Error {
+        // What was given stays given; it may still be in the buffer of the way out.
+        let flushed = self.out.flush();
+        let told = if flushed.is_ok() { "" } else { " (and they can't be written)" };
+        let (given, durable) = (self.given, poisoned.durable);
+        anyhow::Error::new(poisoned).context(format!(
+            "{given} answers were given{told}; the journal is on disk up to record {durable}, and without it nothing more is answered"
+        ))
+    }
+
+    /// The same of whatever a step failed with.
+    pub(super) fn stopped(&mut self, error: anyhow::Error) -> anyhow::Error {
+        match error.downcast::<RecordedError>() {
+            Ok(RecordedError::Journal(JournalError::Poisoned(poisoned))) => self.failed(poisoned),
+            Ok(other) => other.into(),
+            Err(error) => error,
+        }
+    }
+}

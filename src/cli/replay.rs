@@ -1,0 +1,140 @@
+//! `weir replay`: a journal through the engine again.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::bail;
+use weir::diff::{DecisionDiff, report, text};
+use weir::engine::VERSION;
+use weir::event::Kind;
+use weir::io::{Bundle, Disk, Loaded, RealDisk, create};
+use weir::journal::{From, Replay, Replayed, Turn};
+
+use super::progress::Progress;
+use super::{Verdict, rule_file};
+
+/// Run a journal through the engine again, and compare every answer bit for bit
+///
+/// Prints `reproduced N of N`, or the first answer that is not what it was. With another rule file it says what that one
+/// would have decided instead. Works beside the process that writes the journal.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  weir replay --journal journal\n  weir replay --journal journal --from-snapshot\n  weir replay --journal journal --rules next.toml --output differences.ndjson\n\nExits with 0 if every answer is reproduced (or the other rule set decides alike), with 1 if not."
+)]
+pub(super) struct Args {
+    /// The journal's folder
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+    /// Begin with the newest whole snapshot instead of the first record
+    #[arg(long, conflicts_with = "rules")]
+    from_snapshot: bool,
+    /// Decide with this rule file beside, and compare: what it would have decided of the same events from the beginning
+    #[arg(long, short, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Where the decisions that differ go, one JSON line each: a file, or `-` for standard output
+    #[arg(long, short, value_name = "FILE", requires = "rules")]
+    output: Option<PathBuf>,
+}
+
+/// How many changed decisions are shown.
+const SHOWN: usize = 20;
+
+#[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let start = Instant::now();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let from = if args.from_snapshot { From::Snapshot } else { From::Beginning };
+    let replay = Replay::open(disk, &args.journal, from, None)?;
+    let (verdict, events) = match &args.rules {
+        None => again(replay)?,
+        Some(rules) => other(replay, rules, args.output.as_deref())?,
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    let rate = events as f64 / seconds;
+    writeln!(
+        anstream::stderr(),
+        "{events} events with engine {VERSION}; {seconds:.2} s, {rate:.0} events a second"
+    )?;
+    Ok(verdict)
+}
+
+fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
+    let mut progress = Progress::new("replaying", None);
+    let replayed = replay.run(|_| progress.event());
+    progress.finish();
+    let Replayed { events, reproduced, difference, snapshot, unanswered, torn } = replayed?;
+    let mut out = anstream::stdout().lock();
+    let from =
+        snapshot.map_or_else(String::new, |number| format!(", from the snapshot after record {number} on"));
+    let verdict = match difference {
+        None => {
+            writeln!(out, "reproduced {reproduced} of {reproduced}{from}")?;
+            Verdict::Clean
+        }
+        Some(difference) => {
+            writeln!(out, "reproduced {reproduced}{from}, and then not: {difference}")?;
+            Verdict::Found
+        }
+    };
+    if unanswered {
+        writeln!(out, "the last event has no answer yet: none was given")?;
+    }
+    if torn {
+        writeln!(
+            out,
+            "the journal ends within a record: it is being written, or was when its process ended"
+        )?;
+    }
+    Ok((verdict, events))
+}
+
+/// What another rule set would have decided.
+fn other(mut replay: Replay, path: &Path, output: Option<&Path>) -> anyhow::Result<(Verdict, u64)> {
+    rule_file::load(path)?;
+    let Loaded { rules, lists, rates, .. } = Bundle::read(path)?.load()?;
+    let live = replay.course().engine().rules();
+    if live.schema != rules.schema {
+        bail!(
+            "{} declares other [fields] than the journal's rule set, so it reads other events; give both the same",
+            path.display()
+        );
+    }
+    let new = rules.clone();
+    let limits = replay.start().limits;
+    let mut diff = DecisionDiff::beside(Arc::new(live.clone()), (rules, lists, rates), limits, SHOWN);
+    let mut differences = output.map(create).transpose()?;
+    let mut progress = Progress::new("deciding beside", None);
+    loop {
+        let (mut changed, mut control) = (None, false);
+        let turn = replay.turn(|event, answer| {
+            control = event.kind() == Kind::Control;
+            changed = diff.beside_step(event, answer);
+            progress.event();
+        })?;
+        match turn {
+            None => break,
+            Some(Turn::Fine) => {}
+            Some(Turn::Differs(difference)) => {
+                bail!("the journal's own answers are not reproduced: {difference}")
+            }
+        }
+        let live = replay.course().engine().rules();
+        if control && live.hash != diff.old_rules().hash {
+            diff.reloaded(Arc::new(live.clone()));
+        }
+        if let (Some(changed), Some(out)) = (changed, &mut differences) {
+            serde_json::to_writer(&mut *out, &changed)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    progress.finish();
+    differences.map_or(Ok(()), |out| out.finish())?;
+    let found = diff.into_found();
+    if output.is_none_or(|path| path.as_os_str() != "-") {
+        write!(anstream::stdout().lock(), "{}", text(&report(&new, &[], &[], Some(&found))))?;
+    }
+    let verdict = if found.any() { Verdict::Found } else { Verdict::Clean };
+    Ok((verdict, replay.course().events()))
+}

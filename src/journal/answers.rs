@@ -1,0 +1,72 @@
+//! Answers as lines, each as the rule set says that gave it, across reloads and restarts.
+
+use std::io;
+
+use super::record::AnswerForm;
+use crate::decision::Decision;
+use crate::engine::{Answer, Engine, VERSION};
+use crate::event::Event;
+use crate::io::DecisionWriter;
+use crate::io::decision::write_refusal;
+
+/// One writer for each rule set of which a decision may still be given.
+#[derive(Debug)]
+pub struct AnswerWriter {
+    /// By the number that the engine gave the rule set.
+    writers: Vec<(u32, DecisionWriter)>,
+}
+
+impl AnswerWriter {
+    /// Of what an engine decides, or has decided and remembers.
+    pub fn new(engine: &Engine) -> io::Result<Self> {
+        let mut writer = Self { writers: Vec::new() };
+        for number in engine.rule_set_numbers() {
+            writer.add(engine, number)?;
+        }
+        Ok(writer)
+    }
+
+    /// Takes note of a rule set that became live; before each step.
+    pub fn follow(&mut self, engine: &Engine) -> io::Result<()> {
+        let newest = self.writers.last().map_or(0, |(number, _)| number + 1);
+        // Seldom: a look at a number costs nothing.
+        if engine.rule_set(newest).is_some() { self.add(engine, newest) } else { Ok(()) }
+    }
+
+    fn add(&mut self, engine: &Engine, number: u32) -> io::Result<()> {
+        if let Some(rules) = engine.rule_set(number) {
+            self.writers.push((number, DecisionWriter::new(rules, VERSION)?));
+        }
+        Ok(())
+    }
+
+    /// Writes an answer and a line end, and says what it is; nothing where there is nothing to say.
+    pub fn write(
+        &self,
+        event: &Event,
+        answer: &Answer<'_>,
+        out: &mut Vec<u8>,
+    ) -> io::Result<Option<AnswerForm>> {
+        let form = match answer {
+            Answer::Decided(decision) => self.decision(event, decision, out).map(|()| AnswerForm::Decided)?,
+            Answer::Repeated(decision) => {
+                self.decision(event, decision, out).map(|()| AnswerForm::Repeated)?
+            }
+            Answer::Refused(refusal) => {
+                let (code, declared) = (refusal.code(), refusal.declared());
+                write_refusal(event, code, declared, &refusal.to_string(), out)?;
+                AnswerForm::Refused
+            }
+            Answer::Taken | Answer::TakenBefore => return Ok(None),
+        };
+        Ok(Some(form))
+    }
+
+    fn decision(&self, event: &Event, decision: &Decision, out: &mut Vec<u8>) -> io::Result<()> {
+        let unknown =
+            || io::Error::new(io::ErrorKind::InvalidInput, "the decision is of an unknown rule set");
+        let at = self.writers.binary_search_by_key(&decision.rule_set, |(number, _)| *number);
+        let writer = at.ok().and_then(|at| self.writers.get(at)).ok_or_else(unknown)?;
+        writer.1.write(event, decision, out)
+    }
+}

@@ -1,0 +1,87 @@
+//! Control records: what happened beside events, as JSON objects that an auditor can read.
+//!
+//! Promises that what is written is read again as it was. Times are microseconds of the wall clock, for people only: nothing
+//! is decided by them.
+
+use serde::{Deserialize, Serialize};
+
+use super::damage::{Damage, Torn};
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "control", rename_all = "snake_case")]
+pub enum Control {
+    /// An engine began to write.
+    Started {
+        /// When.
+        at_us: i64,
+        /// The engine's semantic version.
+        engine: String,
+        /// The rule set as it was kept.
+        rules: String,
+        /// More that it was started with.
+        #[serde(default)]
+        with: serde_json::Value,
+    },
+    /// A journal was opened again.
+    Recovered {
+        /// When.
+        at_us: i64,
+        /// The number of the snapshot from which, if from one.
+        snapshot: Option<u64>,
+        /// The last record that was there.
+        after: u64,
+        /// What was cut.
+        cut: Option<Torn>,
+    },
+    /// A rule set was put beside the one that runs.
+    Staged {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept.
+        rules: String,
+    },
+    /// A snapshot was written.
+    Snapshot {
+        /// When.
+        at_us: i64,
+        /// The last record that it holds.
+        number: u64,
+        /// The SHA-256 of its file, in hex.
+        sha256: String,
+    },
+    /// Somebody asked to see something.
+    Asked {
+        /// When.
+        at_us: i64,
+        /// Who.
+        who: String,
+        /// What for: an audit, an export, a query.
+        what: String,
+    },
+    /// It was told to go on behind damage.
+    WentOn {
+        /// When.
+        at_us: i64,
+        /// The damage that was seen then.
+        damage: Vec<Damage>,
+    },
+    /// It was closed in order; all before this record is on disk.
+    Closed {
+        /// When.
+        at_us: i64,
+    },
+}
+
+impl Control {
+    /// Its bytes in a record.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // No map here has keys that are no texts, and nothing else can fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// What a record's bytes say; none where this version does not know it.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}

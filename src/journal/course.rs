@@ -1,0 +1,371 @@
+//! The engine's course over a journal: each event taken in again, each answer compared with the one that was given.
+//!
+//! Recovery, replay and audits all go this way. Promises that an answer which differs in one byte is told with its record,
+//! and that nothing is taken in twice.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::answers::AnswerWriter;
+use super::control::Control;
+use super::error::{JournalError, Poisoned};
+use super::kept::{self, KeptError};
+use super::reader::Entry;
+use super::record::{AnswerForm, Record, UnknownRecord};
+use crate::engine::{
+    Answer, Engine, Limits, LimitsError, Recording, ReloadError, RestoreError, SavedEngine, VERSION,
+};
+use crate::event::Event;
+use crate::io::{Bundle, BundleError, Disk, LineReader, Loaded, Reason, SnapshotError};
+use crate::rules::RuleSet;
+use crate::state::ChunkStore;
+
+/// With what an engine was begun, in the record `started`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The program's version.
+    pub program: String,
+    /// The rule set's hash, as decisions name it.
+    pub rule_set: String,
+    /// The rule sets staged beside, as they were kept, in order.
+    pub staged: Vec<String>,
+    /// The engine's bounds.
+    pub limits: Limits,
+    /// Which features decisions record.
+    pub recording: Recording,
+}
+
+/// An answer that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The number of the event's record.
+    pub record: u64,
+    /// The event's id.
+    pub event: String,
+    /// What the journal holds; none where it holds no answer.
+    pub was: Option<String>,
+    /// What the engine says now; none where it says nothing.
+    pub is: Option<String>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = |line: &Option<String>| line.clone().unwrap_or_else(|| "no answer".to_owned());
+        let Self { record, event, was, is } = self;
+        write!(
+            f,
+            "record {record}, event `{event}`, was answered\n  {}\nand is now\n  {}",
+            said(was),
+            said(is)
+        )
+    }
+}
+
+/// What can go wrong with a recorded engine.
+#[derive(Debug, Error)]
+pub enum RecordedError {
+    /// The journal can't be opened, read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A rule set can't be kept, or is not what was kept.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// A rule set's files make none.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A rule set can't be staged.
+    #[error("the rule set {rule_set} can't be taken up: {why}")]
+    Reload {
+        /// Its hash.
+        rule_set: String,
+        /// Why.
+        why: ReloadError,
+    },
+    /// A snapshot can't be written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A snapshot can't be gone on from.
+    #[error("can't go on from the snapshot after record {number}: {why}")]
+    Restore {
+        /// The last record that it holds.
+        number: u64,
+        /// Why.
+        why: RestoreError,
+    },
+    /// Another version of the engine wrote it.
+    #[error(
+        "the journal was written by engine version {written}, and this is {VERSION}, which may answer otherwise; use the release with engine {written} (weir {program}), or begin another journal in a folder of its own"
+    )]
+    Version {
+        /// The engine's version.
+        written: String,
+        /// The program's.
+        program: String,
+    },
+    /// The engine answers otherwise than it did.
+    #[error("the engine does not answer as it did, so nothing was changed: {0}; see `weir replay`")]
+    Differs(Box<Difference>),
+    /// An event's bytes are no event.
+    #[error("record {number} is no event to this version: {reason}")]
+    Line {
+        /// The record.
+        number: u64,
+        /// Why.
+        reason: Reason,
+    },
+    /// A record of an unknown kind.
+    #[error(transparent)]
+    Unknown(#[from] UnknownRecord),
+    /// There are events, and nothing says with what the engine was begun.
+    #[error(
+        "the journal's beginning is missing (no record `started`, and no whole snapshot); restore its first segments from a copy"
+    )]
+    NoStart,
+    /// Another rule set is asked for than the journal knows.
+    #[error(
+        "the journal does not know the rule set {asked}; it is decided by {live}. Name that one's file with --rules, and the new one with --reload, for a control event to take it up"
+    )]
+    OtherRules {
+        /// The one asked for.
+        asked: String,
+        /// The one that is live.
+        live: String,
+    },
+    /// Other bounds or another recording are asked for.
+    #[error(
+        "the journal was begun with other {what}, which are part of what is computed; leave the option out, or begin another journal"
+    )]
+    Other {
+        /// What differs.
+        what: &'static str,
+    },
+    /// The bounds are none.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// An answer can't be put into a line.
+    #[error("an answer can't be written: {0}")]
+    Answer(#[from] std::io::Error),
+}
+
+impl From<Poisoned> for RecordedError {
+    fn from(poisoned: Poisoned) -> Self {
+        Self::Journal(poisoned.into())
+    }
+}
+
+/// The event taken in last, until its answer comes.
+#[derive(Debug)]
+struct Pending {
+    number: u64,
+    id: String,
+    form: Option<AnswerForm>,
+}
+
+/// What the engine says to an event that the journal ends with, before its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The number of the event's record.
+    pub event: u64,
+    /// What the answer is.
+    pub form: AnswerForm,
+    /// It, without a line end.
+    pub line: Vec<u8>,
+}
+
+/// What a record came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing is to be said.
+    Fine,
+    /// An answer differs.
+    Differs(Box<Difference>),
+}
+
+/// An engine on its way over a journal.
+pub struct Course {
+    pub(super) engine: Engine,
+    pub(super) answers: AnswerWriter,
+    lines: LineReader,
+    /// The answer to the event taken in last, with its line end.
+    line: Vec<u8>,
+    pending: Option<Pending>,
+    events: u64,
+    reproduced: u64,
+}
+
+impl Course {
+    /// With an engine as it is.
+    pub fn new(engine: Engine) -> Result<Self, RecordedError> {
+        let answers = AnswerWriter::new(&engine)?;
+        let lines = LineReader::new(Arc::clone(&engine.rules().schema));
+        Ok(Self { engine, answers, lines, line: Vec::new(), pending: None, events: 0, reproduced: 0 })
+    }
+
+    /// From the beginning, with the rule sets as they were kept.
+    pub fn begin(
+        disk: &dyn Disk,
+        folder: &Path,
+        rules: &str,
+        start: &Start,
+        store: Option<Box<dyn ChunkStore>>,
+    ) -> Result<Self, RecordedError> {
+        let Loaded { rules, lists, rates, .. } = load(&kept::read(disk, folder, rules)?, rules)?;
+        start.limits.check()?;
+        let mut engine = Engine::new(rules, start.limits, start.recording);
+        if let Some(store) = store {
+            engine = engine.with_store(store);
+        }
+        engine.load_lists(lists);
+        engine.load_rates(rates);
+        for hash in &start.staged {
+            stage(disk, folder, hash, &mut engine)?;
+        }
+        Self::new(engine)
+    }
+
+    /// From a snapshot, with all rule sets that were kept.
+    pub fn restore(
+        disk: &dyn Disk,
+        folder: &Path,
+        number: u64,
+        saved: SavedEngine,
+        store: Option<Box<dyn ChunkStore>>,
+    ) -> Result<Self, RecordedError> {
+        let mut rule_sets: Vec<Arc<RuleSet>> = Vec::new();
+        for hash in kept::all(disk, folder)? {
+            rule_sets.push(Arc::new(load(&kept::read(disk, folder, &hash)?, &hash)?.rules));
+        }
+        let engine = Engine::restore(saved, &rule_sets, store);
+        Self::new(engine.map_err(|why| RecordedError::Restore { number, why })?)
+    }
+
+    /// Takes the next record; `each` is told of an event what it is answered.
+    pub fn entry(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &Path,
+        entry: &Entry<'_>,
+        each: &mut dyn FnMut(&Event, Answer<'_>),
+    ) -> Result<Turn, RecordedError> {
+        match entry.record()? {
+            Record::Event { bytes, .. } => {
+                let turn = self.settle();
+                self.event(entry.number, bytes, each)?;
+                Ok(turn)
+            }
+            Record::Answer { form, event, bytes } => Ok(self.answered(form, event, bytes)),
+            Record::Control(bytes) => {
+                if let Some(Control::Staged { rules, .. }) = Control::read(bytes) {
+                    stage(disk, folder, &rules, &mut self.engine)?;
+                }
+                Ok(Turn::Fine)
+            }
+            Record::Head(_) => Ok(Turn::Fine),
+        }
+    }
+
+    fn event(
+        &mut self,
+        number: u64,
+        bytes: &[u8],
+        each: &mut dyn FnMut(&Event, Answer<'_>),
+    ) -> Result<(), RecordedError> {
+        let event = self.lines.read(bytes).map_err(|reason| RecordedError::Line { number, reason })?;
+        self.line.clear();
+        self.answers.follow(&self.engine)?;
+        let answer = self.engine.step(event);
+        let form = self.answers.write(event, &answer, &mut self.line)?;
+        each(event, answer);
+        let pending = self.pending.get_or_insert(Pending { number, id: String::new(), form });
+        (pending.number, pending.form) = (number, form);
+        pending.id.clear();
+        pending.id.push_str(event.id());
+        self.events += 1;
+        Ok(())
+    }
+
+    fn answered(&mut self, form: AnswerForm, event: u64, bytes: &[u8]) -> Turn {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        match &mut self.pending {
+            Some(pending) if pending.number == event && pending.form == Some(form) && line == bytes => {
+                // It stays, to be used again; nothing more is due.
+                pending.form = None;
+                self.reproduced += 1;
+                Turn::Fine
+            }
+            pending => {
+                let was = Some(String::from_utf8_lossy(bytes).into_owned());
+                let held = pending.as_mut().filter(|pending| pending.number == event);
+                let id = held.as_ref().map_or_else(String::new, |pending| pending.id.clone());
+                let is = held.and_then(|pending| pending.form.take()).map(|_| text(line));
+                Turn::Differs(Box::new(Difference { record: event, event: id, was, is }))
+            }
+        }
+    }
+
+    /// What the journal should have said of the last event before the next one came.
+    fn settle(&mut self) -> Turn {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        let due = self.pending.as_mut().and_then(|pending| pending.form.take().map(|_| &*pending));
+        due.map_or(Turn::Fine, |Pending { number, id, .. }| {
+            let is = Some(text(line));
+            Turn::Differs(Box::new(Difference { record: *number, event: id.clone(), was: None, is }))
+        })
+    }
+
+    /// Where the last event's answer is not in the journal: what it is.
+    pub fn unanswered(&mut self) -> Option<Unanswered> {
+        let pending = self.pending.as_mut()?;
+        let form = pending.form.take()?;
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line).to_vec();
+        Some(Unanswered { event: pending.number, form, line })
+    }
+
+    /// The engine as it is now.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Events taken in.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Answers that are what they were.
+    pub fn reproduced(&self) -> u64 {
+        self.reproduced
+    }
+}
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}
+
+/// What a kept rule set says.
+pub(super) fn load(bundle: &Bundle, hash: &str) -> Result<Loaded, KeptError> {
+    bundle.load().map_err(|why| KeptError::Bundle { hash: hash.to_owned(), why })
+}
+
+/// Stages a rule set that was kept.
+pub(super) fn stage(
+    disk: &dyn Disk,
+    folder: &Path,
+    hash: &str,
+    engine: &mut Engine,
+) -> Result<(), RecordedError> {
+    let Loaded { rules, lists, rates, .. } = load(&kept::read(disk, folder, hash)?, hash)?;
+    let rule_set = rules.hash_text();
+    let staged = engine.stage_with_rates(rules, lists, rates);
+    staged.map(|_| ()).map_err(|why| RecordedError::Reload { rule_set, why })
+}
+
+/// Fails where another version of the engine wrote.
+pub(super) fn check_version(engine: &str, start: &Start) -> Result<(), RecordedError> {
+    if engine == VERSION {
+        return Ok(());
+    }
+    Err(RecordedError::Version { written: engine.to_owned(), program: start.program.clone() })
+}

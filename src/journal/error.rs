@@ -1,0 +1,117 @@
+//! What can go wrong with a journal, where, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::damage::Damage;
+use super::frame::BODY_BYTES_MAX;
+
+/// Why a journal can't be opened, read or written.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The disk refused.
+    #[error("can't {doing} {}: {source}; {}", path.display(), advice(source))]
+    Disk {
+        /// What was tried.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Somebody else writes it.
+    #[error("another process writes the journal in {}; end that one first, or read beside it (replay, audit, show)", folder.display())]
+    Locked {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// There is no journal.
+    #[error("there is no journal in {}; name the folder that `--journal` named", folder.display())]
+    None {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Damage in the middle.
+    #[error(
+        "{0}; restore the file from a copy, or decide to go on without those records (`--on-damage go-on`)"
+    )]
+    Damaged(Damage),
+    /// The disk gives other bytes each time.
+    #[error("{} reads differently each time, so nothing in it can be trusted; check the disk, and restore the folder from a copy", folder.display())]
+    Unsteady {
+        /// The journal's folder.
+        folder: PathBuf,
+    },
+    /// A segment of a version that is not known.
+    #[error("{} is of version {version} of the journal's form, which this program does not know; use a newer one", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        version: u32,
+    },
+    /// A body that is no record's.
+    #[error("a record has 1 to {BODY_BYTES_MAX} bytes, and this one {bytes}")]
+    Length {
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// Nothing can be written any more.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+    /// A key that is none.
+    #[error("{} is no Ed25519 key in PEM: {why}; write one with `openssl genpkey -algorithm ed25519`", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Nobody writes it any more.
+    #[error("it was closed; open it again")]
+    Ended,
+    /// No thread can be had to write.
+    #[error("can't start the thread that writes the journal: {source}; allow the process one more")]
+    Thread {
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// The first write or sync that failed: nothing after it is written, and none is tried again.
+#[derive(Clone, Debug, Error)]
+#[error(
+    "the journal has stopped: {why} (records up to {durable} are on disk, nothing behind them is promised; then start again, which reads what is there)"
+)]
+pub struct Poisoned {
+    /// All records up to this one are on disk.
+    pub durable: u64,
+    /// What happened.
+    pub why: Arc<JournalError>,
+}
+
+impl JournalError {
+    /// The disk refused to do something with a path.
+    pub(super) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Disk { doing, path, source }
+    }
+}
+
+/// What to do about a refusal.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: make room, and start again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the disk is read-only: see in the system's log why, mount it writable, and start again"
+        }
+        io::ErrorKind::PermissionDenied => "give this user the right to read and write there",
+        io::ErrorKind::NotFound => "it has vanished, or its disk has: mount or restore it, and start again",
+        _ => "see what the system's log says of the disk, and start again",
+    }
+}

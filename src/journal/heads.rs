@@ -1,0 +1,185 @@
+//! Signed heads: who holds the key says what the chain was at a record and when.
+//!
+//! Promises that a head that is taken for signed was signed by that key, over that journal, record and chain. Keys are files
+//! that `openssl` reads and writes: PKCS#8 and SPKI in PEM.
+//!
+//! ```text
+//!   0 u64 number of the record before it        little endian all of it
+//!   8 [32] that record's chain
+//!  40 i64 when, in microseconds
+//!  48 [8] the key's id: the first bytes of the SHA-256 of the public key
+//!  56 [64] Ed25519 signature over "weir head 1", the journal's id, number, chain and when
+//! ```
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
+};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+use super::error::JournalError;
+use super::frame::{Chain, u64_at};
+use crate::io::{Disk, DiskFile};
+
+/// Bytes of a head's body.
+pub(super) const HEAD_BYTES: usize = 120;
+const WORDS: &[u8] = b"weir head 1";
+/// A key's file is never this long.
+const KEY_BYTES_MAX: u64 = 4096;
+
+/// What was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the record before it.
+    pub number: u64,
+    /// That record's chain.
+    pub chain: Chain,
+    /// When it was signed, in microseconds, by the signer's clock.
+    pub at_us: i64,
+    /// Which key.
+    pub key: [u8; 8],
+    /// Ed25519.
+    pub signature: [u8; 64],
+}
+
+impl Head {
+    /// The head in a record's body; none where it is none.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let bytes: &[u8; HEAD_BYTES] = body.try_into().ok()?;
+        let (mut chain, mut key, mut signature) = ([0; 32], [0; 8], [0; 64]);
+        chain.copy_from_slice(&bytes[8..40]);
+        key.copy_from_slice(&bytes[48..56]);
+        signature.copy_from_slice(&bytes[56..]);
+        Some(Self { number: u64_at(bytes, 0), chain, at_us: u64_at(bytes, 40).cast_signed(), key, signature })
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; HEAD_BYTES] {
+        let mut bytes = [0; HEAD_BYTES];
+        bytes[0..8].copy_from_slice(&self.number.to_le_bytes());
+        bytes[8..40].copy_from_slice(&self.chain);
+        bytes[40..48].copy_from_slice(&self.at_us.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.key);
+        bytes[56..].copy_from_slice(&self.signature);
+        bytes
+    }
+
+    fn message(&self, id: &[u8; 16]) -> Vec<u8> {
+        [WORDS, id, &self.number.to_le_bytes(), &self.chain, &self.at_us.to_le_bytes()].concat()
+    }
+}
+
+/// Who signs heads.
+#[derive(Clone)]
+pub struct Signer(Arc<SigningKey>);
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signer").field(&self.public()).finish()
+    }
+}
+
+impl Signer {
+    /// The key that is made of 32 random bytes.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        Self(Arc::new(SigningKey::from_bytes(&seed)))
+    }
+
+    /// The private key of a PEM file (`BEGIN PRIVATE KEY`).
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
+        let why = |why: String| JournalError::Key { path: path.to_owned(), why };
+        let key = SigningKey::from_pkcs8_pem(&text(disk, path)?).map_err(|error| why(error.to_string()))?;
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// The private key of a file; made of 32 random bytes where there is none, with the public one beside it. Only its owner
+    /// may read a file that is made here.
+    pub fn read_or_create(
+        disk: &dyn Disk,
+        private: &Path,
+        public: &Path,
+        seed: [u8; 32],
+    ) -> Result<Self, JournalError> {
+        match disk.length(private) {
+            Ok(_) => return Self::read(disk, private),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(JournalError::disk("look at", private)(error)),
+        }
+        let why = |why: String| JournalError::Key { path: private.to_owned(), why };
+        let signer = Self::from_seed(seed);
+        // Without the public key in it, which OpenSSL does not read.
+        let key = KeypairBytes { secret_key: seed, public_key: None };
+        let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| why(error.to_string()))?;
+        // The public one first: where the private one is, the other is too.
+        if disk.length(public).is_err() {
+            put(public, &signer.public().to_pem()?, disk.create(public))?;
+        }
+        put(private, &pem, disk.create_private(private))?;
+        for path in [private, public] {
+            if let Some(folder) = path.parent() {
+                disk.sync_folder(folder).map_err(JournalError::disk("sync the folder", folder))?;
+            }
+        }
+        Ok(signer)
+    }
+
+    /// Its public key.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    pub(super) fn sign(&self, id: &[u8; 16], number: u64, chain: Chain, at_us: i64) -> Head {
+        let head = Head { number, chain, at_us, key: self.public().id(), signature: [0; 64] };
+        Head { signature: self.0.sign(&head.message(id)).to_bytes(), ..head }
+    }
+}
+
+/// Whose heads are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// The public key of a PEM file (`BEGIN PUBLIC KEY`).
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
+        let key = VerifyingKey::from_public_key_pem(&text(disk, path)?);
+        key.map(Self).map_err(|error| JournalError::Key { path: path.to_owned(), why: error.to_string() })
+    }
+
+    /// The PEM file.
+    pub fn to_pem(&self) -> Result<String, JournalError> {
+        let pem = self.0.to_public_key_pem(LineEnding::LF);
+        pem.map_err(|error| JournalError::Key { path: "signing.pub".into(), why: error.to_string() })
+    }
+
+    /// The first bytes of its SHA-256.
+    pub fn id(&self) -> [u8; 8] {
+        let hash: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        u64_at(&hash, 0).to_le_bytes()
+    }
+
+    /// Whether it signed this head of the journal with this id.
+    pub fn signed(&self, id: &[u8; 16], head: &Head) -> bool {
+        let signature = Signature::from_bytes(&head.signature);
+        head.key == self.id() && self.0.verify_strict(&head.message(id), &signature).is_ok()
+    }
+}
+
+fn text(disk: &dyn Disk, path: &Path) -> Result<String, JournalError> {
+    let source = disk.read(path).map_err(JournalError::disk("open", path))?;
+    let mut text = String::new();
+    source.take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(JournalError::disk("read", path))?;
+    Ok(text)
+}
+
+fn put(path: &Path, text: &str, file: io::Result<Box<dyn DiskFile>>) -> Result<(), JournalError> {
+    let written = file.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync()
+    });
+    written.map_err(JournalError::disk("write", path))
+}

@@ -1,0 +1,341 @@
+//! Appending to a journal, and waiting until what was appended is on disk.
+//!
+//! Promises that appending does no IO and no hashing on the caller's thread, and waits only where more than
+//! [`Options::queue_bytes_max`] is on its way already; and that a record has its number from then on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use super::control::Control;
+use super::error::{JournalError, Poisoned};
+use super::frame::{self, BODY_BYTES_MAX, FRAME_BYTES};
+use super::heads::{HEAD_BYTES, Signer};
+use super::record::{Kind, Record};
+use super::recovery::{self, OnDamage, Recovered};
+use super::segment::HEADER_BYTES;
+use super::writer::{Cut, Figures, Group, Shared, Stepper, Writer};
+use crate::io::{Disk, Held};
+
+/// When an answer may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Once it is on disk, by a sync of its own.
+    Sync,
+    /// Once the group that holds it is on disk.
+    Group,
+    /// At once; the disk follows within so many milliseconds.
+    Async {
+        /// The bound: the sync begins after half of it, so that it holds where one takes no longer than the other half. What
+        /// it came to is in [`Figures`].
+        within_ms: u32,
+    },
+}
+
+/// A mistake that only tests make, to see that they find it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// Nothing is synced.
+    SkipSync,
+    /// A group is said to be durable before it is written.
+    AnswerEarly,
+    /// The last record before a torn tail is cut as well.
+    ForgetRecord,
+    /// A torn tail is not cut.
+    KeepTorn,
+    /// The last segment is synced at recovery, and not written anew.
+    TrustPages,
+}
+
+/// How a journal is written.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When an answer may go out.
+    pub mode: Mode,
+    /// A segment that would get longer is closed first.
+    pub segment_bytes: u64,
+    /// Records from one signed head to the next; there is one more at the end of every segment.
+    pub head_every: u64,
+    /// Who signs heads; nobody where none is given.
+    pub signer: Option<Signer>,
+    /// Most bytes that wait to be written: beyond, appending waits.
+    pub queue_bytes_max: usize,
+    /// The first record that opening looks at; closed segments before its own are not read then.
+    pub check_from: u64,
+    /// The id of the journal where the folder has none yet: 16 random bytes.
+    pub new_id: [u8; 16],
+    /// The wall clock in microseconds, for what people read.
+    pub clock: fn() -> i64,
+    #[doc(hidden)]
+    pub mutant: Option<Mutant>,
+}
+
+impl Options {
+    /// Group commit, segments of 64 MiB, a head every 4,096 records, at most 64 MiB on their way, nobody who signs.
+    pub fn new(clock: fn() -> i64, new_id: [u8; 16]) -> Self {
+        Self {
+            mode: Mode::Group,
+            segment_bytes: 64 << 20,
+            head_every: 4096,
+            signer: None,
+            queue_bytes_max: 64 << 20,
+            check_from: 0,
+            new_id,
+            clock,
+            mutant: None,
+        }
+    }
+}
+
+/// A journal that is being written: the only one in its folder.
+#[derive(Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    open: Group,
+    mode: Mode,
+    clock: fn() -> i64,
+    signs: bool,
+    segment_bytes: u64,
+    head_every: u64,
+    queue_bytes_max: usize,
+    /// The number that the next record gets.
+    next: u64,
+    /// Bytes of the segment so far; 0 where a new one begins.
+    segment_used: u64,
+    /// Records since the last head.
+    since_head: u64,
+    writer: Option<JoinHandle<()>>,
+    _lock: Held,
+}
+
+impl Journal {
+    /// Opens a folder, which is made if it is not there, and goes on behind its last whole record. What is appended goes
+    /// into a new segment.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        options: Options,
+        on_damage: OnDamage,
+    ) -> Result<(Self, Recovered), JournalError> {
+        let (mut journal, stepper, recovered) = Self::open_stepped(disk, folder, options, on_damage)?;
+        let thread = Builder::new().name("weir-journal".to_owned()).spawn(move || stepper.run());
+        journal.writer = Some(thread.map_err(|source| JournalError::Thread { source })?);
+        Ok((journal, recovered))
+    }
+
+    /// The same without a thread: whoever holds the stepper says when a group is written.
+    #[doc(hidden)]
+    pub fn open_stepped(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        options: Options,
+        on_damage: OnDamage,
+    ) -> Result<(Self, Stepper, Recovered), JournalError> {
+        disk.create_folder(folder).map_err(JournalError::disk("make the folder", folder))?;
+        let lock = folder.join("lock");
+        let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
+        let held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
+        let recovered = recovery::recover(&disk, folder, &options, on_damage)?;
+        let shared = Arc::new(Shared::new(recovered.last));
+        let writer = Writer {
+            disk,
+            folder: folder.to_owned(),
+            id: recovered.id,
+            clock: options.clock,
+            signer: options.signer.clone(),
+            mutant: options.mutant,
+            chain: recovered.chain,
+            durable: recovered.last,
+            written: recovered.last,
+            file: None,
+            named: false,
+            since: None,
+            told: (0, 0, 0),
+        };
+        let stepper = Stepper::new(Arc::clone(&shared), writer, options.mode);
+        let mut journal = Self {
+            shared,
+            open: Group::default(),
+            mode: options.mode,
+            clock: options.clock,
+            signs: options.signer.is_some(),
+            segment_bytes: options.segment_bytes,
+            head_every: options.head_every.max(1),
+            queue_bytes_max: options.queue_bytes_max,
+            next: recovered.last.saturating_add(1),
+            segment_used: 0,
+            since_head: 0,
+            writer: None,
+            _lock: held,
+        };
+        // Where two segments meet there is a head, also behind a crash.
+        if recovered.last > 0 && !recovered.headed {
+            journal.head();
+        }
+        if recovered.decided {
+            let said = Control::WentOn { at_us: (journal.clock)(), damage: recovered.damage.clone() };
+            journal.append(Record::Control(&said.to_bytes()))?;
+            journal.submit()?;
+        }
+        Ok((journal, stepper, recovered))
+    }
+
+    /// Copies a record into the open group; gives its number. Nothing is written before [`submit`](Self::submit).
+    pub fn append(&mut self, record: Record<'_>) -> Result<u64, JournalError> {
+        self.shared.check()?;
+        let (prefix, prefix_bytes, body) = record.parts();
+        let bytes = prefix_bytes + body.len();
+        let Some(length) = u32::try_from(bytes).ok().filter(|_| (1..=BODY_BYTES_MAX).contains(&bytes)) else {
+            return Err(JournalError::Length { bytes });
+        };
+        // What is on its way is bounded, also where nobody submits.
+        if self.open.bytes.len() + FRAME_BYTES + bytes > self.queue_bytes_max / 2 {
+            self.submit()?;
+        }
+        self.rotate_before(FRAME_BYTES + bytes);
+        let number = self.frame(record.kind(), record.form(), length);
+        self.open.bytes.extend_from_slice(&prefix[..prefix_bytes]);
+        self.open.bytes.extend_from_slice(body);
+        self.since_head += 1;
+        if self.since_head >= self.head_every {
+            self.head();
+        }
+        Ok(number)
+    }
+
+    /// Hands what was appended to the writer: what gathers while it syncs goes out together with the next sync.
+    pub fn submit(&mut self) -> Result<(), Poisoned> {
+        if self.open.bytes.is_empty() {
+            return self.shared.check();
+        }
+        if self.mode == Mode::Sync {
+            self.open.cuts.push((self.open.bytes.len(), Cut::Sync));
+        }
+        self.shared.put(&mut self.open, self.queue_bytes_max)
+    }
+
+    /// The last record that is on disk, with all before it.
+    pub fn durable(&self) -> u64 {
+        self.shared.durable()
+    }
+
+    /// The number that the next record gets.
+    pub fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// Waits until a record that was submitted is on disk; in async mode it does not wait. An error where it never will be
+    /// said to be: what was on disk before the journal stopped still is.
+    pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
+        wait(&self.shared, self.mode, number)
+    }
+
+    /// For other threads that wait.
+    pub fn watch(&self) -> Watch {
+        Watch { shared: Arc::clone(&self.shared), mode: self.mode }
+    }
+
+    /// The same in every mode: where syncs are put off, it asks for one.
+    pub fn sync(&self, number: u64) -> Result<(), Poisoned> {
+        self.shared.wait_or_ask(number)
+    }
+
+    /// What happened to the journal, if it has stopped.
+    pub fn poisoned(&self) -> Option<Poisoned> {
+        self.shared.check().err()
+    }
+
+    /// What its writer has done so far.
+    pub fn figures(&self) -> Figures {
+        self.shared.figures()
+    }
+
+    /// Writes what was appended, says that the journal is closed, and signs that.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.submit()?;
+        // All before it is on disk when the last record says so.
+        self.shared.wait_or_ask(self.next - 1)?;
+        self.say_closed()?;
+        self.shared.wait_or_ask(self.next - 1)?;
+        Ok(())
+    }
+
+    /// Appends and submits the record that closes.
+    #[doc(hidden)]
+    pub fn say_closed(&mut self) -> Result<(), JournalError> {
+        let said = Control::Closed { at_us: (self.clock)() };
+        self.append(Record::Control(&said.to_bytes()))?;
+        if self.since_head > 0 {
+            self.head();
+        }
+        Ok(self.submit()?)
+    }
+
+    /// Begins a new segment where a record of so many bytes does not fit.
+    fn rotate_before(&mut self, bytes: usize) {
+        // Room for a head at the end.
+        let bytes = (bytes + FRAME_BYTES + HEAD_BYTES) as u64;
+        if self.segment_used == 0 || self.segment_used + bytes <= self.segment_bytes {
+            return;
+        }
+        if self.since_head > 0 {
+            self.head();
+        }
+        self.open.cuts.push((self.open.bytes.len(), Cut::Rotate));
+        self.segment_used = 0;
+    }
+
+    /// A head of all before it, which the writer fills in.
+    fn head(&mut self) {
+        self.since_head = 0;
+        if self.signs {
+            self.frame(Kind::Head, 1, HEAD_BYTES as u32);
+            self.open.bytes.resize(self.open.bytes.len() + HEAD_BYTES, 0);
+        }
+    }
+
+    fn frame(&mut self, kind: Kind, form: u8, body_bytes: u32) -> u64 {
+        let number = self.next;
+        frame::push(&mut self.open.bytes, number, kind as u8, form, body_bytes);
+        let used = if self.segment_used == 0 { HEADER_BYTES as u64 } else { self.segment_used };
+        self.segment_used = used + FRAME_BYTES as u64 + u64::from(body_bytes);
+        self.next += 1;
+        number
+    }
+}
+
+/// Tells other threads what is on disk, while somebody appends.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    shared: Arc<Shared>,
+    mode: Mode,
+}
+
+impl Watch {
+    /// See [`Journal::durable`].
+    pub fn durable(&self) -> u64 {
+        self.shared.durable()
+    }
+
+    /// See [`Journal::wait`]. Once the journal is dropped, what it did not write is an error.
+    pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
+        wait(&self.shared, self.mode, number)
+    }
+}
+
+fn wait(shared: &Shared, mode: Mode, number: u64) -> Result<(), Poisoned> {
+    if matches!(mode, Mode::Async { .. }) { shared.check() } else { shared.wait(number) }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.shared.end();
+        if let Some(writer) = self.writer.take() {
+            // It panics nowhere; if it did, what is on disk still is.
+            let _ = writer.join();
+        }
+        // Who still waits for what was never handed over is told.
+        self.shared.poison(JournalError::Ended);
+    }
+}

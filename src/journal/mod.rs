@@ -1,0 +1,67 @@
+//! The journal: every record that came in and every answer to it, in segments of chained frames.
+//!
+//! Promises that what it said is durable is there after any crash, whole, once and in order; that what is not whole is
+//! told with its place; and that nothing is changed, taken out or put in unseen. It reaches files through
+//! [`Disk`](crate::io::Disk) alone, reads no wall clock (it is given one) and draws no random number. What a record's bytes
+//! mean to the engine it must never know below `recorded`.
+
+/// Answers as lines.
+mod answers;
+/// Who asked what.
+mod asked;
+/// Control records: what happened beside events.
+mod control;
+/// The engine on its way over a journal.
+mod course;
+/// Where a journal is not what was written.
+mod damage;
+/// What can go wrong.
+mod error;
+/// One record's bytes.
+mod frame;
+/// Signed heads of the chain.
+mod heads;
+/// Appending, and waiting until it is on disk.
+#[allow(clippy::module_inception, reason = "it is what the module is named for")]
+mod journal;
+/// Rule sets as they were, by hash.
+pub mod kept;
+/// All records of a folder in order.
+mod reader;
+/// What a record says.
+mod record;
+/// An engine whose every step is in the journal.
+mod recorded;
+/// Opening a folder: what is whole, torn or damaged.
+mod recovery;
+/// The journal through the engine again.
+mod replay;
+/// A segment's header and name.
+mod segment;
+/// Snapshots of a recorded engine.
+mod snapshots;
+/// Whether a journal is what was signed.
+mod verify;
+/// A file in pieces.
+mod window;
+/// What writes, syncs, rotates and signs.
+mod writer;
+
+pub use answers::AnswerWriter;
+pub use asked::put_down;
+pub use control::Control;
+pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
+pub use damage::{Damage, Torn, Why};
+pub use error::{JournalError, Poisoned};
+pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
+pub use heads::{Head, PublicKey, Signer};
+pub use journal::{Journal, Mode, Mutant, Options, Watch};
+pub use reader::{Entry, Reader};
+pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
+pub use recorded::{Opened, Progress, Recorded, Setup, Step};
+pub use recovery::{OnDamage, Recovered};
+pub use replay::{From, Replay, Replayed};
+pub use segment::HEADER_BYTES;
+pub use snapshots::{SnapshotFigures, snapshots};
+pub use verify::{Changed, Verified, verify};
+pub use writer::{Figures, Stepper};

@@ -1,0 +1,433 @@
+//! An engine whose every step is in the journal; opening one is recovery.
+//!
+//! Promises that a restart at any event gives the answers of no restart, bit for bit: the newest whole snapshot, and every
+//! event behind it taken in again, with each answer compared with the one that was given. No shadow decides beside it:
+//! what one decides is not in the journal.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
+use super::error::{JournalError, Poisoned};
+use super::journal::{Journal, Mode, Options};
+use super::reader::Reader;
+use super::record::{EventForm, Record};
+use super::recovery::{OnDamage, Recovered};
+use super::snapshots::{self, SnapshotFigures, Snapshots};
+use super::{AnswerWriter, Control, Figures, asked, kept};
+use crate::engine::{Answer, Engine, Limits, Recording, VERSION};
+use crate::event::Event;
+use crate::io::{Bundle, Disk};
+use crate::state::ChunkStore;
+
+/// With what an engine is opened.
+pub struct Setup {
+    /// The rule set that decides where the journal is new; otherwise one that the journal knows.
+    pub rules: Bundle,
+    /// Rule sets that control events may take up.
+    pub staged: Vec<Bundle>,
+    /// The bounds; none for those of the journal, or the defaults where it is new.
+    pub limits: Option<Limits>,
+    /// What decisions record; none for what the journal was begun with, or the default.
+    pub recording: Option<Recording>,
+    /// Where the tail log's chunks go that leave memory.
+    pub store: Option<Box<dyn ChunkStore>>,
+    /// A snapshot after so many events; none where none are wanted.
+    pub snapshot_every: Option<u64>,
+}
+
+/// How far recovery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Events taken in again.
+    pub events: u64,
+    /// Bytes read of the journal.
+    pub bytes: u64,
+    /// Bytes to be read.
+    pub of_bytes: u64,
+}
+
+/// What opening found and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// What the journal's files were like.
+    pub recovered: Recovered,
+    /// Whether the journal was begun.
+    pub begun: bool,
+    /// The record of the snapshot that was gone on from.
+    pub snapshot: Option<u64>,
+    /// Snapshots that could not be used, and why.
+    pub passed_over: Vec<String>,
+    /// Events taken in again.
+    pub events: u64,
+    /// Their answers that are what they were.
+    pub reproduced: u64,
+    /// Answers behind damage that are others than they were, since events are missing.
+    pub different: u64,
+    /// Whether the last event was given its answer only now.
+    pub answered: bool,
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The engine's answer.
+    pub answer: Answer<'a>,
+    /// It, as it is in the journal, with a line end; empty where there is nothing to say.
+    pub line: &'a [u8],
+    /// The record that must be on disk before the answer goes out.
+    pub number: u64,
+}
+
+/// An engine with its journal.
+pub struct Recorded {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    journal: Journal,
+    engine: Engine,
+    answers: AnswerWriter,
+    line: Vec<u8>,
+    snapshots: Snapshots,
+    snapshot_every: Option<u64>,
+    /// Events since the last snapshot was begun.
+    since: u64,
+    clock: fn() -> i64,
+    waits: bool,
+}
+
+impl Recorded {
+    /// Opens a folder, or begins a journal in it.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        mut options: Options,
+        on_damage: OnDamage,
+        mut setup: Setup,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<(Self, Opened), RecordedError> {
+        let clock = options.clock;
+        let waits = !matches!(options.mode, Mode::Async { .. });
+        // What a snapshot holds need not be looked at once more.
+        if on_damage == OnDamage::Refuse {
+            options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
+        }
+        let (mut journal, recovered) = Journal::open(Arc::clone(&disk), folder, options, on_damage)?;
+        let last = recovered.last;
+        let mut opened = Opened {
+            recovered,
+            begun: false,
+            snapshot: None,
+            passed_over: Vec::new(),
+            events: 0,
+            reproduced: 0,
+            different: 0,
+            answered: false,
+        };
+        let started = started(&disk, folder, last)?;
+        let store = setup.store.take();
+        let mut course = match &started {
+            Beginning::Nothing => {
+                opened.begun = true;
+                begin(&*disk, folder, &mut journal, clock, store, &setup)?
+            }
+            known => {
+                let asked = (setup.limits, setup.recording);
+                let mut course = resume(&disk, folder, known, asked, store, &mut opened)?;
+                take_again(&disk, folder, &mut course, last, &mut opened, &mut progress)?;
+                course
+            }
+        };
+        if !opened.begun {
+            if let Some(Unanswered { event, form, line }) = course.unanswered() {
+                journal.append(Record::Answer { form, event, bytes: &line })?;
+                opened.answered = true;
+            }
+            let cut = opened.recovered.torn.clone();
+            let said = Control::Recovered { at_us: clock(), snapshot: opened.snapshot, after: last, cut };
+            journal.append(Record::Control(&said.to_bytes()))?;
+            let asked = load(&setup.rules, &kept::hash(&setup.rules))?.rules;
+            let known = course.engine.rules().hash == asked.hash || is_kept(&*disk, folder, &asked.hash)?;
+            if !known {
+                let (asked, live) = (asked.hash_text(), course.engine.rules().hash_text());
+                return Err(RecordedError::OtherRules { asked, live });
+            }
+            let again = (!setup.staged.is_empty()).then_some(&setup.rules);
+            for bundle in setup.staged.iter().chain(again) {
+                let rules = kept::keep(&*disk, folder, bundle)?;
+                stage(&*disk, folder, &rules, &mut course.engine)?;
+                journal.append(Record::Control(&Control::Staged { at_us: clock(), rules }.to_bytes()))?;
+            }
+        }
+        asked::take_in(&*disk, folder, &mut journal)?;
+        journal.submit()?;
+        let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id);
+        let Course { engine, answers, .. } = course;
+        let recorded = Self {
+            disk,
+            folder: folder.to_owned(),
+            journal,
+            engine,
+            answers,
+            line: Vec::new(),
+            snapshots,
+            snapshot_every: setup.snapshot_every,
+            since: opened.events,
+            clock,
+            waits,
+        };
+        Ok((recorded, opened))
+    }
+
+    /// Takes one event in, that `bytes` say: a JSON line without its end. What it answers may go out once its record is on
+    /// disk ([`wait`](Self::wait)).
+    pub fn step(&mut self, event: &Event, bytes: &[u8]) -> Result<Step<'_>, RecordedError> {
+        self.since += 1;
+        if self.snapshot_every.is_some_and(|every| self.since > every) {
+            self.since = 1;
+            self.snapshots.begin(&mut self.engine, self.journal.next_number() - 1);
+        }
+        self.snapshots.turn(&mut self.journal, self.clock)?;
+        let Self { journal, engine, answers, line, .. } = self;
+        line.clear();
+        answers.follow(engine)?;
+        let number = journal.append(Record::Event { form: EventForm::Json, bytes })?;
+        let answer = engine.step(event);
+        let number = append(journal, answers, number, event, &answer, line)?;
+        Ok(Step { answer, line, number })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Hands what was stepped to the disk; what gathers meanwhile goes together.
+    pub fn submit(&mut self) -> Result<(), Poisoned> {
+        self.journal.submit()
+    }
+
+    /// Waits until a record is on disk; in async mode it does not wait.
+    pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
+        self.journal.wait(number)
+    }
+
+    /// Whether answers wait for the disk: not in async mode.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// The last record that is on disk, with all before it.
+    pub fn durable(&self) -> u64 {
+        self.journal.durable()
+    }
+
+    /// What happened to the journal, if it has stopped.
+    pub fn poisoned(&self) -> Option<Poisoned> {
+        self.journal.poisoned()
+    }
+
+    /// What the journal's writer has done.
+    pub fn figures(&self) -> Figures {
+        self.journal.figures()
+    }
+
+    /// What became of snapshots.
+    pub fn snapshots(&self) -> &SnapshotFigures {
+        self.snapshots.figures()
+    }
+
+    /// Puts a rule set beside, for a control event to take up. It is kept, and that it was staged is a record.
+    pub fn stage(&mut self, bundle: &Bundle) -> Result<(), RecordedError> {
+        let rules = kept::keep(&*self.disk, &self.folder, bundle)?;
+        stage(&*self.disk, &self.folder, &rules, &mut self.engine)?;
+        let said = Control::Staged { at_us: (self.clock)(), rules };
+        self.journal.append(Record::Control(&said.to_bytes()))?;
+        Ok(())
+    }
+
+    /// Writes a snapshot now, and waits for it.
+    pub fn snapshot(&mut self) -> Result<(), RecordedError> {
+        self.journal.submit()?;
+        let number = self.journal.next_number() - 1;
+        self.journal.sync(number)?;
+        self.snapshots.finish(&mut self.journal, self.clock)?;
+        self.snapshots.begin(&mut self.engine, number);
+        self.since = 0;
+        Ok(self.snapshots.finish(&mut self.journal, self.clock)?)
+    }
+
+    /// Writes all that was stepped, waits until it is on disk, and says that the journal is closed.
+    pub fn close(mut self) -> Result<(Figures, SnapshotFigures), RecordedError> {
+        asked::take_in(&*self.disk, &self.folder, &mut self.journal)?;
+        self.journal.submit()?;
+        self.journal.sync(self.journal.next_number() - 1)?;
+        self.snapshots.finish(&mut self.journal, self.clock)?;
+        let (figures, snapshots) = (self.journal.figures(), self.snapshots.figures().clone());
+        self.journal.close()?;
+        Ok((figures, snapshots))
+    }
+}
+
+/// Appends an answer, if there is one; gives the number of the last record of the step.
+fn append(
+    journal: &mut Journal,
+    answers: &AnswerWriter,
+    number: u64,
+    event: &Event,
+    answer: &Answer<'_>,
+    line: &mut Vec<u8>,
+) -> Result<u64, RecordedError> {
+    let Some(form) = answers.write(event, answer, line)? else { return Ok(number) };
+    let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+    Ok(journal.append(Record::Answer { form, event: number, bytes })?)
+}
+
+/// How a journal begins.
+pub(super) enum Beginning {
+    /// It holds nothing yet.
+    Nothing,
+    /// With this.
+    Started { rules: String, start: Box<Start> },
+    /// Its beginning is gone.
+    Lost,
+}
+
+/// Looks for the record that says with what the engine was begun, before the first event.
+pub(super) fn started(disk: &Arc<dyn Disk>, folder: &Path, last: u64) -> Result<Beginning, RecordedError> {
+    let mut reader = Reader::open(Arc::clone(disk), folder)?;
+    loop {
+        let entry = match reader.next_entry() {
+            Ok(Some(entry)) if entry.number <= last => entry,
+            Ok(_) => return Ok(Beginning::Nothing),
+            Err(JournalError::Damaged(_)) => return Ok(Beginning::Lost),
+            Err(error) => return Err(error.into()),
+        };
+        match entry.record()? {
+            Record::Control(bytes) => {
+                if let Some(Control::Started { engine, rules, with, .. }) = Control::read(bytes) {
+                    let Ok(start) = serde_json::from_value(with) else {
+                        return Ok(Beginning::Lost);
+                    };
+                    check_version(&engine, &start)?;
+                    return Ok(Beginning::Started { rules, start: Box::new(start) });
+                }
+            }
+            Record::Head(_) => {}
+            Record::Event { .. } | Record::Answer { .. } => return Ok(Beginning::Lost),
+        }
+    }
+}
+
+/// Begins a journal.
+fn begin(
+    disk: &dyn Disk,
+    folder: &Path,
+    journal: &mut Journal,
+    clock: fn() -> i64,
+    store: Option<Box<dyn ChunkStore>>,
+    setup: &Setup,
+) -> Result<Course, RecordedError> {
+    let rules = kept::keep(disk, folder, &setup.rules)?;
+    let mut staged = Vec::new();
+    // So that the stream may also go back to it.
+    let again = (!setup.staged.is_empty()).then_some(&setup.rules);
+    for bundle in setup.staged.iter().chain(again) {
+        staged.push(kept::keep(disk, folder, bundle)?);
+    }
+    let start = Start {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        rule_set: load(&setup.rules, &rules)?.rules.hash_text(),
+        staged,
+        limits: setup.limits.unwrap_or_default(),
+        recording: setup.recording.unwrap_or_default(),
+    };
+    let course = Course::begin(disk, folder, &rules, &start, store)?;
+    let with = serde_json::to_value(&start).map_err(std::io::Error::other)?;
+    let said = Control::Started { at_us: clock(), engine: VERSION.to_owned(), rules, with };
+    journal.append(Record::Control(&said.to_bytes()))?;
+    Ok(course)
+}
+
+/// The engine of the newest whole snapshot, or of the beginning.
+fn resume(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    beginning: &Beginning,
+    asked: (Option<Limits>, Option<Recording>),
+    store: Option<Box<dyn ChunkStore>>,
+    opened: &mut Opened,
+) -> Result<Course, RecordedError> {
+    if let Beginning::Started { start, .. } = beginning {
+        if asked.0.is_some_and(|limits| limits != start.limits) {
+            return Err(RecordedError::Other { what: "bounds" });
+        }
+        if asked.1.is_some_and(|recording| recording != start.recording) {
+            return Err(RecordedError::Other { what: "recorded features" });
+        }
+    }
+    let Recovered { id, last, .. } = opened.recovered;
+    for number in snapshots::snapshots(&**disk, folder)? {
+        let why = if number > last {
+            "the journal ends before it".to_owned()
+        } else {
+            match snapshots::read(disk, folder, id, number) {
+                Ok(saved) => {
+                    opened.snapshot = Some(number);
+                    return Course::restore(&**disk, folder, number, saved, store);
+                }
+                Err(error) => error.to_string(),
+            }
+        };
+        opened.passed_over.push(format!("the snapshot after record {number} is passed over: {why}"));
+    }
+    match beginning {
+        Beginning::Started { rules, start } => Course::begin(&**disk, folder, rules, start, store),
+        Beginning::Nothing | Beginning::Lost => Err(RecordedError::NoStart),
+    }
+}
+
+/// Takes every event in again, from the snapshot on.
+fn take_again(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    course: &mut Course,
+    last: u64,
+    opened: &mut Opened,
+    progress: &mut impl FnMut(Progress),
+) -> Result<(), RecordedError> {
+    let mut reader = Reader::from(Arc::clone(disk), folder, opened.snapshot.unwrap_or(0) + 1)?;
+    let of_bytes = reader.bytes()?;
+    let mut damaged = false;
+    loop {
+        let turn = match reader.next_entry() {
+            Ok(Some(entry)) if entry.number <= last => {
+                course.entry(&**disk, folder, &entry, &mut |_, _| {})?
+            }
+            Ok(_) => break,
+            // Whether to go on was decided when the journal was opened.
+            Err(JournalError::Damaged(_)) => {
+                damaged = true;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match turn {
+            Turn::Fine => {}
+            Turn::Differs(_) if damaged => opened.different += 1,
+            Turn::Differs(difference) => return Err(RecordedError::Differs(difference)),
+        }
+        progress(Progress { events: course.events(), bytes: reader.bytes_read(), of_bytes });
+    }
+    (opened.events, opened.reproduced) = (course.events(), course.reproduced());
+    Ok(())
+}
+
+/// Whether a rule set of this hash is kept.
+fn is_kept(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> Result<bool, RecordedError> {
+    for kept in kept::all(disk, folder)? {
+        if load(&kept::read(disk, folder, &kept)?, &kept)?.rules.hash == *hash {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

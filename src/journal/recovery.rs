@@ -1,0 +1,251 @@
+//! Opening a folder: what is whole, what is torn, what is damaged.
+//!
+//! Promises that all records that it counts are on disk when it is done, whatever a former process was told of its last
+//! sync: the last segment is written anew, up to its last whole record, and put in place of what was there. So a torn tail
+//! is gone as well, and no page is believed that a failed sync may have left in memory only. Everything that is not whole is
+//! read a second time before it is believed. Closed segments are only read.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::control::Control;
+use super::damage::{Damage, Torn};
+use super::error::JournalError;
+use super::frame::{self, Chain};
+use super::journal::{Mutant, Options};
+use super::reader::Reader;
+use super::record::{Kind, Record};
+use super::segment::HEADER_BYTES;
+use super::window::Window;
+use crate::io::Disk;
+
+/// How a segment's name ends while it is written anew.
+const ANEW: &str = ".new";
+/// Walks, and copies, until two agree.
+const TRIES: usize = 6;
+
+/// What to do where there is damage in the middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDamage {
+    /// Refuse to open, unless all of it was decided on before.
+    Refuse,
+    /// Go on without the records that are missing, and put down in the journal that this was decided. No file is changed
+    /// for it.
+    GoOn,
+}
+
+/// What was found when a journal was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The journal's id.
+    pub id: [u8; 16],
+    /// The oldest record; 0 where there is none.
+    pub first: u64,
+    /// The last one; 0 where there is none.
+    pub last: u64,
+    /// The chain at the last one.
+    pub chain: Chain,
+    /// Whether it had been closed in order.
+    pub closed: bool,
+    /// What was cut.
+    pub torn: Option<Torn>,
+    /// What is damaged, decided on before or now.
+    pub damage: Vec<Damage>,
+    /// Whether the last record is a signed head.
+    pub(super) headed: bool,
+    /// Whether damage was decided on just now.
+    pub(super) decided: bool,
+}
+
+/// What one walk over all records finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Walk {
+    found: Recovered,
+    /// Damage that was decided on before.
+    known: Vec<Damage>,
+    /// Where the last record begins in its segment, and the chain before it: for a mutant.
+    last_at: u64,
+    former: Chain,
+}
+
+pub(super) fn recover(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    options: &Options,
+    on_damage: OnDamage,
+) -> Result<Recovered, JournalError> {
+    let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
+    for name in names.iter().filter(|name| name.ends_with(&format!(".journal{ANEW}"))) {
+        let path = folder.join(name);
+        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+    }
+    let Walk { mut found, known, last_at, former } = agreed(disk, folder, options)?;
+    let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
+    if let Some(unknown) = unknown {
+        if on_damage == OnDamage::Refuse {
+            return Err(JournalError::Damaged(unknown.clone()));
+        }
+        found.decided = true;
+    }
+    let mut keep = found.torn.clone();
+    match options.mutant {
+        Some(Mutant::ForgetRecord)
+            if found.torn.as_ref().is_some_and(|torn| torn.byte > HEADER_BYTES as u64) =>
+        {
+            keep = keep.map(|torn| Torn { byte: last_at, ..torn });
+            (found.last, found.chain) = (found.last - 1, former);
+        }
+        Some(Mutant::KeepTorn) => keep = None,
+        _ => {}
+    }
+    mend(disk, folder, keep.as_ref(), options.mutant)?;
+    if found.last == 0 {
+        found.first = 0;
+    }
+    Ok(found)
+}
+
+/// What two walks say alike: a disk may give wrong bytes once.
+fn agreed(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, JournalError> {
+    let mut former: Option<Walk> = None;
+    for _ in 0..TRIES {
+        let walk = walk(disk, folder, options)?;
+        // What is whole has its checksums and its chain to speak for it.
+        let whole = walk.found.torn.is_none() && walk.found.damage.is_empty();
+        if whole || former.as_ref() == Some(&walk) {
+            return Ok(walk);
+        }
+        former = Some(walk);
+    }
+    Err(JournalError::Unsteady { folder: folder.to_owned() })
+}
+
+fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, JournalError> {
+    let mut reader = Reader::from(Arc::clone(disk), folder, options.check_from)?;
+    let (mut damage, mut known) = (Vec::new(), Vec::new());
+    let (mut closed, mut headed) = (false, false);
+    let (mut chain, mut former, mut last_at) = ([0; 32], [0; 32], 0);
+    loop {
+        match reader.next_entry() {
+            Ok(Some(entry)) => {
+                (former, chain) = (chain, entry.chain);
+                headed = entry.kind == Kind::Head as u8;
+                let control = match entry.record() {
+                    Ok(Record::Control(bytes)) => Control::read(bytes),
+                    _ => None,
+                };
+                // A head may follow the record that closes.
+                closed =
+                    control.as_ref().map_or(closed && headed, |said| matches!(said, Control::Closed { .. }));
+                if let Some(Control::WentOn { damage, .. }) = control {
+                    known.extend(damage);
+                }
+                last_at = reader.entry_at();
+            }
+            Ok(None) => break,
+            Err(JournalError::Damaged(found)) => {
+                (closed, headed) = (false, false);
+                damage.push(found);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let id = reader.id().unwrap_or(options.new_id);
+    let (last, torn) = (reader.last(), reader.torn().cloned());
+    let first = reader.segments().first().map_or(0, |(first, _)| *first);
+    let chain = reader.chain().unwrap_or_else(|| frame::first_chain(&id));
+    let found = Recovered {
+        id,
+        first,
+        last,
+        chain,
+        closed: closed && torn.is_none(),
+        torn,
+        damage,
+        headed,
+        decided: false,
+    };
+    Ok(Walk { found, known, last_at, former })
+}
+
+/// Leaves whole segments alone, and all records that they hold on disk.
+fn mend(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    torn: Option<&Torn>,
+    mutant: Option<Mutant>,
+) -> Result<(), JournalError> {
+    let reader = Reader::open(Arc::clone(disk), folder)?;
+    let names: Vec<&String> = reader.segments().iter().map(|(_, name)| name).collect();
+    let last_whole = |name: &String| torn.is_none_or(|torn| torn.file == *name);
+    let Some(at) = names.iter().rposition(|name| last_whole(name)) else { return Ok(()) };
+    for name in &names[at + 1..] {
+        let path = folder.join(name);
+        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+    }
+    let path = folder.join(names[at]);
+    let length = match torn {
+        Some(torn) => torn.byte,
+        None => disk.length(&path).map_err(JournalError::disk("look at", &path))?,
+    };
+    if length <= HEADER_BYTES as u64 {
+        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+    } else if mutant == Some(Mutant::TrustPages) {
+        disk.cut(&path, length).map_err(JournalError::disk("cut", &path))?;
+    } else {
+        write_anew(disk, folder, &path, length)?;
+    }
+    disk.sync_folder(folder).map_err(JournalError::disk("sync the folder", folder))
+}
+
+/// Puts a file of the same first bytes in place of a segment.
+fn write_anew(disk: &Arc<dyn Disk>, folder: &Path, path: &Path, length: u64) -> Result<(), JournalError> {
+    let mut anew = path.to_owned().into_os_string();
+    anew.push(ANEW);
+    let anew = Path::new(&anew);
+    for _ in 0..TRIES {
+        let copied = copy(disk, path, anew, length);
+        copied.map_err(JournalError::disk("write the last segment anew as", anew))?;
+        if same(disk, path, anew, length).map_err(JournalError::disk("read", path))? {
+            return disk.rename(anew, path).map_err(JournalError::disk("rename to", path));
+        }
+        disk.remove(anew).map_err(JournalError::disk("remove", anew))?;
+    }
+    Err(JournalError::Unsteady { folder: folder.to_owned() })
+}
+
+fn copy(disk: &Arc<dyn Disk>, from: &Path, to: &Path, length: u64) -> io::Result<()> {
+    let mut source = Window::new(disk.read(from)?);
+    let mut file = disk.create(to)?;
+    loop {
+        let left = usize::try_from(length - source.at()).unwrap_or(usize::MAX);
+        let piece = source.ahead(left.min(HEADER_BYTES))?;
+        let bytes = left.min(piece.len());
+        if bytes == 0 {
+            return file.sync();
+        }
+        file.write_all(&piece[..bytes])?;
+        source.pass(bytes);
+    }
+}
+
+/// Whether a file is so long, and has the first bytes of another.
+fn same(disk: &Arc<dyn Disk>, of: &Path, copy: &Path, length: u64) -> io::Result<bool> {
+    if disk.length(copy)? != length {
+        return Ok(false);
+    }
+    let (mut one, mut two) = (Window::new(disk.read(of)?), Window::new(disk.read(copy)?));
+    loop {
+        let (one_ahead, two_ahead) = (one.ahead(1)?, two.ahead(1)?);
+        let bytes = one_ahead.len().min(two_ahead.len());
+        if one_ahead[..bytes] != two_ahead[..bytes] {
+            return Ok(false);
+        }
+        if bytes == 0 {
+            return Ok(two.at() == length);
+        }
+        one.pass(bytes);
+        two.pass(bytes);
+    }
+}

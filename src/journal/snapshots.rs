@@ -1,0 +1,205 @@
+//! Snapshots of a recorded engine: frozen between two events, written by another thread, read back, two kept.
+//!
+//! Promises that a snapshot has its name only once it is on disk whole, was read back, and the journal is on disk up to its
+//! record; and that no answer waits for one.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::control::Control;
+use super::error::JournalError;
+use super::journal::Journal;
+use super::record::Record;
+use crate::engine::{Engine, SavedEngine};
+use crate::io::{
+    Disk, DiskFile, SnapshotError, SnapshotFile, read_snapshot_by, snapshot_is_whole, write_snapshot_to,
+};
+
+const FOLDER: &str = "snapshots";
+const ENDING: &str = ".snapshot";
+const KEPT: usize = 2;
+
+/// What became of snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotFigures {
+    /// Those that are whole on disk.
+    pub written: u64,
+    /// Those that were due while the one before was still being written.
+    pub skipped: u64,
+    /// The longest that events waited for one.
+    pub pause_max: Duration,
+    /// Why the last one failed, if it did.
+    pub failed: Option<String>,
+}
+
+/// The snapshots of one recorded engine.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    id: [u8; 16],
+    /// Until the journal is on disk up to its record.
+    frozen: Option<(u64, SavedEngine)>,
+    writing: Option<(u64, JoinHandle<Result<SnapshotFile, SnapshotError>>)>,
+    figures: SnapshotFigures,
+}
+
+/// What a snapshot says of itself: that of another journal, or of another record, is none of ours.
+fn about(id: [u8; 16], number: u64) -> String {
+    let id = id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("journal {id}, after record {number}")
+}
+
+fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(FOLDER).join(format!("{number:020}{ENDING}"))
+}
+
+/// The records after which there are snapshots, newest first.
+pub fn snapshots(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, JournalError> {
+    let folder = folder.join(FOLDER);
+    let names = match disk.list(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names.map_err(JournalError::disk("list the folder", &folder))?,
+    };
+    let number = |name: &String| name.strip_suffix(ENDING).filter(|name| name.len() == 20)?.parse().ok();
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(numbers)
+}
+
+/// Reads a snapshot, if it is whole and this journal's.
+pub(super) fn read(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    id: [u8; 16],
+    number: u64,
+) -> Result<SavedEngine, SnapshotError> {
+    let path = path(folder, number);
+    let bytes = disk.length(&path).map_err(|source| SnapshotError::File { path: path.clone(), source })?;
+    let (disk, at) = (Arc::clone(disk), path.clone());
+    let (saved, said) = read_snapshot_by(&path, bytes, Box::new(move || disk.read(&at)))?;
+    if said != about(id, number) {
+        return Err(SnapshotError::Form { path, why: format!("it is that of {said}") });
+    }
+    Ok(saved)
+}
+
+impl Snapshots {
+    pub(super) fn new(disk: Arc<dyn Disk>, folder: &Path, id: [u8; 16]) -> Self {
+        let (folder, figures) = (folder.to_owned(), SnapshotFigures::default());
+        Self { disk, folder, id, frozen: None, writing: None, figures }
+    }
+
+    pub(super) fn figures(&self) -> &SnapshotFigures {
+        &self.figures
+    }
+
+    /// Freezes the engine as it is after a record.
+    #[expect(clippy::disallowed_methods, reason = "what a snapshot costs is measured")]
+    pub(super) fn begin(&mut self, engine: &mut Engine, number: u64) {
+        if self.frozen.is_some() || self.writing.is_some() {
+            self.figures.skipped += 1;
+            return;
+        }
+        let start = Instant::now();
+        self.frozen = Some((number, engine.freeze()));
+        self.figures.pause_max = self.figures.pause_max.max(start.elapsed());
+    }
+
+    /// Does what is due: cheap where nothing is.
+    pub(super) fn turn(&mut self, journal: &mut Journal, at_us: fn() -> i64) -> Result<(), JournalError> {
+        if self.frozen.as_ref().is_some_and(|(number, _)| journal.durable() >= *number)
+            && let Some((number, saved)) = self.frozen.take()
+        {
+            self.spawn(number, saved)?;
+        }
+        if self.writing.as_ref().is_some_and(|(_, writing)| writing.is_finished()) {
+            self.written(journal, at_us)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for what was begun; `journal` must have been handed all that it holds.
+    pub(super) fn finish(&mut self, journal: &mut Journal, at_us: fn() -> i64) -> Result<(), JournalError> {
+        if let Some((number, saved)) = self.frozen.take() {
+            self.spawn(number, saved)?;
+        }
+        self.written(journal, at_us)
+    }
+
+    fn spawn(&mut self, number: u64, saved: SavedEngine) -> Result<(), JournalError> {
+        let (disk, folder, about) = (Arc::clone(&self.disk), self.folder.clone(), about(self.id, number));
+        let write = move || write(&*disk, &folder, number, &about, &saved);
+        let thread = Builder::new().name("weir-snapshot".to_owned()).spawn(write);
+        self.writing = Some((number, thread.map_err(|source| JournalError::Thread { source })?));
+        Ok(())
+    }
+
+    fn written(&mut self, journal: &mut Journal, at_us: fn() -> i64) -> Result<(), JournalError> {
+        let Some((number, writing)) = self.writing.take() else { return Ok(()) };
+        match writing.join() {
+            Ok(Ok(SnapshotFile { sha256, .. })) => {
+                let said = Control::Snapshot { at_us: at_us(), number, sha256 };
+                journal.append(Record::Control(&said.to_bytes()))?;
+                self.figures.written += 1;
+            }
+            // Decisions go on: the one before is still there.
+            Ok(Err(error)) => self.figures.failed = Some(error.to_string()),
+            Err(_) => self.figures.failed = Some("the thread that writes it is gone".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// A file of a disk as something to write to.
+struct Sink(Box<dyn DiskFile>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const BUFFER_BYTES: usize = 1 << 20;
+
+fn write(
+    disk: &dyn Disk,
+    folder: &Path,
+    number: u64,
+    about: &str,
+    saved: &SavedEngine,
+) -> Result<SnapshotFile, SnapshotError> {
+    let (within, last) = (folder.join(FOLDER), path(folder, number));
+    let beside = within.join(format!("{number:020}{ENDING}.new"));
+    let failed = |source: io::Error| SnapshotError::File { path: last.clone(), source };
+    disk.create_folder(&within).map_err(failed)?;
+    // What a former run left.
+    for name in disk.list(&within).map_err(failed)?.iter().filter(|name| name.ends_with(".new")) {
+        disk.remove(&within.join(name)).map_err(failed)?;
+    }
+    let out = BufWriter::with_capacity(BUFFER_BYTES, Sink(disk.create(&beside).map_err(failed)?));
+    let (out, file) = write_snapshot_to(out, &last, about, saved)?;
+    let mut sink = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    sink.0.sync().map_err(failed)?;
+    drop(sink);
+    let bytes = disk.length(&beside).map_err(failed)?;
+    let mut again = disk.read(&beside).map_err(failed)?;
+    if !snapshot_is_whole(&mut again, bytes).map_err(failed)? {
+        let why = "what is read back is not what was written";
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, why)));
+    }
+    disk.rename(&beside, &last).map_err(failed)?;
+    disk.sync_folder(&within).map_err(failed)?;
+    let held = snapshots(disk, folder).map_err(|error| failed(io::Error::other(error)))?;
+    for old in held.into_iter().skip(KEPT) {
+        disk.remove(&path(folder, old)).map_err(failed)?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,267 @@
+//! The journal as a user runs it: scoring with one, replaying, showing, proving, and what is said where it fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, and documents nothing"
+)]
+
+#[path = "support/commands.rs"]
+mod commands;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use commands::{Done, Folder, RULES, payment};
+
+fn payments(from: usize, count: usize) -> String {
+    (from..from + count).map(|n| payment(&format!("t{n}"), n as i64 * 60_000_000, 500_000)).collect()
+}
+
+fn good(folder: &Folder, line: &str) -> Done {
+    let done = folder.run(line);
+    assert_eq!(done.code, Some(0), "`{line}`: {}", done.err);
+    done
+}
+
+/// A folder with a journal of 200 payments.
+fn scored() -> Folder {
+    let folder = Folder::new();
+    folder.put("events.ndjson", payments(0, 200));
+    good(
+        &folder,
+        "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson --snapshot-every 50",
+    );
+    folder
+}
+
+#[test]
+fn a_journal_changes_no_answer_and_a_stream_begun_again_is_answered_as_it_was() {
+    let folder = scored();
+    good(&folder, "score --rules rules.toml --input events.ndjson --output plain.ndjson");
+    assert_eq!(folder.read("d.ndjson"), folder.read("plain.ndjson"));
+    for mode in ["sync", "group", "async:50ms"] {
+        let line = format!(
+            "score --rules rules.toml --input events.ndjson --journal j --durability {mode} --output again.ndjson"
+        );
+        let done = good(&folder, &line);
+        assert!(done.err.contains("200 came again"), "{}", done.err);
+        assert!(done.err.contains("goes on after record"), "{}", done.err);
+        assert_eq!(folder.read("again.ndjson"), folder.read("plain.ndjson"));
+    }
+    let done = good(&folder, "replay --journal j");
+    assert_eq!(done.out, "reproduced 800 of 800\n");
+    assert!(done.err.contains("800 events with engine"), "{}", done.err);
+    let done = good(&folder, "replay --journal j --from-snapshot");
+    assert!(done.out.contains(" from the snapshot after record "), "{}", done.out);
+}
+
+#[test]
+fn it_says_what_is_in_it_and_that_nothing_was_changed() {
+    let folder = scored();
+    let shown = good(&folder, "journal show j").out;
+    for part in [
+        "segment 00000000000000000001.journal",
+        "event: 200 records",
+        "answer, decided: 200 records",
+        "control, started: 1",
+        "control, snapshot:",
+        "last signed head: ",
+        "snapshot after record ",
+        "rule set ",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    let last = shown.lines().find_map(|line| line.strip_prefix("last record: ")).unwrap().to_owned();
+    let verified = good(&folder, &format!("audit verify --journal j --head {last}"));
+    assert!(
+        verified.out.contains("are what was written") && verified.out.contains("signed by the key"),
+        "{}",
+        verified.out
+    );
+    assert!(verified.out.contains("1 rule sets are what was kept"), "{}", verified.out);
+    folder.put("other.pub", folder.read("j/signing.pub"));
+    good(&folder, "audit verify --journal j --public-key other.pub");
+    assert_eq!(folder.run("audit verify --journal j --head 7:00").code, Some(2));
+    let wrong = format!("audit verify --journal j --head 9{last}");
+    assert_eq!(folder.run(&wrong).code, Some(1));
+    // One letter of one answer.
+    let mut bytes = folder.read("j/00000000000000000001.journal");
+    let at = bytes.windows(5).position(|window| window == b"allow").unwrap();
+    bytes[at] = b'A';
+    folder.put("j/00000000000000000001.journal", bytes);
+    let verified = folder.run("audit verify --journal j");
+    assert_eq!(verified.code, Some(1));
+    assert!(verified.out.starts_with("CHANGED at record "), "{}", verified.out);
+    assert_eq!(folder.run("journal show j").code, Some(1));
+    assert_eq!(folder.run("replay --journal j").code, Some(3));
+    assert_eq!(folder.run("score --rules rules.toml --input events.ndjson --journal j").code, Some(3));
+    let done = good(&folder, "score --rules rules.toml --journal j --on-damage go-on");
+    assert!(done.err.contains("warning: 00000000000000000001.journal is damaged from byte"), "{}", done.err);
+    let nothing = folder.run("replay --journal nowhere");
+    assert_eq!(nothing.code, Some(3), "{}", nothing.err);
+}
+
+#[test]
+fn another_rule_set_is_compared_with_what_was_decided() {
+    let folder = scored();
+    folder.put("other.toml", RULES.replace("count > 2", "count > 5").replace("1_000_000", "100_000"));
+    let done = folder.run("replay --journal j --rules other.toml --output differences.ndjson");
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(done.out.contains("200 compared, 200 changed"), "{}", done.out);
+    let differences = String::from_utf8(folder.read("differences.ndjson")).unwrap();
+    assert_eq!(differences.lines().count(), 200);
+    let first: serde_json::Value = serde_json::from_str(differences.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["id"], &first["old"], &first["new"]),
+        (&"t0".into(), &"allow".into(), &"block".into())
+    );
+    assert_eq!(folder.run("replay --journal j --rules rules.toml").code, Some(0));
+}
+
+#[test]
+fn a_decision_of_the_past_is_shown_with_what_it_was_made_of_and_who_asked() {
+    let folder = scored();
+    // The rule file of today is another one.
+    folder.put("rules.toml", RULES.replace("count > 2", "count > 9"));
+    let done = good(&folder, "audit show t100 --journal j --as inspector --for complaint-17 --most 3");
+    for part in [
+        "event, record ",
+        r#"answer, record "#,
+        "as it was then: j/kept/",
+        r#"when = "count > 2 and total > 0""#,
+        "`t100`",
+        "count > 2",
+        "count = 60 (exact) of a: 60 events after 1970-01-01T00:40:00Z up to 1970-01-01T01:40:00Z",
+        "transaction `t99` 500000 VND, allow",
+    ] {
+        assert!(done.out.contains(part), "{part} is not in {}", done.out);
+    }
+    assert!(!done.out.contains("`t97`"), "only three are shown: {}", done.out);
+    let shown = good(&folder, "journal show j").out;
+    assert!(shown.contains("control, asked: 1 records"), "{shown}");
+    let journal = String::from_utf8_lossy(&folder.read("j/00000000000000000001.journal")).into_owned();
+    assert!(!journal.contains("complaint-17"), "a closed segment never changes");
+    assert_eq!(folder.run("audit show nobody --journal j").code, Some(1));
+    good(&folder, "audit verify --journal j");
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 200 of 200\n");
+}
+
+#[test]
+fn a_reload_is_replayed_and_the_same_command_line_goes_on() {
+    let folder = Folder::new();
+    let next = RULES.replace("\"small\"", "\"next\"").replace("count > 2", "count > 1");
+    folder.put("next.toml", &next);
+    let hash = weir::rules::compile("next.toml", &next).into_result().unwrap().hash_text();
+    let swap = format!(
+        "{{\"kind\":\"control\",\"id\":\"c\",\"time_us\":3600000000,\"control\":\"rule_set\",\"subject\":\"{hash}\"}}\n"
+    );
+    folder.put("events.ndjson", format!("{}{swap}{}", payments(0, 60), payments(60, 40)));
+    folder.put("more.ndjson", payments(100, 40));
+    let line = "score --rules rules.toml --reload next.toml --journal j --snapshot-every 30 --input";
+    let one = good(&folder, &format!("{line} events.ndjson")).out;
+    let two = good(&folder, &format!("{line} more.ndjson")).out;
+    assert!(two.lines().all(|line| line.contains(&hash)), "{two}");
+    folder.put("all.ndjson", format!("{}{swap}{}", payments(0, 60), payments(60, 80)));
+    let all = good(&folder, "score --rules rules.toml --reload next.toml --input all.ndjson").out;
+    assert_eq!(format!("{one}{two}"), all);
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 140 of 140\n");
+    folder.put("third.toml", RULES.replace("count > 2", "count > 7"));
+    let done = folder.run("score --rules third.toml --journal j");
+    assert_eq!(done.code, Some(3));
+    assert!(done.err.contains("the journal does not know the rule set"), "{}", done.err);
+}
+
+#[test]
+fn rows_are_kept_as_lines_and_bad_lines_are_not() {
+    let folder = Folder::new();
+    folder.put("map.toml", "kind = \"transaction\"\nid = { column = \"i\" }\ntime = { column = \"t\", unit = \"s\" }\namount = { column = \"a\", unit = \"major\", currency = \"VND\" }\n[text]\naccount = { column = \"b\" }\n");
+    folder.put("events.csv", "i,t,a,b\n1,60,5,x\n2,61,6,x\n");
+    good(&folder, "score --rules rules.toml --input events.csv --mapping map.toml --journal j");
+    let journal = String::from_utf8_lossy(&folder.read("j/00000000000000000001.journal")).into_owned();
+    assert!(journal.contains(r#"{"kind":"transaction","time_us":60000000,"amount_minor":5,"#), "{journal}");
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 2 of 2\n");
+    let done = folder
+        .run_with("score --rules rules.toml --journal j", format!("{}nonsense\n", payments(5, 3)).as_bytes());
+    assert_eq!((done.code, done.out.lines().count()), (Some(3), 3), "{}", done.err);
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 5 of 5\n");
+}
+
+#[test]
+fn one_process_writes_and_others_read_beside_it() {
+    let folder = Folder::new();
+    let mut command = folder.command("score --rules rules.toml --journal j --line-buffered");
+    let mut writer =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut events = writer.stdin.take().unwrap();
+    events.write_all(payments(0, 5).as_bytes()).unwrap();
+    let mut answers = BufReader::new(writer.stdout.take().unwrap()).lines();
+    for _ in 0..5 {
+        answers.next().unwrap().unwrap();
+    }
+    let second = folder.run("score --rules rules.toml --journal j");
+    assert_eq!(second.code, Some(3));
+    assert!(second.err.contains("another process writes the journal"), "{}", second.err);
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 5 of 5\n");
+    good(&folder, "journal show j");
+    good(&folder, "audit verify --journal j");
+    let shown = good(&folder, "audit show t1 --journal j");
+    assert!(shown.err.contains("who asks is put down in j/asked"), "{}", shown.err);
+    drop(events);
+    assert!(writer.wait().unwrap().success());
+    assert!(good(&folder, "journal show j").out.contains("control, asked: 1 records"));
+}
+
+#[test]
+fn command_lines_that_make_no_sense_are_refused() {
+    let folder = Folder::new();
+    for (line, said) in [
+        ("score --rules rules.toml --journal j --durability async", "async:50ms"),
+        ("score --rules rules.toml --journal j --durability async:0ms", "async:50ms"),
+        ("score --rules rules.toml --durability sync", "--journal"),
+        ("score --rules rules.toml --journal j --shadow rules.toml --shadow-output s", "--journal"),
+        ("score --rules rules.toml --journal j --snapshot s", "--snapshot"),
+        ("score --rules rules.toml --journal j --restore s", "--restore"),
+        ("score --rules rules.toml --snapshot-every 5", "--snapshot"),
+        ("replay", "--journal"),
+        ("audit show t1", "--journal"),
+    ] {
+        let done = folder.run(line);
+        assert_eq!(done.code, Some(2), "`{line}`: {}", done.err);
+        assert!(done.err.contains(said), "`{line}`: {}", done.err);
+    }
+}
+
+/// A disk that takes no more: the shell forbids files beyond a size.
+#[cfg(unix)]
+#[test]
+fn nothing_is_answered_without_its_journal() {
+    let folder = Folder::new();
+    folder.put("events.ndjson", payments(0, 20_000));
+    let weir = env!("CARGO_BIN_EXE_weir");
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 1000; {weir} score --rules rules.toml --input events.ndjson --journal j | cat > d.ndjson; exit ${{PIPESTATUS[0]}}"
+    );
+    let mut command = std::process::Command::new("bash");
+    let done = command.args(["-c", &line]).current_dir(folder.path("")).output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(3), "{said}");
+    let answers = String::from_utf8(folder.read("d.ndjson")).unwrap();
+    assert!(
+        said.contains(&format!(
+            "error: {} answers were given; the journal is on disk up to record",
+            answers.lines().count()
+        )),
+        "{said}"
+    );
+    assert!(said.contains("nothing more is answered"), "{said}");
+    // All that was answered is there, and what was not is asked again.
+    let replayed = folder.run("replay --journal j").out;
+    let reproduced: usize = replayed.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(reproduced >= answers.lines().count() && reproduced < 20_000, "{replayed}");
+    let again =
+        good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output again.ndjson");
+    assert!(again.err.contains("journal j: goes on after record"), "{}", again.err);
+    assert!(folder.read("again.ndjson").starts_with(answers.as_bytes()));
+}
