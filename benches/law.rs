@@ -18,7 +18,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use support::{busy_here, generated, over_blocks};
+use support::{busy_here, generated_for, over_blocks};
 use weir::engine::{Engine, Limits, Recording};
 use weir::event::{Event, Kind};
 use weir::generate::Settings;
@@ -45,7 +45,9 @@ fn engine(rules: &RuleSet) -> Engine {
     Engine::new(rules.clone(), Limits::default(), Recording::Fired)
 }
 
-fn measure(name: &str, rules: &RuleSet, events: &[Event]) {
+fn measure(name: &str, rules: &RuleSet) {
+    let settings = Settings { rarities: 0.05, executions: 0.5, authentications: 0.2, ..Settings::default() };
+    let events: &[Event] = &generated_for(settings, rules.schema.clone());
     let mut busy = Duration::ZERO;
     let mut rates: Vec<f64> = (0..3)
         .map(|_| {
@@ -74,7 +76,11 @@ fn measure(name: &str, rules: &RuleSet, events: &[Event]) {
         }
     });
     let (rules_count, features) = (rules.rules.len(), rules.features.len());
-    println!("{name}: {rules_count} rules, {features} features, {} tables", rules.tables.len());
+    println!(
+        "{name}: {rules_count} rules, {features} features, {} tables; {} events",
+        rules.tables.len(),
+        events.len()
+    );
     println!("  events a second: median {:.0} ({:.0} to {:.0})", rates[1], rates[0], rates[2]);
     println!(
         "  events a second of the thread's own time: {:.0}",
@@ -95,9 +101,6 @@ fn show(what: &str, taken_ns: &Histogram<u64>) {
 
 fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let settings = Settings { rarities: 0.05, executions: 0.5, authentications: 0.2, ..Settings::default() };
-    let events = generated(settings);
-    println!("{} events", events.len());
     let packs = [
         ("retail", "the starter pack alone", RETAIL),
         ("law", "the law alone", LAW),
@@ -105,7 +108,7 @@ fn main() {
     ];
     for (word, name, text) in packs {
         if chosen.is_empty() || chosen.iter().any(|chosen| chosen == word) {
-            measure(name, &compiled(text), &events);
+            measure(name, &compiled(text));
         }
     }
 }

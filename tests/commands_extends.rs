@@ -89,7 +89,7 @@ fn every_command_takes_what_a_file_extends() {
     folder.put("in.ndjson", payment("p1", 1_000, 5) + &payment("p2", 2_000_000_000_000_000, 5));
     let scored = folder.run("score --rules top.toml --input in.ndjson");
     assert_eq!(outcomes(&scored.out), pairs(&[("p1", "block"), ("p2", "allow")]), "{scored:?}");
-    assert!(scored.err.contains("warning: 1 decisions are outside the dates of `pack`"), "{scored:?}");
+    assert!(scored.err.contains("warning: 1 decision is outside the dates of `pack`"), "{scored:?}");
     let told = folder.run("explain --rules top.toml --input in.ndjson --id p1 --for auditor");
     assert!(told.out.contains("legal reference: article 7"), "{told:?}");
     let silent = folder.run("explain --rules top.toml --input in.ndjson --id p1");

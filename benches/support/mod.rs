@@ -84,7 +84,12 @@ pub(crate) fn handbook() -> Option<Vec<Event>> {
 
 /// A generated stream.
 pub(crate) fn generated(settings: Settings) -> Vec<Event> {
-    let mut generator = Generator::new(settings).unwrap();
+    generated_for(settings, Arc::default())
+}
+
+/// The same with what the generator knows of extra fields.
+pub(crate) fn generated_for(settings: Settings, schema: Arc<Schema>) -> Vec<Event> {
+    let mut generator = Generator::with_schema(settings, schema).unwrap();
     std::iter::from_fn(|| generator.next().cloned()).collect()
 }
 

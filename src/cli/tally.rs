@@ -157,7 +157,8 @@ impl Tally {
         for (pack, count) in packs.zip(&self.out_of_force).filter(|(_, count)| **count > 0) {
             writeln!(
                 out,
-                "warning: {count} decisions are outside the dates of `{}`: its rules kept silent",
+                "warning: {} outside the dates of `{}`: its rules kept silent",
+                if *count == 1 { "1 decision is".to_owned() } else { format!("{count} decisions are") },
                 pack.name
             )?;
         }
