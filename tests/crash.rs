@@ -75,8 +75,9 @@ fn a_process_killed_at_any_moment_loses_no_answer_that_it_gave() {
         let (mut input, left) = (child.stdin.take().unwrap(), Arc::clone(&lines));
         let feeding =
             thread::spawn(move || left[at..].iter().try_for_each(|line| input.write_all(line.as_bytes())));
-        // Some before it has begun, most under load.
-        thread::sleep(Duration::from_millis(random.below(1_500)));
+        // Some before it has begun, most under load; later and later while it is too slow to answer anything by then.
+        let slow = if given == 0 { killed } else { 0 };
+        thread::sleep(Duration::from_millis(random.below(1_500) + 1_000 * slow));
         killed += u64::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();

@@ -347,16 +347,14 @@ pub(crate) enum Outcome {
 }
 
 impl Payment {
-    /// The time at which it counts, now: executed, or waiting to be.
+    /// The time at which it counts, now: when it was executed, or today where it waits to be.
     fn counts_at(&self, now_us: i64) -> Option<i64> {
         if self.failed || self.left == 0 {
             return None;
         }
         match (self.state, self.executed_us) {
             (State::Allowed(_), Some(executed_us)) => Some(executed_us),
-            (State::Allowed(until_us) | State::Open(until_us), None) if now_us < until_us => {
-                Some(self.time_us)
-            }
+            (State::Allowed(until_us) | State::Open(until_us), None) if now_us < until_us => Some(now_us),
             _ => None,
         }
     }
