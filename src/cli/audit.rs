@@ -11,13 +11,13 @@ use weir::engine::{Answer, Recording};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
 use weir::io::{Disk, Loaded, RealDisk};
-use weir::journal::{From, PublicKey, Replay, Verified, kept, put_down, verify};
+use weir::journal::{From, PublicKey, Replay, Verified, kept, verify};
 
 use super::Verdict;
+use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::journal::hex;
-use super::journaled::options;
 use super::progress::Progress;
 
 /// Prove that a journal is what was written, and show what a decision was made of
@@ -69,12 +69,8 @@ struct ShowArgs {
     /// Whose payment it is, where several tenants share the journal
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
-    /// Who asks; otherwise the user of this process
-    #[arg(long = "as", value_name = "NAME")]
-    who: Option<String>,
-    /// What for
-    #[arg(long = "for", value_name = "WHY", default_value = "not said")]
-    why: String,
+    #[command(flatten)]
+    asks: Asks,
     /// How many events to show of each feature, the newest
     #[arg(long, default_value_t = 20, value_name = "N")]
     most: usize,
@@ -169,7 +165,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     if !args.journal.is_dir() {
         bail!("there is no journal in {}", args.journal.display());
     }
-    ask(&disk, args)?;
+    args.asks.put_down(&disk, &args.journal, &format!("audit show {}", args.id))?;
     let mut replay = Replay::open(Arc::clone(&disk), &args.journal, From::Beginning, Some(Recording::All))?;
     let mut progress = Progress::new("looking", None);
     let mut seen = None;
@@ -230,20 +226,6 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
         Contributions::of(found.explainer.rules(), &found.event, &past, engine.now_us(), engine.readings());
     counted.show(&disk, &args.journal, past.record, args.most, &mut out)?;
     Ok(Verdict::Clean)
-}
-
-/// Puts down who asks, before anything is shown.
-fn ask(disk: &Arc<dyn Disk>, args: &ShowArgs) -> anyhow::Result<()> {
-    let user = || {
-        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned())
-    };
-    let who = args.who.clone().unwrap_or_else(user);
-    let what = format!("audit show {}, for: {}", args.id, args.why);
-    let options = options(&**disk, &args.journal, None)?;
-    if !put_down(disk, &args.journal, options, &who, &what)? {
-        writeln!(anstream::stderr(), "who asks is put down in {}", args.journal.join("asked").display())?;
-    }
-    Ok(())
 }
 
 /// What explains the decisions of a rule set that was kept, and the hash that it was kept by.

@@ -1,4 +1,4 @@
-//! `weir journal`: what is in a journal's folder.
+//! `weir journal`: what is in a journal's folder, and its records as columns.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,7 +9,7 @@ use weir::io::{Disk, RealDisk};
 use weir::journal::{Control, Head, JournalError, Reader, Record, kept, snapshots};
 use weir::time::format_time;
 
-use super::Verdict;
+use super::{Verdict, columns};
 
 /// Look at a journal
 #[derive(clap::Args)]
@@ -29,11 +29,13 @@ enum What {
         #[arg(value_name = "DIR")]
         journal: PathBuf,
     },
+    Columns(columns::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     match &args.what {
         What::Show { journal } => show(journal),
+        What::Columns(args) => columns::run(args),
     }
 }
 

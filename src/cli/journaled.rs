@@ -35,12 +35,22 @@ pub(super) struct Journaled {
     signing_key: Option<PathBuf>,
 }
 
+/// What to do with damage.
 #[derive(Clone, Copy, ValueEnum)]
-enum Damaged {
+pub(super) enum Damaged {
     /// Stop
     Refuse,
     /// Go on
     GoOn,
+}
+
+impl From<Damaged> for OnDamage {
+    fn from(damaged: Damaged) -> Self {
+        match damaged {
+            Damaged::Refuse => Self::Refuse,
+            Damaged::GoOn => Self::GoOn,
+        }
+    }
 }
 
 /// After how many events a snapshot is written where nothing else is said.
@@ -68,18 +78,33 @@ pub(super) fn now_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// How a journal is written that nobody signs.
+pub(super) fn unsigned() -> anyhow::Result<Options> {
+    Ok(Options::new(now_us, random()?))
+}
+
+fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(bytes)
+}
+
 /// How a journal is written that has this folder.
 pub(super) fn options(disk: &dyn Disk, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
-    let (mut id, mut seed) = ([0; 16], [0; 32]);
-    for bytes in [&mut id[..], &mut seed[..]] {
-        getrandom::fill(bytes).context("the system gives no random numbers")?;
-    }
     disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
     let signer = match key {
         Some(path) => Signer::read(disk, path)?,
-        None => Signer::read_or_create(disk, &folder.join("signing.key"), &folder.join("signing.pub"), seed)?,
+        None => {
+            let (private, public) = (own_key(folder), folder.join("signing.pub"));
+            Signer::read_or_create(disk, &private, &public, random()?)?
+        }
     };
-    Ok(Options { signer: Some(signer), ..Options::new(now_us, id) })
+    Ok(Options { signer: Some(signer), ..unsigned()? })
+}
+
+/// The key that signs where no other is named.
+pub(super) fn own_key(folder: &Path) -> PathBuf {
+    folder.join("signing.key")
 }
 
 impl Journaled {
@@ -104,10 +129,7 @@ impl Journaled {
         };
         let options =
             Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
-        let on_damage = match self.on_damage {
-            Damaged::Refuse => OnDamage::Refuse,
-            Damaged::GoOn => OnDamage::GoOn,
-        };
+        let on_damage = self.on_damage.into();
         let mut bar = Progress::new("recovering", None);
         let opened = Recorded::open(disk, folder, options, on_damage, setup, |_| bar.event());
         bar.finish();

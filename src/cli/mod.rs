@@ -1,9 +1,11 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
+mod asks;
 mod audit;
 mod breakers;
 mod check;
 mod check_json;
+mod columns;
 mod contributions;
 mod cut;
 mod demo;

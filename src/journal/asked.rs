@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::control::Control;
 use super::error::JournalError;
 use super::journal::{Journal, Options};
+use super::kept::hex;
 use super::record::Record;
 use super::recovery::OnDamage;
 use crate::io::Disk;
@@ -25,28 +26,50 @@ pub fn put_down(
     who: &str,
     what: &str,
 ) -> Result<bool, JournalError> {
-    let at_us = (options.clock)();
-    let said = Control::Asked { at_us, who: who.to_owned(), what: what.to_owned() }.to_bytes();
-    let unique = options.new_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (at_us, unique) = ((options.clock)(), options.new_id);
+    let said = said(at_us, who, what);
     match Journal::open(Arc::clone(disk), folder, options, OnDamage::Refuse) {
         Ok((mut journal, _)) => {
             journal.append(Record::Control(&said))?;
             journal.close()?;
             Ok(true)
         }
-        Err(_) => {
-            let within = folder.join(FOLDER);
-            disk.create_folder(&within).map_err(JournalError::disk("make the folder", &within))?;
-            let path = within.join(format!("{at_us:020}-{unique}{ENDING}"));
-            let written = disk.create(&path).and_then(|mut file| {
-                file.write_all(&said)?;
-                file.sync()?;
-                disk.sync_folder(&within)
-            });
-            written.map_err(JournalError::disk("write", &path))?;
-            Ok(false)
-        }
+        Err(_) => beside(&**disk, folder, at_us, unique, &said).map(|()| false),
     }
+}
+
+/// Puts it down beside the journal, also where nobody writes it: for who has not the key that signs it.
+pub fn put_beside(
+    disk: &dyn Disk,
+    folder: &Path,
+    options: &Options,
+    who: &str,
+    what: &str,
+) -> Result<(), JournalError> {
+    let at_us = (options.clock)();
+    beside(disk, folder, at_us, options.new_id, &said(at_us, who, what))
+}
+
+fn said(at_us: i64, who: &str, what: &str) -> Vec<u8> {
+    Control::Asked { at_us, who: who.to_owned(), what: what.to_owned() }.to_bytes()
+}
+
+fn beside(
+    disk: &dyn Disk,
+    folder: &Path,
+    at_us: i64,
+    unique: [u8; 16],
+    said: &[u8],
+) -> Result<(), JournalError> {
+    let within = folder.join(FOLDER);
+    disk.create_folder(&within).map_err(JournalError::disk("make the folder", &within))?;
+    let path = within.join(format!("{at_us:020}-{}{ENDING}", hex(unique)));
+    let written = disk.create(&path).and_then(|mut file| {
+        file.write_all(said)?;
+        file.sync()?;
+        disk.sync_folder(&within)
+    });
+    written.map_err(JournalError::disk("write", &path))
 }
 
 /// Takes in what was asked beside. What is taken in is removed only once it is on disk in the journal.

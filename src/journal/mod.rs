@@ -9,6 +9,8 @@
 mod answers;
 /// Who asked what.
 mod asked;
+/// Closed segments as Parquet files.
+mod columns;
 /// Control records: what happened beside events.
 mod control;
 /// The engine on its way over a journal.
@@ -36,6 +38,8 @@ mod recorded;
 mod recovery;
 /// The journal through the engine again.
 mod replay;
+/// Records as rows of columns.
+mod rows;
 /// A segment's header and name.
 mod segment;
 /// Snapshots of a recorded engine.
@@ -48,7 +52,8 @@ mod window;
 mod writer;
 
 pub use answers::AnswerWriter;
-pub use asked::put_down;
+pub use asked::{put_beside, put_down};
+pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_folder};
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
