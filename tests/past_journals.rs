@@ -55,10 +55,13 @@ fn write(disk: &Arc<dyn Disk>, former: &Path, folder: &Path) {
     while let Some(entry) = reader.next_entry().unwrap() {
         match entry.record().unwrap() {
             Record::Event { bytes, .. } => lines.push(bytes.to_vec()),
-            Record::Control(bytes) => match Control::read(bytes) {
-                Some(Control::Started { rules, .. } | Control::Staged { rules, .. }) => hashes.push(rules),
-                _ => {}
-            },
+            Record::Control(bytes) => {
+                if let Some(Control::Started { rules, .. } | Control::Staged { rules, .. }) =
+                    Control::read(bytes)
+                {
+                    hashes.push(rules);
+                }
+            }
             _ => {}
         }
     }
