@@ -1,7 +1,7 @@
 //! Rule sets as they were, by hash: plain files that an auditor can read.
 //!
-//! `kept/<hash>/` holds a [`Bundle`]'s files under their paths, and `SHA256SUMS` as `sha256sum` writes and checks it, with
-//! the rule file's path in a first line of its own. The hash is the SHA-256 of that file, so it is over every path and
+//! `kept/<hash>/` holds a [`Bundle`](crate::io::Bundle)'s files under their paths, and `SHA256SUMS` as `sha256sum` writes
+//! and checks it, with the rule file's path in a first line of its own. The hash is the SHA-256 of that file, so it is over every path and
 //! content. Promises that a rule set is there whole or not at all, and that one that was changed is told by its file.
 
 use std::collections::BTreeMap;
