@@ -25,6 +25,9 @@ use commands::Folder;
 use weir::io::RealDisk;
 use weir::journal::{Reader, Record};
 
+/// Most events that a process is given before it is killed.
+const PIECE: usize = 4_000;
+
 /// A small generator of numbers: the moments differ from run to run anyway, since the machine's load does.
 struct Random(u64);
 
@@ -54,7 +57,7 @@ fn a_process_killed_at_any_moment_loses_no_answer_that_it_gave() {
     let kills: u64 = std::env::var("WEIR_KILLS").map_or(10, |kills| kills.parse().unwrap());
     let folder = Folder::new();
     std::fs::copy("rules/retail.toml", folder.path("rules.toml")).unwrap();
-    let events = 4_000 * kills;
+    let events = PIECE as u64 * (kills + 1);
     let done = folder.run(&format!("generate --events {events} --accounts 300 --output events.ndjson"));
     assert_eq!(done.code, Some(0), "{}", done.err);
     let text = String::from_utf8(folder.read("events.ndjson")).unwrap();
@@ -73,11 +76,18 @@ fn a_process_killed_at_any_moment_loses_no_answer_that_it_gave() {
         let mut child =
             folder.command(&line).stdin(Stdio::piped()).stdout(output).stderr(Stdio::null()).spawn().unwrap();
         let (mut input, left) = (child.stdin.take().unwrap(), Arc::clone(&lines));
-        let feeding =
-            thread::spawn(move || left[at..].iter().try_for_each(|line| input.write_all(line.as_bytes())));
-        // Some before it has begun, most under load; later and later while it is too slow to answer anything by then.
-        let slow = if given == 0 { killed } else { 0 };
-        thread::sleep(Duration::from_millis(random.below(1_500) + 1_000 * slow));
+        let until = lines.len().min(at + random.below(PIECE as u64) as usize);
+        // The way in stays open, so that it does not end by itself.
+        let feeding = thread::spawn(move || {
+            let fed = left[at..until].iter().try_for_each(|line| input.write_all(line.as_bytes()));
+            (input, fed)
+        });
+        // Some whenever it may be, even before it has begun; most in the middle of what they were given.
+        let anywhere = random.below(3) == 0;
+        thread::sleep(Duration::from_millis(if anywhere { random.below(300) } else { 0 }));
+        while !anywhere && !feeding.is_finished() {
+            thread::sleep(Duration::from_millis(1));
+        }
         killed += u64::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
