@@ -18,6 +18,9 @@ pub mod rates;
 // Microseconds and calendars.
 pub mod time;
 
+// Hashes, ids and keys as text.
+pub mod hex;
+
 // What a snapshot shares with the state that goes on.
 mod shared;
 

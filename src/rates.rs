@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::hex::hex;
 use crate::money::{AMOUNT_MINOR_MAX, Money, decimals};
 
 /// Most rates of one table; a file with more can't be loaded.
@@ -205,7 +206,7 @@ impl Rates {
 
     /// Its version in hexadecimal.
     pub fn version_text(&self) -> String {
-        self.version().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(self.version())
     }
 }
 

@@ -321,7 +321,7 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
             Act::Reload => {
                 live = 1 - live;
                 let hash = engine.stage((*rules[live]).clone()).unwrap();
-                let subject: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let subject = weir::hex::hex(hash);
                 let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
                 let event = maker.event(Kind::Control, now_us, &fields, None);
                 (event, twin.pass(now_us))
@@ -491,7 +491,7 @@ fn a_method_that_a_new_rule_set_does_not_name_meets_nothing_any_more() {
     let text = RULES.replace("\"pin\"", "\"password\"").replace("\"sms\"", "\"token\"");
     let head = "[ruleset]\nname = \"x\"\ncurrency = \"VND\"\n";
     let next = compile("x.toml", &format!("{head}{text}")).into_result().unwrap();
-    let subject: String = engine.stage(next).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+    let subject = weir::hex::hex(engine.stage(next).unwrap());
     let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
     let swap = maker.event(Kind::Control, START_US + 1, &fields, None);
     assert_eq!(engine.step(&swap), Answer::Taken);

@@ -158,7 +158,7 @@ impl Bank {
         let next = rules(head);
         let hash = self.engine.stage(next.clone()).unwrap();
         self.rules.push(Arc::new(next));
-        let subject: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let subject = weir::hex::hex(hash);
         let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
         assert_eq!(self.step(Kind::Control, &fields, None), None);
     }

@@ -66,7 +66,7 @@ fn digest(settings: Settings) -> String {
         let place = event.latitude_longitude().map(|(lat, lon)| (lat.to_bits(), lon.to_bits()));
         hash.update(format!("{seen:?} {place:?} {:?}\n", event.same_owner()));
     }
-    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    weir::hex::hex(&hash.finalize()[..8])
 }
 
 #[test]

@@ -29,6 +29,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use recorded::{bundle, line, options, setup};
 use serde_json::Value;
+use weir::hex::hex;
 use weir::io::{Disk, LineReader, RealDisk};
 use weir::journal::{
     AnswerForm, Columns, EventForm, Journal, OnDamage, Options, Reader, Record, Recorded, Standing, Written,
@@ -60,10 +61,6 @@ fn real() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What the row of a record must be, said once more and slowly.
 fn expected(entry: &weir::journal::Entry<'_>) -> Row {
     let mut row = Row::new();
@@ -81,7 +78,7 @@ fn expected(entry: &weir::journal::Entry<'_>) -> Row {
     put("kind", kind.into());
     put("form", text.as_ref().map_or("hex".to_owned(), |_| form).into());
     put("event", event);
-    put("chain", hex(&entry.chain).into());
+    put("chain", hex(entry.chain).into());
     let said: Value = serde_json::from_slice(bytes).unwrap_or_default();
     put("bytes", text.unwrap_or_else(|| hex(bytes)).into());
     let is = |name: &str, ok: fn(&Value) -> bool| said.get(name).filter(|found| ok(found)).cloned();

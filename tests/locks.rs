@@ -271,7 +271,7 @@ fn run(acts: &[(Act, i64)], most: usize) {
             Act::Reload => {
                 live = 1 - live;
                 let hash = engine.stage((*sets[live]).clone()).unwrap();
-                let subject: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let subject = weir::hex::hex(hash);
                 let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
                 (maker.event(Kind::Control, now_us, &fields, None), model.pass(now_us))
             }
@@ -349,7 +349,7 @@ fn with_as_many_keys_counted_as_may_be_a_failure_of_another_is_answered_as_locke
 fn a_lock_goes_on_in_a_rule_set_that_asks_for_other_failures_and_not_in_one_that_locks_something_else() {
     let take_up = |engine: &mut Engine, maker: &mut Maker, text: &str| {
         let hash = engine.stage(rules("other", text)).unwrap();
-        let subject: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let subject = weir::hex::hex(hash);
         let fields = [(TextField::Control, "rule_set"), (TextField::Subject, subject.as_str())];
         let event = maker.event(Kind::Control, START_US + 10, &fields, None);
         assert_eq!(engine.step(&event), Answer::Taken);

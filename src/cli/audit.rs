@@ -10,6 +10,7 @@ use weir::decision::Decision;
 use weir::engine::{Answer, Recording};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
+use weir::hex::hex;
 use weir::io::{Disk, Loaded, RealDisk};
 use weir::journal::{From, PublicKey, Replay, Verified, kept, verify};
 
@@ -17,7 +18,6 @@ use super::Verdict;
 use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
-use super::journal::hex;
 use super::progress::Progress;
 
 /// Prove that a journal is what was written, and show what a decision was made of
@@ -113,7 +113,7 @@ fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
     let kept = kept_whole(&*disk, &args.journal);
     match found? {
         Verified::Whole { id, first, last, chain, heads, signed_to, torn } => {
-            writeln!(out, "records {first} to {last} of journal {} are what was written", hex(&id))?;
+            writeln!(out, "records {first} to {last} of journal {} are what was written", hex(id))?;
             match public {
                 Some(_) => writeln!(
                     out,
@@ -124,7 +124,7 @@ fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
                     writeln!(out, "without a public key nobody vouches for the chain: give --public-key")?
                 }
             }
-            writeln!(out, "last record: {last}:{}", hex(&chain))?;
+            writeln!(out, "last record: {last}:{}", hex(chain))?;
             if let Some(torn) = torn {
                 writeln!(out, "the end: {torn}")?;
             }

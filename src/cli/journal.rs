@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
 use weir::journal::{Control, Head, JournalError, Reader, Record, kept, snapshots};
 use weir::time::format_time;
@@ -90,7 +91,7 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
         }
     }
     let mut out = anstream::stdout().lock();
-    writeln!(out, "journal {}", hex(&reader.id().unwrap_or_default()))?;
+    writeln!(out, "journal {}", hex(reader.id().unwrap_or_default()))?;
     if let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
@@ -103,15 +104,15 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
         writeln!(out, "{kind}: {records} records, {bytes} bytes")?;
     }
     if let Some((number, chain)) = last {
-        writeln!(out, "last record: {number}:{}", hex(&chain))?;
+        writeln!(out, "last record: {number}:{}", hex(chain))?;
     }
     match head {
         Some(Head { number, chain, at_us, key, .. }) => writeln!(
             out,
             "last signed head: {number}:{} at {}, key {}",
-            hex(&chain),
+            hex(chain),
             format_time(at_us),
-            hex(&key)
+            hex(key)
         )?,
         None => writeln!(out, "no signed head")?,
     }
@@ -130,10 +131,6 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
         writeln!(out, "damage: {damage}")?;
     }
     Ok(if damage.is_empty() { Verdict::Clean } else { Verdict::Found })
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn word(said: &Control) -> String {

@@ -21,6 +21,7 @@ use super::recent::Recent;
 use super::reload::{Former, Reloads, Staged};
 use super::shadow::{Shadow, ShadowStopped};
 use super::{Engine, Limits, Recording, Seen, ShadowLimits, VERSION};
+use crate::hex::hex;
 use crate::lists::Lists;
 use crate::rates::Rates;
 use crate::rules::RuleSet;
@@ -96,10 +97,6 @@ pub enum RestoreError {
         /// What is said.
         why: String,
     },
-}
-
-fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unfit(hash: &Hash) -> RestoreError {

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use super::writer::{boolean, decimal, text, whole};
 use crate::decision::{Decision, Outcome, StepUp, Value, Withheld};
 use crate::event::{Event, Kind, TextField};
+use crate::hex::hex;
 use crate::rates::{Conversion, RateFrom};
 use crate::rules::{Action, Rule, RuleSet, Table, Values};
 
@@ -121,9 +122,7 @@ impl DecisionWriter {
         engine: &str,
     ) -> io::Result<Self> {
         let mut end = b"},\"rule_set\":\"".to_vec();
-        for byte in hash {
-            write!(end, "{byte:02x}")?;
-        }
+        end.extend_from_slice(hex(hash).as_bytes());
         end.extend_from_slice(b"\",\"engine\":");
         text(&mut end, engine)?;
         end.extend_from_slice(b"}\n");

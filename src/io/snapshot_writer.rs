@@ -15,6 +15,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
 use sha2::{Digest, Sha256};
 
 use super::snapshot::SnapshotFile;
+use crate::hex::hex;
 use crate::state::ChunkColumns;
 
 /// The version of the form, in the schema's metadata.
@@ -188,8 +189,7 @@ impl<W: Write> Parts<W> {
         let Hashed { mut out, hasher } = self.writer.into_inner()?;
         let hash = hasher.finalize();
         out.write_all(&hash)?;
-        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((out, SnapshotFile { bytes: self.bytes, sha256 }))
+        Ok((out, SnapshotFile { bytes: self.bytes, sha256: hex(hash) }))
     }
 }
 

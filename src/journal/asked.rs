@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::control::Control;
 use super::error::JournalError;
 use super::journal::{Journal, Options};
-use super::kept::hex;
 use super::record::Record;
 use super::recovery::OnDamage;
+use crate::hex::hex;
 use crate::io::Disk;
 
 const FOLDER: &str = "asked";

@@ -16,12 +16,12 @@ use thiserror::Error;
 use super::control::Control;
 use super::damage::Damage;
 use super::error::JournalError;
-use super::kept::hex;
 use super::reader::Reader;
 use super::record::{Kind, Record, UnknownRecord};
 use super::recovery::OnDamage;
 use super::rows::{Rows, properties, schema};
 use super::segment;
+use crate::hex::hex;
 use crate::io::{Disk, DiskFile};
 
 /// Where they are in a journal's folder.

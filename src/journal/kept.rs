@@ -1,11 +1,11 @@
 //! Rule sets as they were, by hash: plain files that an auditor can read.
 //!
 //! `kept/<hash>/` holds a [`Bundle`](crate::io::Bundle)'s files under their paths, and `SHA256SUMS` as `sha256sum` writes
-//! and checks it, with the rule file's path in a first line of its own. The hash is the SHA-256 of that file, so it is over every path and
-//! content. Promises that a rule set is there whole or not at all, and that one that was changed is told by its file.
+//! and checks it, with the rule file's path in a first line of its own. The hash is the SHA-256 of that file, so it is
+//! over every path and content. Promises that a rule set is there whole or not at all, and that one that was changed is
+//! told by its file.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::error::JournalError;
+use crate::hex::hex;
 use crate::io::{Bundle, BundleError, Disk};
 
 /// Where they are in a journal's folder.
@@ -55,14 +56,6 @@ pub enum KeptError {
         /// What is wrong.
         why: BundleError,
     },
-}
-
-pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn sha256(bytes: &[u8]) -> String {

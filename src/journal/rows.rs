@@ -16,9 +16,9 @@ use parquet::schema::types::{ColumnPath, TypePtr};
 use serde::{Deserialize, Deserializer};
 
 use super::heads::Head;
-use super::kept::hex;
 use super::reader::Entry;
 use super::record::{AnswerForm, Record, UnknownRecord};
+use crate::hex::hex;
 
 /// Most rows of a row group.
 const ROWS_MAX: usize = 65_536;

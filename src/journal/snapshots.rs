@@ -14,6 +14,7 @@ use super::error::JournalError;
 use super::journal::Journal;
 use super::record::Record;
 use crate::engine::{Engine, SavedEngine};
+use crate::hex::hex;
 use crate::io::{
     Disk, DiskFile, SnapshotError, SnapshotFile, read_snapshot_by, snapshot_is_whole, write_snapshot_to,
 };
@@ -49,8 +50,7 @@ pub(super) struct Snapshots {
 
 /// What a snapshot says of itself: that of another journal, or of another record, is none of ours.
 fn about(id: [u8; 16], number: u64) -> String {
-    let id = id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("journal {id}, after record {number}")
+    format!("journal {}, after record {number}", hex(id))
 }
 
 fn path(folder: &Path, number: u64) -> PathBuf {

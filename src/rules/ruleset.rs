@@ -8,6 +8,7 @@ use super::expr::Condition;
 use super::table::Table;
 use crate::decision::Outcome;
 use crate::event::{ExtraType, Kind, Schema, TextField};
+use crate::hex::hex;
 use crate::money::Currency;
 use crate::time::Calendar;
 
@@ -98,7 +99,7 @@ impl RuleSet {
 
     /// Its hash in hexadecimal, as files and control events name it.
     pub fn hash_text(&self) -> String {
-        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(self.hash)
     }
 }
 
