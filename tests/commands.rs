@@ -35,6 +35,8 @@ fn exit_codes_tell_scripts_what_happened() {
         ("check rules.toml", 0, ""),
         ("check spare.toml", 0, "`total` is never used"),
         ("check --deny-warnings rules.toml", 0, ""),
+        ("check rules.toml rules.cases.toml", 0, ""),
+        ("check rules.cases.toml", 3, "`weir test` reads them"),
         ("check --format yaml rules.toml", 2, "yaml"),
         ("schema", 0, ""),
         ("check --deny-warnings spare.toml", 1, "`total` is never used"),

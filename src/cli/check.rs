@@ -10,6 +10,7 @@ use super::rule_file::RuleFile;
 use super::{Verdict, check_json, feature_table, rule_file};
 
 const HELP: &str = "\
+Files of cases (*.cases.toml) among the rule files are left out, so that rules/*.toml can be named.
 Exits with 1 if a file has an error, or with --deny-warnings a warning. Notes never count.
 
 With --format json one document goes to standard output, and nothing else:
@@ -49,7 +50,13 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let files = args.rules.iter().map(|path| RuleFile::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let paths = rule_file::without_cases(&args.rules);
+    if paths.is_empty() {
+        anyhow::bail!(
+            "these are files of cases; `weir test` reads them, with the rule file that they are beside"
+        );
+    }
+    let files = paths.into_iter().map(|path| RuleFile::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut out = anstream::stdout().lock();
     if args.format == Format::Json {
         writeln!(out, "{}", check_json::document(&files)?)?;

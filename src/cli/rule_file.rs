@@ -95,6 +95,11 @@ pub(super) fn rates(path: &Path, rules: &RuleSet) -> anyhow::Result<Rates> {
     Ok(load_rates(rules, path.parent().unwrap_or(Path::new("")))?)
 }
 
+/// Those that are no files of cases, so that a folder's `*.toml` can be named.
+pub(super) fn without_cases(paths: &[PathBuf]) -> Vec<&PathBuf> {
+    paths.iter().filter(|path| !path.to_string_lossy().ends_with(".cases.toml")).collect()
+}
+
 /// `rules/retail.toml` has its cases in `rules/retail.cases.toml`.
 pub(super) fn cases_beside(path: &Path) -> PathBuf {
     path.with_extension("cases.toml")

@@ -89,8 +89,7 @@ impl Suite {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let is_cases = |path: &&PathBuf| path.to_string_lossy().ends_with(".cases.toml");
-    let paths: Vec<&PathBuf> = args.rules.iter().filter(|path| !is_cases(path)).collect();
+    let paths = rule_file::without_cases(&args.rules);
     if args.cases.is_some() && paths.len() != 1 {
         anyhow::bail!("--cases names the cases of one rule file; {} are given", paths.len());
     }
