@@ -94,6 +94,13 @@ impl Ledger {
         let features = features.ok_or(ResumeError::Unfit)?;
         let mut ledger = Self::new(&features, origin, &saved.budgets);
         logs.give(&mut ledger);
+        // They may be fewer than it was made of, and are none but those.
+        let held = saved.features.is_sorted()
+            && saved.features.iter().all(|held| ledger.features.binary_search(held).is_ok())
+            && saved.bound.iter().all(|held| ledger.bound.contains(held));
+        if !held || saved.arms.is_some() != ledger.arms.is_some() {
+            return Err(ResumeError::Unfit);
+        }
         (ledger.features, ledger.bound) = (saved.features, saved.bound);
         (ledger.first_row, ledger.since_us) = (saved.first_row, saved.since_us);
         ledger.arms = saved.arms;
