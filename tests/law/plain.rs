@@ -353,10 +353,18 @@ impl Payment {
             return None;
         }
         match (self.state, self.executed_us) {
-            (State::Allowed(_), Some(executed_us)) => Some(executed_us),
+            // What moved counts, whatever was answered.
+            (_, Some(executed_us)) => Some(executed_us),
             (State::Allowed(until_us) | State::Open(until_us), None) if now_us < until_us => Some(now_us),
             _ => None,
         }
+    }
+}
+
+impl Payment {
+    /// Whether it makes Tksth 0 once it is both allowed and executed.
+    fn resets(&self) -> bool {
+        RESETS && self.surely_i3 && is_strong(&self.presented)
     }
 }
 
@@ -455,10 +463,14 @@ impl Ledger {
             0 => Outcome::Block,
             _ => Outcome::StepUp,
         };
+        let resets = payment.executed_us.is_some() && payment.resets();
         match outcome {
             Outcome::Allow => payment.state = State::Allowed(now_us + REPORT_US),
             Outcome::Block => payment.state = State::Refused,
             Outcome::StepUp => {}
+        }
+        if resets && outcome == Outcome::Allow {
+            self.reset = self.next_turn();
         }
         Some((class, outcome))
     }
@@ -468,17 +480,18 @@ impl Ledger {
         self.find(id).is_some_and(|payment| matches!(payment.state, State::Open(_)))
     }
 
-    /// It was executed, or failed.
-    pub(crate) fn executed(&mut self, id: usize, succeeded: bool, now_us: i64) {
+    /// It was executed, or failed; whether it was executed though it was not allowed.
+    pub(crate) fn executed(&mut self, id: usize, succeeded: bool, now_us: i64) -> bool {
         let turn = self.next_turn();
-        let Some(payment) = self.find(id) else { return };
+        let Some(payment) = self.find(id) else { return false };
         payment.failed = !succeeded;
         payment.executed_us = succeeded.then_some(now_us);
         payment.turn = turn;
         let allowed = matches!(payment.state, State::Allowed(_));
-        if RESETS && allowed && succeeded && payment.surely_i3 && is_strong(&payment.presented) {
+        if allowed && succeeded && payment.resets() {
             self.reset = turn;
         }
+        succeeded && !allowed
     }
 
     /// It was taken back, all or a part of it.
