@@ -104,6 +104,40 @@ fn it_says_what_is_in_it_and_that_nothing_was_changed() {
 }
 
 #[test]
+fn what_was_blocked_and_executed_is_told_counted_and_replayed() {
+    let folder = Folder::new();
+    let execution = |id: &str, of: &str, minute: i64| {
+        let time_us = minute * 60_000_000;
+        format!(
+            r#"{{"kind":"execution","id":"{id}","time_us":{time_us},"transaction":"{of}","result":"succeeded"}}"#
+        ) + "\n"
+    };
+    let big = payment("big", 60_000_000, 2_000_000);
+    let small = payment("small", 120_000_000, 5_000);
+    let reports = [
+        execution("x1", "big", 3),
+        execution("x1", "big", 3),
+        execution("x2", "small", 4),
+        execution("x3", "big", 5),
+    ];
+    folder.put("events.ndjson", [big, small].concat() + &reports.concat());
+    let done = good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson");
+    assert!(done.err.contains("; 2 reported as executed though not allowed"), "{}", done.err);
+    let told = String::from_utf8(folder.read("d.ndjson")).unwrap();
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), 4, "two decisions, and two alerts: {told:?}");
+    let start = concat!(
+        r#"{"id":"x1","time_us":180000000,"kind":"execution","transaction":"big","#,
+        r#""alert":"executed_not_allowed","answered":"blocked","message":"its transaction was executed though it was blocked; "#
+    );
+    assert!(told[2].starts_with(start), "{}", told[2]);
+    assert!(told[3].starts_with(r#"{"id":"x3","#), "{}", told[3]);
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 4 of 4\n");
+    let shown = good(&folder, "journal show j").out;
+    assert!(shown.contains("answer, alert: 2 records"), "{shown}");
+}
+
+#[test]
 fn another_rule_set_is_compared_with_what_was_decided() {
     let folder = scored();
     folder.put("other.toml", RULES.replace("count > 2", "count > 5").replace("1_000_000", "100_000"));

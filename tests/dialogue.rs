@@ -129,7 +129,7 @@ fn rules_of(mode: Mode, name: &str) -> RuleSet {
 enum Act {
     Pay { account: u8, device: u8, payee: u8, amount: i64, methods: u8, late_us: i64 },
     Answer { of: usize, attempt: u8, methods: u8, succeeded: bool, device: u8, wrong: u8, late_us: i64 },
-    Execute { of: usize, succeeded: bool },
+    Execute { of: usize, succeeded: bool, late_us: i64 },
     List { payee: u8, put: bool },
     Pass,
     Again { of: usize },
@@ -144,7 +144,7 @@ fn act() -> impl Strategy<Value = Act> {
             |(account, device, payee, amount, methods, late_us)| Act::Pay { account, device, payee, amount, methods, late_us }),
         9 => (0..4usize, 0..4u8, 0..32u8, prop::bool::weighted(0.8), 0..6u8, prop_oneof![8 => Just(0), 2 => 1..7u8], late())
             .prop_map(|(of, attempt, methods, succeeded, device, wrong, late_us)| Act::Answer { of, attempt, methods, succeeded, device, wrong, late_us }),
-        4 => (0..5usize, prop::bool::weighted(0.8)).prop_map(|(of, succeeded)| Act::Execute { of, succeeded }),
+        4 => (0..5usize, prop::bool::weighted(0.8), late()).prop_map(|(of, succeeded, late_us)| Act::Execute { of, succeeded, late_us }),
         1 => (0..3u8, any::<bool>()).prop_map(|(payee, put)| Act::List { payee, put }),
         1 => Just(Act::Pass),
         1 => (0..6usize).prop_map(|of| Act::Again { of }),
@@ -199,6 +199,7 @@ fn said(engine: &mut Engine, event: &Event) -> (Said, Option<u64>) {
     let said = match engine.step(event) {
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
         Answer::Taken => Said::Taken,
+        Answer::Alert(alert) => Said::Alert(alert.answered()),
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Repeated(decision) => Said::Repeated(decision.outcome),
         Answer::Decided(decision) => {
@@ -292,12 +293,12 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
                 };
                 (event, twin.answer(&auth))
             }
-            Act::Execute { of, succeeded } => {
+            Act::Execute { of, succeeded, late_us } => {
                 let Some(of) = twin.newest(*of) else { continue };
                 let result = if *succeeded { "succeeded" } else { "failed" };
                 let fields = [(TextField::Transaction, of.as_str()), (TextField::Result, result)];
-                let event = maker.event(Kind::Execution, now_us, &fields, None);
-                (event, twin.execute(&of, *succeeded, now_us))
+                let event = maker.event(Kind::Execution, now_us - late_us, &fields, None);
+                (event, twin.execute(&of, *succeeded, now_us - late_us))
             }
             Act::List { payee, put } => {
                 let payee = format!("p{payee}");
@@ -334,7 +335,7 @@ fn run(mode: Mode, acts: &[(Act, i64)], limits: Limits, spills: bool) {
             let held = step_ups.insert(of.to_owned(), id);
             assert!(held.is_none_or(|held| held == id), "a dialogue keeps its number");
         }
-        if matches!(found, Said::Decided { .. } | Said::Taken) {
+        if matches!(found, Said::Decided { .. } | Said::Taken | Said::Alert(_)) {
             twin.note(event.id(), &found);
             events.push(event);
         }

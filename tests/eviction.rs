@@ -72,6 +72,7 @@ fn agree(
             Answer::Refused(refusal) if refusal.code() == "keys_full" => continue,
             Answer::Refused(refusal) => (Said::Refused(refusal.code()), Vec::new()),
             Answer::Taken => (Said::Taken, Vec::new()),
+            Answer::Alert(_) => (Said::Alert, Vec::new()),
             Answer::TakenBefore => (Said::TakenBefore, Vec::new()),
         };
         let decided = matches!(said, Said::Decided(..));

@@ -55,6 +55,11 @@ then = "step_up"
 auth = "C"
 
 [[rule]]
+id   = "stopped"
+when = "channel = 'stop'"
+then = "block"
+
+[[rule]]
 id   = "any"
 when = "amount > 0"
 then = "step_up"
@@ -63,21 +68,33 @@ auth = "B"
 
 fn rules(head: &str) -> RuleSet {
     let text = format!("[ruleset]\nname = \"since\"\ncurrency = \"VND\"\n{head}{RULES}");
+    // Where it does not lead, it takes what is reported at its word.
+    let text = if head.contains("# not led") { text.replace(LED, "") } else { text };
     compile("since.toml", &text).into_result().unwrap_or_else(|e| panic!("{e}"))
 }
+
+const LED: &str = "[step_up]\nexpires  = \"5m\"\nattempts = 3\n";
 
 struct Bank {
     engine: Engine,
     rules: Vec<Arc<RuleSet>>,
     now_us: i64,
     events: usize,
+    /// What was told of the last event, where a person should look.
+    told: Option<&'static str>,
 }
 
 impl Bank {
     fn new(head: &str) -> Self {
         let rules = rules(head);
         let engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
-        Self { engine, rules: vec![Arc::new(rules)], now_us: 1_700_000_000 * SECOND_US, events: 0 }
+        Self {
+            engine,
+            rules: vec![Arc::new(rules)],
+            now_us: 1_700_000_000 * SECOND_US,
+            events: 0,
+            told: None,
+        }
     }
 
     fn step(&mut self, kind: Kind, fields: &[(TextField, &str)], amount: Option<i64>) -> Option<Outcome> {
@@ -95,8 +112,16 @@ impl Bank {
             draft.amount(amount, Currency::VND).unwrap();
         }
         let event: Event = draft.seal().unwrap().clone();
+        self.told = None;
         match self.engine.step(&event) {
-            Answer::Decided(decision) => Some(decision.outcome),
+            Answer::Decided(decision) => {
+                self.told = decision.alert.then_some("a decision");
+                Some(decision.outcome)
+            }
+            Answer::Alert(alert) => {
+                self.told = Some(alert.answered());
+                None
+            }
             Answer::Taken => None,
             other => panic!("{other:?}"),
         }
@@ -290,4 +315,92 @@ fn a_reset_empties_what_is_pending_since_yesterday_and_what_lapses_counts_no_mor
     bank.now_us += 3 * 60 * SECOND_US;
     assert_eq!(bank.pay("p4", 9 * MILLION, "sms"), Outcome::Allow);
     assert_eq!(bank.sums(), (18, 48));
+}
+
+#[test]
+fn what_was_blocked_and_executed_counts_and_empties_nothing() {
+    for feedback in ["none", "authentication", "execution"] {
+        for led in ["", "# not led\n"] {
+            let head = format!("feedback = \"{feedback}\"\n{led}");
+            let mut bank = Bank::new(&head);
+            assert_eq!(
+                bank.pay("b1", 9 * MILLION, "sms"),
+                if led.is_empty() { Outcome::Allow } else { Outcome::StepUp }
+            );
+            bank.execute("b1", true);
+            assert_eq!((bank.sums(), bank.told), ((9, 9), None), "{head}");
+            assert_eq!(bank.pay_at("x", 8 * MILLION, "soft,bio", "stop"), Outcome::Block);
+            assert_eq!(bank.pay_at("y", 30 * MILLION, "soft,bio", "stop"), Outcome::Block);
+            assert_eq!(bank.sums(), (9, 9), "{head}");
+            bank.execute("x", true);
+            assert_eq!((bank.sums(), bank.told), ((17, 17), Some("blocked")), "{head}");
+            bank.restart(&format!("{head}remember = \"90d\"\n"));
+            bank.execute("y", true);
+            assert_eq!((bank.sums(), bank.told), ((17, 47), Some("blocked")), "{head}");
+            bank.execute("x", true);
+            assert_eq!(
+                (bank.sums(), bank.told),
+                ((17, 47), Some("blocked")),
+                "said anew it counts once: {head}"
+            );
+            bank.execute("x", false);
+            assert_eq!((bank.sums(), bank.told), ((9, 39), None), "{head}");
+            bank.execute("x", true);
+            assert_eq!((bank.sums(), bank.told), ((17, 47), Some("blocked")), "{head}");
+            bank.reverse("x");
+            bank.execute("y", false);
+            assert_eq!((bank.sums(), bank.told), ((9, 9), None), "{head}");
+        }
+    }
+}
+
+#[test]
+fn what_is_executed_before_it_is_confirmed_counts_and_says_whether_it_still_waits() {
+    let mut bank = Bank::new(HEAD);
+    assert_eq!(bank.pay("b1", 9 * MILLION, "sms"), Outcome::Allow);
+    bank.execute("b1", true);
+    for id in ["open", "late", "spent"] {
+        assert_eq!(bank.pay(id, 30 * MILLION, ""), Outcome::StepUp);
+    }
+    assert_eq!(bank.sums(), (9, 99), "each waits");
+    assert_eq!(bank.answer("spent", "sms"), Outcome::StepUp);
+    assert_eq!(bank.answer("spent", "sms"), Outcome::StepUp);
+    assert_eq!(bank.answer("spent", "sms"), Outcome::Block);
+    assert_eq!(bank.sums(), (9, 69));
+    bank.execute("spent", true);
+    assert_eq!((bank.sums(), bank.told), ((9, 99), Some("refused")));
+    bank.execute("open", true);
+    assert_eq!((bank.sums(), bank.told), ((9, 99), Some("waiting")));
+    bank.now_us += 300 * SECOND_US;
+    bank.pass();
+    assert_eq!(bank.sums(), (9, 69), "one has lapsed, and what was executed stays");
+    bank.execute("late", true);
+    assert_eq!((bank.sums(), bank.told), ((9, 99), Some("refused")));
+
+    // Confirmed after it was executed, it is both, and empties what it should.
+    assert_eq!(bank.pay("c1", 8 * MILLION, ""), Outcome::StepUp);
+    bank.execute("c1", true);
+    assert_eq!((bank.sums(), bank.told), ((17, 107), Some("waiting")));
+    assert_eq!(bank.answer("c1", "soft,bio"), Outcome::Allow);
+    assert_eq!(bank.sums(), (0, 107));
+    bank.execute("c1", true);
+    assert_eq!(bank.told, None, "by now it is allowed");
+}
+
+#[test]
+fn an_execution_that_comes_before_its_payment_is_told_with_the_decision() {
+    let mut bank = Bank::new(HEAD);
+    for id in ["x", "y", "z", "f"] {
+        bank.execute(id, true);
+        assert_eq!(bank.told, None, "nobody knows yet");
+    }
+    bank.execute("f", false);
+    assert_eq!(bank.pay_at("x", 9 * MILLION, "soft,bio", "stop"), Outcome::Block);
+    assert_eq!((bank.told, bank.sums()), (Some("a decision"), (9, 9)));
+    assert_eq!(bank.pay("y", 9 * MILLION, ""), Outcome::StepUp);
+    assert_eq!((bank.told, bank.sums()), (Some("a decision"), (18, 18)));
+    assert_eq!(bank.pay_at("f", 9 * MILLION, "", "stop"), Outcome::Block);
+    assert_eq!((bank.told, bank.sums()), (None, (18, 18)), "it failed");
+    assert_eq!(bank.pay("z", 30 * MILLION, "soft,bio"), Outcome::Allow);
+    assert_eq!((bank.told, bank.sums()), (None, (0, 48)), "it was allowed, and empties");
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use docs::repository;
 use flate2::read::MultiGzDecoder;
 use weir::engine::{Answer, Engine, Limits, Recording, VERSION};
-use weir::io::decision::write_refusal;
+use weir::io::decision::{write_alert, write_refusal};
 use weir::io::{DecisionWriter, EventReader, Format};
 use weir::rules::RuleSet;
 
@@ -51,6 +51,7 @@ fn score_by_the_library() -> String {
                 write_refusal(event, refusal.code(), refusal.declared(), &refusal.to_string(), &mut out)
                     .unwrap();
             }
+            Answer::Alert(alert) => write_alert(event, alert, &mut out).unwrap(),
             Answer::Taken | Answer::TakenBefore => {}
         }
     }

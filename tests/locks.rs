@@ -166,7 +166,7 @@ impl Maker {
 fn said(engine: &mut Engine, event: &Event) -> Said {
     let (said, locked) = match engine.step(event) {
         Answer::Refused(refusal) => (Said::Refused(refusal.code()), 0),
-        Answer::Taken => (Said::Taken, 0),
+        Answer::Taken | Answer::Alert(_) => (Said::Taken, 0),
         Answer::TakenBefore => (Said::TakenBefore, 0),
         Answer::Repeated(decision) => (Said::Repeated(decision.outcome, Vec::new()), decision.locked),
         Answer::Decided(decision) => {

@@ -34,6 +34,7 @@ enum Said {
     Decided(Decision),
     Repeated(Decision),
     Taken,
+    Alert,
     TakenBefore,
     Refused(&'static str),
 }
@@ -43,6 +44,7 @@ fn said(answer: Answer<'_>) -> Said {
         Answer::Decided(decision) => Said::Decided(decision.clone()),
         Answer::Repeated(decision) => Said::Repeated(decision.clone()),
         Answer::Taken => Said::Taken,
+        Answer::Alert(_) => Said::Alert,
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
     }

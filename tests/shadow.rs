@@ -29,6 +29,7 @@ enum Said {
     Decided(Decision, Vec<Reading>),
     Repeated(Decision),
     Taken,
+    Alert,
     TakenBefore,
     Refused(&'static str),
 }
@@ -41,6 +42,7 @@ fn step(engine: &mut Engine, event: &Event) -> Said {
         }
         Answer::Repeated(decision) => Said::Repeated(decision.clone()),
         Answer::Taken => Said::Taken,
+        Answer::Alert(_) => Said::Alert,
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
     }

@@ -125,7 +125,9 @@ fn agree(engine: &mut Engine, rules: &RuleSet, events: &[Event]) -> Result<usize
                 prop_assert!(behind > 0 || values(decision) == expected);
             }
             (Answer::Refused(refusal), Said::Refused(code)) => prop_assert_eq!(refusal.code(), code),
-            (Answer::Taken, Said::Taken) | (Answer::TakenBefore, Said::TakenBefore) => {}
+            (Answer::Alert(_), Said::Alert)
+            | (Answer::Taken, Said::Taken)
+            | (Answer::TakenBefore, Said::TakenBefore) => {}
             (answer, expected) => prop_assert!(false, "event {at}: {answer:?}, and not {expected:?}"),
         }
     }

@@ -51,6 +51,7 @@ fn said(answer: Answer<'_>) -> Said {
             Said::Repeated(outcome, values)
         }
         Answer::Taken => Said::Taken,
+        Answer::Alert(_) => Said::Alert,
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
     }

@@ -109,8 +109,20 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
         }
         (_, Some(code)) => return vec![format!("it was to be refused ({code}), and was taken")],
         (Answer::Decided(decision) | Answer::Repeated(decision), None) => decision,
-        (Answer::Taken | Answer::TakenBefore, None) => {
-            return vec!["it gets no decision, so nothing but a refusal can be expected of it".to_owned()];
+        (Answer::Taken | Answer::TakenBefore | Answer::Alert(_), None) => {
+            let alert = matches!(answer, Answer::Alert(_));
+            return match expect.alert {
+                Some(expected) if expected != alert => {
+                    vec![format!("the alert is {alert}, expected {expected}")]
+                }
+                Some(_) if *expect == (Expectation { alert: expect.alert, ..Expectation::default() }) => {
+                    Vec::new()
+                }
+                _ => vec![
+                    "it gets no decision, so nothing but a refusal or an alert can be expected of it"
+                        .to_owned(),
+                ],
+            };
         }
     };
     let mut failures = Vec::new();

@@ -77,7 +77,7 @@ impl Cut {
                 one.alerts = u64::from(decision.alert);
             }
             Answer::Refused(_) => one.refused = 1,
-            Answer::Repeated(_) | Answer::Taken | Answer::TakenBefore => return,
+            Answer::Repeated(_) | Answer::Taken | Answer::TakenBefore | Answer::Alert(_) => return,
         }
         let text = match self.field {
             KeyField::Text(field) => event.text(field),

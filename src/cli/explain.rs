@@ -221,6 +221,9 @@ fn find(engine: &mut Engine, explainers: &[Explainer], event: &Event, all: bool)
         Answer::Refused(refusal) => {
             return Ok(Found::Other(format!("it was refused ({}): {refusal}", refusal.code())));
         }
+        Answer::Alert(alert) => {
+            return Ok(Found::Other(format!("it was taken in, and a person should look: {alert}")));
+        }
         Answer::Taken | Answer::TakenBefore => {
             return Ok(Found::Other(format!(
                 "it is of kind {}, and only transactions are decided",

@@ -23,8 +23,8 @@ use super::{Verdict, rule_file};
 
 /// Score a stream of events with a rule file
 ///
-/// Writes one JSON line per transaction, in the order of the stream; a repeat gets its first answer again, and an
-/// event that is refused a line that says why. A summary goes to standard error.
+/// Writes one JSON line per transaction, in the order of the stream; a repeat gets its first answer again, an event that
+/// is refused a line that says why, and one at which a person should look a line that says so. A summary goes to standard error.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n  weir score --rules rules/retail.toml --input payments.ndjson --journal journal --output decisions.ndjson\n\nWith a journal nothing that was answered is lost; a stream that is begun again after a crash is answered as before.\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use weir::decision::{Decision, Outcome, Quality};
-use weir::engine::{Answer, Engine};
+use weir::engine::{Alert, Answer, Engine};
 use weir::event::{Event, Kind};
 
 /// Counts of answers, and of rules that fired.
@@ -19,6 +19,8 @@ pub(super) struct Tally {
     pub(super) repeated: u64,
     pub(super) taken: u64,
     pub(super) taken_before: u64,
+    /// Payments that were executed though they were not allowed.
+    executed_not_allowed: u64,
     /// Decisions in which a breaker kept a rule from acting.
     tripped: u64,
     /// Decisions in which the control group withheld what normal rules asked for.
@@ -44,6 +46,7 @@ impl Tally {
             repeated: 0,
             taken: 0,
             taken_before: 0,
+            executed_not_allowed: 0,
             tripped: 0,
             withheld: 0,
             out_of_force: vec![0; engine.rules().packs.len()],
@@ -61,6 +64,10 @@ impl Tally {
             Answer::Repeated(_) => self.repeated += 1,
             Answer::Taken => self.taken += 1,
             Answer::TakenBefore => self.taken_before += 1,
+            Answer::Alert(Alert::ExecutedNotAllowed(_)) => {
+                self.taken += 1;
+                self.executed_not_allowed += 1;
+            }
             Answer::Refused(refusal) => {
                 let (count, declared) = self.refused.entry(refusal.code()).or_default();
                 *count += 1;
@@ -129,6 +136,9 @@ impl Tally {
         }
         if self.watched > 0 {
             write!(out, "; {} logins watched ({} with an alert)", self.watched, self.alerts_watched)?;
+        }
+        if self.executed_not_allowed > 0 {
+            write!(out, "; {} reported as executed though not allowed", self.executed_not_allowed)?;
         }
         if self.withheld > 0 {
             write!(out, "; {} let through by the control group", self.withheld)?;

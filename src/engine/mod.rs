@@ -3,6 +3,7 @@
 //! Promises that equal events in equal order give equal answers, bit for bit, on every machine, and that every
 //! event is answered once: a repeat gets the first answer again. Does no IO, reads no clock, draws no random number.
 
+mod alert;
 mod answers;
 mod armed;
 mod breaker;
@@ -30,6 +31,7 @@ mod saved;
 mod shadow;
 mod share;
 
+pub use alert::{Alert, NotAllowed};
 pub use export::{KeyRow, KeyRows, KeyTable};
 pub use limits::{LEDGERS_MAX, Limits, LimitsError, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use refusal::Refusal;
@@ -61,7 +63,7 @@ use reports::report;
 use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
-pub const VERSION: &str = "0.5.0";
+pub const VERSION: &str = "0.6.0";
 
 /// What the engine says to one event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +74,8 @@ pub enum Answer<'a> {
     Repeated(&'a Decision),
     /// Another event was taken in.
     Taken,
+    /// Another event was taken in, and a person should look. When it comes again it is [`TakenBefore`](Self::TakenBefore).
+    Alert(Alert),
     /// Another event came again, and changed nothing.
     TakenBefore,
     /// The event was refused, and left no trace in the state.
@@ -342,7 +346,7 @@ impl Engine {
                 if let Some(rates) = rates {
                     self.set_rates(rates);
                 }
-                Answer::Taken
+                self.alert(report, corrected).map_or(Answer::Taken, Answer::Alert)
             }
         }
     }
@@ -433,17 +437,18 @@ impl Engine {
         self.live.decision.converted = event.converted();
         self.ask_customer(event, presented, locked);
         self.let_stand(event);
+        let standing = match self.live.decision.outcome {
+            Outcome::Allow => Standing::Allowed,
+            Outcome::StepUp => Standing::Open,
+            Outcome::Block => Standing::Blocked,
+        };
+        self.live.decision.alert |= self.payments.is_unallowed(event.identity(), self.now_us, standing);
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
             let locked = shadow.locked(&self.live.rules, locked);
             shadow.decide(&mut self.ledgers, facts, locked, self.now_us, self.recording);
         }
-        let standing = match self.live.decision.outcome {
-            Outcome::Allow => Standing::Allowed,
-            Outcome::StepUp => Standing::Open,
-            Outcome::Block => Standing::Blocked,
-        };
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);
         self.open_dialogue(event, presented, standing);

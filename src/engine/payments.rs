@@ -32,7 +32,7 @@ impl Conduct {
 /// What was answered to a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
-    /// It was refused: whatever is reported, it only asked.
+    /// It was refused: it only asked, but for what is executed nevertheless.
     Blocked,
     /// It was stepped up: it counts as allowed once it was answered so.
     Open,
@@ -129,7 +129,7 @@ impl Reports {
         let any = |of: &[Scope]| of.iter().any(|&scope| scopes.contains(scope));
         let authenticated = standing == Standing::Open && self.passed_us(conduct).is_some();
         let failed = standing != Standing::Blocked && self.failed;
-        let executed = matches!(standing, Standing::Open | Standing::Allowed) && self.executed_us.is_some();
+        let executed = standing != Standing::Observed && self.executed_us.is_some();
         self.reversed_fully
             || self.reversed_minor > 0
             || (authenticated || failed)
@@ -213,8 +213,9 @@ impl Payment {
         let reported_us = executed_us.map(|at_us| at_us.max(self.time_us));
         let executed_us = match (self.standing, conduct.feedback) {
             (Standing::Observed, _) => allowed_us,
-            (_, Feedback::Execution) => allowed_us.and(reported_us),
-            (_, Feedback::None | Feedback::Authentication) => allowed_us.and(reported_us.or(allowed_us)),
+            // What was executed moved, whether or not it was allowed.
+            (_, Feedback::Execution) => reported_us,
+            (_, Feedback::None | Feedback::Authentication) => reported_us.or(allowed_us),
         };
         let allowed_us = allowed_us.and(time_us);
         let labelled = |wanted: Label| time_us.filter(|_| label == Some(wanted));
@@ -296,19 +297,28 @@ impl Payment {
     fn is_executed_anew(&self, executed_us: Option<i64>) -> bool {
         let since = match self.standing {
             Standing::Open => true,
-            Standing::Allowed => self.reports.executed_us.is_some(),
-            Standing::Blocked | Standing::Observed => false,
+            Standing::Blocked | Standing::Allowed => self.reports.executed_us.is_some(),
+            Standing::Observed => false,
         };
         let held_us = self.holdings[Scope::Executed as usize].time_us();
         since && executed_us.is_some() && executed_us != held_us
     }
 
-    /// Whether it is executed for the first time, by what is known of it now: then it empties what it should. One that
-    /// was stepped up surely was only where something is reported.
+    /// Whether it is allowed and executed for the first time, by what is known of it now: then it empties what it should.
+    /// One that was stepped up surely was only where something is reported.
     pub(crate) fn is_executed_first(&mut self, conduct: Conduct) -> bool {
         let unsure = conduct.feedback == Feedback::None && self.standing == Standing::Open;
-        let executed = !unsure && self.times(conduct)[Scope::Executed as usize].is_some();
+        let times = self.times(conduct);
+        let executed =
+            !unsure && [Scope::Allowed, Scope::Executed].iter().all(|&at| times[at as usize].is_some());
         executed && !std::mem::replace(&mut self.executed, true)
+    }
+
+    /// How it stands, where it is executed by what is known of it now though it is not allowed.
+    pub(crate) fn unallowed(&self, conduct: Conduct) -> Option<Standing> {
+        let times = self.times(conduct);
+        let moved = times[Scope::Executed as usize].is_some() && times[Scope::Allowed as usize].is_none();
+        moved.then_some(self.standing)
     }
 
     /// Its row.
@@ -448,6 +458,15 @@ impl Payments {
         self.waiting.get(identity, now_us).copied()
     }
 
+    /// Whether a payment that comes now and is answered so was executed though it is not allowed, as was reported before.
+    pub(crate) fn is_unallowed(&self, identity: u128, now_us: i64, standing: Standing) -> bool {
+        let moved = |reports| {
+            let payment = Payment { reports, ..Payment::late(0, now_us, standing, 0) };
+            payment.unallowed(self.conduct).is_some()
+        };
+        standing != Standing::Allowed && self.waiting(identity, now_us).is_some_and(moved)
+    }
+
     /// Keeps a report until its payment comes.
     pub(crate) fn wait(&mut self, identity: u128, now_us: i64, report: Report) {
         let waited = self.waiting(identity, now_us).unwrap_or_default();
@@ -514,6 +533,8 @@ mod tests {
         assert!(of(Standing::Open, &[executed], &money), "it was authenticated");
         assert!(of(Standing::Observed, &[failed], &money));
         assert!(!of(Standing::Blocked, &[failed], &money));
+        assert!(!of(Standing::Blocked, &[executed], &money));
+        assert!(of(Standing::Blocked, &[executed], &[Scope::Pending]), "it moved nevertheless");
         assert!(of(Standing::Blocked, &[Report::Reversal { minor: Some(1) }], &[Scope::Allowed]));
     }
 }

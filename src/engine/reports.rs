@@ -3,9 +3,9 @@
 //! A report is looked up before time moves, so that a refused one leaves no trace, and acts once it has moved.
 
 use super::ledger::Ledger;
-use super::payments::{Payment, Present, Report};
+use super::payments::{Payment, Present, Report, Standing};
 use super::shadow::ShadowStopped;
-use super::{Engine, Refusal, ledgers};
+use super::{Alert, Engine, NotAllowed, Refusal, ledgers};
 use crate::event::{Event, Kind, TextField};
 use crate::rules::Label;
 use crate::state::{Again, Scopes};
@@ -94,6 +94,17 @@ impl Engine {
                 aside.unwrap_or_else(on_time)
             }
         })
+    }
+
+    /// Whether a person should look at what was reported of a payment.
+    pub(super) fn alert(&self, report: Option<Report>, of: Option<(u128, Payment)>) -> Option<Alert> {
+        let (identity, payment) = of.filter(|_| matches!(report, Some(Report::Execution { .. })))?;
+        let answered = match payment.unallowed(self.payments.conduct())? {
+            Standing::Open if self.dialogues.waits(identity, self.now_us) => NotAllowed::Waiting,
+            Standing::Open => NotAllowed::Refused,
+            _ => NotAllowed::Blocked,
+        };
+        Some(Alert::ExecutedNotAllowed(answered))
     }
 
     /// Makes what a payment contributes equal to what was reported of it.

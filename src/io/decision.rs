@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::writer::{boolean, decimal, text, whole};
 use crate::decision::{Decision, Outcome, StepUp, Value, Withheld};
+use crate::engine::Alert;
 use crate::event::{Event, Kind, TextField};
 use crate::hex::hex;
 use crate::rates::{Conversion, RateFrom};
@@ -313,6 +314,19 @@ pub fn write_refusal(
     out.write_all(b"}\n")
 }
 
+/// Writes that an event was taken in and a person should look, and a line end.
+pub fn write_alert(event: &Event, alert: Alert, out: &mut impl Write) -> io::Result<()> {
+    head(event, out)?;
+    write!(out, ",\"kind\":\"{}\"", event.kind().name())?;
+    if let Some(transaction) = event.text(TextField::Transaction) {
+        out.write_all(b",\"transaction\":")?;
+        text(out, transaction)?;
+    }
+    write!(out, ",\"alert\":\"{}\",\"answered\":\"{}\",\"message\":", alert.code(), alert.answered())?;
+    text(out, &alert.to_string())?;
+    out.write_all(b"}\n")
+}
+
 fn head(event: &Event, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"{\"id\":")?;
     text(out, event.id())?;
@@ -384,6 +398,7 @@ mod tests {
 
     use super::*;
     use crate::decision::{Quality, Reading};
+    use crate::engine::NotAllowed;
     use crate::event::{Draft, ExtraType};
     use crate::money::Currency;
     use crate::rules::{Condition, Row, UnknownRow};
@@ -494,6 +509,25 @@ mod tests {
         let text = line(|out| writer().write(&event(None), &Decision::default(), out));
         let start =
             r#"{"id":"t\"1","time_us":7,"outcome":"allow","alert":false,"score":0,"rules":[],"features":{},"#;
+        assert!(text.starts_with(start), "{text}");
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn an_alert_says_of_what_and_what_was_answered() {
+        let mut draft = Draft::new(Arc::default());
+        draft.begin(Kind::Execution, 7).unwrap();
+        for (field, value) in
+            [(TextField::Id, "x1"), (TextField::Transaction, "t\"1"), (TextField::Result, "succeeded")]
+        {
+            draft.text(field, value).unwrap();
+        }
+        let alert = Alert::ExecutedNotAllowed(NotAllowed::Waiting);
+        let text = line(|out| write_alert(draft.seal().unwrap(), alert, out));
+        let start = concat!(
+            r#"{"id":"x1","time_us":7,"kind":"execution","transaction":"t\"1","alert":"executed_not_allowed","#,
+            r#""answered":"waiting","message":"its transaction was executed though its step-up still waits"#
+        );
         assert!(text.starts_with(start), "{text}");
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
     }

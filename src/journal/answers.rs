@@ -7,7 +7,7 @@ use crate::decision::Decision;
 use crate::engine::{Answer, Engine, VERSION};
 use crate::event::Event;
 use crate::io::DecisionWriter;
-use crate::io::decision::write_refusal;
+use crate::io::decision::{write_alert, write_refusal};
 
 /// One writer for each rule set of which a decision may still be given.
 #[derive(Debug)]
@@ -56,6 +56,10 @@ impl AnswerWriter {
                 let (code, declared) = (refusal.code(), refusal.declared());
                 write_refusal(event, code, declared, &refusal.to_string(), out)?;
                 AnswerForm::Refused
+            }
+            Answer::Alert(alert) => {
+                write_alert(event, *alert, out)?;
+                AnswerForm::Alert
             }
             Answer::Taken | Answer::TakenBefore => return Ok(None),
         };

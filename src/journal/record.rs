@@ -35,6 +35,8 @@ pub enum AnswerForm {
     Refused = 3,
     /// It was declared, since there was no other in time.
     Declared = 5,
+    /// The event was taken in, and a person should look.
+    Alert = 6,
 }
 
 /// What a record says.
@@ -116,6 +118,7 @@ impl<'a> Record<'a> {
                     2 => AnswerForm::Repeated,
                     3 => AnswerForm::Refused,
                     5 => AnswerForm::Declared,
+                    6 => AnswerForm::Alert,
                     _ => return Err(unknown),
                 };
                 let (event, bytes) = body.split_first_chunk().ok_or(unknown)?;

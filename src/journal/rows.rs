@@ -141,6 +141,7 @@ fn cells(entry: &Entry<'_>) -> std::result::Result<[Cell; COLUMNS.len()], Unknow
                 AnswerForm::Repeated => "repeated",
                 AnswerForm::Refused => "refused",
                 AnswerForm::Declared => "declared",
+                AnswerForm::Alert => "alert",
             };
             ("answer", form, whole(event), bytes)
         }

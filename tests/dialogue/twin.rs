@@ -28,6 +28,8 @@ pub enum Said {
     },
     Repeated(Outcome),
     Taken,
+    /// It was taken, and a payment was executed that was answered so.
+    Alert(&'static str),
     TakenBefore,
     Refused(&'static str),
 }
@@ -84,6 +86,8 @@ struct Payment {
     /// Whether it was executed before, and whether that empties what counts since a strong answer.
     executed: bool,
     strong: bool,
+    /// Whether the customer was asked.
+    stepped_up: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -105,7 +109,8 @@ impl Payment {
         };
         let reported_us = self.executed_us.map(|at_us| at_us.max(own_us));
         let assumed_us = if feedback == "execution" { None } else { allowed_us };
-        let executed_us = allowed_us.and(reported_us.or(assumed_us));
+        // What was executed moved, whatever was answered.
+        let executed_us = reported_us.or(assumed_us);
         // Who reports nothing may have let through what nobody answered.
         let waits = match self.state {
             State::Open => true,
@@ -193,7 +198,8 @@ impl Twin {
         if (answered || payment.executed_us.is_some()) && before_us != Some(executed_us) {
             payment.executed_at = here;
         }
-        if !(payment.executed || answered && mode.feedback == "none") {
+        let allowed = payment.counts_at(Counts::Allowed, mode.feedback).is_some();
+        if allowed && !(payment.executed || answered && mode.feedback == "none") {
             payment.executed = true;
             if payment.strong {
                 self.emptied.insert(payment.tx.account.clone(), here + 1);
@@ -248,7 +254,12 @@ impl Twin {
         self.payments[at].executed_us = succeeded.then_some(time_us);
         self.execute_since(at, before_us, self.moments);
         self.lapse();
-        Said::Taken
+        match self.payments[at].state {
+            State::Open if succeeded => Said::Alert("waiting"),
+            State::Blocked if succeeded && !self.payments[at].stepped_up => Said::Alert("blocked"),
+            State::Blocked | State::Lapsed if succeeded => Said::Alert("refused"),
+            _ => Said::Taken,
+        }
     }
 
     fn await_report(&self) -> Option<i64> {
@@ -286,6 +297,7 @@ impl Twin {
             executed_at: self.moments + 5,
             executed: false,
             strong,
+            stepped_up: state == State::Open,
         });
         self.execute_since(self.payments.len() - 1, None, self.moments + 5);
         Said::Decided {
@@ -347,6 +359,7 @@ impl Twin {
             };
         }
         let strong = self.empties(&tx, &presented);
+        let before_us = self.payments[at].counts_at(Counts::Executed, self.mode.feedback);
         let payment = &mut self.payments[at];
         payment.strong = strong;
         match outcome {
@@ -360,7 +373,7 @@ impl Twin {
         if let Some(made) = &auth.attempt {
             payment.attempts.insert(made.clone(), (auth.said.clone(), outcome));
         }
-        self.execute_since(at, None, self.moments + 5);
+        self.execute_since(at, before_us, self.moments + 5);
         Said::Decided { outcome, met: is_met, alert: looked.alert, left, used_up, values: looked.values }
     }
 

@@ -110,6 +110,8 @@ struct Run {
     chance: Chance,
     agenda: Agenda,
     reports: usize,
+    /// Executions of what was not allowed.
+    unallowed: usize,
     letters: BTreeMap<char, usize>,
     confirmed: BTreeMap<&'static str, usize>,
     /// Whether it is the decision, whose group I.3 has no type A, and which asks nothing of auto-debits.
@@ -128,6 +130,7 @@ impl Run {
             chance: Chance::new(50),
             agenda: Agenda::default(),
             reports: 0,
+            unallowed: 0,
             letters: BTreeMap::new(),
             confirmed: BTreeMap::new(),
         }
@@ -177,6 +180,9 @@ impl Run {
             }
         }
         // Executed, or failed; now and then the one is put right by the other.
+        if chance.percent(10) {
+            later_us = now_us;
+        }
         let mut succeeded = chance.percent(88);
         for _ in 0..2 {
             later_us += chance.below(10 * MINUTE_US as u64) as i64 + 1;
@@ -198,8 +204,9 @@ impl Run {
     fn report(&mut self, time_us: i64, payment: usize, report: Report) {
         let Some(account) = self.accounts[payment] else { return };
         let ledger = &mut self.ledgers[account];
-        // A gateway forwards what was allowed, and nothing else.
-        if matches!(report, Report::Executed { .. }) && ledger.is_open(payment) {
+        // Mostly a gateway forwards what was allowed, and nothing else.
+        let honest = self.chance.percent(70);
+        if matches!(report, Report::Executed { .. }) && ledger.is_open(payment) && honest {
             return;
         }
         self.reports += 1;
@@ -234,8 +241,10 @@ impl Run {
                 }
             }
             Report::Executed { succeeded } => {
-                assert!(matches!(answer, Answer::Taken), "{what}: {answer:?}");
-                ledger.executed(payment, succeeded, time_us);
+                let alert = ledger.executed(payment, succeeded, time_us);
+                assert_eq!(matches!(answer, Answer::Alert(_)), alert, "{what}: {answer:?}");
+                assert!(alert || matches!(answer, Answer::Taken), "{what}: {answer:?}");
+                self.unallowed += usize::from(alert);
             }
             Report::Reversed { minor } => {
                 assert!(matches!(answer, Answer::Taken), "{what}: {answer:?}");
@@ -263,9 +272,12 @@ fn hold(name: &str, start_us: i64, wanted: usize, decision_2345: bool) {
         }
         run.ask(id, now_us);
     }
-    let Run { reports, letters, confirmed, .. } = run;
+    let Run { reports, unallowed, letters, confirmed, .. } = run;
     let days = day(now_us) - day(start_us);
-    println!("{name}: {wanted} payments in {days} days, {reports} reports: {letters:?}, {confirmed:?}");
+    println!(
+        "{name}: {wanted} payments in {days} days, {reports} reports, {unallowed} of them of executions that were not allowed: {letters:?}, {confirmed:?}"
+    );
+    assert!(unallowed > 100, "{unallowed}");
     assert!("ABCDEFG".chars().all(|letter| letters.contains_key(&letter)), "{letters:?}");
     for how in ["allowed", "asked again", "stopped", "late", "over"] {
         assert!(confirmed.contains_key(how), "no confirmation was {how}");

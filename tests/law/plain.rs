@@ -72,6 +72,8 @@ pub(crate) struct Said {
     pub(crate) foreign: bool,
     /// There is no word for the kind of payment, so that it may be any.
     pub(crate) no_word: bool,
+    /// 2024, 2025 or 2026: straight-through processing is a transfer in 2025, and no longer from 2026 on.
+    pub(crate) year: i64,
 }
 
 /// One way to fill in what was not said.
@@ -266,13 +268,15 @@ pub(crate) fn enough(said: &Said, class: Class, presented: &[&str]) -> bool {
         && said.by_customer != Some(false);
     let chip = any(&["biometric_chip", "biometric_vneid"]);
     let device = chip || matched && (otp || basic || any(&["soft_otp_advanced", "token_otp_advanced"]));
-    // Without a word it may be straight-through, or register an auto-debit.
+    // Without a word it may register an auto-debit, or from 2026 on be straight-through.
     let through = signed || any(&["fido"]);
+    let debit = otp || basic || strong || signed || matched || channels || any(&["email_otp", "matrix_card"]);
     (individual || said.organisation == Some(true))
         && (organisation || said.organisation == Some(false))
         && card
         && (device || !mobile)
-        && (through || !said.no_word)
+        && (debit || !said.no_word)
+        && (through || !said.no_word || said.year < 2026)
 }
 
 /// Whether these methods are such as type C or D takes.
@@ -353,10 +357,18 @@ impl Payment {
             return None;
         }
         match (self.state, self.executed_us) {
-            (State::Allowed(_), Some(executed_us)) => Some(executed_us),
+            // What moved counts, whatever was answered.
+            (_, Some(executed_us)) => Some(executed_us),
             (State::Allowed(until_us) | State::Open(until_us), None) if now_us < until_us => Some(now_us),
             _ => None,
         }
+    }
+}
+
+impl Payment {
+    /// Whether it makes Tksth 0 once it is both allowed and executed.
+    fn resets(&self) -> bool {
+        RESETS && self.surely_i3 && is_strong(&self.presented)
     }
 }
 
@@ -455,10 +467,14 @@ impl Ledger {
             0 => Outcome::Block,
             _ => Outcome::StepUp,
         };
+        let resets = payment.executed_us.is_some() && payment.resets();
         match outcome {
             Outcome::Allow => payment.state = State::Allowed(now_us + REPORT_US),
             Outcome::Block => payment.state = State::Refused,
             Outcome::StepUp => {}
+        }
+        if resets && outcome == Outcome::Allow {
+            self.reset = self.next_turn();
         }
         Some((class, outcome))
     }
@@ -468,17 +484,18 @@ impl Ledger {
         self.find(id).is_some_and(|payment| matches!(payment.state, State::Open(_)))
     }
 
-    /// It was executed, or failed.
-    pub(crate) fn executed(&mut self, id: usize, succeeded: bool, now_us: i64) {
+    /// It was executed, or failed; whether it was executed though it was not allowed.
+    pub(crate) fn executed(&mut self, id: usize, succeeded: bool, now_us: i64) -> bool {
         let turn = self.next_turn();
-        let Some(payment) = self.find(id) else { return };
+        let Some(payment) = self.find(id) else { return false };
         payment.failed = !succeeded;
         payment.executed_us = succeeded.then_some(now_us);
         payment.turn = turn;
         let allowed = matches!(payment.state, State::Allowed(_));
-        if RESETS && allowed && succeeded && payment.surely_i3 && is_strong(&payment.presented) {
+        if allowed && succeeded && payment.resets() {
             self.reset = turn;
         }
+        succeeded && !allowed
     }
 
     /// It was taken back, all or a part of it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use weir::event::{Draft, Event, ExtraValue, Kind, Schema, TextField};
 use weir::money::Currency;
 
+use super::SECOND_US;
 use super::plain::{Channel, Group, Instrument, Ledger, M, Paid, Said, day};
 
 /// SplitMix64: the same numbers everywhere.
@@ -124,6 +125,9 @@ impl Sent {
             channel: channel_said.then_some(channel),
             foreign,
             no_word: !paid_said && id % 2 == 1,
+            year: [1_735_664_400, 1_767_200_400]
+                .iter()
+                .fold(2024, |year, &s| year + i64::from(now_us >= s * SECOND_US)),
         };
         let methods = chance.one_of(&METHODS);
         let amount = amount(account.map(|account| &ledgers[account]), &said, now_us, chance);
@@ -157,6 +161,7 @@ impl Sent {
         }
         // What is not said of the kind is left out, or a word that nobody knows.
         let word = match self.said.paid {
+            Some(Paid::Transfer) if self.id % 9 == 4 && self.said.year == 2025 => Some("straight_through"),
             Some(Paid::Transfer) => Some("transfer"),
             Some(Paid::Abroad) => Some("transfer_abroad"),
             Some(Paid::Purchase) => Some("purchase"),

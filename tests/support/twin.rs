@@ -17,6 +17,8 @@ pub enum Said {
     Decided(Outcome, Vec<Value>),
     Repeated(Outcome, Vec<Value>),
     Taken,
+    /// It was taken, and a payment was executed that was not allowed.
+    Alert,
     TakenBefore,
     Refused(&'static str),
 }
@@ -116,9 +118,8 @@ impl Past {
 
     /// When it was executed, if it was.
     fn executed_us(&self, feedback: Feedback) -> Option<i64> {
-        let allowed_us = self.allowed_us()?;
         let observed = self.event.kind() == Kind::Observed;
-        let assumed_us = (observed || feedback != Feedback::Execution).then_some(allowed_us);
+        let assumed_us = self.allowed_us().filter(|_| observed || feedback != Feedback::Execution);
         let reported_us = self.reports.executed_us.filter(|_| !observed);
         reported_us.map(|at_us| at_us.max(self.event.time_us())).or(assumed_us)
     }
@@ -142,11 +143,12 @@ impl Past {
         if feature.counts == Counts::Asked {
             return Some(own_us);
         }
-        self.allowed_us()?;
+        let allowed_us = self.allowed_us().map(|_| own_us);
         if feature.counts == Counts::Allowed {
-            return Some(own_us);
+            return allowed_us;
         }
-        self.executed_us(feedback).or(feature.pending.then_some(own_us))
+        // What was executed moved, whatever was answered.
+        self.executed_us(feedback).or(allowed_us.filter(|_| feature.pending))
     }
 
     /// Since when it is known to be pending, where a feature counts that apart.
@@ -249,6 +251,12 @@ impl Twin {
         {
             return Said::Refused(refused);
         }
+        let told = event.text(TextField::Transaction).filter(|_| event.kind() == Kind::Execution);
+        let told = told.and_then(|of| self.find(&tenant(event), of, now_us)).map(|at| &self.past[at]);
+        let alert = told.is_some_and(|past| {
+            let moved = past.payment() && past.executed_us(self.rules.feedback).is_some();
+            moved && past.allowed_us().is_none()
+        });
         self.disturbed |= event.time_us() < self.now_us || event.text(TextField::Transaction).is_some();
         let clock_us = self.clock_us.filter(|_| event.kind() == Kind::Clock);
         let now_us = clock_us.unwrap_or(now_us);
@@ -309,7 +317,7 @@ impl Twin {
             past.outcome = Some(self.outcome(&facts));
             past.values = readings.iter().map(|reading| reading.value).collect();
         }
-        let mut said = Said::Taken;
+        let mut said = if alert { Said::Alert } else { Said::Taken };
         if let Some(outcome) = past.outcome {
             said = Said::Decided(outcome, past.values.clone());
         }
@@ -399,7 +407,7 @@ impl Twin {
         if since && before_us != Some(executed_us) {
             past.executed_at = stands_at;
         }
-        if past.executed || stepped_up && feedback == Feedback::None {
+        if past.executed || past.allowed_us().is_none() || stepped_up && feedback == Feedback::None {
             return;
         }
         past.executed = true;

@@ -134,6 +134,11 @@ impl Dialogues {
         self.attempts.set_horizon(now_us, horizon_us);
     }
 
+    /// Whether a payment waits for its answer.
+    pub(super) fn waits(&self, identity: u128, now_us: i64) -> bool {
+        self.open.get(&identity).is_some_and(|open| now_us < open.expires_us)
+    }
+
     /// Whether one more may be opened.
     fn has_room(&self, most: usize) -> bool {
         // What was answered stays in the queue until its time has come.
