@@ -51,7 +51,9 @@ fn score_by_the_library() -> String {
                 write_refusal(event, refusal.code(), refusal.declared(), &refusal.to_string(), &mut out)
                     .unwrap();
             }
-            Answer::Alert(alert) => write_alert(event, alert, &mut out).unwrap(),
+            Answer::Alert(alert) => {
+                write_alert(event, alert.code(), alert.answered(), &alert.to_string(), &mut out).unwrap()
+            }
             Answer::Taken | Answer::TakenBefore => {}
         }
     }

@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Outcome, Reading};
+use crate::decision::{Decision, Reading};
 use crate::event::{Event, Kind};
 use crate::lists::Lists;
 use crate::rules::{Facts, Kinds, RuleSet, presented};
@@ -437,17 +437,16 @@ impl Engine {
         self.live.decision.converted = event.converted();
         self.ask_customer(event, presented, locked);
         self.let_stand(event);
-        let standing = match self.live.decision.outcome {
-            Outcome::Allow => Standing::Allowed,
-            Outcome::StepUp => Standing::Open,
-            Outcome::Block => Standing::Blocked,
-        };
-        self.live.decision.alert |= self.payments.is_unallowed(event.identity(), self.now_us, standing);
+        let standing = Standing::of(self.live.decision.outcome);
+        let unallowed = |standing| self.payments.is_unallowed(event.identity(), self.now_us, standing);
+        self.live.decision.alert |= unallowed(standing);
         let decided = self.live.decided(facts);
         self.ledgers.live.iter_mut().for_each(|ledger| ledger.gather_decided(&decided));
         if let Some(shadow) = &mut self.shadow {
             let locked = shadow.locked(&self.live.rules, locked);
             shadow.decide(&mut self.ledgers, facts, locked, self.now_us, self.recording);
+            let decision = &mut shadow.judge.decision;
+            decision.alert |= unallowed(Standing::of(decision.outcome));
         }
         let answer = self.answers.keep(&self.live.decision, self.now_us);
         self.file(event, standing, answer);

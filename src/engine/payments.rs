@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
+use crate::decision::Outcome;
 use crate::rules::{Feedback, Label, RuleSet};
 use crate::state::{Again, Change, Correction, Position, Scope, Scopes};
 
@@ -45,6 +46,15 @@ pub(crate) enum Standing {
 impl Standing {
     /// Every standing, in declaration order.
     pub(crate) const ALL: [Self; 4] = [Self::Blocked, Self::Open, Self::Allowed, Self::Observed];
+
+    /// Of a transaction that was answered so.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Allow => Self::Allowed,
+            Outcome::StepUp => Self::Open,
+            Outcome::Block => Self::Blocked,
+        }
+    }
 }
 
 /// What was reported of a payment.

@@ -58,7 +58,7 @@ impl AnswerWriter {
                 AnswerForm::Refused
             }
             Answer::Alert(alert) => {
-                write_alert(event, *alert, out)?;
+                write_alert(event, alert.code(), alert.answered(), &alert.to_string(), out)?;
                 AnswerForm::Alert
             }
             Answer::Taken | Answer::TakenBefore => return Ok(None),
