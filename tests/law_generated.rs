@@ -23,6 +23,8 @@ fn every_cell_of_every_table_has_payments() {
         events: 60_000,
         accounts: 3_000,
         days: 20,
+        // Ten days before 2026, from which on straight-through processing is not classified any more.
+        start_us: 1_766_336_400_000_000,
         rarities: 0.3,
         foreign: 0.05,
         tenants: 3,
