@@ -106,7 +106,7 @@ fn folder() -> Folder {
 
 fn account(n: usize) -> String {
     // Some that lie in a number's row of the dictionary, some beside it.
-    if n % 2 == 0 { format!("acc-ZQX-{n}-of-a-long-name") } else { format!("acc-ZQX-{n}") }
+    if n.is_multiple_of(2) { format!("acc-ZQX-{n}-of-a-long-name") } else { format!("acc-ZQX-{n}") }
 }
 
 /// Payments, with a `list` event now and then.
@@ -127,7 +127,7 @@ fn events(from: usize, count: usize) -> String {
             n % 3,
             n % 4,
             n % 9,
-            if n % 6 == 0 { "red" } else { "blue" },
+            if n.is_multiple_of(6) { "red" } else { "blue" },
         )
     };
     (from..from + count).map(line).collect()
