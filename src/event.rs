@@ -155,14 +155,21 @@ impl Event {
 
     /// Becomes another event, with its amount converted; the buffers are used again.
     pub(crate) fn convert(&mut self, sent: &Self, conversion: Conversion, to: Currency) {
+        self.become_as(sent);
+        self.amount = Some(Money { minor: conversion.minor, currency: to });
+        self.converted = Some(conversion);
+    }
+
+    /// Becomes another event; the buffers are used again.
+    fn become_as(&mut self, sent: &Self) {
+        let Self { amount, converted, .. } = *sent;
         let Self { kind, time_us, received_us, rate, latitude_longitude, same_owner, .. } = *sent;
         let Self { level, expires_us, texts, undeclared, identity, fingerprint, .. } = *sent;
         self.buffer.clone_from(&sent.buffer);
         self.extras.clone_from(&sent.extras);
-        let amount = Some(Money { minor: conversion.minor, currency: to });
         *self = Self {
             amount,
-            converted: Some(conversion),
+            converted,
             buffer: std::mem::take(&mut self.buffer),
             extras: std::mem::take(&mut self.extras),
             schema: Arc::clone(&sent.schema),

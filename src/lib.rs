@@ -21,6 +21,9 @@ pub mod time;
 // Hashes, ids and keys as text.
 pub mod hex;
 
+// What stands in the place of an identifier.
+pub mod tokens;
+
 // What a snapshot shares with the state that goes on.
 mod shared;
 

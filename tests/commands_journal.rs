@@ -160,14 +160,17 @@ fn a_decision_of_the_past_is_shown_with_what_it_was_made_of_and_who_asked() {
     // The rule file of today is another one.
     folder.put("rules.toml", RULES.replace("count > 2", "count > 9"));
     let done = good(&folder, "audit show t100 --journal j --as inspector --for complaint-17 --most 3");
+    let account = good(&folder, "token --journal j a").out;
+    let counted = format!("count = 60 (exact) of {}: 60 events after ", account.trim());
     for part in [
+        counted.as_str(),
         "event, record ",
         r#"answer, record "#,
         "as it was then: j/kept/",
         r#"when = "count > 2 and total > 0""#,
         "`t100`",
         "count > 2",
-        "count = 60 (exact) of a: 60 events after 1970-01-01T00:40:00Z up to 1970-01-01T01:40:00Z",
+        "60 events after 1970-01-01T00:40:00Z up to 1970-01-01T01:40:00Z",
         "transaction `t99` 500000 VND, allow",
     ] {
         assert!(done.out.contains(part), "{part} is not in {}", done.out);

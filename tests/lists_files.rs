@@ -130,7 +130,7 @@ fn what_is_wrong_is_told_with_its_line() {
             "x.csv",
             "payee",
             "key,level\na,1\nb,1\na,2\n",
-            "lists/x.csv:4: `a` is there before, with another expiry, level or note",
+            "lists/x.csv:4: the key of this line is there before, with another expiry, level or note",
         ),
         ("x.csv", "payee", "key,note\na,\"b\n", "lists/x.csv:2: a quote is opened and not closed"),
         (

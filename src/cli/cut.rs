@@ -53,7 +53,7 @@ impl Cut {
     /// By the field of this name: one of every event, or an extra field with text.
     pub(super) fn new(name: &str, schema: &Schema) -> anyhow::Result<Self> {
         let extra = || {
-            let is_it = |(held, ty): &(String, ExtraType)| held == name && *ty == ExtraType::Text;
+            let is_it = |(held, ty): &(String, ExtraType)| held == name && ty.form().is_some();
             schema.fields().iter().position(is_it).map(KeyField::Extra)
         };
         let Some(field) = TextField::from_name(name).map(KeyField::Text).or_else(extra) else {

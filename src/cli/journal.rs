@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
-use weir::journal::{Control, Head, JournalError, Reader, Record, kept, snapshots};
+use weir::journal::{Begun, Control, Head, JournalError, Reader, Record, begun, kept, snapshots};
 use weir::time::format_time;
 
 use super::{Verdict, columns};
@@ -92,6 +92,11 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
     }
     let mut out = anstream::stdout().lock();
     writeln!(out, "journal {}", hex(reader.id().unwrap_or_default()))?;
+    if let Ok(Begun::With(start)) = begun(&disk, folder)
+        && let Some(key) = start.tokens
+    {
+        writeln!(out, "identifiers are tokens of the key {key}")?;
+    }
     if let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }

@@ -10,7 +10,9 @@ use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk};
 use weir::journal::{Figures, Mode, OnDamage, Opened, Options, Recorded, Setup, Signer, SnapshotFigures};
+use weir::tokens::Tokens;
 
+use super::door::Tokened;
 use super::progress::Progress;
 use super::rule_file;
 
@@ -33,6 +35,8 @@ pub(super) struct Journaled {
     /// The Ed25519 key (PEM) that signs the journal's heads; otherwise DIR/signing.key, which is made if it is not there
     #[arg(long, value_name = "FILE", requires = "journal")]
     signing_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tokened: Tokened,
 }
 
 /// What to do with damage.
@@ -83,7 +87,7 @@ pub(super) fn unsigned() -> anyhow::Result<Options> {
     Ok(Options::new(now_us, random()?))
 }
 
-fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
+pub(super) fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
     Ok(bytes)
@@ -117,25 +121,32 @@ impl Journaled {
         (limits, files): (Option<Limits>, Option<ChunkFiles>),
         recording: Option<Recording>,
         snapshot_every: Option<u64>,
-    ) -> anyhow::Result<Recorded> {
+    ) -> anyhow::Result<(Recorded, Option<Tokens>)> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let (rules, staged) = (bundle(rules)?, reload.iter().map(|path| bundle(path)));
+        let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
+        let options =
+            Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
+        let tokens = self.tokened.of_journal(&disk, folder)?;
+        let tokened = |bundle: Bundle| match &tokens {
+            Some(tokens) => bundle.tokenised(tokens),
+            None => Ok(bundle),
+        };
         let setup = Setup {
-            rules: bundle(rules)?,
-            staged: reload.iter().map(|path| bundle(path)).collect::<anyhow::Result<_>>()?,
+            rules: tokened(rules)?,
+            staged: staged.into_iter().map(tokened).collect::<Result<_, _>>()?,
             limits,
             recording,
             store: files.map(|files| Box::new(files) as _),
             snapshot_every: snapshot_every.or(Some(SNAPSHOT_EVERY)),
         };
-        let options =
-            Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
         let on_damage = self.on_damage.into();
         let mut bar = Progress::new("recovering", None);
         let opened = Recorded::open(disk, folder, options, on_damage, setup, |_| bar.event());
         bar.finish();
         let (recorded, opened) = opened?;
         told(folder, &opened, &mut anstream::stderr().lock())?;
-        Ok(recorded)
+        Ok((recorded, tokens))
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use weir::engine::{Engine, Limits, Recording, SavedEngine};
 use weir::io::{ChunkFiles, Reading, SpillWatch, read_snapshot};
 use weir::rules::RuleSet;
+use weir::tokens::Tokens;
 
 use super::rule_file;
 
@@ -50,12 +51,13 @@ fn bytes(text: &str) -> Result<usize, String> {
 
 impl Memory {
     /// The engine of a rule file, new or of the snapshot to go on from, with every rule set staged that the stream may
-    /// ask for; and what tells whether the disk fails it.
+    /// ask for; and what tells whether the disk fails it. With a key, lists about identifiers hold tokens.
     pub(super) fn engine(
         &self,
         path: &Path,
         reload: &[PathBuf],
         recording: Recording,
+        tokens: Option<&Tokens>,
     ) -> anyhow::Result<(Engine, Option<SpillWatch>)> {
         let rules = rule_file::load(path)?;
         if let Some(snapshot) = &self.restore {
@@ -65,14 +67,14 @@ impl Memory {
             }
             return self.restored(snapshot, &rule_sets);
         }
-        let lists = rule_file::lists(path, &rules)?;
+        let lists = rule_file::lists_with(path, &rules, tokens)?;
         let (mut engine, watch) = self.empty(rules.clone(), recording)?;
         engine.load_lists(lists.clone());
         let rates = rule_file::rates(path, &rules)?;
         engine.load_rates(rates.clone());
         for next in reload {
             let rules = rule_file::load(next)?;
-            let lists = rule_file::lists(next, &rules)?;
+            let lists = rule_file::lists_with(next, &rules, tokens)?;
             let rates = rule_file::rates(next, &rules)?;
             let staged = engine.stage_with_rates(rules, lists, rates);
             staged.with_context(|| format!("{} can't take over from {}", next.display(), path.display()))?;

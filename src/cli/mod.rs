@@ -10,6 +10,7 @@ mod contributions;
 mod cut;
 mod demo;
 mod diff;
+mod door;
 mod explain;
 mod feature_table;
 mod generate;
@@ -29,6 +30,7 @@ mod state;
 mod stream;
 mod tally;
 mod test;
+mod token;
 mod way;
 
 use std::io::Write;
@@ -70,6 +72,7 @@ enum Command {
     Journal(journal::Args),
     Replay(replay::Args),
     Audit(audit::Args),
+    Token(token::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -95,6 +98,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Journal(args) => journal::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Token(args) => token::run(&args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

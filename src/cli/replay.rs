@@ -9,9 +9,10 @@ use anyhow::bail;
 use weir::diff::{DecisionDiff, report, text};
 use weir::engine::VERSION;
 use weir::event::Kind;
-use weir::io::{Bundle, Disk, Loaded, RealDisk, create};
+use weir::io::{Bundle, Disk, Loaded, RealDisk, create, read_token_key};
 use weir::journal::{From, Replay, Replayed, Turn};
 
+use super::door::read_own;
 use super::progress::Progress;
 use super::{Verdict, rule_file};
 
@@ -36,6 +37,9 @@ pub(super) struct Args {
     /// Where the decisions that differ go, one JSON line each: a file, or `-` for standard output
     #[arg(long, short, value_name = "FILE", requires = "rules")]
     output: Option<PathBuf>,
+    /// The key of the journal's tokens, for what is on the other rule file's lists; otherwise DIR/tokens.key
+    #[arg(long, value_name = "FILE", requires = "rules")]
+    token_key: Option<PathBuf>,
 }
 
 /// How many changed decisions are shown.
@@ -49,7 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let replay = Replay::open(disk, &args.journal, from, None)?;
     let (verdict, events) = match &args.rules {
         None => again(replay)?,
-        Some(rules) => other(replay, rules, args.output.as_deref())?,
+        Some(rules) => other(replay, rules, args)?,
     };
     let seconds = start.elapsed().as_secs_f64();
     let rate = events as f64 / seconds;
@@ -91,9 +95,24 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
 }
 
 /// What another rule set would have decided.
-fn other(mut replay: Replay, path: &Path, output: Option<&Path>) -> anyhow::Result<(Verdict, u64)> {
+fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdict, u64)> {
     rule_file::load(path)?;
-    let Loaded { rules, lists, rates, .. } = Bundle::read(path)?.load()?;
+    let output = args.output.as_deref();
+    let mut bundle = Bundle::read(path)?;
+    if let Some(id) = &replay.start().tokens {
+        let tokens = match &args.token_key {
+            Some(path) => read_token_key(path)?,
+            None => read_own(&args.journal)?,
+        };
+        if tokens.id() != id {
+            bail!(
+                "identifiers in the journal are tokens of the key {id}, and the key given is {}",
+                tokens.id()
+            );
+        }
+        bundle = bundle.tokenised(&tokens)?;
+    }
+    let Loaded { rules, lists, rates, .. } = bundle.load()?;
     let live = replay.course().engine().rules();
     if live.schema != rules.schema {
         bail!(

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::explain::Explainer;
-use weir::io::{load_lists, load_rates, load_rules};
+use weir::io::{Bundle, load_lists, load_rates, load_rules};
 use weir::lists::Lists;
 use weir::rates::Rates;
 use weir::rules::{Checked, RuleSet, Severity, Sources};
+use weir::tokens::Tokens;
 
 use super::problems;
 
@@ -88,6 +89,14 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Sources> {
 /// The lists of a rule set, from their files beside the rule file.
 pub(super) fn lists(path: &Path, rules: &RuleSet) -> anyhow::Result<Lists> {
     Ok(load_lists(rules, path.parent().unwrap_or(Path::new("")))?)
+}
+
+/// The same with tokens for what is on lists about identifiers, where there is a key; the rule set must bear that.
+pub(super) fn lists_with(path: &Path, rules: &RuleSet, tokens: Option<&Tokens>) -> anyhow::Result<Lists> {
+    match tokens {
+        Some(tokens) => Ok(Bundle::read(path)?.tokenised(tokens)?.load()?.lists),
+        None => lists(path, rules),
+    }
 }
 
 /// The rates of a rule set, from their file beside the rule file.

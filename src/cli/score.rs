@@ -8,9 +8,11 @@ use anyhow::{Context, bail};
 use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
 use weir::event::Event;
 use weir::io::{DecisionWriter, SpillWatch};
+use weir::tokens::Tokens;
 
 use super::breakers::Breakers;
 use super::cut::Cut;
+use super::door::Entrance;
 use super::journaled::Journaled;
 use super::lines::Lines;
 use super::memory::{self, Memory};
@@ -74,14 +76,14 @@ struct Shadow {
 
 impl Shadow {
     /// Loads the shadow, if one is asked for.
-    fn load(args: &Args, engine: &mut Engine) -> anyhow::Result<Option<Self>> {
+    fn load(args: &Args, engine: &mut Engine, tokens: Option<&Tokens>) -> anyhow::Result<Option<Self>> {
         let (Some(path), Some(output)) = (&args.shadow, &args.shadow_output) else { return Ok(None) };
         if args.source.is(output) || output == &args.output {
             bail!("{} is in use: the shadow's decisions need a file of their own", output.display());
         }
         let rules = rule_file::load(path)?;
         let writer = DecisionWriter::new(&rules, VERSION)?;
-        let lists = rule_file::lists(path, &rules)?;
+        let lists = rule_file::lists_with(path, &rules, tokens)?;
         let loaded = engine.load_shadow(rules, lists, ShadowLimits::default());
         loaded.with_context(|| format!("{} can't be the shadow", path.display()))?;
         Ok(Some(Self { writer, lines: Lines::create(output, args.line_buffered)?, stopped: false }))
@@ -103,12 +105,14 @@ impl Shadow {
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let (mut way, watch) = way(args)?;
-    let mut reader = args.source.open(way.engine().rules().schema.clone())?;
+    let (mut way, watch, tokens) = way(args)?;
+    let reader = args.source.open(way.engine().rules().schema.clone())?;
     if args.source.is(&args.output) {
         bail!("{} is the input: decisions can't be written over the events", args.output.display());
     }
-    let mut shadow = way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine))?;
+    let mut shadow =
+        way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine, tokens.as_ref()))?;
+    let mut reader = Entrance::new(reader, tokens, way.engine().rules());
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
     let mut tally = Tally::new(way.engine());
     let mut cut = args.by.as_deref().map(|by| Cut::new(by, &way.engine().rules().schema)).transpose()?;
@@ -116,7 +120,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut progress = Progress::new("scoring", None);
     let policy = args.source.on_bad_line.policy();
     let mut bad_line = None;
-    while let Some(next) = reader.next_line() {
+    while let Some(next) = reader.next_line(way.engine().rules()) {
         let (event, bytes) = match next {
             Ok(next) => next,
             Err(error) if policy.goes_on(&error) => {
@@ -174,16 +178,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
 }
 
 /// The engine, new, of a snapshot, or of a journal.
-fn way(args: &Args) -> anyhow::Result<(Way<'_>, Option<SpillWatch>)> {
+fn way(args: &Args) -> anyhow::Result<(Way<'_>, Option<SpillWatch>, Option<Tokens>)> {
     if let Some(folder) = &args.journaled.journal {
         let (limits, files, watch) = args.memory.parts()?;
         let recording = args.features.then_some(Recording::All);
         let every = args.snapshots.every();
-        let recorded =
+        let (recorded, tokens) =
             args.journaled.open(folder, &args.rules, &args.reload, (limits, files), recording, every)?;
-        return Ok((Way::Recorded(Box::new(recorded)), watch));
+        return Ok((Way::Recorded(Box::new(recorded)), watch, tokens));
     }
     let recording = if args.features { Recording::All } else { Recording::Fired };
-    let (engine, watch) = args.memory.engine(&args.rules, &args.reload, recording)?;
-    Ok((Way::in_memory(engine, Snapshots::new(&args.snapshots))?, watch))
+    let tokens = args.journaled.tokened.named()?;
+    let (engine, watch) = args.memory.engine(&args.rules, &args.reload, recording, tokens.as_ref())?;
+    Ok((Way::in_memory(engine, Snapshots::new(&args.snapshots))?, watch, tokens))
 }

@@ -122,7 +122,7 @@ fn write(args: &Args, engine: &Engine, table: &KeyTable) -> anyhow::Result<()> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let (mut engine, watch) = args.memory.engine(&args.rules, &args.reload, Recording::Fired)?;
+    let (mut engine, watch) = args.memory.engine(&args.rules, &args.reload, Recording::Fired, None)?;
     if let Some(at_us) = args.at.filter(|&at_us| at_us < engine.now_us()) {
         let ahead_s = (engine.now_us() - at_us) / 1_000_000;
         bail!(

@@ -154,8 +154,8 @@ impl Draft {
         value: ExtraValue<'_>,
     ) -> Result<(), EventError> {
         self.0.extras[position] = match (ty, value) {
-            (ExtraType::Text, ExtraValue::Text(text)) => {
-                check_text(name, Form::Free, text)?;
+            (ExtraType::Text | ExtraType::Identifier, ExtraValue::Text(text)) => {
+                check_text(name, ty.form().unwrap_or(Form::Free), text)?;
                 Extra::Text(self.push(text))
             }
             (ExtraType::Boolean, ExtraValue::Boolean(value)) => Extra::Boolean(value),
@@ -168,6 +168,41 @@ impl Draft {
             _ => return Err(EventError::BadExtra { field: name.to_owned(), expected: ty.name() }),
         };
         Ok(())
+    }
+
+    /// Becomes another event with other texts in place of its identifiers, which `other` puts behind a text, and without what
+    /// no rule file declares. `entry` says whether the entry of a list is one.
+    pub(crate) fn retell(
+        &mut self,
+        sent: &Event,
+        entry: bool,
+        mut other: impl FnMut(&str, &mut String),
+    ) -> Result<&Event, EventError> {
+        let event = &mut self.0;
+        event.become_as(sent);
+        event.buffer.clear();
+        event.undeclared = 0;
+        let mut put = |text: &str, is_identifier: bool| {
+            let start = event.buffer.len() as u32;
+            if is_identifier {
+                other(text, &mut event.buffer)
+            } else {
+                event.buffer.push_str(text)
+            }
+            Span { start, end: event.buffer.len() as u32 }
+        };
+        for &field in TextField::ALL {
+            if let Some(text) = sent.text(field) {
+                let is_identifier = field.is_identifier() && (entry || field != TextField::Entry);
+                event.texts[field as usize] = put(text, is_identifier);
+            }
+        }
+        for (position, extra) in event.extras.iter_mut().enumerate() {
+            if let Some(ExtraValue::Text(text)) = sent.extra(position) {
+                *extra = Extra::Text(put(text, sent.schema.is_identifier(position)));
+            }
+        }
+        self.seal()
     }
 
     /// Checks that the event is whole and gives it. It stays valid until the next [`Draft::begin`] or [`Draft::clear`].
@@ -226,12 +261,15 @@ pub(crate) fn check_text(field: &str, form: Form, text: &str) -> Result<(), Even
     if text.len() > TEXT_BYTES_MAX {
         return bad(format!("{} bytes long", text.len()), format!("at most {TEXT_BYTES_MAX} are taken"));
     }
-    let shown = || format!("`{}`", text.escape_debug());
+    let shown = || match form {
+        Form::Identifier => format!("a text of {} bytes that is not shown", text.len()),
+        _ => format!("`{}`", text.escape_debug()),
+    };
     if text.bytes().any(|b| b.is_ascii_control()) {
         return bad(shown(), "control characters are not taken".to_owned());
     }
     match form {
-        Form::Free => Ok(()),
+        Form::Free | Form::Identifier => Ok(()),
         Form::OneOf(words) if words.contains(&text) => Ok(()),
         Form::OneOf(words) => bad(shown(), format!("it must be one of {}", words.join(", "))),
         Form::Words => {

@@ -112,6 +112,9 @@ impl Kind {
 pub enum Form {
     /// Any text without control characters.
     Free,
+    /// The same, and it stands for somebody or for what is theirs: with a key it becomes a token (`tokens`), and no message
+    /// shows it.
+    Identifier,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Words of `a-z0-9_`, kept joined by commas.
@@ -149,30 +152,30 @@ text_fields! {
     Id "id" Form::Free;
     /// Whose event it is, where several share one engine.
     Tenant "tenant" Form::Free;
-    /// The customer's token.
-    Customer "customer" Form::Free;
+    /// The customer.
+    Customer "customer" Form::Identifier;
     /// Individual or organisation.
     CustomerKind "customer_kind" Form::OneOf(&["individual", "organisation"]);
     /// The paying account, card or wallet.
-    Account "account" Form::Free;
+    Account "account" Form::Identifier;
     /// What the paying account is.
     Instrument "instrument" Form::OneOf(&["account", "card", "wallet"]);
-    /// The device's token.
-    Device "device" Form::Free;
-    /// The session's token.
-    Session "session" Form::Free;
+    /// The device.
+    Device "device" Form::Identifier;
+    /// The session.
+    Session "session" Form::Identifier;
     /// How the session was opened.
     LoginMethods "login_methods" Form::Words;
     /// Authentication methods already presented with this event.
     Methods "methods" Form::Words;
     /// Who receives.
-    Payee "payee" Form::Free;
+    Payee "payee" Form::Identifier;
     /// The institution that pays.
     PayerInstitution "payer_institution" Form::Free;
     /// The institution that receives.
     PayeeInstitution "payee_institution" Form::Free;
     /// The account that a wallet is linked to.
-    LinkedAccount "linked_account" Form::Free;
+    LinkedAccount "linked_account" Form::Identifier;
     /// The merchant.
     Merchant "merchant" Form::Free;
     /// The kind of payment, in the gateway's words.
@@ -203,8 +206,8 @@ text_fields! {
     Source "source" Form::Free;
     /// The name of a list.
     List "list" Form::Free;
-    /// The entry put on or taken off it.
-    Entry "entry" Form::Free;
+    /// The entry put on or taken off it; no identifier only where its list is about a field that is none.
+    Entry "entry" Form::Identifier;
     /// Whether the entry is put on or taken off.
     Action "action" Form::OneOf(&["put", "take"]);
     /// A remark for people.
@@ -224,6 +227,11 @@ impl TextField {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|field| field.name() == name)
     }
+
+    /// Whether its text stands for somebody or for what is theirs.
+    pub const fn is_identifier(self) -> bool {
+        matches!(self.form(), Form::Identifier)
+    }
 }
 
 /// The type of a free extra field, as a rule file declares it.
@@ -231,6 +239,8 @@ impl TextField {
 pub enum ExtraType {
     /// Text.
     Text,
+    /// Text that stands for somebody or for what is theirs, such as a phone number; see [`Form::Identifier`].
+    Identifier,
     /// A whole number.
     Integer,
     /// A decimal number (IEEE 754 double).
@@ -247,13 +257,22 @@ pub enum ExtraType {
 
 impl ExtraType {
     /// Every type, in declaration order.
-    pub const ALL: [Self; 7] =
-        [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Money, Self::Time, Self::Duration];
+    pub const ALL: [Self; 8] = [
+        Self::Text,
+        Self::Identifier,
+        Self::Integer,
+        Self::Decimal,
+        Self::Boolean,
+        Self::Money,
+        Self::Time,
+        Self::Duration,
+    ];
 
     /// The word for it in a rule file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Identifier => "identifier",
             Self::Integer => "integer",
             Self::Decimal => "decimal",
             Self::Boolean => "boolean",
@@ -266,6 +285,15 @@ impl ExtraType {
     /// The type of a word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name() == name)
+    }
+
+    /// What its texts may be; `None` of what is no text.
+    pub const fn form(self) -> Option<Form> {
+        match self {
+            Self::Text => Some(Form::Free),
+            Self::Identifier => Some(Form::Identifier),
+            _ => None,
+        }
     }
 
     /// The greatest magnitude of a whole number of this type that windows take in; past it a value counts as absent,
@@ -293,6 +321,11 @@ impl Schema {
     /// Position and type of a declared field.
     pub fn find(&self, name: &str) -> Option<(usize, ExtraType)> {
         self.fields.iter().position(|(n, _)| n == name).map(|at| (at, self.fields[at].1))
+    }
+
+    /// Whether the field at a position is an identifier.
+    pub fn is_identifier(&self, position: usize) -> bool {
+        self.fields.get(position).is_some_and(|(_, ty)| *ty == ExtraType::Identifier)
     }
 
     /// Names and types, in order.

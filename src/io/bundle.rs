@@ -59,8 +59,10 @@ pub enum BundleError {
 /// The files of a rule set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    rules: String,
-    files: BTreeMap<String, Arc<[u8]>>,
+    pub(super) rules: String,
+    pub(super) files: BTreeMap<String, Arc<[u8]>>,
+    /// The id of the key that the identifiers on its lists are tokens of; none where they are as somebody wrote them.
+    pub(super) tokens: Option<String>,
 }
 
 /// What the files say.
@@ -94,12 +96,12 @@ impl Bundle {
         };
         let rules = inside(&top)?;
         let named = files.iter().map(|(path, bytes)| Ok((inside(path)?, Arc::clone(bytes))));
-        Ok(Self { rules, files: named.collect::<Result<_, BundleError>>()? })
+        Ok(Self { rules, files: named.collect::<Result<_, BundleError>>()?, tokens: None })
     }
 
     /// Of files that were read elsewhere; `rules` is the path of the rule file.
     pub fn new(rules: String, files: BTreeMap<String, Arc<[u8]>>) -> Self {
-        Self { rules, files }
+        Self { rules, files, tokens: None }
     }
 
     /// The path of the rule file.

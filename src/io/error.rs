@@ -187,6 +187,27 @@ pub enum Reason {
     Event(#[from] EventError),
 }
 
+impl Reason {
+    /// The same without what the line says: it may say who somebody is, and messages go to logs.
+    #[must_use]
+    pub fn without_values(self) -> Self {
+        let found = "a value that is not shown".to_owned();
+        let wrong = |key: String, expected| Self::WrongType { key, found: found.clone(), expected };
+        match self {
+            Self::WrongType { key, expected, .. } => wrong(key, expected),
+            Self::UnknownWord { key, expected, .. } => wrong(key, expected),
+            Self::Money { key, .. } => wrong(key, "an amount, or the code of a currency, that is taken"),
+            Self::Time { key, .. } => wrong(key, "a time that is taken"),
+            Self::Event(EventError::BadText { field, expected, .. }) => {
+                Self::Event(EventError::BadText { field, found, expected })
+            }
+            Self::Event(EventError::Money(_)) => wrong("amount_minor".to_owned(), "an amount that is taken"),
+            Self::Event(EventError::Rate(_)) => wrong("rate".to_owned(), "a rate that is taken"),
+            other => other,
+        }
+    }
+}
+
 fn spans(last_line: Option<u64>) -> String {
     last_line.map_or_else(String::new, |line| format!("; it goes on to line {line}: is a quote left open?"))
 }

@@ -106,6 +106,16 @@ pub fn create(path: &Path) -> Result<Output, FileError> {
     }))
 }
 
+/// Bytes as a file of this name holds them.
+pub(super) fn packed(path: &Path, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    if !is_gzip(path) {
+        return Ok(bytes);
+    }
+    let mut packing = GzEncoder::new(Vec::new(), Compression::fast());
+    packing.write_all(&bytes)?;
+    packing.finish()
+}
+
 fn is_gzip(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"))
 }

@@ -204,7 +204,7 @@ fn extra_form(entry: &Entry, ty: Option<ExtraType>, mapping: &Mapping) -> Result
     };
     let (time, money) = (matches!(ty, ExtraType::Time), matches!(ty, ExtraType::Money));
     let stray = [
-        ("prefix", !entry.prefix.is_empty() && ty != ExtraType::Text),
+        ("prefix", !entry.prefix.is_empty() && ty.form().is_none()),
         ("unit", entry.unit.is_some() && !time && !money && ty != ExtraType::Duration),
         ("since", entry.since_us != 0 && !time),
         ("currency", entry.currency.is_some() && !money),
@@ -217,7 +217,7 @@ fn extra_form(entry: &Entry, ty: Option<ExtraType>, mapping: &Mapping) -> Result
         ));
     }
     match ty {
-        ExtraType::Text => Ok(ExtraForm::Text),
+        ExtraType::Text | ExtraType::Identifier => Ok(ExtraForm::Text),
         ExtraType::Integer => Ok(ExtraForm::Whole),
         ExtraType::Decimal => Ok(ExtraForm::Decimal),
         ExtraType::Boolean => Ok(ExtraForm::Boolean),

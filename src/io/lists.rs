@@ -21,6 +21,7 @@ use crate::event::{EventError, Form, check_text};
 use crate::lists::{LIST_ENTRIES_MAX, List, Listing, Lists};
 use crate::rules::{KeyField, ListDeclaration, RuleSet};
 use crate::time::{Calendar, TimeError};
+use crate::tokens::Tokens;
 
 /// A list whose file can't be loaded.
 #[derive(Debug, Error)]
@@ -83,7 +84,7 @@ pub enum ListReason {
     #[error("`level` is `{0}`; it must be a whole number of at most 63 bits")]
     Level(String),
     /// A key twice, with different things said of it.
-    #[error("`{0}` is there before, with another expiry, level or note; keep one of them")]
+    #[error("{0} is there before, with another expiry, level or note; keep one of them")]
     Twice(String),
     /// More than [`LIST_ENTRIES_MAX`].
     #[error("a list has at most {LIST_ENTRIES_MAX} entries")]
@@ -101,8 +102,28 @@ pub fn load_lists(rules: &RuleSet, folder: &Path) -> Result<Lists, ListError> {
 
 /// The same with files that are opened so.
 pub(super) fn load_lists_by(rules: &RuleSet, folder: &Path, open: Open<'_>) -> Result<Lists, ListError> {
-    let load = |list: &ListDeclaration| load(rules, list, folder_of(rules, list.pack, folder), open);
+    let load = |list: &ListDeclaration| {
+        let Some(path) = file_of(rules, list, folder) else { return Ok(List::default()) };
+        load(rules, list, path, open, None).map(|(list, _)| list)
+    };
     rules.lists.iter().map(load).collect()
+}
+
+/// The file of a list, where `folder` is that of the rule set's own.
+pub(super) fn file_of(rules: &RuleSet, list: &ListDeclaration, folder: &Path) -> Option<PathBuf> {
+    let file = list.file.as_ref()?;
+    Some(folder_of(rules, list.pack, folder).join(file))
+}
+
+/// What the file of a list says, in its own form, with tokens for keys; comments are left out.
+pub(super) fn with_tokens(
+    rules: &RuleSet,
+    list: &ListDeclaration,
+    path: PathBuf,
+    open: Open<'_>,
+    tokens: &Tokens,
+) -> Result<Vec<u8>, ListError> {
+    load(rules, list, path, open, Some(tokens)).map(|(_, told)| told)
 }
 
 /// The folder of one of a rule set's files, where `folder` is that of the rule set's own.
@@ -115,22 +136,21 @@ pub(super) fn folder_of<'a>(rules: &'a RuleSet, pack: u8, folder: &'a Path) -> &
 fn load(
     rules: &RuleSet,
     declaration: &ListDeclaration,
-    folder: &Path,
+    path: PathBuf,
     open: Open<'_>,
-) -> Result<List, ListError> {
-    let Some(file) = &declaration.file else { return Ok(List::default()) };
-    let path = folder.join(file);
+    tokens: Option<&Tokens>,
+) -> Result<(List, Vec<u8>), ListError> {
     let (field, form) = match declaration.key {
         KeyField::Text(field) => (field.name(), field.form()),
         KeyField::Extra(position) => {
             let field = rules.schema.fields().get(position);
-            (field.map_or("", |(name, _)| name.as_str()), Form::Free)
+            field.map_or(("", Form::Free), |(name, ty)| (name.as_str(), ty.form().unwrap_or(Form::Free)))
         }
     };
-    let calendar = &rules.calendar;
-    let mut loading = Loading { list: List::default(), calendar, field, form };
+    let (list, told, calendar) = (List::default(), Vec::new(), &rules.calendar);
+    let mut loading = Loading { list, calendar, field, form, tokens, told };
     match loading.file(&path, open) {
-        Ok(()) => Ok(loading.list),
+        Ok(()) => Ok((loading.list, loading.told)),
         Err((line, reason)) => {
             Err(ListError { list: declaration.name.clone(), path, line, reason: Box::new(reason) })
         }
@@ -143,6 +163,9 @@ struct Loading<'a> {
     /// The field that the list is about, and what its text may be.
     field: &'a str,
     form: Form,
+    /// What keys become in `told`, where the file is to be told again.
+    tokens: Option<&'a Tokens>,
+    told: Vec<u8>,
 }
 
 /// Where the columns of a CSV are.
@@ -185,7 +208,7 @@ impl Loading<'_> {
             };
             let done = line.map_err(ListReason::Line).and_then(|line| match line.trim() {
                 key if key.is_empty() || key.starts_with('#') => Ok(()),
-                key => self.put(key, Listing::default()),
+                key => self.put(key, Listing::default()).map(|()| self.tell([key].into_iter(), 0)),
             });
             done.map_err(|reason| (Some(lines.number()), reason))?;
         }
@@ -194,6 +217,7 @@ impl Loading<'_> {
     fn csv(&mut self, mut input: Input) -> Result<(), At> {
         let (mut rows, header) = Rows::with_comments(&mut input).map_err(unread)?;
         let columns = self.columns(&header).map_err(|reason| (Some(rows.start()), reason))?;
+        self.tell(header.iter().map(String::as_str), usize::MAX);
         loop {
             let done = match rows.next(input.bytes()) {
                 Ok(None) => return Ok(()),
@@ -243,7 +267,27 @@ impl Loading<'_> {
         if let Some(note) = note {
             check_text("note", Form::Free, note)?;
         }
-        self.put(key, Listing { expires_us, level, note })
+        self.put(key, Listing { expires_us, level, note })?;
+        self.tell((0..row.ends.len()).map(|at| row.cell(at).unwrap_or_default()), columns.key);
+        Ok(())
+    }
+
+    /// Tells a row again where that is asked for, with a token in place of the cell at a position.
+    fn tell<'c>(&mut self, cells: impl Iterator<Item = &'c str>, key: usize) {
+        let Some(tokens) = self.tokens else { return };
+        for (at, cell) in cells.enumerate() {
+            if at > 0 {
+                self.told.push(b',');
+            }
+            if at == key {
+                self.told.extend_from_slice(tokens.token(cell.trim()).as_bytes());
+            } else if cell.contains(['"', ',', '\n', '\r']) || cell.starts_with('#') {
+                self.told.extend_from_slice(format!("\"{}\"", cell.replace('"', "\"\"")).as_bytes());
+            } else {
+                self.told.extend_from_slice(cell.as_bytes());
+            }
+        }
+        self.told.push(b'\n');
     }
 
     fn expiry(&self, text: &str) -> Result<i64, TimeError> {
@@ -257,7 +301,10 @@ impl Loading<'_> {
         check_text(self.field, self.form, key)?;
         match self.list.find(None, key, i64::MIN) {
             Some(held) if held == listing => return Ok(()),
-            Some(_) => return Err(ListReason::Twice(shown(key))),
+            Some(_) if self.form == Form::Identifier => {
+                return Err(ListReason::Twice("the key of this line".to_owned()));
+            }
+            Some(_) => return Err(ListReason::Twice(format!("`{}`", shown(key)))),
             None => {}
         }
         if self.list.len() >= LIST_ENTRIES_MAX {

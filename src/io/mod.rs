@@ -17,6 +17,8 @@ mod csv;
 pub mod decision;
 /// What the journal asks of a disk.
 mod disk;
+/// Events with tokens in place of identifiers.
+mod door;
 /// What can be wrong with input.
 mod error;
 /// Explanations as JSON.
@@ -59,6 +61,10 @@ mod snapshot_writer;
 mod sources;
 /// The folder of one run's spilled chunks.
 mod spill_folder;
+/// The file of a token key.
+mod token_key;
+/// A rule set's files with tokens in place of identifiers.
+mod tokened;
 /// Events to JSON lines.
 mod writer;
 
@@ -66,6 +72,7 @@ pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
 pub use disk::{Disk, DiskFile, Held, RealDisk};
+pub use door::Door;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
@@ -78,6 +85,8 @@ pub use snapshot::{
     write_snapshot_to,
 };
 pub use sources::load_rules;
+pub use token_key::{TokenKeyError, TokenKeyReason, read_or_make_token_key, read_token_key};
+pub use tokened::TokenedError;
 pub use writer::write_event;
 
 /// Longest line or row, in bytes without its end; a longer one is bad and is skipped without being kept.

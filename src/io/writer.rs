@@ -33,7 +33,7 @@ pub fn write_event(event: &Event, out: &mut impl Write) -> io::Result<()> {
             key(out, field.name())?;
             match field.form() {
                 Form::Words => words(out, value)?,
-                Form::Free | Form::OneOf(_) | Form::Ip => text(out, value)?,
+                Form::Free | Form::Identifier | Form::OneOf(_) | Form::Ip => text(out, value)?,
             }
         }
     }
@@ -152,7 +152,7 @@ mod tests {
 
     fn text_of(form: Form) -> BoxedStrategy<String> {
         match form {
-            Form::Free => hostile().boxed(),
+            Form::Free | Form::Identifier => hostile().boxed(),
             Form::OneOf(words) => proptest::sample::select(words).prop_map(str::to_owned).boxed(),
             Form::Words => vec("[a-z0-9_]{1,9}", 1..5).prop_map(|words| words.join(",")).boxed(),
             Form::Ip => prop_oneof![
@@ -212,7 +212,7 @@ mod tests {
             }
             for (name, ty) in schema.fields() {
                 let value = match ty {
-                    ExtraType::Text => text.as_deref().map(ExtraValue::Text),
+                    ExtraType::Text | ExtraType::Identifier => text.as_deref().map(ExtraValue::Text),
                     ExtraType::Boolean => boolean.map(ExtraValue::Boolean),
                     ExtraType::Decimal => decimal.map(ExtraValue::Decimal),
                     ExtraType::Time => {
@@ -238,7 +238,7 @@ mod tests {
             if other != field {
                 let text = match other.form() {
                     Form::OneOf(words) => words[0],
-                    Form::Free | Form::Words => "a",
+                    Form::Free | Form::Identifier | Form::Words => "a",
                     Form::Ip => "::1",
                 };
                 draft.text(other, text).unwrap();

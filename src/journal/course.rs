@@ -36,6 +36,9 @@ pub struct Start {
     pub limits: Limits,
     /// Which features decisions record.
     pub recording: Recording,
+    /// The id of the key that identifiers are tokens of; none where they are as they came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<String>,
 }
 
 /// An answer that is not what it was.
@@ -141,6 +144,14 @@ pub enum RecordedError {
     Other {
         /// What differs.
         what: &'static str,
+    },
+    /// Identifiers are tokens of another key, or are none.
+    #[error("{}", super::tokened::said(journal.as_deref(), given.as_deref()))]
+    Tokens {
+        /// The id of the journal's key; none where identifiers are in it as they came.
+        journal: Option<String>,
+        /// The id of the key that is given.
+        given: Option<String>,
     },
     /// The bounds are none.
     #[error(transparent)]

@@ -44,6 +44,8 @@ mod rows;
 mod segment;
 /// Snapshots of a recorded engine.
 mod snapshots;
+/// What a journal says of the identifiers in it.
+mod tokened;
 /// Whether a journal is what was signed.
 mod verify;
 /// A file in pieces.
@@ -68,5 +70,6 @@ pub use recovery::{OnDamage, Recovered};
 pub use replay::{From, Replay, Replayed};
 pub use segment::HEADER_BYTES;
 pub use snapshots::{SnapshotFigures, snapshots};
+pub use tokened::{Begun, begun};
 pub use verify::{Changed, Verified, verify};
 pub use writer::{Figures, Stepper};

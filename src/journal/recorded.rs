@@ -14,7 +14,7 @@ use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
-use super::{AnswerWriter, Control, Figures, asked, kept};
+use super::{AnswerWriter, Control, Figures, asked, kept, tokened};
 use crate::engine::{Answer, Engine, Limits, Recording, VERSION};
 use crate::event::Event;
 use crate::io::{Bundle, Disk};
@@ -93,6 +93,8 @@ pub struct Recorded {
     since: u64,
     clock: fn() -> i64,
     waits: bool,
+    /// The id of the key that identifiers are tokens of.
+    tokens: Option<String>,
 }
 
 impl Recorded {
@@ -124,6 +126,7 @@ impl Recorded {
             answered: false,
         };
         let started = started(&disk, folder, last)?;
+        tokened::check(&started, &setup)?;
         let store = setup.store.take();
         let mut course = match &started {
             Beginning::Nothing => {
@@ -174,6 +177,7 @@ impl Recorded {
             since: opened.events,
             clock,
             waits,
+            tokens: setup.rules.tokens().map(str::to_owned),
         };
         Ok((recorded, opened))
     }
@@ -238,6 +242,7 @@ impl Recorded {
 
     /// Puts a rule set beside, for a control event to take up. It is kept, and that it was staged is a record.
     pub fn stage(&mut self, bundle: &Bundle) -> Result<(), RecordedError> {
+        tokened::same(self.tokens.as_deref(), bundle.tokens())?;
         let rules = kept::keep(&*self.disk, &self.folder, bundle)?;
         stage(&*self.disk, &self.folder, &rules, &mut self.engine)?;
         let said = Control::Staged { at_us: (self.clock)(), rules };
@@ -340,6 +345,7 @@ fn begin(
         staged,
         limits: setup.limits.unwrap_or_default(),
         recording: setup.recording.unwrap_or_default(),
+        tokens: setup.rules.tokens().map(str::to_owned),
     };
     let course = Course::begin(disk, folder, &rules, &start, store)?;
     let with = serde_json::to_value(&start).map_err(std::io::Error::other)?;

@@ -81,7 +81,7 @@ fn read_one<'d>(
 fn text_field(meaning: &Meaning) -> Option<KeyField> {
     match *meaning {
         Meaning::BuiltIn(BuiltIn::Text(field)) if field.form() != Form::Words => Some(KeyField::Text(field)),
-        Meaning::Extra(position, ExtraType::Text) => Some(KeyField::Extra(position)),
+        Meaning::Extra(position, ExtraType::Text | ExtraType::Identifier) => Some(KeyField::Extra(position)),
         _ => None,
     }
 }

@@ -19,6 +19,8 @@ mod duties;
 pub mod expr;
 /// `[features]`.
 mod features;
+/// What tokens would make meaningless.
+mod identifiers;
 /// Which rules may fire, found without looking at each.
 mod index;
 /// Patterns of `like`.

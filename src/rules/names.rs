@@ -170,7 +170,7 @@ impl BuiltIn {
         let words = match self {
             Self::Text(field) => match field.form() {
                 Form::OneOf(words) => words.to_vec(),
-                Form::Free | Form::Words | Form::Ip => return None,
+                Form::Free | Form::Identifier | Form::Words | Form::Ip => return None,
             },
             Self::Kind => Kind::ALL.map(Kind::name).to_vec(),
             _ => return None,

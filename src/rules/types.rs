@@ -64,7 +64,7 @@ impl Type {
     /// The type of an extra field or of a feature's value held exactly.
     pub(super) fn of(declared: ExtraType) -> Self {
         match declared {
-            ExtraType::Text => Self::Text,
+            ExtraType::Text | ExtraType::Identifier => Self::Text,
             ExtraType::Integer => Self::INTEGER,
             ExtraType::Decimal => Self::DECIMAL,
             ExtraType::Boolean => Self::Boolean,

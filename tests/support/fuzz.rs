@@ -186,7 +186,7 @@ fn hostile(schema: &Arc<Schema>) -> Vec<Event> {
         draft.text(TextField::Id, if minor == 0 { "least" } else { "the most" }).unwrap();
         for (name, ty) in schema.fields() {
             let value = match ty {
-                ExtraType::Text => ExtraValue::Text(text),
+                ExtraType::Text | ExtraType::Identifier => ExtraValue::Text(text),
                 ExtraType::Decimal => ExtraValue::Decimal(decimal),
                 ExtraType::Boolean => ExtraValue::Boolean(minor == 0),
                 ExtraType::Time => ExtraValue::Whole(time_us),

@@ -83,13 +83,18 @@ pub(in crate::rules) fn key_field(
     problems: &mut Problems,
 ) -> Option<KeyField> {
     let is_key = |meaning: &Meaning| {
-        matches!(meaning, Meaning::BuiltIn(BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text))
+        matches!(
+            meaning,
+            Meaning::BuiltIn(BuiltIn::Text(_)) | Meaning::Extra(_, ExtraType::Text | ExtraType::Identifier)
+        )
     };
     if let Some(field) = TextField::from_name(name.value) {
         return Some(KeyField::Text(field));
     }
     match scope.find(name.value) {
-        Some(Meaning::Extra(position, ExtraType::Text)) => Some(KeyField::Extra(position)),
+        Some(Meaning::Extra(position, ExtraType::Text | ExtraType::Identifier)) => {
+            Some(KeyField::Extra(position))
+        }
         meaning => no_field(name, meaning, "a field with text", is_key, scope, problems),
     }
 }

@@ -96,7 +96,7 @@ impl Printer<'_> {
         let set = self.set;
         let Some((name, ty)) = set.schema.fields().get(position) else { return "NULL".to_owned() };
         let ty = match ty {
-            ExtraType::Text => "VARCHAR",
+            ExtraType::Text | ExtraType::Identifier => "VARCHAR",
             ExtraType::Boolean => "BOOLEAN",
             ExtraType::Decimal => "DOUBLE",
             ExtraType::Integer | ExtraType::Money | ExtraType::Time | ExtraType::Duration => "BIGINT",

@@ -157,7 +157,7 @@ impl<'t> World<'t> {
                 let values = match text.form() {
                     Form::OneOf(words) => Values::words(words.to_vec()),
                     // An absent field is null, never empty.
-                    Form::Free | Form::Ip => Values::Other(vec![""]),
+                    Form::Free | Form::Identifier | Form::Ip => Values::Other(vec![""]),
                     Form::Words => Values::Any,
                 };
                 return Domain { null: !needed, values };
@@ -187,7 +187,7 @@ impl<'t> World<'t> {
 
 fn extra<'t>(ty: ExtraType) -> Values<'t> {
     match ty {
-        ExtraType::Text => Values::Other(vec![""]),
+        ExtraType::Text | ExtraType::Identifier => Values::Other(vec![""]),
         ExtraType::Boolean => Values::Truth(true, true),
         ExtraType::Decimal => Values::Decimal(f64::MIN, f64::MAX),
         ExtraType::Time => Values::Whole(TIME_US_MIN, TIME_US_MAX),
