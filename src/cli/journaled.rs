@@ -12,7 +12,7 @@ use weir::io::{Bundle, ChunkFiles, Disk, RealDisk};
 use weir::journal::{Figures, Mode, OnDamage, Opened, Options, Recorded, Setup, Signer, SnapshotFigures};
 
 use super::progress::Progress;
-use super::rule_file;
+use super::{retain, rule_file};
 
 /// How steps are kept.
 #[derive(clap::Args)]
@@ -33,6 +33,9 @@ pub(super) struct Journaled {
     /// The Ed25519 key (PEM) that signs the journal's heads; otherwise DIR/signing.key, which is made if it is not there
     #[arg(long, value_name = "FILE", requires = "journal")]
     signing_key: Option<PathBuf>,
+    /// Archive and remove first what `weir journal retain` would, with its defaults
+    #[arg(long, requires = "journal")]
+    retain: bool,
 }
 
 /// What to do with damage.
@@ -131,10 +134,13 @@ impl Journaled {
             Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
         let on_damage = self.on_damage.into();
         let mut bar = Progress::new("recovering", None);
-        let opened = Recorded::open(disk, folder, options, on_damage, setup, |_| bar.event());
+        let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |_| bar.event());
         bar.finish();
         let (recorded, opened) = opened?;
         told(folder, &opened, &mut anstream::stderr().lock())?;
+        if self.retain {
+            retain::beside(&disk, folder, &unsigned()?)?;
+        }
         Ok(recorded)
     }
 }

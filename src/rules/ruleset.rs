@@ -10,7 +10,7 @@ use crate::decision::Outcome;
 use crate::event::{ExtraType, Kind, Schema, TextField};
 use crate::hex::hex;
 use crate::money::Currency;
-use crate::time::Calendar;
+use crate::time::{Calendar, DAY_US};
 
 /// A checked and compiled rule set.
 #[derive(Clone, Debug)]
@@ -341,6 +341,19 @@ pub enum Window {
     Month,
     /// All of the past.
     Forever,
+}
+
+impl Window {
+    /// The longest that it can be, in microseconds; 0 where it has no end.
+    pub fn span_us(self) -> i64 {
+        match self {
+            Self::Sliding { length_us } => length_us,
+            // The longest day has 25 hours, the longest month 31 days and an hour.
+            Self::Day => DAY_US + DAY_US / 24,
+            Self::Month => 31 * DAY_US + DAY_US / 24,
+            Self::Forever => 0,
+        }
+    }
 }
 
 /// Which payments contribute.
