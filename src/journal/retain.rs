@@ -23,7 +23,6 @@ use super::segment::{HEADER_BYTES, Header};
 use super::window::Window;
 use super::{archive, kept, snapshots};
 use crate::io::Disk;
-use crate::rules::RuleSet;
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +62,8 @@ pub fn look(
     loop {
         let plan = plan(&held, keep, now_us, needed_from);
         let Some(base) = plan.base else { return Ok(plan) };
-        let needed = needed_up_to(disk, folder, &held, base)?;
+        // Twice: what reads wrongly once must not look as though nothing were there.
+        let needed = needed_up_to(disk, folder, &held, base)?.min(needed_up_to(disk, folder, &held, base)?);
         if needed <= base {
             needed_from = needed;
         } else if is_fit(disk, folder, id, base) {
@@ -118,15 +118,16 @@ pub fn retain<E: From<RecordedError> + From<JournalError>>(
     if done.is_nothing() {
         return Ok(done);
     }
+    let note = match (base, done.removed.last()) {
+        (Some(base), Some(newest)) => Some(note(disk, folder, now_us, newest.last, base)?),
+        _ => None,
+    };
     put_down(&done)?;
     for archived in &done.archived {
         archive::take(files, folder, archived.segment.first)?;
     }
-    if let (Some(base), Some(newest)) = (base, done.removed.last()) {
-        let Beginning::Started { said, .. } = started(disk, folder, u64::MAX)? else {
-            return Err(RecordedError::NoStart.into());
-        };
-        removed::put(files, folder, &Removed { at_us: now_us, last: newest.last, base, started: *said })?;
+    if let Some(note) = note {
+        removed::put(files, folder, &note)?;
     }
     // From the oldest on, each for good before the next: what is left has no gap.
     for segment in &done.removed {
@@ -140,6 +141,20 @@ pub fn retain<E: From<RecordedError> + From<JournalError>>(
         archive::remove(files, &columns_folder(folder).join(columns::name(first)))?;
     }
     Ok(done)
+}
+
+/// What is left to say of the records up to `last`, with what was said when they began.
+fn note(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    at_us: i64,
+    last: u64,
+    base: u64,
+) -> Result<Removed, RecordedError> {
+    match started(disk, folder, u64::MAX)? {
+        Beginning::Started { said, .. } => Ok(Removed { at_us, last, base, started: *said }),
+        Beginning::Nothing | Beginning::Lost => Err(RecordedError::NoStart),
+    }
 }
 
 impl Retained {
@@ -254,7 +269,7 @@ fn needed_up_to(
     let mut longest_us = 0;
     for hash in kept::all(&**disk, folder)? {
         let rules = load(&kept::read(&**disk, folder, &hash)?, &hash)?.rules;
-        longest_us = reach_us(&rules).max(longest_us);
+        longest_us = rules.reach_us().max(longest_us);
     }
     let mut newest_us = None;
     for segment in held.segments.iter().rev() {
@@ -301,11 +316,4 @@ fn each_event(
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// How far back a record can matter to windows and corrections: the longest window, and for how long what is in it can be
-/// corrected or is pending, in microseconds. What counts for ever is in every snapshot.
-fn reach_us(rules: &RuleSet) -> i64 {
-    let windows = rules.features.iter().map(|feature| feature.window.span_us() + feature.delay_us);
-    windows.max().unwrap_or(0) + rules.horizon_us + rules.pending_us.unwrap_or(0)
 }

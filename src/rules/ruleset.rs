@@ -74,6 +74,13 @@ impl RuleSet {
         (0..).zip(&self.packs).filter(move |(at, _)| mask >> at & 1 == 1).map(|(_, pack)| pack.name.as_str())
     }
 
+    /// How far back an event can matter to windows and corrections: the longest window, and for how long what is in it can be
+    /// corrected or is pending, in microseconds. What counts for ever has no end, and is left out.
+    pub fn reach_us(&self) -> i64 {
+        let windows = self.features.iter().map(|feature| feature.window.span_us() + feature.delay_us);
+        windows.max().unwrap_or(0) + self.horizon_us + self.pending_us.unwrap_or(0)
+    }
+
     /// Whether events of a kind are decided: transactions, and logins where a rule looks at them.
     pub fn decides(&self, kind: Kind) -> bool {
         kind == Kind::Transaction || (kind == Kind::Login && self.rules.iter().any(|rule| rule.from == kind))

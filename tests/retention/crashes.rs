@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use weir::io::{Disk, DiskFile, Held};
 
-use crate::disk::SimDisk;
+use crate::disk::{Faults, SimDisk};
 use crate::small::{KEEP, holds, records, retained, small};
 
 /// A disk that does so many steps more, and then nothing.
@@ -118,4 +118,36 @@ fn a_crash_at_any_step_loses_and_doubles_no_record() {
     assert!(steps > 40, "{steps} steps");
     begins.dedup();
     assert!(begins.len() > 2, "segments go one after the other: {begins:?}");
+}
+
+#[test]
+fn whatever_the_disk_does_meanwhile_no_record_is_lost() {
+    let small = small();
+    let (mut done, mut failed) = (0, 0);
+    for seed in 0..40 {
+        let disk = SimDisk::seeded(&small.files, seed);
+        let often = |most: u64| u32::try_from(seed * 7 % most).unwrap();
+        disk.set(Faults {
+            write: often(20),
+            full: often(11),
+            sync: often(17),
+            folder: often(13),
+            create: often(12),
+            rename: often(19),
+            read: often(5),
+            flip: often(23),
+            ..Faults::default()
+        });
+        match retained(&disk.shared(), &KEEP, small.now_us) {
+            Ok(_) => done += 1,
+            Err(_) => failed += 1,
+        }
+        disk.set(Faults::default());
+        disk.crash();
+        let shared = disk.shared();
+        holds(&shared, small);
+        retained(&shared, &KEEP, small.now_us).unwrap();
+        assert!(holds(&shared, small) > 1);
+    }
+    assert!(done > 3 && failed > 3, "{done} done, {failed} failed");
 }
