@@ -321,15 +321,19 @@ fn what_another_version_wrote_is_named_with_that_version() {
     assert!(matches!(error, RecordedError::Version { .. }), "{error}");
 }
 
+fn asks(what: &str) -> Control {
+    Control::Asked { at_us: 1, who: "inspector".to_owned(), what: what.to_owned() }
+}
+
 #[test]
 fn who_asks_beside_a_writer_is_taken_into_the_journal() {
     let rules = bundle(RULES);
     let folder = tempfile::tempdir().unwrap();
     let (mut writer, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
     take(&mut writer, &payments(&rules, 2));
-    assert!(!put_down(&disk(), folder.path(), options(), "inspector", "one").unwrap());
+    assert!(!put_down(&disk(), folder.path(), options(), &asks("one")).unwrap());
     writer.close().unwrap();
-    assert!(put_down(&disk(), folder.path(), options(), "inspector", "two").unwrap());
+    assert!(put_down(&disk(), folder.path(), options(), &asks("two")).unwrap());
     let mut reader = Reader::open(disk(), folder.path()).unwrap();
     let mut asked = Vec::new();
     while let Some(entry) = reader.next_entry().unwrap() {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir::io::Disk;
-use weir::journal::{put_beside, put_down};
+use weir::journal::{Control, put_beside, put_down};
 
-use super::journaled::{options, own_key, unsigned};
+use super::journaled::{now_us, options, own_key, unsigned};
 
 /// Who asks, and what for.
 #[derive(clap::Args)]
@@ -26,22 +26,37 @@ pub(super) struct Asks {
 impl Asks {
     /// Puts down that this is asked.
     pub(super) fn put_down(&self, disk: &Arc<dyn Disk>, journal: &Path, what: &str) -> anyhow::Result<()> {
-        let user = || {
-            std::env::var("USER")
-                .or_else(|_| std::env::var("LOGNAME"))
-                .unwrap_or_else(|_| "unknown".to_owned())
-        };
-        let who = self.who.clone().unwrap_or_else(user);
         let what = format!("{what}, for: {}", self.why);
+        let said = Control::Asked { at_us: now_us(), who: self.who(), what };
+        self.put_down_control(disk, journal, &said)
+    }
+
+    /// The same of any control record.
+    pub(super) fn put_down_control(
+        &self,
+        disk: &Arc<dyn Disk>,
+        journal: &Path,
+        said: &Control,
+    ) -> anyhow::Result<()> {
         let own = Some(own_key(journal)).filter(|key| key.exists());
         let within = match self.signing_key.clone().or(own) {
-            Some(key) => put_down(disk, journal, options(&**disk, journal, Some(&key))?, &who, &what)?,
+            Some(key) => put_down(disk, journal, options(&**disk, journal, Some(&key))?, said)?,
             // A head by another key would look like one that somebody put in.
-            None => put_beside(&**disk, journal, &unsigned()?, &who, &what).map(|()| false)?,
+            None => put_beside(&**disk, journal, &unsigned()?, said).map(|()| false)?,
         };
         if !within {
             writeln!(anstream::stderr(), "who asks is put down in {}", journal.join("asked").display())?;
         }
         Ok(())
+    }
+
+    /// Who asks.
+    pub(super) fn who(&self) -> String {
+        let user = || {
+            std::env::var("USER")
+                .or_else(|_| std::env::var("LOGNAME"))
+                .unwrap_or_else(|_| "unknown".to_owned())
+        };
+        self.who.clone().unwrap_or_else(user)
     }
 }

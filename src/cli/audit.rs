@@ -12,13 +12,14 @@ use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
 use weir::hex::hex;
 use weir::io::{Disk, Loaded, RealDisk};
-use weir::journal::{From, PublicKey, Replay, Verified, kept, verify};
+use weir::journal::{From, PublicKey, Replay, Verified, kept, removed, verify};
 
 use super::Verdict;
 use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::progress::Progress;
+use super::retain::told_removed;
 
 /// Prove that a journal is what was written, and show what a decision was made of
 #[derive(clap::Args)]
@@ -112,7 +113,7 @@ fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
     let mut out = anstream::stdout().lock();
     let kept = kept_whole(&*disk, &args.journal);
     match found? {
-        Verified::Whole { id, first, last, chain, heads, signed_to, torn } => {
+        Verified::Whole { id, first, last, chain, heads, signed_to, torn, removed: said } => {
             writeln!(out, "records {first} to {last} of journal {} are what was written", hex(id))?;
             match public {
                 Some(_) => writeln!(
@@ -127,6 +128,9 @@ fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
             writeln!(out, "last record: {last}:{}", hex(chain))?;
             if let Some(torn) = torn {
                 writeln!(out, "the end: {torn}")?;
+            }
+            if first > 1 && !tell_removed(&*disk, &args.journal, first - 1, said, &mut out)? {
+                return Ok(Verdict::Found);
             }
         }
         Verified::Changed { file, byte, number, how } => {
@@ -143,6 +147,35 @@ fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
         }
     }
     Ok(Verdict::Clean)
+}
+
+/// Says who removed the records before the first one; false where nobody says so.
+fn tell_removed(
+    disk: &dyn Disk,
+    folder: &Path,
+    last: u64,
+    said: Option<(u64, u64)>,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let noted = removed(disk, folder)?.filter(|noted| noted.last >= last);
+    let by = match (said.filter(|(removed, _)| *removed >= last), &noted) {
+        (Some((_, number)), _) => format!("record {number} says so"),
+        (None, Some(_)) => {
+            "which is in no record yet: it becomes one when the journal is closed or opened".to_owned()
+        }
+        (None, None) => {
+            writeln!(
+                out,
+                "CHANGED: records 1 to {last} are gone, and nothing says that retention removed them"
+            )?;
+            return Ok(false);
+        }
+    };
+    match noted {
+        Some(removed) => writeln!(out, "{}; {by}", told_removed(&removed))?,
+        None => writeln!(out, "records 1 to {last} were removed by retention; {by}")?,
+    }
+    Ok(true)
 }
 
 /// How many rule sets are kept; an error where one is not what it was.
@@ -187,6 +220,9 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     }
     progress.finish();
     let Some((event, decision)) = seen else {
+        if let Some(removed) = replay.removed() {
+            writeln!(anstream::stderr(), "{}", told_removed(removed))?;
+        }
         writeln!(anstream::stderr(), "`{}` has no decision in this journal", args.id)?;
         return Ok(Verdict::Found);
     };

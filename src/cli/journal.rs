@@ -1,4 +1,4 @@
-//! `weir journal`: what is in a journal's folder, and its records as columns.
+//! `weir journal`: what is in a journal's folder, its records as columns, and how long they stay.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
-use weir::journal::{Begun, Control, Head, JournalError, Reader, Record, begun, kept, snapshots};
+use weir::journal::{Begun, Control, Head, JournalError, Reader, Record, begun, kept, removed, snapshots};
 use weir::time::format_time;
 
-use super::{Verdict, columns};
+use super::retain::told_removed;
+use super::{Verdict, columns, retain};
 
 /// Look at a journal
 #[derive(clap::Args)]
@@ -31,12 +32,14 @@ enum What {
         journal: PathBuf,
     },
     Columns(columns::Args),
+    Retain(retain::Args),
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     match &args.what {
         What::Show { journal } => show(journal),
         What::Columns(args) => columns::run(args),
+        What::Retain(args) => retain::run(args),
     }
 }
 
@@ -55,7 +58,8 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
     if reader.is_empty() {
         return Err(JournalError::None { folder: folder.to_owned() }.into());
     }
-    let (mut kinds, mut segments) = (BTreeMap::<String, Counts>::new(), BTreeMap::<u64, Counts>::new());
+    let (mut kinds, mut segments) =
+        (BTreeMap::<String, Counts>::new(), BTreeMap::<(u64, String), Counts>::new());
     let (mut head, mut last, mut times) = (None, None, Vec::new());
     let mut damage = Vec::new();
     loop {
@@ -82,9 +86,11 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
                 "head".to_owned()
             }
         };
-        let (number, bytes) = (entry.number, entry.body.len() as u64 + weir::journal::FRAME_BYTES as u64);
-        last = Some((number, entry.chain));
-        let segment = reader.segment();
+        let (number, chain, bytes) =
+            (entry.number, entry.chain, entry.body.len() as u64 + weir::journal::FRAME_BYTES as u64);
+        last = Some((number, chain));
+        let file = reader.file().to_owned();
+        let segment = (reader.segment(), file);
         for counts in [kinds.entry(kind).or_default(), segments.entry(segment).or_default()] {
             counts.first = if counts.records == 0 { number } else { counts.first };
             (counts.records, counts.bytes, counts.last) = (counts.records + 1, counts.bytes + bytes, number);
@@ -100,9 +106,10 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
     if let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
-    for (name, Counts { records, bytes, first, last }) in
-        segments.iter().map(|(first, counts)| (format!("{first:020}.journal"), counts))
-    {
+    if let Some(removed) = removed(&*disk, folder)? {
+        writeln!(out, "{}", told_removed(&removed))?;
+    }
+    for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;
     }
     for (kind, Counts { records, bytes, .. }) in &kinds {

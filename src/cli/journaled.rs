@@ -14,7 +14,7 @@ use weir::tokens::Tokens;
 
 use super::door::Tokened;
 use super::progress::Progress;
-use super::rule_file;
+use super::{retain, rule_file};
 
 /// How steps are kept.
 #[derive(clap::Args)]
@@ -37,6 +37,9 @@ pub(super) struct Journaled {
     signing_key: Option<PathBuf>,
     #[command(flatten)]
     pub(super) tokened: Tokened,
+    /// Archive and remove first what `weir journal retain` would, with its defaults
+    #[arg(long, requires = "journal")]
+    retain: bool,
 }
 
 /// What to do with damage.
@@ -142,10 +145,13 @@ impl Journaled {
         };
         let on_damage = self.on_damage.into();
         let mut bar = Progress::new("recovering", None);
-        let opened = Recorded::open(disk, folder, options, on_damage, setup, |_| bar.event());
+        let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |_| bar.event());
         bar.finish();
         let (recorded, opened) = opened?;
         told(folder, &opened, &mut anstream::stderr().lock())?;
+        if self.retain {
+            retain::beside(&disk, folder, &unsigned()?)?;
+        }
         Ok((recorded, tokens))
     }
 }

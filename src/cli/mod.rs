@@ -21,6 +21,7 @@ mod memory;
 mod problems;
 mod progress;
 mod replay;
+mod retain;
 mod rule_file;
 mod schema;
 mod score;

@@ -14,6 +14,7 @@ use weir::journal::{From, Replay, Replayed, Turn};
 
 use super::door::read_own;
 use super::progress::Progress;
+use super::retain::told_removed;
 use super::{Verdict, rule_file};
 
 /// Run a journal through the engine again, and compare every answer bit for bit
@@ -51,6 +52,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let from = if args.from_snapshot { From::Snapshot } else { From::Beginning };
     let replay = Replay::open(disk, &args.journal, from, None)?;
+    if let Some(removed) = replay.removed() {
+        let mut err = anstream::stderr();
+        writeln!(err, "{}", told_removed(removed))?;
+        if args.rules.is_some() {
+            let why = "the other rule set knows nothing of them, and may decide otherwise for that alone";
+            writeln!(err, "warning: {why}")?;
+        }
+    }
     let (verdict, events) = match &args.rules {
         None => again(replay)?,
         Some(rules) => other(replay, rules, args)?,

@@ -127,6 +127,12 @@ impl SavedEngine {
         &self.live.rules
     }
 
+    /// The same, but that decisions from there on record other features.
+    pub fn recording(mut self, recording: Recording) -> Self {
+        self.recording = recording;
+        self
+    }
+
     /// The chunks of its logs, whose rows are no part of what is serialized, each with the number of its log: always in the
     /// same order.
     pub fn chunks(&self) -> impl Iterator<Item = (usize, &SavedChunk)> {

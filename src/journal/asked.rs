@@ -18,23 +18,22 @@ use crate::io::Disk;
 const FOLDER: &str = "asked";
 const ENDING: &str = ".json";
 
-/// Puts down who asks what: in the journal, or, where it can't be opened for that, beside it. Whether it is in the journal.
+/// Puts down who asks what ([`Control::Asked`]), or what was archived and removed: in the journal, or, where it can't be opened
+/// for that, beside it. Whether it is in the journal.
 pub fn put_down(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     options: Options,
-    who: &str,
-    what: &str,
+    said: &Control,
 ) -> Result<bool, JournalError> {
     let (at_us, unique) = ((options.clock)(), options.new_id);
-    let said = said(at_us, who, what);
     match Journal::open(Arc::clone(disk), folder, options, OnDamage::Refuse) {
         Ok((mut journal, _)) => {
-            journal.append(Record::Control(&said))?;
+            journal.append(Record::Control(&said.to_bytes()))?;
             journal.close()?;
             Ok(true)
         }
-        Err(_) => beside(&**disk, folder, at_us, unique, &said).map(|()| false),
+        Err(_) => beside(&**disk, folder, at_us, unique, &said.to_bytes()).map(|()| false),
     }
 }
 
@@ -43,15 +42,9 @@ pub fn put_beside(
     disk: &dyn Disk,
     folder: &Path,
     options: &Options,
-    who: &str,
-    what: &str,
+    said: &Control,
 ) -> Result<(), JournalError> {
-    let at_us = (options.clock)();
-    beside(disk, folder, at_us, options.new_id, &said(at_us, who, what))
-}
-
-fn said(at_us: i64, who: &str, what: &str) -> Vec<u8> {
-    Control::Asked { at_us, who: who.to_owned(), what: what.to_owned() }.to_bytes()
+    beside(disk, folder, (options.clock)(), options.new_id, &said.to_bytes())
 }
 
 fn beside(
@@ -84,7 +77,7 @@ pub(super) fn take_in(disk: &dyn Disk, folder: &Path, journal: &mut Journal) -> 
         let read = disk.read(&path).and_then(|mut source| source.read_to_end(&mut said));
         read.map_err(JournalError::disk("read", &path))?;
         // What a crash left torn was never answered.
-        if let Some(Control::Asked { .. }) = Control::read(&said) {
+        if let Some(Control::Asked { .. } | Control::Retained { .. }) = Control::read(&said) {
             journal.append(Record::Control(&said))?;
         }
         taken.push(path);

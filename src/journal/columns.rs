@@ -13,6 +13,7 @@ use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
 use parquet::file::writer::SerializedFileWriter;
 use thiserror::Error;
 
+use super::archive;
 use super::control::Control;
 use super::damage::Damage;
 use super::error::JournalError;
@@ -101,16 +102,13 @@ pub fn columns_folder(journal: &Path) -> PathBuf {
 ///
 /// The last segment is read, to see whether it was closed; no other is.
 pub fn columns(disk: &Arc<dyn Disk>, journal: &Path, out: &Path) -> Result<Vec<Columns>, JournalError> {
-    let there = match disk.list(out) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        names => names.map_err(JournalError::disk("list the folder", out))?,
-    };
+    let there = there(&**disk, out)?;
     let reader = Reader::open(Arc::clone(disk), journal)?;
     let firsts: Vec<u64> = reader.segments().iter().map(|(first, _)| *first).collect();
     let mut found = Vec::with_capacity(firsts.len());
     for (at, &first) in firsts.iter().enumerate() {
         let next = firsts.get(at + 1).copied();
-        let standing = if there.contains(&name(first)) {
+        let standing = if there.contains(&first) {
             Standing::There
         } else if next.is_some() || is_closed(disk, journal, first)? {
             Standing::Due
@@ -122,7 +120,18 @@ pub fn columns(disk: &Arc<dyn Disk>, journal: &Path, out: &Path) -> Result<Vec<C
     Ok(found)
 }
 
-fn name(first: u64) -> String {
+/// The first records of the segments whose columns are in a folder, in order.
+pub(super) fn there(disk: &dyn Disk, out: &Path) -> Result<Vec<u64>, JournalError> {
+    let names = match disk.list(out) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names.map_err(JournalError::disk("list the folder", out))?,
+    };
+    let first =
+        |name: &String| name.strip_suffix(ENDING)?.parse().ok().filter(|first| self::name(*first) == *name);
+    Ok(names.iter().filter_map(first).collect())
+}
+
+pub(super) fn name(first: u64) -> String {
     format!("{first:020}{ENDING}")
 }
 
@@ -185,8 +194,9 @@ impl Columns {
         };
         disk.rename(&beside, &path).map_err(JournalError::disk("rename to", &path))?;
         disk.sync_folder(out).map_err(JournalError::disk("sync the folder", out))?;
-        let segment = journal.join(self.segment());
-        written.segment_bytes = disk.length(&segment).map_err(JournalError::disk("look at", &segment))?;
+        let segment = self.segment();
+        let length = archive::length(&**disk, journal, &segment);
+        written.segment_bytes = length.map_err(JournalError::disk("look at", &journal.join(segment)))?;
         Ok(Some(written))
     }
 
@@ -217,7 +227,7 @@ impl Columns {
                 }
                 Ok(None) => break,
                 Err(JournalError::Damaged(damage))
-                    if damage.file != self.segment() && behind(damage.number) =>
+                    if archive::first_of(&damage.file) != Some(self.first) && behind(damage.number) =>
                 {
                     break;
                 }

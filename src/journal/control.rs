@@ -59,6 +59,23 @@ pub enum Control {
         /// What for: an audit, an export, a query.
         what: String,
     },
+    /// Retention archived and removed; written before anything goes.
+    Retained {
+        /// When.
+        at_us: i64,
+        /// Who asked for it.
+        who: String,
+        /// First and last records of what was archived.
+        archived: Vec<(u64, u64)>,
+        /// First and last of what is removed.
+        removed: Option<(u64, u64)>,
+        /// Where something is: the record of the snapshot from which replay begins then.
+        base: Option<u64>,
+        /// The record of the snapshot that was archived.
+        snapshot: Option<u64>,
+        /// How many files of columns are removed.
+        columns: u64,
+    },
     /// It was told to go on behind damage.
     WentOn {
         /// When.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::archive;
+
 /// Why bytes are not the record that should be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,9 +46,9 @@ impl fmt::Display for Why {
 /// Damage in the middle: records that were on disk, and aren't what was written any more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Damage {
-    /// The segment's file name.
+    /// The segment's file name within the journal's folder.
     pub file: String,
-    /// Where it begins, in bytes from the file's beginning.
+    /// Where it begins, in bytes from the file's beginning; of an archived one, as it is decoded.
     pub byte: u64,
     /// Bytes up to the next whole record, or to the file's end.
     pub bytes: u64,
@@ -62,7 +64,9 @@ impl Damage {
     /// Whether it is the same damage, however it is seen: that may change with what is cut behind it.
     pub fn same(&self, other: &Self) -> bool {
         let place = |damage: &Self| (damage.byte, damage.bytes, damage.number, damage.missing);
-        self.file == other.file && place(self) == place(other)
+        // It goes along where its segment is archived.
+        let segment = |damage: &Self| archive::first_of(&damage.file);
+        segment(self) == segment(other) && place(self) == place(other)
     }
 }
 

@@ -28,6 +28,12 @@ pub enum JournalError {
         /// Its folder.
         folder: PathBuf,
     },
+    /// Somebody else archives it.
+    #[error("another process archives the journal in {}; wait until it is done", folder.display())]
+    Retaining {
+        /// Its folder.
+        folder: PathBuf,
+    },
     /// There is no journal.
     #[error("there is no journal in {}; name the folder that `--journal` named", folder.display())]
     None {

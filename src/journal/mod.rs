@@ -7,6 +7,8 @@
 
 /// Answers as lines.
 mod answers;
+/// Where segments are.
+mod archive;
 /// Who asked what.
 mod asked;
 /// Closed segments as Parquet files.
@@ -36,8 +38,14 @@ mod record;
 mod recorded;
 /// Opening a folder: what is whole, torn or damaged.
 mod recovery;
+/// What retention has removed.
+mod removed;
 /// The journal through the engine again.
 mod replay;
+/// Doing what retention plans.
+mod retain;
+/// How long what is kept.
+pub mod retention;
 /// Records as rows of columns.
 mod rows;
 /// A segment's header and name.
@@ -67,7 +75,9 @@ pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
 pub use recorded::{Opened, Progress, Recorded, Setup, Step};
 pub use recovery::{OnDamage, Recovered};
+pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
+pub use retain::{Archived, Retained, look, retain};
 pub use segment::HEADER_BYTES;
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};

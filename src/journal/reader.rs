@@ -1,4 +1,4 @@
-//! All records of a folder in order, in bounded memory, beside whoever writes it.
+//! All records of a folder in order, online and archived, in bounded memory, beside whoever writes it.
 //!
 //! Promises that every record that it gives is whole and follows the one before it, and that whatever else is there is told:
 //! a torn tail at the end, damage where it is. Must never change anything.
@@ -8,14 +8,16 @@
 //! damage, and reading can go on behind it. Whole frames are looked for byte by byte. One that a client put into an event
 //! can't be taken for such: a frame has zero bytes in its header, and JSON has none.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::archive;
 use super::damage::{Damage, Torn, Why};
 use super::error::JournalError;
 use super::frame::{self, Broken, Chain, FRAME_BYTES};
 use super::record::{Record, UnknownRecord};
-use super::segment::{self, HEADER_BYTES, Header, NoHeader};
+use super::segment::{HEADER_BYTES, Header, NoHeader};
 use super::window::Window;
 use crate::io::Disk;
 
@@ -64,7 +66,7 @@ struct Found {
 pub struct Reader {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    /// First record and file name, in order.
+    /// First record and name within the folder, in order.
     segments: Vec<(u64, String)>,
     /// The one that is read, or is to be opened.
     at: usize,
@@ -90,9 +92,7 @@ impl Reader {
 
     /// From the record with this number on. Segments before its own are not read.
     pub fn from(disk: Arc<dyn Disk>, folder: &Path, number: u64) -> Result<Self, JournalError> {
-        let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
-        let segments: Vec<(u64, String)> =
-            names.into_iter().filter_map(|name| Some((segment::first_of(&name)?, name))).collect();
+        let segments = archive::segments(&*disk, folder)?;
         let before = segments.iter().take_while(|(first, _)| *first <= number.max(1)).count();
         Ok(Self {
             disk,
@@ -147,6 +147,16 @@ impl Reader {
         self.segments.get(self.at).map_or(0, |(first, _)| *first)
     }
 
+    /// The name of its file within the journal's folder; empty before.
+    pub fn file(&self) -> &str {
+        self.segments.get(self.at).map_or("", |(_, name)| name)
+    }
+
+    /// The oldest record that is there, or should be; 0 where there is none.
+    pub fn first(&self) -> u64 {
+        self.segments.first().map_or(0, |(first, _)| *first)
+    }
+
     /// Bytes passed so far: beside [`bytes`](Self::bytes) they tell how far it is.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_before + self.window.as_ref().map_or(0, Window::at)
@@ -173,7 +183,7 @@ impl Reader {
         self.former
     }
 
-    /// First record and file name of every segment, in order.
+    /// First record and name within the folder of every segment, in order.
     pub(super) fn segments(&self) -> &[(u64, String)] {
         &self.segments
     }
@@ -183,8 +193,12 @@ impl Reader {
     }
 
     fn length(&self, name: &str) -> Result<u64, JournalError> {
-        let path = self.path(name);
-        self.disk.length(&path).map_err(JournalError::disk("look at", &path))
+        archive::length(&*self.disk, &self.folder, name)
+            .map_err(JournalError::disk("look at", &self.path(name)))
+    }
+
+    fn source(&self, name: &str) -> Result<Box<dyn Read + Send>, JournalError> {
+        archive::open(&*self.disk, &self.folder, name).map_err(JournalError::disk("open", &self.path(name)))
     }
 
     fn find(&mut self) -> Result<Option<Found>, JournalError> {
@@ -195,7 +209,7 @@ impl Reader {
             let (first, path) = (*first, self.path(name));
             let cant = JournalError::disk("read", &path);
             let Some(window) = &mut self.window else {
-                let source = self.disk.read(&path).map_err(JournalError::disk("open", &path))?;
+                let source = self.source(name)?;
                 self.given = 0;
                 self.begin(first, Window::new(source))?;
                 continue;
@@ -245,7 +259,7 @@ impl Reader {
         let expected = if known { self.expected } else { first };
         let ahead = window.ahead(HEADER_BYTES).map_err(JournalError::disk("read", &path))?;
         let header = Header::read(ahead);
-        let file = segment::name(first);
+        let file = name.clone();
         let damage = |bytes, missing, why| {
             Err(JournalError::Damaged(Damage { file, byte: 0, bytes, number: expected, missing, why }))
         };
@@ -268,7 +282,7 @@ impl Reader {
             }
             // What does not belong here is passed over, with the number that its name takes.
             Ok(_) | Err(NoHeader::Broken) => {
-                let length = self.length(&segment::name(first))?;
+                let length = self.length(name)?;
                 self.expected = expected.max(first.saturating_add(1));
                 if self.expected > expected {
                     self.former = None;
@@ -302,6 +316,8 @@ impl Reader {
         let from = if why == Why::Number { byte } else { byte + 1 };
         let mut here = self.scan(&name, from, expected)?;
         let later = self.segments.get(self.at + 1..).unwrap_or_default();
+        // What is in the archive was whole.
+        here.promised |= archive::is_archived(&name);
         if !here.promised {
             here.promised = self.promised_by(later, expected)?;
         }
@@ -348,7 +364,7 @@ impl Reader {
     fn scan(&self, name: &str, from: u64, expected: u64) -> Result<Behind, JournalError> {
         let path = self.path(name);
         let cant = || JournalError::disk("read", &path);
-        let source = self.disk.read(&path).map_err(JournalError::disk("open", &path))?;
+        let source = self.source(name)?;
         let mut window = Window::new(source);
         window.pass_to(from).map_err(cant())?;
         let numbers = expected..=expected.saturating_add(SKIPPED_MAX);
@@ -387,7 +403,7 @@ impl Reader {
     fn promised_by(&self, segments: &[(u64, String)], expected: u64) -> Result<bool, JournalError> {
         for (_, name) in segments {
             let path = self.path(name);
-            let source = self.disk.read(&path).map_err(JournalError::disk("open", &path))?;
+            let source = self.source(name)?;
             let mut window = Window::new(source);
             let ahead = window.ahead(HEADER_BYTES).map_err(JournalError::disk("read", &path))?;
             let begins = match Header::read(ahead) {

@@ -14,7 +14,7 @@ use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
-use super::{AnswerWriter, Control, Figures, asked, kept, tokened};
+use super::{AnswerWriter, Control, Figures, asked, kept, removed, tokened};
 use crate::engine::{Answer, Engine, Limits, Recording, VERSION};
 use crate::event::Event;
 use crate::io::{Bundle, Disk};
@@ -291,8 +291,8 @@ fn append(
 pub(super) enum Beginning {
     /// It holds nothing yet.
     Nothing,
-    /// With this.
-    Started { rules: String, start: Box<Start> },
+    /// With this, as its record said; `first` is the oldest record that is there.
+    Started { rules: String, start: Box<Start>, said: Box<Control>, first: u64 },
     /// Its beginning is gone.
     Lost,
 }
@@ -300,6 +300,12 @@ pub(super) enum Beginning {
 /// Looks for the record that says with what the engine was begun, before the first event.
 pub(super) fn started(disk: &Arc<dyn Disk>, folder: &Path, last: u64) -> Result<Beginning, RecordedError> {
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
+    let first = reader.first();
+    if first > 1 {
+        // What its record said is repeated by whoever removed it.
+        let removed = removed::removed(&**disk, folder)?;
+        return removed.map_or(Ok(Beginning::Lost), |removed| begun(removed.started, first));
+    }
     loop {
         let entry = match reader.next_entry() {
             Ok(Some(entry)) if entry.number <= last => entry,
@@ -309,18 +315,22 @@ pub(super) fn started(disk: &Arc<dyn Disk>, folder: &Path, last: u64) -> Result<
         };
         match entry.record()? {
             Record::Control(bytes) => {
-                if let Some(Control::Started { engine, rules, with, .. }) = Control::read(bytes) {
-                    let Ok(start) = serde_json::from_value(with) else {
-                        return Ok(Beginning::Lost);
-                    };
-                    check_version(&engine, &start)?;
-                    return Ok(Beginning::Started { rules, start: Box::new(start) });
+                if let Some(said @ Control::Started { .. }) = Control::read(bytes) {
+                    return begun(said, first);
                 }
             }
             Record::Head(_) => {}
             Record::Event { .. } | Record::Answer { .. } => return Ok(Beginning::Lost),
         }
     }
+}
+
+/// With what, as this says.
+fn begun(said: Control, first: u64) -> Result<Beginning, RecordedError> {
+    let Control::Started { engine, rules, with, .. } = &said else { return Ok(Beginning::Lost) };
+    let Ok(start) = serde_json::from_value(with.clone()) else { return Ok(Beginning::Lost) };
+    check_version(engine, &start)?;
+    Ok(Beginning::Started { rules: rules.clone(), start: Box::new(start), said: Box::new(said), first })
 }
 
 /// Begins a journal.
@@ -387,8 +397,10 @@ fn resume(
         opened.passed_over.push(format!("the snapshot after record {number} is passed over: {why}"));
     }
     match beginning {
-        Beginning::Started { rules, start } => Course::begin(&**disk, folder, rules, start, store),
-        Beginning::Nothing | Beginning::Lost => Err(RecordedError::NoStart),
+        Beginning::Started { rules, start, first: 1, .. } => {
+            Course::begin(&**disk, folder, rules, start, store)
+        }
+        _ => Err(RecordedError::NoStart),
     }
 }
 

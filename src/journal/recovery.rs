@@ -5,10 +5,11 @@
 //! is gone as well, and no page is believed that a failed sync may have left in memory only. Everything that is not whole is
 //! read a second time before it is believed. Closed segments are only read.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::archive;
 use super::control::Control;
 use super::damage::{Damage, Torn};
 use super::error::JournalError;
@@ -17,7 +18,7 @@ use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
 use super::segment::HEADER_BYTES;
-use super::window::Window;
+use super::window::{self, Window};
 use crate::io::Disk;
 
 /// How a segment's name ends while it is written anew.
@@ -180,9 +181,14 @@ fn mend(
     let names: Vec<&String> = reader.segments().iter().map(|(_, name)| name).collect();
     let last_whole = |name: &String| torn.is_none_or(|torn| torn.file == *name);
     let Some(at) = names.iter().rposition(|name| last_whole(name)) else { return Ok(()) };
+    // What is in the archive is on disk, and was read back; nothing is behind it but what never lasted.
+    let archived = archive::is_archived(names[at]);
     for name in &names[at + 1..] {
         let path = folder.join(name);
         disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+    }
+    if archived {
+        return disk.sync_folder(folder).map_err(JournalError::disk("sync the folder", folder));
     }
     let path = folder.join(names[at]);
     let length = match torn {
@@ -232,20 +238,5 @@ fn copy(disk: &Arc<dyn Disk>, from: &Path, to: &Path, length: u64) -> io::Result
 
 /// Whether a file is so long, and has the first bytes of another.
 fn same(disk: &Arc<dyn Disk>, of: &Path, copy: &Path, length: u64) -> io::Result<bool> {
-    if disk.length(copy)? != length {
-        return Ok(false);
-    }
-    let (mut one, mut two) = (Window::new(disk.read(of)?), Window::new(disk.read(copy)?));
-    loop {
-        let (one_ahead, two_ahead) = (one.ahead(1)?, two.ahead(1)?);
-        let bytes = one_ahead.len().min(two_ahead.len());
-        if one_ahead[..bytes] != two_ahead[..bytes] {
-            return Ok(false);
-        }
-        if bytes == 0 {
-            return Ok(two.at() == length);
-        }
-        one.pass(bytes);
-        two.pass(bytes);
-    }
+    Ok(disk.length(copy)? == length && window::same(Box::new(disk.read(of)?.take(length)), disk.read(copy)?)?)
 }

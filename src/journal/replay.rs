@@ -7,6 +7,7 @@ use super::course::{Course, Difference, RecordedError, Start, Turn, check_versio
 use super::error::JournalError;
 use super::reader::Reader;
 use super::recorded::{Beginning, Progress, started};
+use super::removed::{self, Removed};
 use super::snapshots;
 use crate::engine::{Answer, Recording, VERSION};
 use crate::event::Event;
@@ -15,7 +16,7 @@ use crate::io::Disk;
 /// From where to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
-    /// The beginning.
+    /// The beginning; where that was removed, the oldest snapshot that was archived instead.
     Beginning,
     /// The newest whole snapshot.
     Snapshot,
@@ -46,6 +47,7 @@ pub struct Replay {
     course: Course,
     snapshot: Option<u64>,
     start: Box<Start>,
+    removed: Option<Removed>,
 }
 
 impl Replay {
@@ -61,26 +63,50 @@ impl Replay {
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
         }
-        let Beginning::Started { rules, mut start } = started(&disk, folder, u64::MAX)? else {
+        let Beginning::Started { rules, mut start, first, .. } = started(&disk, folder, u64::MAX)? else {
             return Err(RecordedError::NoStart);
         };
         start.recording = recording.unwrap_or(start.recording);
-        if from == From::Snapshot {
-            for number in snapshots::snapshots(&*disk, folder)? {
-                let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
-                // Its first segment says whose journal it is.
-                let _ = reader.next_entry();
-                let Some(id) = reader.id() else { continue };
-                if let Ok(saved) = snapshots::read(&disk, folder, id, number) {
-                    let course = Course::restore(&*disk, folder, number, saved, None)?;
-                    let reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
-                    let (folder, snapshot) = (folder.to_owned(), Some(number));
-                    return Ok(Self { disk, folder, reader, course, snapshot, start });
+        let removed = removed::removed(&*disk, folder)?;
+        let mut numbers = match from {
+            From::Beginning if first == 1 => Vec::new(),
+            _ => snapshots::snapshots(&*disk, folder)?,
+        };
+        if from == From::Beginning {
+            // The oldest one that all that is left follows.
+            numbers.retain(|number| number + 1 >= first);
+            numbers.reverse();
+        }
+        for number in numbers {
+            let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
+            // Its first segment says whose journal it is.
+            let _ = reader.next_entry();
+            let Some(id) = reader.id() else { continue };
+            if let Ok(mut saved) = snapshots::read(&disk, folder, id, number) {
+                if let Some(recording) = recording {
+                    saved = saved.recording(recording);
                 }
+                let course = Course::restore(&*disk, folder, number, saved, None)?;
+                let reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
+                let (folder, snapshot) = (folder.to_owned(), Some(number));
+                return Ok(Self { disk, folder, reader, course, snapshot, start, removed });
             }
         }
+        if first > 1 {
+            return Err(RecordedError::NoStart);
+        }
         let course = Course::begin(&*disk, folder, &rules, &start, None)?;
-        Ok(Self { disk, folder: folder.to_owned(), reader, course, snapshot: None, start })
+        Ok(Self { disk, folder: folder.to_owned(), reader, course, snapshot: None, start, removed })
+    }
+
+    /// What retention has removed before it.
+    pub fn removed(&self) -> Option<&Removed> {
+        self.removed.as_ref()
+    }
+
+    /// The record of the snapshot that it began after.
+    pub fn snapshot(&self) -> Option<u64> {
+        self.snapshot
     }
 
     /// With what the journal was begun.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::archive;
 use super::control::Control;
 use super::error::JournalError;
 use super::journal::Journal;
@@ -53,21 +54,62 @@ fn about(id: [u8; 16], number: u64) -> String {
     format!("journal {}, after record {number}", hex(id))
 }
 
-fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(FOLDER).join(format!("{number:020}{ENDING}"))
+fn path(folder: &Path, within: &str, number: u64) -> PathBuf {
+    folder.join(within).join(format!("{number:020}{ENDING}"))
 }
 
-/// The records after which there are snapshots, newest first.
+/// The records after which there are snapshots, archived ones too, newest first.
 pub fn snapshots(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, JournalError> {
+    let mut numbers = online(disk, folder)?;
+    numbers.extend(archived(disk, folder)?);
+    Ok(sorted(numbers))
+}
+
+/// Those that are written and taken away while decisions go on.
+pub(super) fn online(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, JournalError> {
     let folder = folder.join(FOLDER);
     let names = match disk.list(&folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         names => names.map_err(JournalError::disk("list the folder", &folder))?,
     };
-    let number = |name: &String| name.strip_suffix(ENDING).filter(|name| name.len() == 20)?.parse().ok();
-    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    Ok(sorted(names.iter().filter_map(|name| number(name)).collect()))
+}
+
+/// Those in the archive.
+pub(super) fn archived(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, JournalError> {
+    Ok(sorted(archive::list(disk, folder)?.iter().filter_map(|name| number(name)).collect()))
+}
+
+fn number(name: &str) -> Option<u64> {
+    name.strip_suffix(ENDING).filter(|name| name.len() == 20)?.parse().ok()
+}
+
+fn sorted(mut numbers: Vec<u64>) -> Vec<u64> {
     numbers.sort_unstable_by(|one, other| other.cmp(one));
-    Ok(numbers)
+    numbers.dedup();
+    numbers
+}
+
+/// Copies a snapshot into the archive; whether it was there, and whole. The writer may take it away meanwhile.
+pub(super) fn put_into_archive(disk: &dyn Disk, folder: &Path, number: u64) -> Result<bool, JournalError> {
+    let (from, to) = (path(folder, FOLDER, number), path(folder, archive::FOLDER, number));
+    let copied = archive::place(disk, &to, |beside| {
+        let mut sink = BufWriter::with_capacity(BUFFER_BYTES, Sink(disk.create(beside)?));
+        io::copy(&mut disk.read(&from)?, &mut sink)?;
+        let mut sink = sink.into_inner().map_err(io::IntoInnerError::into_error)?;
+        sink.0.sync()?;
+        snapshot_is_whole(&mut disk.read(beside)?, disk.length(beside)?)
+    });
+    match copied {
+        Err(JournalError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(JournalError::Unsteady { .. }) => Ok(false),
+        copied => copied.map(|()| true),
+    }
+}
+
+/// Takes a snapshot out of the archive.
+pub(super) fn drop_from_archive(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(), JournalError> {
+    archive::remove(disk, &path(folder, archive::FOLDER, number))
 }
 
 /// Reads a snapshot, if it is whole and this journal's.
@@ -77,7 +119,10 @@ pub(super) fn read(
     id: [u8; 16],
     number: u64,
 ) -> Result<SavedEngine, SnapshotError> {
-    let path = path(folder, number);
+    let mut path = path(folder, FOLDER, number);
+    if disk.length(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        path = self::path(folder, archive::FOLDER, number);
+    }
     let bytes = disk.length(&path).map_err(|source| SnapshotError::File { path: path.clone(), source })?;
     let (disk, at) = (Arc::clone(disk), path.clone());
     let (saved, said) = read_snapshot_by(&path, bytes, Box::new(move || disk.read(&at)))?;
@@ -155,7 +200,7 @@ impl Snapshots {
 }
 
 /// A file of a disk as something to write to.
-struct Sink(Box<dyn DiskFile>);
+pub(super) struct Sink(pub(super) Box<dyn DiskFile>);
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -176,7 +221,7 @@ fn write(
     about: &str,
     saved: &SavedEngine,
 ) -> Result<SnapshotFile, SnapshotError> {
-    let (within, last) = (folder.join(FOLDER), path(folder, number));
+    let (within, last) = (folder.join(FOLDER), path(folder, FOLDER, number));
     let beside = within.join(format!("{number:020}{ENDING}.new"));
     let failed = |source: io::Error| SnapshotError::File { path: last.clone(), source };
     disk.create_folder(&within).map_err(failed)?;
@@ -197,9 +242,9 @@ fn write(
     }
     disk.rename(&beside, &last).map_err(failed)?;
     disk.sync_folder(&within).map_err(failed)?;
-    let held = snapshots(disk, folder).map_err(|error| failed(io::Error::other(error)))?;
+    let held = online(disk, folder).map_err(|error| failed(io::Error::other(error)))?;
     for old in held.into_iter().skip(KEPT) {
-        disk.remove(&path(folder, old)).map_err(failed)?;
+        disk.remove(&path(folder, FOLDER, old)).map_err(failed)?;
     }
     Ok(file)
 }

@@ -7,12 +7,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::control::Control;
 use super::damage::Torn;
 use super::error::JournalError;
 use super::frame::Chain;
 use super::heads::{Head, PublicKey};
 use super::reader::Reader;
-use super::record::Kind;
+use super::record::{Kind, Record};
 use crate::io::Disk;
 
 /// What was found.
@@ -34,6 +35,8 @@ pub enum Verified {
         signed_to: u64,
         /// What was being written when all ended.
         torn: Option<Torn>,
+        /// The last record that retention says to have removed, and the record that says so; none where none does.
+        removed: Option<(u64, u64)>,
     },
     /// The first place where something was.
     Changed {
@@ -94,12 +97,19 @@ pub fn verify(
         return Err(JournalError::None { folder: folder.to_owned() });
     }
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
-    let (mut segment, mut headed) = (0, true);
-    let file = |reader: &Reader| super::segment::name(reader.segment());
+    let (mut segment, mut headed, mut removed) = (0, true, None);
+    let file = |reader: &Reader| reader.file().to_owned();
     loop {
         let id = reader.id();
         let entry = match reader.next_entry() {
-            Ok(Some(entry)) => (entry.number, entry.chain, entry.kind, Head::read(entry.body)),
+            Ok(Some(entry)) => {
+                if let Ok(Record::Control(bytes)) = entry.record()
+                    && let Some(Control::Retained { removed: Some((_, last)), .. }) = Control::read(bytes)
+                {
+                    removed = Some((last, entry.number));
+                }
+                (entry.number, entry.chain, entry.kind, Head::read(entry.body))
+            }
             Ok(None) => break,
             Err(JournalError::Damaged(damage)) => {
                 let how = Changed::Damaged(damage.why.to_string());
@@ -144,5 +154,5 @@ pub fn verify(
         return Ok(Verified::Changed { file, byte: None, number: last + 1, how: Changed::Ended });
     }
     let (id, torn) = (reader.id().unwrap_or_default(), reader.torn().cloned());
-    Ok(Verified::Whole { id, first, last, chain, heads, signed_to, torn })
+    Ok(Verified::Whole { id, first, last, chain, heads, signed_to, torn, removed })
 }

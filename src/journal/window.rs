@@ -86,3 +86,20 @@ impl Window {
         Ok(())
     }
 }
+
+/// Whether two sources hold the same bytes.
+pub(super) fn same(one: Box<dyn Read + Send>, two: Box<dyn Read + Send>) -> io::Result<bool> {
+    let (mut one, mut two) = (Window::new(one), Window::new(two));
+    loop {
+        let (one_ahead, two_ahead) = (one.ahead(1)?, two.ahead(1)?);
+        let bytes = one_ahead.len().min(two_ahead.len());
+        if one_ahead[..bytes] != two_ahead[..bytes] {
+            return Ok(false);
+        }
+        if bytes == 0 {
+            return Ok(one_ahead.len() == two_ahead.len());
+        }
+        one.pass(bytes);
+        two.pass(bytes);
+    }
+}

@@ -93,7 +93,7 @@ pub use table::{Row, Table, UnknownRow, Values};
 pub use types::Unit;
 
 use crate::event::Schema;
-use crate::time::{DAY_US, format_duration};
+use crate::time::format_duration;
 use auth::Requirements;
 use document::Table as Section;
 use named::Named;
@@ -192,17 +192,7 @@ fn horizon(
     features: impl Iterator<Item = (Window, i64)>,
     problems: &mut Problems,
 ) -> i64 {
-    let span_us = |(window, delay_us)| {
-        let length_us = match window {
-            Window::Sliding { length_us } => length_us,
-            // The longest day has 25 hours, the longest month 31 days and an hour.
-            Window::Day => DAY_US + DAY_US / 24,
-            Window::Month => 31 * DAY_US + DAY_US / 24,
-            Window::Forever => 0,
-        };
-        length_us + delay_us
-    };
-    let longest_us = features.map(span_us).max().unwrap_or(0);
+    let longest_us = features.map(|(window, delay_us)| window.span_us() + delay_us).max().unwrap_or(0);
     let Some((us, span)) = said else { return limits::REMEMBER_US_DEFAULT.max(longest_us) };
     if us < longest_us {
         let (us, longest) = (format_duration(us), format_duration(longest_us));

@@ -10,7 +10,7 @@ use crate::decision::Outcome;
 use crate::event::{ExtraType, Kind, Schema, TextField};
 use crate::hex::hex;
 use crate::money::Currency;
-use crate::time::Calendar;
+use crate::time::{Calendar, DAY_US};
 
 /// A checked and compiled rule set.
 #[derive(Clone, Debug)]
@@ -72,6 +72,13 @@ impl RuleSet {
     /// The names of files, of which each is a bit.
     pub fn pack_names(&self, mask: u16) -> impl Iterator<Item = &str> {
         (0..).zip(&self.packs).filter(move |(at, _)| mask >> at & 1 == 1).map(|(_, pack)| pack.name.as_str())
+    }
+
+    /// How far back an event can matter to windows and corrections: the longest window, and for how long what is in it can be
+    /// corrected or is pending, in microseconds. What counts for ever has no end, and is left out.
+    pub fn reach_us(&self) -> i64 {
+        let windows = self.features.iter().map(|feature| feature.window.span_us() + feature.delay_us);
+        windows.max().unwrap_or(0) + self.horizon_us + self.pending_us.unwrap_or(0)
     }
 
     /// Whether events of a kind are decided: transactions, and logins where a rule looks at them.
@@ -341,6 +348,19 @@ pub enum Window {
     Month,
     /// All of the past.
     Forever,
+}
+
+impl Window {
+    /// The longest that it can be, in microseconds; 0 where it has no end.
+    pub fn span_us(self) -> i64 {
+        match self {
+            Self::Sliding { length_us } => length_us,
+            // The longest day has 25 hours, the longest month 31 days and an hour.
+            Self::Day => DAY_US + DAY_US / 24,
+            Self::Month => 31 * DAY_US + DAY_US / 24,
+            Self::Forever => 0,
+        }
+    }
 }
 
 /// Which payments contribute.

@@ -3,7 +3,7 @@
 //! runs full, vanishes, and gives wrong bits, as often as it is told to; everything that it does goes into a digest.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses a part, and fails loudly")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -70,7 +70,7 @@ struct State {
     faults: Faults,
     digest: Sha256,
     hits: BTreeMap<&'static str, u64>,
-    locked: bool,
+    locked: BTreeSet<PathBuf>,
 }
 
 /// The disk; clones are the same one.
@@ -89,13 +89,18 @@ impl SimDisk {
             faults: Faults::default(),
             digest: Sha256::new(),
             hits: BTreeMap::new(),
-            locked: false,
+            locked: BTreeSet::new(),
         })))
     }
 
     /// A disk with these files on it, for good.
     pub fn of(files: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
-        let disk = Self::new(0);
+        Self::seeded(files, 0)
+    }
+
+    /// The same with a seed.
+    pub fn seeded(files: &BTreeMap<PathBuf, Vec<u8>>, seed: u64) -> Self {
+        let disk = Self::new(seed);
         let mut state = disk.state();
         for (path, bytes) in files {
             let inode = Inode { cache: bytes.clone(), lasting: bytes.clone(), dirty: Vec::new() };
@@ -137,7 +142,7 @@ impl SimDisk {
         let mut state = self.state();
         let state = &mut *state;
         state.note("crash", 0);
-        state.locked = false;
+        state.locked.clear();
         let in_order = state.chance.random_bool(0.5);
         let pending = std::mem::take(&mut state.pending);
         let kept = state.chance.random_range(0..=pending.len());
@@ -188,7 +193,7 @@ impl SimDisk {
     pub fn kill(&self) {
         let mut state = self.state();
         state.note("kill", 0);
-        state.locked = false;
+        state.locked.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -365,18 +370,18 @@ impl Disk for SimDisk {
         if !state.names.contains_key(path) {
             state.add(path, Inode::default());
         }
-        if std::mem::replace(&mut state.locked, true) {
+        if !state.locked.insert(path.to_owned()) {
             return Ok(None);
         }
-        Ok(Some(Box::new(Unlock(self.clone()))))
+        Ok(Some(Box::new(Unlock(self.clone(), path.to_owned()))))
     }
 }
 
-struct Unlock(SimDisk);
+struct Unlock(SimDisk, PathBuf);
 
 impl Drop for Unlock {
     fn drop(&mut self) {
-        self.0.state().locked = false;
+        self.0.state().locked.remove(&self.1);
     }
 }
 

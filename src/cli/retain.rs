@@ -1,0 +1,183 @@
+//! `weir journal retain`: what is old enough into the archive, and what is too old away.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+use weir::io::{Disk, RealDisk};
+use weir::journal::retention::{Fate, Plan, Retention, Segment, Stays};
+use weir::journal::{Archived, Options, Removed, Retained, look, put_beside, retain};
+use weir::time::{DAY_US, format_duration, format_time, parse_duration};
+
+use super::Verdict;
+use super::asks::Asks;
+use super::journaled::now_us;
+
+/// Move old segments into the archive, and remove what is too old
+///
+/// Closed segments alone, and whole ones. What is archived is compressed, and read as before (replay, audit, show). A segment is
+/// removed only where an archived snapshot begins behind it instead, and no window of a rule set that is kept needs it.
+/// Works beside the process that writes the journal. What is done, and who asks, is put down in the journal.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged; it stays where it is then."
+)]
+pub(super) struct Args {
+    /// The journal's folder
+    #[arg(value_name = "DIR")]
+    journal: PathBuf,
+    #[command(flatten)]
+    keep: Keep,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    asks: Asks,
+}
+
+/// How long what is kept.
+#[derive(clap::Args)]
+struct Keep {
+    /// How long segments stay in DIR itself: 12h, 30d, 2y
+    #[arg(long, value_name = "TIME", default_value = "92d", value_parser = period)]
+    online: i64,
+    /// How long they stay in all, online and archived
+    #[arg(long, value_name = "TIME", default_value = "5y", value_parser = period)]
+    archived: i64,
+    /// How long files of columns stay; no longer than the segments
+    #[arg(long, value_name = "TIME", default_value = "5y", value_parser = period)]
+    columns: i64,
+    /// The time from one archived snapshot to the next: removing is as fine as that
+    #[arg(long, value_name = "TIME", default_value = "92d", value_parser = period)]
+    snapshots: i64,
+}
+
+/// A duration as in rule files, or years, which have 365.25 days here.
+fn period(text: &str) -> Result<i64, String> {
+    let years = text.strip_suffix('y').and_then(|years| years.parse::<i64>().ok());
+    match years.filter(|years| (0..=200).contains(years)) {
+        Some(years) => Ok((years * 1461 + 3) / 4 * DAY_US),
+        None => parse_duration(text).map_err(|_| "give a time as 12h, 30d or 5y".to_owned()),
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let Keep { online: online_us, archived: archived_us, columns: columns_us, snapshots: snapshots_us } =
+        args.keep;
+    if online_us > archived_us {
+        bail!(
+            "--online {} is longer than --archived {}, which counts from the same day; lengthen that",
+            format_duration(online_us),
+            format_duration(archived_us)
+        );
+    }
+    // A shorter archive takes its columns along.
+    let columns_us = columns_us.min(archived_us);
+    let keep = Retention { online_us, archived_us, columns_us, snapshots_us };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let mut out = anstream::stdout().lock();
+    if args.dry_run {
+        let plan = look(&disk, &args.journal, &keep, now_us())?;
+        tell(&plan, &keep, &mut out)?;
+        if let Some(number) = plan.snapshot {
+            writeln!(out, "the snapshot after record {number} would be archived")?;
+        }
+        writeln!(out, "nothing was changed (--dry-run)")?;
+        return Ok(Verdict::Clean);
+    }
+    let who = args.asks.who();
+    let done = retain(&disk, &args.journal, &keep, now_us(), |done| {
+        args.asks.put_down_control(&disk, &args.journal, &done.said(now_us(), &who))
+    })?;
+    tell(&done.plan, &keep, &mut out)?;
+    told(&done, &mut out)
+}
+
+/// The same by its defaults, for the process that writes the journal: it takes the record of it in when it closes.
+pub(super) fn beside(disk: &Arc<dyn Disk>, journal: &Path, options: &Options) -> anyhow::Result<()> {
+    let done = retain(disk, journal, &Retention::default(), now_us(), |done| {
+        put_beside(&**disk, journal, options, &done.said(now_us(), "weir score")).map_err(anyhow::Error::from)
+    })?;
+    told(&done, &mut anstream::stderr().lock()).map(|_| ())
+}
+
+/// What becomes of the segments, those alike in one line.
+fn tell(plan: &Plan, keep: &Retention, out: &mut impl Write) -> std::io::Result<()> {
+    let mut rows: Vec<(Segment, Fate, u64)> = Vec::new();
+    for &(segment, fate) in &plan.segments {
+        match rows.last_mut() {
+            Some((held, last, count)) if *last == fate => (held.last, *count) = (segment.last, *count + 1),
+            _ => rows.push((segment, fate, 1)),
+        }
+    }
+    for (Segment { first, last, .. }, fate, count) in rows {
+        let to = if last == u64::MAX { "the last".to_owned() } else { last.to_string() };
+        let segments = if count == 1 { "1 segment".to_owned() } else { format!("{count} segments") };
+        writeln!(out, "records {first} to {to}, {segments}: {}", word(fate, keep))?;
+    }
+    Ok(())
+}
+
+fn word(fate: Fate, keep: &Retention) -> String {
+    let because = |stays| match stays {
+        Stays::Young => format!("younger than {}", format_duration(keep.archived_us)),
+        Stays::Needed => "a window may still need them".to_owned(),
+        Stays::Unfounded => format!(
+            "no archived snapshot behind them is {} old, so that replay could not begin there",
+            format_duration(keep.archived_us)
+        ),
+    };
+    match fate {
+        Fate::Newest => "online, the newest".to_owned(),
+        Fate::Online => format!("online, younger than {}", format_duration(keep.online_us)),
+        Fate::Archive(Stays::Young) => "to the archive".to_owned(),
+        Fate::Archive(stays) => format!("to the archive, and not removed: {}", because(stays)),
+        Fate::Archived(stays) => format!("in the archive, {}", because(stays)),
+        Fate::Remove => "removed".to_owned(),
+    }
+}
+
+/// What was done.
+fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
+    let Retained { plan, archived, damaged, snapshot, removed } = done;
+    let bytes = |of: fn(&Archived) -> u64| archived.iter().map(of).sum::<u64>();
+    if !archived.is_empty() {
+        let (before, after) = (bytes(|one| one.online_bytes), bytes(|one| one.bytes));
+        writeln!(out, "{} segments archived: {before} bytes are {after} now", archived.len())?;
+    }
+    if let Some(number) = snapshot {
+        writeln!(out, "the snapshot after record {number} archived")?;
+    }
+    if let (Some(segment), Some(base)) = (removed.last(), plan.base) {
+        writeln!(
+            out,
+            "{} segments removed, up to record {}; replay begins from the snapshot after record {base} now",
+            removed.len(),
+            segment.last
+        )?;
+    }
+    if !plan.columns.is_empty() {
+        writeln!(out, "{} files of columns removed", plan.columns.len())?;
+    }
+    if done.is_nothing() {
+        writeln!(out, "nothing was due")?;
+    }
+    for segment in damaged {
+        writeln!(
+            out,
+            "DAMAGED: the segment from record {} on is not whole, and stays where it is; see `weir audit verify`",
+            segment.first
+        )?;
+    }
+    Ok(if damaged.is_empty() { Verdict::Clean } else { Verdict::Found })
+}
+
+/// What retention has removed before what is there.
+pub(super) fn told_removed(removed: &Removed) -> String {
+    let Removed { at_us, last, base, .. } = removed;
+    format!(
+        "records 1 to {last} were removed by retention on {}; replay begins from the snapshot after record {base}",
+        format_time(*at_us)
+    )
+}

@@ -1,0 +1,319 @@
+//! Doing what retention plans: segments into the archive, what is too old away, and a record of it.
+//!
+//! Promises that a crash at any moment loses no record and doubles none; that a segment is archived only where all of it is
+//! whole, and removed only once an engine was made of the snapshot that begins instead; and that what was done is put down
+//! before anything goes. Works beside the process that writes the journal: closed segments are never written or asked for
+//! by it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::columns::{self, columns_folder};
+use super::control::Control;
+use super::course::{Course, RecordedError, load};
+use super::error::JournalError;
+use super::reader::Reader;
+use super::record::Record;
+use super::recorded::{Beginning, started};
+use super::removed::{self, Removed};
+use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan};
+use super::segment::{HEADER_BYTES, Header};
+use super::window::Window;
+use super::{archive, kept, snapshots};
+use crate::io::Disk;
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// What was planned.
+    pub plan: Plan,
+    /// Segments that were archived.
+    pub archived: Vec<Archived>,
+    /// Segments that stay online since they are not whole.
+    pub damaged: Vec<Segment>,
+    /// The snapshot that was copied into the archive.
+    pub snapshot: Option<u64>,
+    /// Segments that were removed.
+    pub removed: Vec<Segment>,
+}
+
+/// A segment that was archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// It.
+    pub segment: Segment,
+    /// Its bytes before.
+    pub online_bytes: u64,
+    /// Its bytes in the archive.
+    pub bytes: u64,
+}
+
+/// What would be done at a time; nothing is changed.
+pub fn look(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    keep: &Retention,
+    now_us: i64,
+) -> Result<Plan, RecordedError> {
+    let (mut held, id) = holdings(disk, folder, now_us)?;
+    let mut needed_from = u64::MAX;
+    loop {
+        let plan = plan(&held, keep, now_us, needed_from);
+        let Some(base) = plan.base else { return Ok(plan) };
+        // Twice: what reads wrongly once must not look as though nothing were there.
+        let needed = needed_up_to(disk, folder, &held, base)?.min(needed_up_to(disk, folder, &held, base)?);
+        if needed <= base {
+            needed_from = needed;
+        } else if is_fit(disk, folder, id, base) {
+            return Ok(plan);
+        } else {
+            held.snapshots.retain(|snapshot| snapshot.number != base);
+        }
+    }
+}
+
+/// Does what is to be done at a time. What it does is handed to `put_down` before anything goes.
+pub fn retain<E: From<RecordedError> + From<JournalError>>(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    keep: &Retention,
+    now_us: i64,
+    put_down: impl FnOnce(&Retained) -> Result<(), E>,
+) -> Result<Retained, E> {
+    let files = &**disk;
+    let within = folder.join(archive::FOLDER);
+    if archive::segments(files, folder)?.is_empty() {
+        return Err(JournalError::None { folder: folder.to_owned() }.into());
+    }
+    files.create_folder(&within).map_err(JournalError::disk("make the folder", &within))?;
+    let lock = within.join("lock");
+    let held = files.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
+    let Some(_held) = held else { return Err(JournalError::Retaining { folder: folder.to_owned() }.into()) };
+    for name in archive::list(files, folder)?.iter().filter(|name| name.ends_with(archive::PARTIAL)) {
+        archive::remove(files, &within.join(name))?;
+    }
+    let mut done = Retained { plan: look(disk, folder, keep, now_us)?, ..Retained::default() };
+    let plan = &done.plan;
+    if let Some(number) = plan.snapshot {
+        done.snapshot = snapshots::put_into_archive(files, folder, number)?.then_some(number);
+    }
+    for segment in plan.with(|fate| matches!(fate, Fate::Archive(_))) {
+        if !is_whole(disk, folder, segment)? {
+            done.damaged.push(segment);
+            continue;
+        }
+        let online = super::segment::name(segment.first);
+        let length = archive::length(files, folder, &online);
+        let online_bytes = length.map_err(JournalError::disk("look at", &folder.join(online)))?;
+        let bytes = archive::put(files, folder, segment.first)?;
+        done.archived.push(Archived { segment, online_bytes, bytes });
+    }
+    // Where it went away before it was archived, something is left to begin with.
+    let base = plan.base.filter(|base| plan.snapshot != Some(*base) || done.snapshot.is_some());
+    if base.is_some() {
+        done.removed = plan.with(|fate| fate == Fate::Remove).collect();
+    }
+    if done.is_nothing() {
+        return Ok(done);
+    }
+    let note = match (base, done.removed.last()) {
+        (Some(base), Some(newest)) => Some(note(disk, folder, now_us, newest.last, base)?),
+        _ => None,
+    };
+    put_down(&done)?;
+    for archived in &done.archived {
+        archive::take(files, folder, archived.segment.first)?;
+    }
+    if let Some(note) = note {
+        removed::put(files, folder, &note)?;
+    }
+    // From the oldest on, each for good before the next: what is left has no gap.
+    for segment in &done.removed {
+        archive::drop(files, folder, segment.first)?;
+    }
+    let first = archive::segments(files, folder)?.first().map_or(0, |(first, _)| *first);
+    for &number in done.plan.snapshots.iter().filter(|number| **number + 1 < first) {
+        snapshots::drop_from_archive(files, folder, number)?;
+    }
+    for &first in &done.plan.columns {
+        archive::remove(files, &columns_folder(folder).join(columns::name(first)))?;
+    }
+    Ok(done)
+}
+
+/// What is left to say of the records up to `last`, with what was said when they began.
+fn note(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    at_us: i64,
+    last: u64,
+    base: u64,
+) -> Result<Removed, RecordedError> {
+    match started(disk, folder, u64::MAX)? {
+        Beginning::Started { said, .. } => Ok(Removed { at_us, last, base, started: *said }),
+        Beginning::Nothing | Beginning::Lost => Err(RecordedError::NoStart),
+    }
+}
+
+impl Retained {
+    /// Whether all stayed as it was.
+    pub fn is_nothing(&self) -> bool {
+        self.archived.is_empty()
+            && self.removed.is_empty()
+            && self.snapshot.is_none()
+            && self.plan.snapshots.is_empty()
+            && self.plan.columns.is_empty()
+    }
+
+    /// The record of it.
+    pub fn said(&self, at_us: i64, who: &str) -> Control {
+        let mut archived: Vec<(u64, u64)> = Vec::new();
+        for Archived { segment: Segment { first, last, .. }, .. } in &self.archived {
+            match archived.last_mut() {
+                Some((_, end)) if *end + 1 == *first => *end = *last,
+                _ => archived.push((*first, *last)),
+            }
+        }
+        let removed = self.removed.first().zip(self.removed.last());
+        Control::Retained {
+            at_us,
+            who: who.to_owned(),
+            archived,
+            removed: removed.map(|(first, last)| (first.first, last.last)),
+            base: self.plan.base.filter(|_| removed.is_some()),
+            snapshot: self.snapshot,
+            columns: self.plan.columns.len() as u64,
+        }
+    }
+}
+
+/// What there is, and the journal's id.
+fn holdings(disk: &Arc<dyn Disk>, folder: &Path, now_us: i64) -> Result<(Holdings, [u8; 16]), JournalError> {
+    let named = archive::segments(&**disk, folder)?;
+    if named.is_empty() {
+        return Err(JournalError::None { folder: folder.to_owned() });
+    }
+    let mut headers = Vec::with_capacity(named.len());
+    for (_, name) in &named {
+        let path = folder.join(name);
+        let source = archive::open(&**disk, folder, name).map_err(JournalError::disk("open", &path))?;
+        let mut window = Window::new(source);
+        let ahead = window.ahead(HEADER_BYTES).map_err(JournalError::disk("read", &path))?;
+        // What is not whole is told by whoever reads it; its time is that of the next one.
+        headers.push(Header::read(ahead).ok());
+    }
+    let begun_us: Vec<Option<i64>> =
+        headers.iter().map(|header| header.as_ref().map(|header| header.created_us)).collect();
+    let segments = named.iter().enumerate().map(|(at, (first, name))| {
+        let next_us = begun_us[at + 1..].iter().flatten().next().copied().unwrap_or(now_us);
+        Segment {
+            first: *first,
+            last: named.get(at + 1).map_or(u64::MAX, |(next, _)| next - 1),
+            written_us: begun_us[at].map_or(next_us, |begun_us| begun_us.max(next_us)),
+            archived: archive::is_archived(name),
+        }
+    });
+    let archived = snapshots::archived(&**disk, folder)?;
+    let mut numbers = snapshots::snapshots(&**disk, folder)?;
+    numbers.reverse();
+    let held = Holdings {
+        segments: segments.collect(),
+        snapshots: numbers
+            .into_iter()
+            .map(|number| Snapshot { number, archived: archived.contains(&number) })
+            .collect(),
+        columns: columns::there(&**disk, &columns_folder(folder))?,
+        begun_us: begun_us.iter().flatten().next().copied().unwrap_or(now_us),
+    };
+    let id = headers.iter().flatten().next().map(|header| header.id).unwrap_or_default();
+    Ok((held, id))
+}
+
+/// Whether an engine can be made of a snapshot.
+fn is_fit(disk: &Arc<dyn Disk>, folder: &Path, id: [u8; 16], number: u64) -> bool {
+    let saved = snapshots::read(disk, folder, id, number);
+    saved.is_ok_and(|saved| Course::restore(&**disk, folder, number, saved, None).is_ok())
+}
+
+/// Whether every record of a segment is there, and nothing else.
+fn is_whole(disk: &Arc<dyn Disk>, folder: &Path, segment: Segment) -> Result<bool, JournalError> {
+    let mut reader = Reader::from(Arc::clone(disk), folder, segment.first)?;
+    let mut last = 0;
+    loop {
+        match reader.next_entry() {
+            Ok(Some(entry)) if entry.number <= segment.last => last = entry.number,
+            Ok(Some(_)) => return Ok(last == segment.last),
+            Ok(None) => return Ok(last == segment.last && reader.torn().is_none()),
+            Err(JournalError::Damaged(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// When an event was, as its record says.
+#[derive(Deserialize)]
+struct At {
+    time_us: i64,
+}
+
+/// The oldest record up to `base` that a window may still need, or the one behind it: events no longer before the newest
+/// one than any rule set that is kept can look back, and correct.
+fn needed_up_to(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    held: &Holdings,
+    base: u64,
+) -> Result<u64, RecordedError> {
+    let mut longest_us = 0;
+    for hash in kept::all(&**disk, folder)? {
+        let rules = load(&kept::read(&**disk, folder, &hash)?, &hash)?.rules;
+        longest_us = rules.reach_us().max(longest_us);
+    }
+    let mut newest_us = None;
+    for segment in held.segments.iter().rev() {
+        each_event(disk, folder, (segment.first, segment.last), |_, at_us| {
+            newest_us = newest_us.max(at_us);
+            true
+        })?;
+        if newest_us.is_some() {
+            break;
+        }
+    }
+    let Some(newest_us) = newest_us else { return Ok(base + 1) };
+    let mut needed = base + 1;
+    let first = held.segments.first().map_or(0, |segment| segment.first);
+    each_event(disk, folder, (first, base), |number, at_us| {
+        if at_us.is_none_or(|at_us| at_us > newest_us.saturating_sub(longest_us)) {
+            needed = number;
+        }
+        needed > base
+    })?;
+    Ok(needed)
+}
+
+/// Calls something with the number and time of events, from one record to another, until it says that it is enough.
+fn each_event(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    (from, to): (u64, u64),
+    mut each: impl FnMut(u64, Option<i64>) -> bool,
+) -> Result<(), RecordedError> {
+    let mut reader = Reader::from(Arc::clone(disk), folder, from)?;
+    loop {
+        match reader.next_entry() {
+            Ok(Some(entry)) if entry.number <= to => {
+                if let Record::Event { bytes, .. } = entry.record()? {
+                    let at_us = serde_json::from_slice(bytes).ok().map(|At { time_us }| time_us);
+                    if !each(entry.number, at_us) {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(_) => return Ok(()),
+            Err(JournalError::Damaged(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

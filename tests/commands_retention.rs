@@ -1,0 +1,179 @@
+//! `weir journal retain` as a user runs it: what it would do, what it did, and everything else behind it.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly, and documents nothing"
+)]
+
+#[path = "support/commands.rs"]
+mod commands;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use commands::{Done, Folder, payment};
+
+const HOUR_US: i64 = 3_600_000_000;
+/// All but the newest is archived, and what can be removed is.
+const AT_ONCE: &str = "--online 0d --archived 0d --snapshots 0d";
+
+fn run(folder: &Folder, line: &str, code: i32) -> Done {
+    let done = folder.run(line);
+    assert_eq!(done.code, Some(code), "`{line}`: {}{}", done.out, done.err);
+    done
+}
+
+/// An hour from one payment to the next.
+fn score(folder: &Folder, from: usize, more: &str) -> Done {
+    let payments: String =
+        (from..from + 100).map(|n| payment(&format!("t{n}"), n as i64 * HOUR_US, 500_000)).collect();
+    folder.put("events.ndjson", payments);
+    let line =
+        "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson --snapshot-every 40";
+    run(folder, &format!("{line} {more}"), 0)
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(path).unwrap());
+        }
+    }
+    found
+}
+
+fn part(done: &Done, part: &str) {
+    assert!(done.out.contains(part) || done.err.contains(part), "no `{part}` in {}{}", done.out, done.err);
+}
+
+/// Four hundred payments over sixteen days; the windows of the rules, and what can be corrected, reach seven.
+fn retained() -> Folder {
+    let folder = Folder::new();
+    score(&folder, 0, "");
+    score(&folder, 100, "");
+    run(&folder, "journal columns j", 0);
+    run(&folder, "journal retain j --online 0d --snapshots 0d", 0);
+    score(&folder, 200, "");
+    score(&folder, 300, "--retain");
+    folder
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_does_nothing() {
+    let folder = retained();
+    let before = files(&folder.path("j"));
+    let done = run(&folder, &format!("journal retain j {AT_ONCE} --dry-run"), 0);
+    for said in
+        ["records 1 to ", ": removed", "to the archive", "a window may still need", "online, the newest"]
+    {
+        part(&done, said);
+    }
+    part(&done, "nothing was changed (--dry-run)");
+    assert!(files(&folder.path("j")) == before);
+    // By default nothing is old enough.
+    part(&run(&folder, "journal retain j", 0), "nothing was due");
+}
+
+#[test]
+fn what_is_archived_is_read_as_before() {
+    let folder = Folder::new();
+    score(&folder, 0, "");
+    score(&folder, 100, "");
+    let before = run(&folder, "replay --journal j", 0).out;
+    let head = run(&folder, "journal show j", 0).out;
+    let head = head.lines().find_map(|line| line.strip_prefix("last record: ")).unwrap().to_owned();
+    let done = run(&folder, "journal retain j --online 0d --as keeper", 0);
+    part(&done, "to the archive");
+    part(&done, "1 segments archived: ");
+    assert!(folder.path("j/archive/00000000000000000001.journal.zst").exists());
+    assert!(!folder.path("j/00000000000000000001.journal").exists());
+    assert_eq!(run(&folder, "replay --journal j", 0).out, before);
+    let shown = run(&folder, "journal show j", 0);
+    part(&shown, "segment archive/00000000000000000001.journal.zst: records 1 to ");
+    part(&shown, "control, retained: 1 records");
+    part(&run(&folder, &format!("audit verify --journal j --head {head}"), 0), "are what was written");
+    part(&run(&folder, "audit show t3 --journal j", 0), "answer, record ");
+    part(&run(&folder, "journal columns j", 0), "columns/00000000000000000001.parquet: ");
+    score(&folder, 200, "");
+    // A bit of it is changed.
+    let path = "j/archive/00000000000000000001.journal.zst";
+    let mut bytes = folder.read(path);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    folder.put(path, bytes);
+    let done = run(&folder, "audit verify --journal j", 1);
+    part(&done, "CHANGED at record ");
+    part(&done, "(archive/00000000000000000001.journal.zst, byte ");
+    part(
+        &run(&folder, "journal show j", 1),
+        "damage: archive/00000000000000000001.journal.zst is damaged from byte ",
+    );
+    run(&folder, "replay --journal j", 3);
+}
+
+#[test]
+fn what_is_removed_is_said_and_the_rest_is_reproduced() {
+    let folder = retained();
+    let done = run(&folder, &format!("journal retain j {AT_ONCE} --as keeper"), 0);
+    part(&done, "1 segments removed, up to record ");
+    part(&done, "files of columns removed");
+    let verified = run(&folder, "audit verify --journal j", 0);
+    part(&verified, "were removed by retention on 20");
+    part(&verified, " says so");
+    let replayed = run(&folder, "replay --journal j", 0);
+    part(&replayed, "; replay begins from the snapshot after record ");
+    let reproduced = replayed.out.strip_prefix("reproduced ").unwrap().split(' ').next().unwrap();
+    assert!((200..400).contains(&reproduced.parse::<u32>().unwrap()), "{reproduced}");
+    part(&run(&folder, "journal show j", 0), "records 1 to ");
+    part(&run(&folder, "audit show t390 --journal j", 0), "answer, record ");
+    part(&run(&folder, "audit show t3 --journal j", 1), "were removed by retention on ");
+    part(&run(&folder, "replay --journal j --rules rules.toml", 0), "knows nothing of them");
+    score(&folder, 400, "");
+    run(&folder, "replay --journal j --from-snapshot", 0);
+    // What somebody else takes away is seen.
+    let oldest = files(&folder.path("j")).into_keys().find(|path| path.to_string_lossy().ends_with(".zst"));
+    std::fs::remove_file(oldest.unwrap()).unwrap();
+    part(&run(&folder, "audit verify --journal j", 1), "CHANGED: records 1 to ");
+}
+
+#[test]
+fn beside_a_writer_it_is_put_down_in_the_journal_when_that_ends() {
+    let folder = Folder::new();
+    score(&folder, 0, "");
+    let line = "score --rules rules.toml --input - --journal j --output w.ndjson --line-buffered";
+    let mut writer = folder.command(line).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut input = writer.stdin.take().unwrap();
+    input.write_all(payment("t900", 900 * HOUR_US, 5).as_bytes()).unwrap();
+    let answered = || folder.path("w.ndjson").exists() && folder.read("w.ndjson").ends_with(b"\n");
+    while !answered() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let done = run(&folder, "journal retain j --online 0d", 0);
+    part(&done, "1 segments archived: ");
+    part(&done, "who asks is put down in j/asked");
+    input.write_all(payment("t901", 901 * HOUR_US, 5).as_bytes()).unwrap();
+    drop(input);
+    assert!(writer.wait().unwrap().success());
+    part(&run(&folder, "journal show j", 0), "control, retained: 1 records");
+    part(&run(&folder, "replay --journal j", 0), "reproduced 102 of 102");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = retained();
+    part(
+        &run(&folder, "journal retain j --online 30d --archived 7d", 3),
+        "--online 30d is longer than --archived 7d",
+    );
+    part(&run(&folder, "journal retain j --online soon", 2), "give a time as 12h, 30d or 5y");
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    part(&run(&folder, "journal retain empty", 3), "there is no journal in empty");
+    assert_eq!(files(&folder.path("empty")).len(), 0);
+}
