@@ -50,6 +50,11 @@ impl Asks {
         Ok(())
     }
 
+    /// What for.
+    pub(super) fn why(&self) -> &str {
+        &self.why
+    }
+
     /// Who asks.
     pub(super) fn who(&self) -> String {
         let user = || {

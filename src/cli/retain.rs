@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let who = args.asks.who();
     let done = retain(&disk, &args.journal, &keep, now_us(), |done| {
-        args.asks.put_down_control(&disk, &args.journal, &done.said(now_us(), &who))
+        args.asks.put_down_control(&disk, &args.journal, &done.said(now_us(), &who, args.asks.why()))
     })?;
     tell(&done.plan, &keep, &mut out)?;
     told(&done, &mut out)
@@ -97,7 +97,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
 /// The same by its defaults, for the process that writes the journal: it takes the record of it in when it closes.
 pub(super) fn beside(disk: &Arc<dyn Disk>, journal: &Path, options: &Options) -> anyhow::Result<()> {
     let done = retain(disk, journal, &Retention::default(), now_us(), |done| {
-        put_beside(&**disk, journal, options, &done.said(now_us(), "weir score")).map_err(anyhow::Error::from)
+        put_beside(&**disk, journal, options, &done.said(now_us(), "weir score", "--retain"))
+            .map_err(anyhow::Error::from)
     })?;
     told(&done, &mut anstream::stderr().lock()).map(|_| ())
 }

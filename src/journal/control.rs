@@ -65,6 +65,8 @@ pub enum Control {
         at_us: i64,
         /// Who asked for it.
         who: String,
+        /// What for.
+        why: String,
         /// First and last records of what was archived.
         archived: Vec<(u64, u64)>,
         /// First and last of what is removed.

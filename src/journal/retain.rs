@@ -168,7 +168,7 @@ impl Retained {
     }
 
     /// The record of it.
-    pub fn said(&self, at_us: i64, who: &str) -> Control {
+    pub fn said(&self, at_us: i64, who: &str, why: &str) -> Control {
         let mut archived: Vec<(u64, u64)> = Vec::new();
         for Archived { segment: Segment { first, last, .. }, .. } in &self.archived {
             match archived.last_mut() {
@@ -180,6 +180,7 @@ impl Retained {
         Control::Retained {
             at_us,
             who: who.to_owned(),
+            why: why.to_owned(),
             archived,
             removed: removed.map(|(first, last)| (first.first, last.last)),
             base: self.plan.base.filter(|_| removed.is_some()),

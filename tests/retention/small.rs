@@ -82,7 +82,7 @@ pub(crate) fn retained(
     now_us: i64,
 ) -> Result<Retained, RecordedError> {
     retain(disk, Path::new(FOLDER), keep, now_us, |done| {
-        put_down(disk, Path::new(FOLDER), journal_options(), &done.said(now_us, "keeper"))
+        put_down(disk, Path::new(FOLDER), journal_options(), &done.said(now_us, "keeper", "policy"))
             .map(|_| ())
             .map_err(RecordedError::from)
     })
