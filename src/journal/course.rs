@@ -338,8 +338,10 @@ impl Course {
     }
 
     fn take_up_warmed(&mut self, number: u64) -> Result<(), RecordedError> {
-        let known = self.warm_ups.pop_front_if(|known| known.record == number);
-        known.ok_or(RecordedError::Unforeseen { number })?;
+        if self.warm_ups.front().is_none_or(|known| known.record != number) {
+            return Err(RecordedError::Unforeseen { number });
+        }
+        self.warm_ups.pop_front();
         self.engine.take_up_warmed().map_err(|why| RecordedError::Warmed { number, why })
     }
 
