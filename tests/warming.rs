@@ -299,12 +299,12 @@ proptest! {
             }
         }
         while writer.warm_on() {}
-        if let Some(came) = writer.take_warmed() {
-            came.unwrap();
-        }
+        let over_at = writer.take_warmed().unwrap().unwrap().record;
+        writer.submit().unwrap();
+        writer.wait(over_at).unwrap();
         drop(writer);
         let [(record, _, from)] = warmed(folder.path())[..] else { panic!("it did not take over") };
-        prop_assert!(from == 0 && record > 0);
+        prop_assert_eq!((record, from), (over_at, 0));
         let answered = answers.iter().filter(|line| !line.is_empty()).count() as u64;
         prop_assert_eq!(replayed(folder.path(), From::Beginning), (answered, events.len() as u64));
         replayed(folder.path(), From::Snapshot);
