@@ -155,6 +155,52 @@ fn another_rule_set_is_compared_with_what_was_decided() {
 }
 
 #[test]
+fn a_rule_file_is_warmed_beside_and_takes_over() {
+    let folder = scored();
+    let ever =
+        RULES.replace("[features]", "[features]\never = { count = '*', by = 'account', over = 'forever' }");
+    folder.put("next.toml", ever.replace("count > 2", "ever > 200 and count > 2"));
+    folder.put("more.ndjson", payments(200, 60));
+    let done = good(
+        &folder,
+        "score --rules rules.toml --input more.ndjson --journal j --output m.ndjson --warm next.toml",
+    );
+    for part in [
+        "warming next.toml from the journal's beginning",
+        "next.toml took over at record ",
+        "of the journal, and decides as ",
+    ] {
+        assert!(done.err.contains(part), "{part} is not in {}", done.err);
+    }
+    let answers = String::from_utf8(folder.read("m.ndjson")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(answers.lines().last().unwrap()).unwrap();
+    assert_eq!(last["features"]["ever"]["quality"], "exact", "{last}");
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 260 of 260\n");
+    good(&folder, "replay --journal j --from-snapshot");
+    let shown = good(&folder, "audit show t259 --journal j --as inspector --for warmed").out;
+    assert!(shown.contains("ever > 200"), "{shown}");
+    // At the end of a stream what is left is done, and either file is known when it is opened again.
+    folder.put("third.toml", ever.replace("count > 2", "ever > 300"));
+    folder.put("one.ndjson", payments(260, 1));
+    let done = good(
+        &folder,
+        "score --rules next.toml --input one.ndjson --journal j --output o.ndjson --warm third.toml",
+    );
+    assert!(done.err.contains("third.toml took over at record "), "{}", done.err);
+    let done = good(
+        &folder,
+        "score --rules rules.toml --input one.ndjson --journal j --output o.ndjson --warm third.toml",
+    );
+    assert!(done.err.contains("third.toml decides already"), "{}", done.err);
+    // One that does not fit is refused before anything is scored.
+    folder.put("other.toml", ever.replace("\"VND\"", "\"EUR\""));
+    let done = folder.run("score --rules rules.toml --input one.ndjson --journal j --warm other.toml");
+    assert_ne!(done.code, Some(0));
+    assert!(done.err.contains("other.toml can't be warmed"), "{}", done.err);
+    assert_eq!(good(&folder, "replay --journal j").code, Some(0));
+}
+
+#[test]
 fn a_decision_of_the_past_is_shown_with_what_it_was_made_of_and_who_asked() {
     let folder = scored();
     // The rule file of today is another one.

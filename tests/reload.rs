@@ -592,7 +592,8 @@ fn lists_go_on_where_they_stand_elsewhere_and_so_does_what_asks_them() {
     let staged: Lists = [own, List::default()].into_iter().collect();
     let mut engine = engine(&before);
     engine.stage_with_lists(after.clone(), staged).unwrap();
-    engine.load_shadow(after.clone(), Lists::default(), ShadowLimits::default()).unwrap();
+    let shadow = listing("shadow", "aside = { key = \"device\" }\n");
+    engine.load_shadow(shadow, Lists::default(), ShadowLimits::default()).unwrap();
     let events = stream(&before, &(0..4).map(|n| payment(n, MINUTE_US)).collect::<Vec<_>>(), STARTS[1]);
     let asked = |engine: &Engine| reading(engine, "asked");
     let exact = |n| Reading { value: Value::Whole(n), quality: Quality::Exact };

@@ -40,6 +40,12 @@ pub(super) struct Journaled {
     /// Archive and remove first what `weir journal retain` would, with its defaults
     #[arg(long, requires = "journal")]
     retain: bool,
+    /// A rule file that takes over by itself once its features are filled from the journal, beside scoring
+    ///
+    /// At the end of the stream what is left of that is done. From then on it decides, also when the journal is opened
+    /// again.
+    #[arg(long, value_name = "FILE", requires = "journal")]
+    pub(super) warm: Option<PathBuf>,
 }
 
 /// What to do with damage.
@@ -157,7 +163,7 @@ impl Journaled {
 }
 
 /// A rule file with all that it needs; its problems are shown as those of any rule file.
-fn bundle(path: &Path) -> anyhow::Result<Bundle> {
+pub(super) fn bundle(path: &Path) -> anyhow::Result<Bundle> {
     rule_file::load(path)?;
     Ok(Bundle::read(path)?)
 }

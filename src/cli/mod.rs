@@ -32,6 +32,7 @@ mod stream;
 mod tally;
 mod test;
 mod token;
+mod warming;
 mod way;
 
 use std::io::Write;

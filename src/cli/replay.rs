@@ -8,7 +8,6 @@ use std::time::Instant;
 use anyhow::bail;
 use weir::diff::{DecisionDiff, report, text};
 use weir::engine::VERSION;
-use weir::event::Kind;
 use weir::io::{Bundle, Disk, Loaded, RealDisk, create, read_token_key};
 use weir::journal::{From, Replay, Replayed, Turn};
 
@@ -135,9 +134,8 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
     let mut differences = output.map(create).transpose()?;
     let mut progress = Progress::new("deciding beside", None);
     loop {
-        let (mut changed, mut control) = (None, false);
+        let mut changed = None;
         let turn = replay.turn(|event, answer| {
-            control = event.kind() == Kind::Control;
             changed = diff.beside_step(event, answer);
             progress.event();
         })?;
@@ -149,7 +147,7 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
             }
         }
         let live = replay.course().engine().rules();
-        if control && live.hash != diff.old_rules().hash {
+        if live.hash != diff.old_rules().hash {
             diff.reloaded(Arc::new(live.clone()));
         }
         if let (Some(changed), Some(out)) = (changed, &mut differences) {

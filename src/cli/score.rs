@@ -20,6 +20,7 @@ use super::progress::Progress;
 use super::snapshots::{self, Snapshots};
 use super::stream::Source;
 use super::tally::Tally;
+use super::warming::Warm;
 use super::way::Way;
 use super::{Verdict, rule_file};
 
@@ -29,7 +30,7 @@ use super::{Verdict, rule_file};
 /// is refused a line that says why, and one at which a person should look a line that says so. A summary goes to standard error.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n  weir score --rules rules/retail.toml --input payments.ndjson --journal journal --output decisions.ndjson\n\nWith a journal nothing that was answered is lost; a stream that is begun again after a crash is answered as before.\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
+    after_help = "Examples:\n  weir generate --events 10000 | weir score --rules rules/retail.toml\n  weir score --rules rules/retail.toml --input payments.csv.gz --mapping payments.mapping.toml --output decisions.ndjson.gz\n  weir score --rules rules/retail.toml --shadow next.toml --shadow-output would.ndjson --input payments.ndjson\n  weir score --rules rules/retail.toml --input payments.ndjson --journal journal --output decisions.ndjson\n  weir score --rules rules/retail.toml --input payments.ndjson --journal journal --warm next.toml\n\nWith a journal nothing that was answered is lost; a stream that is begun again after a crash is answered as before.\n\nReload: a control event swaps the rule set between two events, e.g.\n  {\"id\":\"c1\",\"kind\":\"control\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"<hash that `weir check` shows>\"}"
 )]
 pub(super) struct Args {
     /// The rule file
@@ -112,6 +113,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let mut shadow =
         way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine, tokens.as_ref()))?;
+    let mut warm = Warm::begin(args.journaled.warm.as_deref(), tokens.as_ref(), &mut way)?;
     let mut reader = Entrance::new(reader, tokens, way.engine().rules());
     let mut lines = Lines::create(&args.output, args.line_buffered)?;
     let mut tally = Tally::new(way.engine());
@@ -149,6 +151,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             }
             plain.snapshots.event(&mut plain.engine, reader.counts().taken)?;
         }
+        warm.event(&mut way)?;
         progress.event();
     }
     lines.finish(&mut way)?;
@@ -161,6 +164,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         way.close(&mut report)?;
         return Err(error.into());
     }
+    warm.finish(&mut way)?;
     if let Some(plain) = way.plain() {
         plain.snapshots.finish(&mut plain.engine, counts.taken)?;
     }

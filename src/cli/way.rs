@@ -47,6 +47,14 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// What is in a journal.
+    pub(super) fn recorded(&mut self) -> Option<&mut Recorded> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Recorded(recorded) => Some(recorded),
+        }
+    }
+
     /// Takes an event in, that `bytes` say.
     pub(super) fn step(&mut self, event: &Event, bytes: &[u8]) -> anyhow::Result<Step<'_>> {
         match self {

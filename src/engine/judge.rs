@@ -77,6 +77,12 @@ impl Judge {
         self.wanted = wanted;
     }
 
+    /// Reads on of those ledgers alone that are kept.
+    pub(crate) fn keep(&mut self, keeps: &[bool]) {
+        let mut keeps = keeps.iter();
+        self.wanted.retain(|_| keeps.next() == Some(&true));
+    }
+
     /// Takes over what is on the lists that another judge has declared alike; see [`crate::lists::List::go_on`].
     pub(crate) fn take_lists(&mut self, from: &Self) {
         for (at, declared) in self.rules.lists.iter().enumerate() {

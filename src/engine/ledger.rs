@@ -149,6 +149,12 @@ impl Ledger {
         self.since_us = Some(now_us);
     }
 
+    /// Keeps to other budgets from now on, but for the marks of evicted keys: they stay where they are.
+    pub(crate) fn set_budgets(&mut self, budgets: &Budgets) {
+        self.budgets = Budgets { filter_bytes: self.budgets.filter_bytes, ..*budgets };
+        self.state.set_budgets(&self.budgets);
+    }
+
     /// When it began, in an order in which the first event comes first.
     pub(crate) fn age(&self) -> Option<i64> {
         self.since_us

@@ -36,22 +36,22 @@ impl Ledgers {
 
 /// Texts that the keys of some ledgers are made of.
 #[inline]
-pub(crate) fn texts(ledgers: &[Ledger]) -> u32 {
-    ledgers.iter().fold(0, |texts, ledger| texts.saturating_add(ledger.texts()))
+pub(crate) fn texts<'l>(ledgers: impl IntoIterator<Item = &'l Ledger>) -> u32 {
+    ledgers.into_iter().fold(0, |texts, ledger| texts.saturating_add(ledger.texts()))
 }
 
 /// Takes back what is over in some ledgers that may have so many texts together, more of it in `idle` time; with few
 /// texts left, their coldest keys are evicted.
 pub(crate) fn tidy(ledgers: &mut [Ledger], idle: bool, texts_max: u32) {
     let left = (texts_max / TEXTS_LEFT).max(TEXTS_AN_EVENT).min(texts_max / 2);
-    let pressed = texts(ledgers) >= texts_max - left;
+    let pressed = texts(&*ledgers) >= texts_max - left;
     ledgers.iter_mut().for_each(|ledger| ledger.tidy(idle, pressed));
 }
 
 /// Late and corrected contributions that some ledgers hold, and may hold after one more event.
 #[inline]
-pub(crate) fn side_entries_after_one_more(ledgers: &[Ledger]) -> usize {
-    ledgers.iter().map(|ledger| ledger.side_entries() + ledger.side_entries_an_event()).sum()
+pub(crate) fn side_entries_after_one_more<'l>(ledgers: impl IntoIterator<Item = &'l Ledger>) -> usize {
+    ledgers.into_iter().map(|ledger| ledger.side_entries() + ledger.side_entries_an_event()).sum()
 }
 
 /// The scopes in which payments feed any of some ledgers.

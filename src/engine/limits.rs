@@ -199,6 +199,15 @@ impl Default for ShadowLimits {
     }
 }
 
+impl From<&Limits> for ShadowLimits {
+    /// As much as the live rule set may hold.
+    fn from(limits: &Limits) -> Self {
+        let Limits { texts_max, keys_max, forever_keys_max, arena_bytes_max, filter_bytes, .. } = *limits;
+        let side_entries_max = limits.side_entries_max;
+        Self { texts_max, keys_max, forever_keys_max, arena_bytes_max, filter_bytes, side_entries_max }
+    }
+}
+
 impl ShadowLimits {
     /// What of it a ledger must keep to.
     pub(super) fn budgets(&self) -> Budgets {

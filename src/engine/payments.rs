@@ -382,12 +382,18 @@ pub(crate) fn counted(standing: Standing, conduct: Conduct) -> Scopes {
     counts.fold(Scopes::default(), |scopes, (scope, _)| scopes.with(scope))
 }
 
+/// How many shadows that took over may have brought what they alone needed to know.
+const BROUGHT_MAX: usize = 8;
+
 /// What is known of payments that were late or corrected, and of reports that came before their payment.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Payments {
     corrected: Recent<Payment>,
     /// Those of which only the shadow needs to know.
     aside: Recent<Payment>,
+    /// Those of which only a shadow needed to know that has taken over since, with when that was, oldest first.
+    brought: Vec<(i64, Recent<Payment>)>,
+    most: usize,
     waiting: Recent<Reports>,
     /// The number of the newest correction.
     arrivals: u64,
@@ -402,13 +408,16 @@ impl Payments {
         let (corrected, aside) = (Recent::new(horizon_us, most), Recent::new(horizon_us, most));
         let waiting = Recent::new(horizon_us, most);
         let counted = Standing::ALL.map(|standing| counted(standing, conduct));
-        Self { corrected, aside, waiting, arrivals: Holding::ROW, conduct, counted }
+        let brought = Vec::new();
+        Self { corrected, aside, brought, most, waiting, arrivals: Holding::ROW, conduct, counted }
     }
 
     /// A copy that shares what it holds.
     pub(crate) fn freeze(&mut self) -> Self {
         let (corrected, aside) = (self.corrected.freeze(), self.aside.freeze());
-        Self { corrected, aside, waiting: self.waiting.freeze(), ..*self }
+        let brought = self.brought.iter_mut().map(|(at_us, held)| (*at_us, held.freeze())).collect();
+        let Self { most, arrivals, conduct, counted, .. } = *self;
+        Self { corrected, aside, brought, most, waiting: self.waiting.freeze(), arrivals, conduct, counted }
     }
 
     /// How payments are led.
@@ -449,13 +458,28 @@ impl Payments {
     pub(crate) fn set_horizon(&mut self, now_us: i64, horizon_us: i64) {
         self.corrected.set_horizon(now_us, horizon_us);
         self.aside.set_horizon(now_us, horizon_us);
+        self.brought.iter_mut().for_each(|(_, held)| held.set_horizon(now_us, horizon_us));
         self.waiting.set_horizon(now_us, horizon_us);
     }
 
     /// What was corrected of the payment with this row, if it was late or corrected. A former payment with the same id
     /// may still be known when that is used again: it has another row.
     pub(crate) fn corrected(&self, identity: u128, row: u64, now_us: i64) -> Option<Payment> {
-        self.corrected.get(identity, now_us).filter(|payment| payment.row == row).copied()
+        let brought = self.brought.iter().rev().map(|(_, held)| held);
+        let mut held = std::iter::once(&self.corrected).chain(brought);
+        let of = |payment: &&Payment| payment.row == row;
+        held.find_map(|held| held.get(identity, now_us).filter(of)).copied()
+    }
+
+    /// What only the shadow needed to know is needed from now on: it has taken over. Of what was brought so the oldest is
+    /// forgotten past a bound.
+    pub(crate) fn bring(&mut self, now_us: i64, horizon_us: i64) {
+        self.brought.retain(|(at_us, _)| now_us - at_us < horizon_us);
+        if self.brought.len() >= BROUGHT_MAX {
+            self.brought.remove(0);
+        }
+        let aside = std::mem::replace(&mut self.aside, Recent::new(horizon_us, self.most));
+        self.brought.push((now_us, aside));
     }
 
     /// The same of one of which only the shadow needs to know.
@@ -505,6 +529,7 @@ impl Payments {
     /// Remembers what a payment contributes.
     pub(crate) fn remember(&mut self, identity: u128, now_us: i64, payment: Payment) {
         self.aside.remove(identity);
+        self.brought.iter_mut().for_each(|(_, held)| held.remove(identity));
         self.corrected.insert(identity, now_us, payment);
     }
 
@@ -515,7 +540,8 @@ impl Payments {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.corrected.bytes() + self.aside.bytes() + self.waiting.bytes()
+        let brought: usize = self.brought.iter().map(|(_, held)| held.bytes()).sum();
+        self.corrected.bytes() + self.aside.bytes() + brought + self.waiting.bytes()
     }
 }
 

@@ -285,12 +285,9 @@ impl Engine {
         let hash = event.text(TextField::Subject).unwrap_or_default();
         let named = self.reloads.staged.iter().position(|staged| staged.hash_text == hash);
         let at = named.ok_or(Refusal::UnknownRuleSet)?;
-        if self.reloads.former.len() >= RULE_SETS_MAX {
-            let now_us = self.now_us.max(event.time_us());
-            self.reloads.forget(now_us - self.live.rules.horizon_us);
-            if self.reloads.former.len() >= RULE_SETS_MAX {
-                return Err(Refusal::RuleSetsFull { rule_sets_max: RULE_SETS_MAX });
-            }
+        self.check_former(self.now_us.max(event.time_us()))?;
+        if self.promotes(at) {
+            return self.check_promotion().map(|()| Some(at));
         }
         let staged = &self.reloads.staged[at];
         if staged.takeover.as_ref().is_none_or(|takeover| takeover.from != self.reloads.number) {
@@ -301,21 +298,28 @@ impl Engine {
         Ok(Some(at))
     }
 
+    /// Whether there is room for one more rule set that decisions are remembered of.
+    pub(super) fn check_former(&mut self, now_us: i64) -> Result<(), Refusal> {
+        if self.reloads.former.len() >= RULE_SETS_MAX {
+            self.reloads.forget(now_us - self.live.rules.horizon_us);
+            if self.reloads.former.len() >= RULE_SETS_MAX {
+                return Err(Refusal::RuleSetsFull { rule_sets_max: RULE_SETS_MAX });
+            }
+        }
+        Ok(())
+    }
+
     /// Lets a staged rule set that is ready take over, after all that came in until now.
     pub(super) fn swap(&mut self, at: usize) {
-        let Some(Takeover { mut judge, keeps, bindings, new, .. }) = self.reloads.staged[at].takeover.take()
-        else {
-            return;
-        };
-        judge.go_on(&self.live);
-        judge.take_lists(&self.live);
-        let rates = self.reloads.staged[at].rates.clone().unwrap_or_else(|| Arc::clone(&self.live.rates));
-        let before = std::mem::replace(&mut self.live, judge);
-        self.set_rates(rates);
-        self.dialogues.go_on(&before.rules, &self.live.rules, &self.limits, self.now_us);
-        let number = self.reloads.number;
-        self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });
-        self.reloads.number += 1;
+        let promotes = self.promotes(at);
+        let Staged { lists, rates, takeover, .. } = &mut self.reloads.staged[at];
+        let rates = rates.clone();
+        if promotes {
+            let lists = lists.clone();
+            return self.promote(lists, rates);
+        }
+        let Some(Takeover { judge, keeps, bindings, new, .. }) = takeover.take() else { return };
+        self.succeed(judge, rates);
         let mut dropped = Vec::new();
         let ledgers = std::mem::take(&mut self.ledgers.live);
         for ((mut ledger, keeps), binding) in ledgers.into_iter().zip(keeps).zip(bindings) {
@@ -331,11 +335,24 @@ impl Engine {
             ledger.begin(self.now_us, self.row);
             self.ledgers.live.push(ledger);
         }
+        self.lead_shadow_on(dropped);
+    }
+
+    /// Puts a judge in the live one's place, with all but ledgers that goes on from one rule set to the next.
+    pub(super) fn succeed(&mut self, mut judge: Judge, rates: Option<Arc<Rates>>) {
+        judge.go_on(&self.live);
+        judge.take_lists(&self.live);
+        let rates = rates.unwrap_or_else(|| Arc::clone(&self.live.rates));
+        let before = std::mem::replace(&mut self.live, judge);
+        self.set_rates(rates);
+        self.dialogues.go_on(&before.rules, &self.live.rules, &self.limits, self.now_us);
+        let number = self.reloads.number;
+        self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });
+        self.reloads.number += 1;
         let horizon_us = self.live.rules.horizon_us;
         self.seen.set_horizon(self.now_us, horizon_us);
         self.payments.set_horizon(self.now_us, horizon_us);
         self.exchange.set_horizon(self.now_us, horizon_us);
         self.answers.set_horizon(horizon_us);
-        self.lead_shadow_on(dropped);
     }
 }

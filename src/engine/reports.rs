@@ -32,7 +32,9 @@ impl Engine {
         let conduct = self.payments.conduct();
         if known || payment.matters(conduct, ledgers::scopes(&self.ledgers.live)) {
             self.payments.remember(identity, self.now_us, payment);
-        } else if payment.matters(conduct, ledgers::scopes(&self.ledgers.shadow)) {
+        } else if self.payments.corrected_aside(identity, payment.row(), self.now_us).is_some()
+            || payment.matters(conduct, ledgers::scopes(&self.ledgers.shadow))
+        {
             self.payments.remember_aside(identity, self.now_us, payment);
         }
     }

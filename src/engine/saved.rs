@@ -237,7 +237,7 @@ impl Engine {
             judge.set_wanted(sources.wanted(ledgers.all(), reads(&rules, recording)));
             let bindings = sources.bindings(&rules).skip(ledgers.live.len());
             ledgers.shadow.iter_mut().zip(bindings).for_each(|(ledger, binding)| ledger.bind(binding));
-            shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped }));
+            shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped, warmed: None }));
         }
         let former =
             |(number, hash, until_us): (u32, Hash, i64)| Ok(Former { number, rules: find(&hash)?, until_us });

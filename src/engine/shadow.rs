@@ -21,7 +21,9 @@ use super::{Engine, Recording};
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::lists::Lists;
+use crate::rates::Rates;
 use crate::rules::{Facts, Lock, RuleSet};
+use crate::time::TIME_US_MIN;
 
 /// Why a shadow rule set decides no more. What it kept is gone; the live rule set never noticed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -61,6 +63,8 @@ pub(crate) struct Shadow {
     /// Whether its decision is on the event taken last.
     pub(super) decided: bool,
     pub(super) stopped: Option<ShadowStopped>,
+    /// The rates that it brings where it is warmed: no event takes it up then, only [`Engine::take_up_warmed`] does.
+    pub(super) warmed: Option<Arc<Rates>>,
 }
 
 impl Shadow {
@@ -130,8 +134,9 @@ impl Shadow {
 
 impl Engine {
     /// Lets a rule set decide in shadow from now on, in place of another one. A feature with the definition of a live
-    /// one shares its value; the others begin now, and are `warming` until their window has passed. Of these `lists`, in
-    /// the order of its own, those that the live rule set has declared alike are as the live ones are.
+    /// one shares its value; the others begin now, and are `warming` until their window has passed (before the first event
+    /// nothing has to). Of these `lists`, in the order of its own, those that the live rule set has declared alike are as
+    /// the live ones are. Once an event takes up a staged rule set with the same hash, it goes on with all that it knows.
     pub fn load_shadow(
         &mut self,
         rules: RuleSet,
@@ -143,7 +148,7 @@ impl Engine {
         let mut judge = Judge::new(Arc::new(rules), lists, Vec::new(), self.recording);
         judge.take_lists(&self.live);
         judge.rates = Arc::clone(&self.live.rates);
-        self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None }));
+        self.shadow = Some(Box::new(Shadow { judge, limits, decided: false, stopped: None, warmed: None }));
         self.lead_shadow_on(Vec::new());
         Ok(())
     }
@@ -199,7 +204,10 @@ impl Engine {
         let mut sources = Sources::find(rules, self.ledgers.all());
         if let Some(mut ledger) = sources.ledger_of_missing(rules, &shadow.limits.budgets()) {
             self.logs.give(&mut ledger);
-            ledger.begin(self.now_us, self.row);
+            // Before the first event there is nothing that it could have missed.
+            if self.now_us >= TIME_US_MIN {
+                ledger.begin(self.now_us, self.row);
+            }
             self.ledgers.shadow.push(ledger);
             sources = Sources::find(rules, self.ledgers.all());
         }

@@ -41,6 +41,15 @@ pub enum Control {
         /// The rule set as it was kept.
         rules: String,
     },
+    /// A rule set that was warmed took over between this record and the one before.
+    Warmed {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept.
+        rules: String,
+        /// The record behind which it was warmed with all; 0 is the beginning.
+        from: u64,
+    },
     /// A snapshot was written.
     Snapshot {
         /// When.

@@ -3,6 +3,7 @@
 //! Recovery, replay and audits all go this way. Promises that an answer which differs in one byte is told with its record,
 //! and that nothing is taken in twice.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ use super::error::{JournalError, Poisoned};
 use super::kept::{self, KeptError};
 use super::reader::Entry;
 use super::record::{AnswerForm, Record, UnknownRecord};
+use super::warming::{self, Known};
 use crate::engine::{
     Answer, Engine, Limits, LimitsError, Recording, ReloadError, RestoreError, SavedEngine, VERSION,
+    WarmError,
 };
 use crate::event::Event;
 use crate::io::{Bundle, BundleError, Disk, LineReader, Loaded, Reason, SnapshotError};
@@ -111,6 +114,24 @@ pub enum RecordedError {
     /// The engine answers otherwise than it did.
     #[error("the engine does not answer as it did, so nothing was changed: {0}; see `weir replay`")]
     Differs(Box<Difference>),
+    /// A rule set that was warmed can't take over as it did.
+    #[error(
+        "record {number} says that a rule set took over that was warmed, and now {why}; see `weir replay`"
+    )]
+    Warmed {
+        /// The record.
+        number: u64,
+        /// Why.
+        why: WarmError,
+    },
+    /// A rule set took over that was warmed from a place before the one that was gone on from, or while this was read.
+    #[error(
+        "record {number} says that a rule set took over that was warmed meanwhile; begin again, from the journal's beginning"
+    )]
+    Unforeseen {
+        /// The record.
+        number: u64,
+    },
     /// An event's bytes are no event.
     #[error("record {number} is no event to this version: {reason}")]
     Line {
@@ -205,6 +226,8 @@ pub struct Course {
     pending: Option<Pending>,
     events: u64,
     reproduced: u64,
+    /// The warm-ups that are still to come on its way.
+    warm_ups: VecDeque<Known>,
 }
 
 impl Course {
@@ -212,7 +235,8 @@ impl Course {
     pub fn new(engine: Engine) -> Result<Self, RecordedError> {
         let answers = AnswerWriter::new(&engine)?;
         let lines = LineReader::new(Arc::clone(&engine.rules().schema));
-        Ok(Self { engine, answers, lines, line: Vec::new(), pending: None, events: 0, reproduced: 0 })
+        let (line, warm_ups) = (Vec::new(), VecDeque::new());
+        Ok(Self { engine, answers, lines, line, pending: None, events: 0, reproduced: 0, warm_ups })
     }
 
     /// From the beginning, with the rule sets as they were kept.
@@ -253,8 +277,41 @@ impl Course {
         Self::new(engine.map_err(|why| RecordedError::Restore { number, why })?)
     }
 
+    /// Tells it, which stands after a record, of the warm-ups in the journal, so that it does those on its way too: what is
+    /// warmed decides beside from where it was begun, and takes over where it did.
+    pub(super) fn expect(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &Path,
+        at: u64,
+        known: &[Known],
+    ) -> Result<(), RecordedError> {
+        self.warm_ups = known.iter().filter(|known| known.record > at).cloned().collect();
+        self.warm_from(disk, folder, at)
+    }
+
+    /// Begins the warm-up that was begun after a record, if one was.
+    fn warm_from(&mut self, disk: &dyn Disk, folder: &Path, at: u64) -> Result<(), RecordedError> {
+        match self.warm_ups.front() {
+            Some(known) if known.from == at => warming::load(disk, folder, &known.rules, &mut self.engine),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the next record; `each` is told of an event what it is answered.
     pub fn entry(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &Path,
+        entry: &Entry<'_>,
+        each: &mut dyn FnMut(&Event, Answer<'_>),
+    ) -> Result<Turn, RecordedError> {
+        let turn = self.record(disk, folder, entry, each)?;
+        self.warm_from(disk, folder, entry.number)?;
+        Ok(turn)
+    }
+
+    fn record(
         &mut self,
         disk: &dyn Disk,
         folder: &Path,
@@ -269,13 +326,23 @@ impl Course {
             }
             Record::Answer { form, event, bytes } => Ok(self.answered(form, event, bytes)),
             Record::Control(bytes) => {
-                if let Some(Control::Staged { rules, .. }) = Control::read(bytes) {
-                    stage(disk, folder, &rules, &mut self.engine)?;
+                match Control::read(bytes) {
+                    Some(Control::Staged { rules, .. }) => stage(disk, folder, &rules, &mut self.engine)?,
+                    Some(Control::Warmed { .. }) => self.take_up_warmed(entry.number)?,
+                    _ => {}
                 }
                 Ok(Turn::Fine)
             }
             Record::Head(_) => Ok(Turn::Fine),
         }
+    }
+
+    fn take_up_warmed(&mut self, number: u64) -> Result<(), RecordedError> {
+        if self.warm_ups.front().is_none_or(|known| known.record != number) {
+            return Err(RecordedError::Unforeseen { number });
+        }
+        self.warm_ups.pop_front();
+        self.engine.take_up_warmed().map_err(|why| RecordedError::Warmed { number, why })
     }
 
     fn event(

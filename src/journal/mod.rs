@@ -56,6 +56,8 @@ mod snapshots;
 mod tokened;
 /// Whether a journal is what was signed.
 mod verify;
+/// A rule set's features filled from the journal, beside the engine that runs.
+mod warming;
 /// A file in pieces.
 mod window;
 /// What writes, syncs, rotates and signs.
@@ -82,4 +84,5 @@ pub use segment::HEADER_BYTES;
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
 pub use verify::{Changed, Verified, verify};
+pub use warming::{SLICE_RECORDS, Warmed, WarmingError, Warmth};
 pub use writer::{Figures, Stepper};

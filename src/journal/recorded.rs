@@ -14,6 +14,7 @@ use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
+use super::warming::{self, Known, Warmed, Warming, WarmingError};
 use super::{AnswerWriter, Control, Figures, asked, kept, removed, tokened};
 use crate::engine::{Answer, Engine, Limits, Recording, VERSION};
 use crate::event::Event;
@@ -81,20 +82,27 @@ pub struct Step<'a> {
 
 /// An engine with its journal.
 pub struct Recorded {
-    disk: Arc<dyn Disk>,
-    folder: PathBuf,
-    journal: Journal,
-    engine: Engine,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) folder: PathBuf,
+    pub(super) id: [u8; 16],
+    pub(super) journal: Journal,
+    pub(super) engine: Engine,
     answers: AnswerWriter,
     line: Vec<u8>,
-    snapshots: Snapshots,
+    pub(super) snapshots: Snapshots,
     snapshot_every: Option<u64>,
     /// Events since the last snapshot was begun.
-    since: u64,
-    clock: fn() -> i64,
+    pub(super) since: u64,
+    pub(super) clock: fn() -> i64,
     waits: bool,
     /// The id of the key that identifiers are tokens of.
     tokens: Option<String>,
+    /// Where another engine's chunks go.
+    pub(super) store: Option<Box<dyn ChunkStore>>,
+    /// The rule set that is being warmed.
+    pub(super) warming: Option<Box<Warming>>,
+    /// What came of the last warm-up, until it is told.
+    pub(super) warmed: Option<Result<Warmed, WarmingError>>,
 }
 
 impl Recorded {
@@ -131,13 +139,25 @@ impl Recorded {
         let mut course = match &started {
             Beginning::Nothing => {
                 opened.begun = true;
+                let store = store.as_ref().map(|store| store.another());
                 begin(&*disk, folder, &mut journal, clock, store, &setup)?
             }
             known => {
                 let asked = (setup.limits, setup.recording);
-                let mut course = resume(&disk, folder, known, asked, store, &mut opened)?;
-                take_again(&disk, folder, &mut course, last, &mut opened, &mut progress)?;
-                course
+                let mut warm_ups = Vec::new();
+                loop {
+                    let store = store.as_ref().map(|store| store.another());
+                    let mut course = resume(&disk, folder, known, asked, store, &warm_ups, &mut opened)?;
+                    match take_again(&disk, folder, &mut course, last, &mut opened, &mut progress) {
+                        // Seldom: the process ended before the snapshot that follows a warm-up was written.
+                        Err(RecordedError::Unforeseen { .. }) if warm_ups.is_empty() => {
+                            warm_ups = warming::known(&disk, folder, 0, last)?;
+                            (opened.snapshot, opened.different) = (None, 0);
+                            opened.passed_over.clear();
+                        }
+                        done => break done.map(|()| course)?,
+                    }
+                }
             }
         };
         if !opened.begun {
@@ -166,6 +186,10 @@ impl Recorded {
         let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id);
         let Course { engine, answers, .. } = course;
         let recorded = Self {
+            id: opened.recovered.id,
+            store,
+            warming: None,
+            warmed: None,
             disk,
             folder: folder.to_owned(),
             journal,
@@ -186,7 +210,9 @@ impl Recorded {
     /// disk ([`wait`](Self::wait)).
     pub fn step(&mut self, event: &Event, bytes: &[u8]) -> Result<Step<'_>, RecordedError> {
         self.since += 1;
-        if self.snapshot_every.is_some_and(|every| self.since > every) {
+        if self.warm_on() {
+            // None is begun meanwhile: whoever went on from it could not do what the warm-up does.
+        } else if self.snapshot_every.is_some_and(|every| self.since > every) {
             self.since = 1;
             self.snapshots.begin(&mut self.engine, self.journal.next_number() - 1);
         }
@@ -250,8 +276,11 @@ impl Recorded {
         Ok(())
     }
 
-    /// Writes a snapshot now, and waits for it.
+    /// Writes a snapshot now, and waits for it; while a rule set is being warmed there is none.
     pub fn snapshot(&mut self) -> Result<(), RecordedError> {
+        if self.warming.is_some() {
+            return Ok(());
+        }
         self.journal.submit()?;
         let number = self.journal.next_number() - 1;
         self.journal.sync(number)?;
@@ -371,6 +400,7 @@ fn resume(
     beginning: &Beginning,
     asked: (Option<Limits>, Option<Recording>),
     store: Option<Box<dyn ChunkStore>>,
+    warm_ups: &[Known],
     opened: &mut Opened,
 ) -> Result<Course, RecordedError> {
     if let Beginning::Started { start, .. } = beginning {
@@ -385,11 +415,15 @@ fn resume(
     for number in snapshots::snapshots(&**disk, folder)? {
         let why = if number > last {
             "the journal ends before it".to_owned()
+        } else if warm_ups.iter().any(|known| known.is_on_at(number)) {
+            "a rule set was being warmed then that took over since".to_owned()
         } else {
             match snapshots::read(disk, folder, id, number) {
                 Ok(saved) => {
                     opened.snapshot = Some(number);
-                    return Course::restore(&**disk, folder, number, saved, store);
+                    let mut course = Course::restore(&**disk, folder, number, saved, store)?;
+                    course.expect(&**disk, folder, number, warm_ups)?;
+                    return Ok(course);
                 }
                 Err(error) => error.to_string(),
             }
@@ -398,7 +432,9 @@ fn resume(
     }
     match beginning {
         Beginning::Started { rules, start, first: 1, .. } => {
-            Course::begin(&**disk, folder, rules, start, store)
+            let mut course = Course::begin(&**disk, folder, rules, start, store)?;
+            course.expect(&**disk, folder, 0, warm_ups)?;
+            Ok(course)
         }
         _ => Err(RecordedError::NoStart),
     }

@@ -8,7 +8,7 @@ use super::error::JournalError;
 use super::reader::Reader;
 use super::recorded::{Beginning, Progress, started};
 use super::removed::{self, Removed};
-use super::snapshots;
+use super::{snapshots, warming};
 use crate::engine::{Answer, Recording, VERSION};
 use crate::event::Event;
 use crate::io::Disk;
@@ -68,6 +68,7 @@ impl Replay {
         };
         start.recording = recording.unwrap_or(start.recording);
         let removed = removed::removed(&*disk, folder)?;
+        let warm_ups = warming::known(&disk, folder, 0, u64::MAX)?;
         let mut numbers = match from {
             From::Beginning if first == 1 => Vec::new(),
             _ => snapshots::snapshots(&*disk, folder)?,
@@ -77,6 +78,7 @@ impl Replay {
             numbers.retain(|number| number + 1 >= first);
             numbers.reverse();
         }
+        numbers.retain(|&number| !warm_ups.iter().any(|known| known.is_on_at(number)));
         for number in numbers {
             let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
             // Its first segment says whose journal it is.
@@ -86,7 +88,8 @@ impl Replay {
                 if let Some(recording) = recording {
                     saved = saved.recording(recording);
                 }
-                let course = Course::restore(&*disk, folder, number, saved, None)?;
+                let mut course = Course::restore(&*disk, folder, number, saved, None)?;
+                course.expect(&*disk, folder, number, &warm_ups)?;
                 let reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
                 let (folder, snapshot) = (folder.to_owned(), Some(number));
                 return Ok(Self { disk, folder, reader, course, snapshot, start, removed });
@@ -95,7 +98,8 @@ impl Replay {
         if first > 1 {
             return Err(RecordedError::NoStart);
         }
-        let course = Course::begin(&*disk, folder, &rules, &start, None)?;
+        let mut course = Course::begin(&*disk, folder, &rules, &start, None)?;
+        course.expect(&*disk, folder, 0, &warm_ups)?;
         Ok(Self { disk, folder: folder.to_owned(), reader, course, snapshot: None, start, removed })
     }
 

@@ -218,6 +218,13 @@ impl Family {
         }
     }
 
+    /// Keeps to other budgets from now on; the filter stays as large as it is.
+    pub(crate) fn set_budgets(&mut self, budgets: &Budgets) {
+        let forever = self.cells.iter().any(|cell| cell.span.reach_us().is_none());
+        self.keys_max = if forever { budgets.forever_keys_max } else { budgets.keys_max }.max(1);
+        self.arena_bytes_max = budgets.arena_bytes_max;
+    }
+
     /// The bits that belong to any of these scopes.
     #[inline]
     pub(crate) fn bits(&self, scopes: Scopes) -> u64 {

@@ -218,6 +218,11 @@ impl State {
         }
     }
 
+    /// Keeps to other budgets from now on; filters stay as large as they are.
+    pub fn set_budgets(&mut self, budgets: &Budgets) {
+        self.families.iter_mut().for_each(|family| family.set_budgets(budgets));
+    }
+
     /// Lets an empty state begin at a time, with this row; rows before it were never its own.
     pub fn begin(&mut self, time_us: i64, row: u64) {
         self.log.begin(row);

@@ -37,7 +37,9 @@ impl Family {
     #[cold]
     fn admit(&mut self, key: &Key, row: u64, now_us: i64, turns: &Turns, dictionary: &mut Dictionary) -> u32 {
         self.sweep(SWEPT_A_KEY, now_us, turns, dictionary);
-        while self.held >= self.keys_max {
+        // Where the budget became smaller it comes down to it by one key with each new one.
+        let most = self.keys_max.max(self.held.saturating_sub(1));
+        while self.held >= most {
             self.evict(now_us, turns, dictionary, |_, _| true);
         }
         let slot = if self.free != 0 {

@@ -110,7 +110,11 @@ fn copy(from: &Path, to: &Path) {
             std::fs::create_dir(&to).unwrap();
             copy(&path, &to);
         } else {
-            std::fs::copy(&path, &to).unwrap();
+            match std::fs::copy(&path, &to) {
+                // A snapshot that got its name, or was taken away, meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => _ = copied.unwrap(),
+            }
         }
     }
 }

@@ -1,0 +1,310 @@
+//! Warm-up: a new rule set's features are filled from the journal beside the running engine, in slices; then it takes over.
+//!
+//! A second engine goes the journal's way from the oldest place that there is, with the new rule set beside, which changes
+//! nothing. Once it has taken in all that the running one has, it is that one with a warm shadow: it takes its place, and the
+//! record `warmed` says from where, so that whoever goes that way again does the same. Promises that one turn takes in at
+//! most [`SLICE_RECORDS`], and that a warm-up which fails leaves the running engine as it was.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::control::Control;
+use super::course::{Course, Difference, RecordedError, Turn};
+use super::error::JournalError;
+use super::journal::Journal;
+use super::kept::{self, KeptError};
+use super::reader::Reader;
+use super::record::Record;
+use super::recorded::{Beginning, Recorded, started};
+use super::snapshots;
+use crate::engine::{Engine, ReloadError, WarmError};
+use crate::io::{Bundle, Disk, Loaded};
+use crate::state::ChunkStore;
+
+/// Records that one turn takes in at most. A step writes three at most, so that no stream outruns the turns: a journal of
+/// so many records is warmed from within a thirteenth as many steps.
+pub const SLICE_RECORDS: u64 = 16;
+
+/// Why a rule set was not warmed. The running one goes on.
+#[derive(Debug, Error)]
+pub enum WarmingError {
+    /// One is being warmed already.
+    #[error("another rule set is being warmed; wait until it has taken over")]
+    Busy,
+    /// It decides already.
+    #[error("it decides already")]
+    Live,
+    /// It does not fit the running one.
+    #[error(transparent)]
+    Unfit(#[from] ReloadError),
+    /// It has no room, or lost it on the way.
+    #[error(transparent)]
+    Engine(#[from] WarmError),
+    /// The journal can't be gone through again.
+    #[error(transparent)]
+    Recorded(#[from] Box<RecordedError>),
+    /// An answer is another one than it was.
+    #[error("the engine does not answer as it did, so nothing can be warmed: {0}; see `weir replay`")]
+    Differs(Box<Difference>),
+    /// A record that is on disk can't be found.
+    #[error("the journal ends before record {number}, which is on disk")]
+    Ends {
+        /// The record.
+        number: u64,
+    },
+}
+
+impl From<RecordedError> for WarmingError {
+    fn from(error: RecordedError) -> Self {
+        Self::Recorded(Box::new(error))
+    }
+}
+
+impl From<JournalError> for WarmingError {
+    fn from(error: JournalError) -> Self {
+        Self::Recorded(Box::new(error.into()))
+    }
+}
+
+impl From<KeptError> for WarmingError {
+    fn from(error: KeptError) -> Self {
+        Self::Recorded(Box::new(error.into()))
+    }
+}
+
+/// A warm-up that is in the journal: from one record to another a rule set was warmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) rules: String,
+    /// The engine was that after this record when it began; 0 is the beginning.
+    pub(super) from: u64,
+    /// The record `warmed`.
+    pub(super) record: u64,
+}
+
+impl Known {
+    /// Whether an engine as it was after a record can't do the same: then the warm-up was on.
+    pub(super) fn is_on_at(&self, number: u64) -> bool {
+        self.from < number && number < self.record
+    }
+}
+
+/// The warm-ups in the records from a number to another. What is damaged is passed over: whoever goes that way tells it.
+pub(super) fn known(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    from: u64,
+    last: u64,
+) -> Result<Vec<Known>, RecordedError> {
+    let mut reader = Reader::from(Arc::clone(disk), folder, from)?;
+    let mut known = Vec::new();
+    loop {
+        match reader.next_entry() {
+            Ok(Some(entry)) if entry.number <= last => {
+                if let Ok(Record::Control(bytes)) = entry.record()
+                    && let Some(Control::Warmed { rules, from, .. }) = Control::read(bytes)
+                {
+                    known.push(Known { rules, from, record: entry.number });
+                }
+            }
+            Ok(_) => return Ok(known),
+            Err(JournalError::Damaged(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The oldest record after which the engine can be built, 0 for the beginning: what lies before it no warm-up reads.
+///
+/// Two warm-ups never overlap, for only one rule set decides beside: behind the last one it is the oldest snapshot since.
+pub(super) fn oldest_place(beginning: &Beginning, snapshots: &[u64], warmed: Option<u64>) -> Option<u64> {
+    match (beginning, warmed) {
+        (Beginning::Started { first: 1, .. }, None) => Some(0),
+        (_, warmed) => snapshots.iter().copied().filter(|number| warmed.is_none_or(|at| *number >= at)).min(),
+    }
+}
+
+/// Loads a kept rule set beside an engine, to be warmed.
+pub(super) fn load(
+    disk: &dyn Disk,
+    folder: &Path,
+    hash: &str,
+    engine: &mut Engine,
+) -> Result<(), RecordedError> {
+    let Loaded { rules, lists, rates, .. } = super::course::load(&kept::read(disk, folder, hash)?, hash)?;
+    let rule_set = rules.hash_text();
+    engine.warm(rules, lists, rates).map_err(|why| RecordedError::Reload { rule_set, why })
+}
+
+/// What came of a warm-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warmed {
+    /// The hash of the rule set that took over, as decisions name it.
+    pub rule_set: String,
+    /// It was warmed with all behind this record; 0 is the beginning.
+    pub from: u64,
+    /// The record that says that it took over.
+    pub record: u64,
+    /// Events that were taken in again for it.
+    pub events: u64,
+}
+
+/// How far a warm-up is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Warmth {
+    /// It is warmed with all behind this record; 0 is the beginning.
+    pub from: u64,
+    /// The last record that it has taken in.
+    pub record: u64,
+    /// Events taken in again.
+    pub events: u64,
+    /// The most records that one turn has taken in.
+    pub turn_records_max: u64,
+}
+
+/// A rule set that is being warmed.
+pub(super) struct Warming {
+    pub(super) course: Course,
+    reader: Reader,
+    /// The rule set as it was kept.
+    pub(super) rules: String,
+    pub(super) warmth: Warmth,
+}
+
+impl Warming {
+    /// Begins one: an engine as it was after the oldest record there is, with the rule set beside.
+    pub(super) fn begin(
+        disk: &Arc<dyn Disk>,
+        folder: &Path,
+        (id, last): ([u8; 16], u64),
+        bundle: &Bundle,
+        store: Option<Box<dyn ChunkStore>>,
+    ) -> Result<Self, WarmingError> {
+        let beginning = started(disk, folder, last)?;
+        let warmed = known(disk, folder, 0, last)?.last().map(|known| known.record);
+        let held = snapshots::snapshots(&**disk, folder)?;
+        let from = oldest_place(&beginning, &held, warmed).ok_or(RecordedError::NoStart)?;
+        let mut course = match &beginning {
+            Beginning::Started { rules, start, .. } if from == 0 => {
+                Course::begin(&**disk, folder, rules, start, store)?
+            }
+            _ => {
+                let saved = snapshots::read(disk, folder, id, from).map_err(RecordedError::from)?;
+                Course::restore(&**disk, folder, from, saved, store)?
+            }
+        };
+        let rules = kept::hash(bundle);
+        let Loaded { rules: rule_set, lists, rates, .. } = super::course::load(bundle, &rules)?;
+        course.engine.warm(rule_set, lists, rates)?;
+        kept::keep(&**disk, folder, bundle)?;
+        let reader = Reader::from(Arc::clone(disk), folder, from + 1)?;
+        let warmth = Warmth { from, record: from, events: 0, turn_records_max: 0 };
+        Ok(Self { course, reader, rules, warmth })
+    }
+
+    /// Takes in the next records that are on disk, a slice of them at most; whether it has them all. Where it has all that
+    /// is on disk, it waits for the disk once.
+    pub(super) fn turn(
+        &mut self,
+        disk: &Arc<dyn Disk>,
+        folder: &Path,
+        journal: &mut Journal,
+    ) -> Result<bool, WarmingError> {
+        let last = journal.next_number() - 1;
+        if self.warmth.record >= journal.durable() && self.warmth.record < last {
+            journal.submit().map_err(RecordedError::from)?;
+            journal.sync(last).map_err(RecordedError::from)?;
+        }
+        let until = journal.durable().min(last);
+        let before = self.warmth.record;
+        while self.warmth.record < until.min(before + SLICE_RECORDS) {
+            self.take(disk, folder)?;
+        }
+        self.warmth.turn_records_max = self.warmth.turn_records_max.max(self.warmth.record - before);
+        Ok(self.warmth.record == last)
+    }
+
+    /// Takes in the next record, which is on disk.
+    fn take(&mut self, disk: &Arc<dyn Disk>, folder: &Path) -> Result<(), WarmingError> {
+        let number = self.warmth.record + 1;
+        for again in [false, true] {
+            if again {
+                // Segments that were begun since are seen anew; such a one begins with this record.
+                self.reader = Reader::from(Arc::clone(disk), folder, number)?;
+            }
+            if let Some(entry) = self.reader.next_entry()? {
+                let turn = self.course.entry(&**disk, folder, &entry, &mut |_, _| {})?;
+                (self.warmth.record, self.warmth.events) = (entry.number, self.course.events());
+                return match turn {
+                    Turn::Fine => Ok(()),
+                    Turn::Differs(difference) => Err(WarmingError::Differs(difference)),
+                };
+            }
+        }
+        Err(WarmingError::Ends { number })
+    }
+}
+
+impl Recorded {
+    /// Begins to warm a rule set: it is kept, and takes over by itself once [`step`](Self::step) or
+    /// [`warm_on`](Self::warm_on) have taken in all for it that is in the journal. Until then no snapshot is begun. Ends the
+    /// process meanwhile, it is begun again by whoever asks again.
+    pub fn warm(&mut self, bundle: &Bundle) -> Result<Warmth, WarmingError> {
+        if self.warming.is_some() {
+            return Err(WarmingError::Busy);
+        }
+        if super::course::load(bundle, &kept::hash(bundle))?.rules.hash == self.engine.rules().hash {
+            return Err(WarmingError::Live);
+        }
+        let last = self.journal.next_number() - 1;
+        self.journal.submit().map_err(RecordedError::from)?;
+        self.journal.sync(last).map_err(RecordedError::from)?;
+        // One that is being written may be the place to begin from.
+        self.snapshots.finish(&mut self.journal, self.clock)?;
+        let store = self.store.as_ref().map(|store| store.another());
+        let warming = Warming::begin(&self.disk, &self.folder, (self.id, last), bundle, store)?;
+        let warmth = warming.warmth;
+        self.warming = Some(Box::new(warming));
+        Ok(warmth)
+    }
+
+    /// How far the warm-up is, if one is on.
+    pub fn warmth(&self) -> Option<Warmth> {
+        self.warming.as_ref().map(|warming| warming.warmth)
+    }
+
+    /// What came of the last warm-up, told once.
+    pub fn take_warmed(&mut self) -> Option<Result<Warmed, WarmingError>> {
+        self.warmed.take()
+    }
+
+    /// Takes in one slice for the rule set that is warmed, if one is; whether more is to be done. Each step does so too.
+    pub fn warm_on(&mut self) -> bool {
+        let Some(mut warming) = self.warming.take() else { return false };
+        let done = match warming.turn(&self.disk, &self.folder, &mut self.journal) {
+            Ok(false) => {
+                self.warming = Some(warming);
+                return true;
+            }
+            Ok(true) => self.take_over(*warming),
+            Err(error) => Err(error),
+        };
+        self.warmed = Some(done);
+        false
+    }
+
+    /// Puts the engine that was warmed in the running one's place: but for its rule set it is the same.
+    fn take_over(&mut self, warming: Warming) -> Result<Warmed, WarmingError> {
+        let Warming { mut course, rules, warmth: Warmth { from, events, .. }, .. } = warming;
+        course.engine.check_warmed()?;
+        let said = Control::Warmed { at_us: (self.clock)(), rules, from };
+        let record = self.journal.append(Record::Control(&said.to_bytes()))?;
+        course.engine.take_up_warmed()?;
+        self.engine = course.engine;
+        self.snapshots.begin(&mut self.engine, record);
+        self.since = 0;
+        Ok(Warmed { rule_set: self.engine.rules().hash_text(), from, record, events })
+    }
+}
