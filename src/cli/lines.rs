@@ -117,7 +117,9 @@ impl Lines {
 
     /// Hands what was stepped to the disk.
     fn hand_over(&mut self, recorded: &mut Recorded) -> anyhow::Result<()> {
-        if let Err(poisoned) = recorded.submit() {
+        // Where nothing gathers it is waited for at once.
+        let handed = if self.at_once { recorded.commit() } else { recorded.submit() };
+        if let Err(poisoned) = handed {
             return self.failed(poisoned);
         }
         let lines = std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * BUFFER_BYTES));

@@ -240,6 +240,11 @@ impl Recorded {
         self.journal.submit()
     }
 
+    /// Hands what was stepped to the disk and waits for it: the shortest way. In async mode it does not wait.
+    pub fn commit(&mut self) -> Result<(), Poisoned> {
+        self.journal.commit()
+    }
+
     /// Waits until a record is on disk; in async mode it does not wait.
     pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
         self.journal.wait(number)
