@@ -26,7 +26,7 @@ fn busy() -> Duration {
 }
 
 /// Writes a journal of generated events under `rules/retail.toml` without a snapshot, opens it again and replays it.
-pub fn recovery(folder: &Path) {
+pub(crate) fn recovery(folder: &Path) {
     let within = folder.join("recorded");
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/retail.toml");
     let open = || {
@@ -71,7 +71,7 @@ pub fn recovery(folder: &Path) {
 }
 
 /// Freezes an engine that knows so many keys, and steps on while another thread writes the snapshot.
-pub fn pause(folder: &Path, keys: u64) {
+pub(crate) fn pause(folder: &Path, keys: u64) {
     let text = "[ruleset]\nname = \"pause\"\ntime_zone = \"UTC\"\ncurrency = \"VND\"\nremember = \"10m\"\n[features]\ncount = { count = '*', by = 'account', over = '1d' }\ntotal = { sum = 'amount', by = 'account', over = '1d' }\n";
     let mut engine =
         Engine::new(compile("pause.toml", text).into_result().unwrap(), Limits::default(), Recording::Fired);

@@ -70,7 +70,9 @@ impl Resend {
 
     /// All up to this record is on disk, and its answers have gone out.
     pub(super) fn forget(&mut self, number: u64) {
-        while self.held.pop_front_if(|unsure| unsure.number <= number).is_some() {}
+        while self.held.front().is_some_and(|unsure| unsure.number <= number) {
+            self.held.pop_front();
+        }
     }
 
     /// The journal has failed: says so. Answers up to the record `given` have gone out; those that have not are put into
