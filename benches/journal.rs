@@ -1,7 +1,8 @@
 //! What journaling costs an event in each mode, at 1,000, 10,000 and 100,000 events a second, open loop: send times are drawn
 //! before the run, and a latency runs from the intended one until event and answer are on disk (in async mode, until they
-//! are handed over). The machine's own append and fdatasync of as many bytes is measured in turns with it, on the same file
-//! system: what is quoted is the ratio at the same percentile.
+//! are handed over). Somebody else waits and answers, or whoever appends does so itself. The machine's own append and fdatasync of as many bytes is measured in turns with it, on the same file
+//! system: what is quoted is the ratio at the same percentile. Then how fast a journal is opened again and replayed, and
+//! how long events stand still for a snapshot of 10^6 and 10^7 keys (which takes some 3 GB of memory).
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -10,11 +11,14 @@
     reason = "a bench measures, prints and fails loudly"
 )]
 
+#[path = "support/recovery.rs"]
+mod recovery;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{sleep, spawn, yield_now};
 use std::time::{Duration, Instant};
 
@@ -23,7 +27,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rustix::time::{ClockId, clock_gettime};
 use weir::io::{Disk, RealDisk};
-use weir::journal::{AnswerForm, EventForm, Journal, Mode, OnDamage, Options, Reader, Record, Signer};
+use weir::journal::{AnswerForm, EventForm, Journal, Mode, OnDamage, Options, Reader, Record, Signer, Watch};
 
 /// Bytes of an event, and of an answer with a few reasons.
 const EVENT_BYTES: usize = 250;
@@ -45,12 +49,22 @@ fn main() {
         "{:<12} {:>7} {:>9}   latency us: p50 p99 max | append+fdatasync us: p50 p99 max | ratio p50 p99 | handing over ns p50 p99",
         "mode", "offered", "achieved"
     );
-    for mode in [Mode::Group, Mode::Async { within_ms: 50 }, Mode::Sync] {
+    let modes = [
+        (Mode::Group, false),
+        (Mode::Group, true),
+        (Mode::Async { within_ms: 50 }, false),
+        (Mode::Sync, false),
+    ];
+    for (mode, alone) in modes {
         for rate in [1_000_u64, 10_000, 100_000] {
-            measure(&folder, mode, rate);
+            measure(&folder, mode, alone, rate);
         }
     }
     read(&folder);
+    recovery::recovery(&folder);
+    for keys in [1_000_000, 10_000_000] {
+        recovery::pause(&folder, keys);
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -70,9 +84,63 @@ fn floor(file: &mut File, times: &mut Histogram<u64>) {
     }
 }
 
-fn measure(folder: &Path, mode: Mode, rate: u64) {
-    let (event, answer) = (vec![b'e'; EVENT_BYTES], vec![b'a'; ANSWER_BYTES]);
-    let name = format!("{mode:?}-{rate}").replace(|c: char| !c.is_alphanumeric(), "-");
+/// Waits until it is time.
+fn until(intended: Instant) {
+    loop {
+        let left = intended.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        if left > Duration::from_micros(150) { sleep(left - Duration::from_micros(100)) } else { yield_now() }
+    }
+}
+
+/// Puts an event and its answer into the open group; gives the last record.
+fn append(journal: &mut Journal) -> u64 {
+    let (event, answer) = ([b'e'; EVENT_BYTES], [b'a'; ANSWER_BYTES]);
+    let event = journal.append(Record::Event { form: EventForm::Json, bytes: &event }).unwrap();
+    journal.append(Record::Answer { form: AnswerForm::Decided, event, bytes: &answer }).unwrap()
+}
+
+/// One thread that takes in what is due, puts it on disk, and answers.
+fn one_thread(journal: &mut Journal, sends: &[Duration], latency_ns: &mut Histogram<u64>) {
+    let start = Instant::now();
+    let mut at = 0;
+    while at < sends.len() {
+        until(start + sends[at]);
+        let first = at;
+        while at < sends.len() && sends[at] <= start.elapsed() {
+            append(journal);
+            at += 1;
+        }
+        journal.commit().unwrap();
+        for send in &sends[first..at] {
+            latency_ns.record(nanoseconds((start + *send).elapsed())).unwrap();
+        }
+    }
+}
+
+/// Answers what is on disk, until so many answers are given: says how long each took.
+fn answers(watch: &Watch, arrived: &Receiver<(u64, Instant)>, count: usize) -> Histogram<u64> {
+    let mut times = Histogram::<u64>::new(3).unwrap();
+    let (mut durable, mut next) = (watch.durable(), None);
+    while times.len() < count as u64 {
+        watch.wait(durable + 1).unwrap();
+        durable = watch.durable();
+        while let Some((number, intended)) = next.take().or_else(|| arrived.try_recv().ok()) {
+            if number > durable {
+                next = Some((number, intended));
+                break;
+            }
+            times.record(nanoseconds(Instant::elapsed(&intended))).unwrap();
+        }
+    }
+    times
+}
+
+fn measure(folder: &Path, mode: Mode, alone: bool, rate: u64) {
+    let label = if alone { "one thread".to_owned() } else { format!("{mode:?}").chars().take(12).collect() };
+    let name = format!("{label}-{rate}").replace(|c: char| !c.is_alphanumeric(), "-");
     let within = folder.join(name);
     let (mut journal, _) =
         Journal::open(Arc::new(RealDisk), &within, options(mode), OnDamage::Refuse).unwrap();
@@ -91,47 +159,30 @@ fn measure(folder: &Path, mode: Mode, rate: u64) {
             let gap: f64 = -(1.0 - chance.random::<f64>()).ln() / rate as f64;
             at += Duration::from_secs_f64(gap);
         }
-        let (sent, arrived) = channel();
-        let watch = journal.watch();
-        let waits = !matches!(mode, Mode::Async { .. });
-        let waiter = spawn(move || {
-            let mut times = Histogram::<u64>::new(3).unwrap();
-            for (number, intended) in arrived {
-                if waits {
-                    watch.wait(number).unwrap();
-                    times.record(nanoseconds(Instant::elapsed(&intended))).unwrap();
-                }
-            }
-            times
-        });
         let start = Instant::now();
-        for send in &sends {
-            let intended = start + *send;
-            loop {
-                let left = intended.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    break;
+        if alone {
+            one_thread(&mut journal, &sends, &mut latency_ns);
+        } else {
+            let waits = !matches!(mode, Mode::Async { .. });
+            let (sent, arrived) = channel();
+            let (watch, count) = (journal.watch(), if waits { sends.len() } else { 0 });
+            let answering = spawn(move || answers(&watch, &arrived, count));
+            for send in &sends {
+                let intended = start + *send;
+                until(intended);
+                let began = Instant::now();
+                let number = append(&mut journal);
+                if waits {
+                    sent.send((number, intended)).unwrap();
                 }
-                if left > Duration::from_micros(150) {
-                    sleep(left - Duration::from_micros(100))
-                } else {
-                    yield_now()
+                journal.submit().unwrap();
+                handing_ns.record(nanoseconds(began.elapsed())).unwrap();
+                if !waits {
+                    latency_ns.record(nanoseconds(intended.elapsed())).unwrap();
                 }
             }
-            let began = Instant::now();
-            let number = journal.append(Record::Event { form: EventForm::Json, bytes: &event }).unwrap();
-            let answered = Record::Answer { form: AnswerForm::Decided, event: number, bytes: &answer };
-            let number = journal.append(answered).unwrap();
-            journal.submit().unwrap();
-            handing_ns.record(nanoseconds(began.elapsed())).unwrap();
-            if waits {
-                sent.send((number, intended)).unwrap();
-            } else {
-                latency_ns.record(nanoseconds(intended.elapsed())).unwrap();
-            }
+            latency_ns.add(answering.join().unwrap()).unwrap();
         }
-        drop(sent);
-        latency_ns.add(waiter.join().unwrap()).unwrap();
         busy += start.elapsed();
         events += sends.len() as u64;
     }
@@ -147,7 +198,7 @@ fn measure(folder: &Path, mode: Mode, rate: u64) {
     };
     println!(
         "{:<12} {rate:>7} {:>9.0}   {p50:.0} {p99:.0} {:.0} | {floor50:.0} {floor99:.0} {:.0} | {ratios} | {} {}",
-        format!("{mode:?}").chars().take(12).collect::<String>(),
+        label,
         events as f64 / busy.as_secs_f64(),
         us(&latency_ns, 1.0),
         us(&floor_ns, 1.0),

@@ -255,7 +255,8 @@ impl Event {
         self.text(TextField::Transaction).map(|id| identity(self.text(TextField::Tenant), id))
     }
 
-    /// A hash of all that the event says but for when it was received: a retry has the same, other content another.
+    /// A hash of all that the event says but for when it was received and what it was answered: a retry has the same, other
+    /// content another.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -272,7 +273,7 @@ impl Event {
         }
         self.latitude_longitude.map(|(lat, lon)| (lat.to_bits(), lon.to_bits())).hash(state);
         for &field in TextField::ALL {
-            if let Some(text) = self.text(field) {
+            if let Some(text) = self.text(field).filter(|_| field != TextField::Answered) {
                 (field, text).hash(state);
             }
         }

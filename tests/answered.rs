@@ -120,6 +120,17 @@ fn a_step_up_that_was_answered_opens_a_dialogue() {
     assert_eq!((let_go.outcome, let_go.own, let_go.step_up), (Outcome::Allow, Some(Outcome::StepUp), None));
 }
 
+#[test]
+fn whoever_asks_again_without_the_answer_is_told_what_stands() {
+    let mut stream = Stream::new();
+    let fields = [(TextField::Account, "a"), (TextField::Answered, "allow")];
+    let told = stream.event(Kind::Transaction, "p1", &fields, Some(95));
+    let plain = stream.event(Kind::Transaction, "p1", &fields[..1], Some(95));
+    let first = stream.step(&told);
+    assert_eq!((first.outcome, first.own), (Outcome::Allow, Some(Outcome::Block)));
+    assert_eq!(stream.step(&plain), first);
+}
+
 /// A stream told what it was answered gives what it gave, and says so.
 #[test]
 fn a_stream_that_is_answered_as_the_engine_would_is_the_same_stream() {

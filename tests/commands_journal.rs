@@ -307,6 +307,9 @@ fn command_lines_that_make_no_sense_are_refused() {
         ("score --rules rules.toml --journal j --snapshot s", "--snapshot"),
         ("score --rules rules.toml --journal j --restore s", "--restore"),
         ("score --rules rules.toml --snapshot-every 5", "--snapshot"),
+        ("score --rules rules.toml --journal j --on-journal-failure answer", "--resend"),
+        ("score --rules rules.toml --journal j --resend r", "--on-journal-failure"),
+        ("score --rules rules.toml --on-journal-failure answer --resend r", "--journal"),
         ("replay", "--journal"),
         ("audit show t1", "--journal"),
     ] {
@@ -347,4 +350,73 @@ fn nothing_is_answered_without_its_journal() {
         good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output again.ndjson");
     assert!(again.err.contains("journal j: goes on after record"), "{}", again.err);
     assert!(folder.read("again.ndjson").starts_with(answers.as_bytes()));
+}
+
+/// The same, told to go on: what is not on disk says so, and stands once it was sent again.
+#[cfg(unix)]
+#[test]
+fn without_its_journal_it_answers_where_it_is_told_to_and_what_it_answered_stands() {
+    for mode in ["group", "sync", "async:50ms"] {
+        let folder = Folder::new();
+        folder.put("events.ndjson", payments(0, 4_000));
+        folder.put("more.ndjson", payments(4_000, 300));
+        good(&folder, "score --rules rules.toml --input events.ndjson --output plain.ndjson");
+        let weir = env!("CARGO_BIN_EXE_weir");
+        let line = format!(
+            "(trap '' XFSZ; ulimit -f {}; {weir} score --rules rules.toml --input events.ndjson --journal j --durability {mode} --on-journal-failure answer --resend again.ndjson) | cat > d.ndjson; exit ${{PIPESTATUS[0]}}",
+            if mode == "sync" { 500 } else { 1000 }
+        );
+        let mut command = std::process::Command::new("bash");
+        let done = command.args(["-c", &line]).current_dir(folder.path("")).output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(3), "{said}");
+        // Every event has its answer, the same as without a journal but for what it says of itself.
+        let answers = String::from_utf8(folder.read("d.ndjson")).unwrap();
+        let unmarked = answers.replace(",\"durable\":false}\n", "}\n");
+        assert!(unmarked.as_bytes() == folder.read("plain.ndjson"), "{mode}: {said}");
+        let marked = answers.matches("\"durable\":false").count();
+        let again = String::from_utf8(folder.read("again.ndjson")).unwrap();
+        let lost = again.lines().count();
+        assert!(marked > 0 && (marked == lost || mode.starts_with("async")), "{marked} of {lost}: {said}");
+        assert!(said.contains(&format!("not durable: {lost} answers, behind record ")), "{said}");
+        assert!(said.contains("error: the journal has stopped: can't write j/"), "{said}");
+        assert!(said.contains("4000 decisions: "), "{said}");
+        // The last ones, in their order, with what they were answered.
+        let events = String::from_utf8(folder.read("events.ndjson")).unwrap();
+        for ((event, again), answer) in
+            events.lines().skip(4_000 - lost).zip(again.lines()).zip(answers.lines().skip(4_000 - lost))
+        {
+            let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+            let outcome = answer["outcome"].as_str().unwrap();
+            let id = serde_json::from_str::<serde_json::Value>(event).unwrap()["id"].clone();
+            let again: serde_json::Value = serde_json::from_str(again).unwrap();
+            assert_eq!((&again["answered"], &again["id"]), (&outcome.into(), &id));
+            assert!(again["account"].as_str().unwrap().starts_with("t_"), "no identifier is on disk: {again}");
+        }
+        // The file is not written over before it was sent.
+        let refused = folder.run(
+            "score --rules rules.toml --input more.ndjson --journal j --on-journal-failure answer --resend again.ndjson",
+        );
+        assert_eq!(refused.code, Some(3));
+        assert!(refused.err.contains("holds events that were to be sent again"), "{}", refused.err);
+        let sent = good(&folder, "score --rules rules.toml --resent --input again.ndjson --journal j");
+        for (again, was) in sent.out.lines().zip(unmarked.lines().skip(4_000 - lost)) {
+            let again = again.replace("\"own\":\"allow\",", "").replace("\"own\":\"block\",", "");
+            assert_eq!(again, was);
+        }
+        // All that follows is as though nothing had happened.
+        let more = good(
+            &folder,
+            "score --rules rules.toml --input more.ndjson --journal j --on-journal-failure answer --resend next.ndjson",
+        );
+        folder.put("all.ndjson", payments(0, 4_300));
+        let all = good(&folder, "score --rules rules.toml --input all.ndjson").out;
+        assert_eq!(more.out, all.lines().skip(4_000).map(|line| format!("{line}\n")).collect::<String>());
+        assert!(!folder.path("next.ndjson").exists(), "nothing is to be sent");
+        let replayed = good(&folder, "replay --journal j").out;
+        let total: usize = replayed.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!((4_300..5_000).contains(&total), "{replayed}");
+        let shown = good(&folder, "journal show j").out;
+        assert!(shown.contains("answer, declared: "), "{shown}");
+    }
 }

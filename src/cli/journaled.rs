@@ -9,11 +9,14 @@ use anyhow::Context;
 use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk};
-use weir::journal::{Figures, Mode, OnDamage, Opened, Options, Recorded, Setup, Signer, SnapshotFigures};
+use weir::journal::{
+    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, Signer, SnapshotFigures,
+};
 use weir::tokens::Tokens;
 
 use super::door::Tokened;
 use super::progress::Progress;
+use super::resend::Resend;
 use super::{retain, rule_file};
 
 /// How steps are kept.
@@ -32,6 +35,18 @@ pub(super) struct Journaled {
     /// What to do where the journal is damaged in its middle: stop, or go on without what is missing, and put that down
     #[arg(long, value_enum, default_value_t = Damaged::Refuse, requires = "journal")]
     on_damage: Damaged,
+    /// What to do where the journal can't be written any more: stop, or go on answering in memory
+    ///
+    /// Answers then say `"durable":false`, their events go to --resend FILE with what was answered, and the exit code is 3
+    /// at the end.
+    #[arg(long, value_enum, default_value_t = Failing::Stop, requires = "journal", requires_if("answer", "resend"))]
+    on_journal_failure: Failing,
+    /// Where the events go that are answered without the journal, as lines for `weir score`; best on another disk
+    #[arg(long, value_name = "FILE", requires = "on_journal_failure")]
+    pub(super) resend: Option<PathBuf>,
+    /// The input is such a file: what it says was answered stands, and its identifiers are tokens already
+    #[arg(long, requires = "journal")]
+    pub(super) resent: bool,
     /// The Ed25519 key (PEM) that signs the journal's heads; otherwise DIR/signing.key, which is made if it is not there
     #[arg(long, value_name = "FILE", requires = "journal")]
     signing_key: Option<PathBuf>,
@@ -64,6 +79,15 @@ impl From<Damaged> for OnDamage {
             Damaged::GoOn => Self::GoOn,
         }
     }
+}
+
+/// What to do where the journal fails.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Failing {
+    /// Stop
+    Stop,
+    /// Answer in memory alone
+    Answer,
 }
 
 /// After how many events a snapshot is written where nothing else is said.
@@ -121,6 +145,12 @@ pub(super) fn own_key(folder: &Path) -> PathBuf {
 }
 
 impl Journaled {
+    /// Where events go that are answered without the journal, if they are to be answered.
+    pub(super) fn resend(&self) -> anyhow::Result<Option<Resend>> {
+        let answers = self.on_journal_failure == Failing::Answer;
+        self.resend.as_deref().filter(|_| answers).map(Resend::create).transpose()
+    }
+
     /// Opens the journal, or begins it, and says on standard error what was found.
     pub(super) fn open(
         &self,
@@ -153,7 +183,10 @@ impl Journaled {
         let mut bar = Progress::new("recovering", None);
         let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |_| bar.event());
         bar.finish();
-        let (recorded, opened) = opened?;
+        let (mut recorded, opened) = opened?;
+        if self.on_journal_failure == Failing::Answer {
+            recorded.on_failure(OnFailure::Answer);
+        }
         told(folder, &opened, &mut anstream::stderr().lock())?;
         if self.retain {
             retain::beside(&disk, folder, &unsigned()?)?;

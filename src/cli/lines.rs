@@ -5,9 +5,11 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use weir::event::Event;
 use weir::io::{Output, create};
-use weir::journal::{JournalError, Poisoned, Recorded, RecordedError};
+use weir::journal::{JournalError, Poisoned, Recorded, RecordedError, Step};
 
+use super::resend::{Resend, Unkept};
 use super::way::Way;
 
 /// Bytes of answers gathered before they are written.
@@ -36,13 +38,32 @@ pub(super) struct Lines {
     number: u64,
     events: u32,
     held: VecDeque<Held>,
+    /// Answers that went out, and the record behind them.
     given: u64,
+    given_number: u64,
+    /// Where events go that are answered without the journal, if they are.
+    resend: Option<Resend>,
 }
 
 impl Lines {
     pub(super) fn create(path: &Path, at_once: bool) -> anyhow::Result<Self> {
-        let (out, buffer) = (create(path)?, Vec::with_capacity(2 * BUFFER_BYTES));
-        Ok(Self { out, buffer, at_once, answers: 0, number: 0, events: 0, held: VecDeque::new(), given: 0 })
+        Ok(Self {
+            out: create(path)?,
+            buffer: Vec::with_capacity(2 * BUFFER_BYTES),
+            at_once,
+            answers: 0,
+            number: 0,
+            events: 0,
+            held: VecDeque::new(),
+            given: 0,
+            given_number: 0,
+            resend: None,
+        })
+    }
+
+    /// Answers go on where the journal fails, and their events go there.
+    pub(super) fn resending(self, resend: Option<Resend>) -> Self {
+        Self { resend, ..self }
     }
 
     /// What is gathered.
@@ -50,21 +71,33 @@ impl Lines {
         &mut self.buffer
     }
 
-    /// Gathers an answer, if there is one, that may go out once a record is on disk.
-    pub(super) fn push(&mut self, line: &[u8], number: u64) {
-        self.buffer.extend_from_slice(line);
-        self.answers += u64::from(!line.is_empty());
-        self.number = number;
+    /// Gathers an answer, if there is one, that may go out once its record is on disk.
+    pub(super) fn push(&mut self, event: &Event, bytes: &[u8], step: &Step<'_>) {
+        self.answers += u64::from(!step.line.is_empty());
         self.events += 1;
+        if let Some(resend) = &mut self.resend {
+            resend.hold(event, bytes, step);
+            if resend.failed() {
+                return resend.release(self.number, self.given_number, &mut self.buffer);
+            }
+        }
+        self.number = step.number;
+        self.buffer.extend_from_slice(step.line);
     }
 
     /// Writes what may go out, if it is enough or nothing may wait.
     pub(super) fn settle(&mut self, way: &mut Way<'_>) -> anyhow::Result<()> {
-        let Way::Recorded(recorded) = way else { return self.settle_plain() };
+        let recorded = match way {
+            Way::Recorded(recorded) if !self.alone() => recorded,
+            _ => return self.settle_plain(),
+        };
         if self.at_once || self.buffer.len() >= BUFFER_BYTES || self.events >= GROUP_EVENTS {
             self.hand_over(recorded)?;
             let all = if self.at_once { 0 } else { GROUPS_MAX };
             self.give(recorded, all)?;
+            if self.alone() {
+                self.settle_plain()?;
+            }
         }
         Ok(())
     }
@@ -72,6 +105,7 @@ impl Lines {
     /// The same without a journal.
     pub(super) fn settle_plain(&mut self) -> anyhow::Result<()> {
         if self.at_once || self.buffer.len() >= BUFFER_BYTES {
+            self.resend.as_mut().map_or(Ok(()), Resend::sync)?;
             self.out.write_all(&self.buffer).context(CANT)?;
             self.buffer.clear();
         }
@@ -83,7 +117,11 @@ impl Lines {
 
     /// Hands what was stepped to the disk.
     fn hand_over(&mut self, recorded: &mut Recorded) -> anyhow::Result<()> {
-        recorded.submit().map_err(|poisoned| self.failed(poisoned))?;
+        // Where nothing gathers it is waited for at once.
+        let handed = if self.at_once { recorded.commit() } else { recorded.submit() };
+        if let Err(poisoned) = handed {
+            return self.failed(poisoned);
+        }
         let lines = std::mem::replace(&mut self.buffer, Vec::with_capacity(2 * BUFFER_BYTES));
         self.held.push_back(Held { lines, answers: std::mem::take(&mut self.answers), number: self.number });
         self.events = 0;
@@ -98,12 +136,18 @@ impl Lines {
                 if self.held.len() <= groups {
                     return Ok(());
                 }
-                recorded.wait(front.number).map_err(|poisoned| self.failed(poisoned))?;
+                if let Err(poisoned) = recorded.wait(front.number) {
+                    return self.failed(poisoned);
+                }
             }
-            if let Some(Held { lines, answers, .. }) = self.held.pop_front() {
+            if let Some(Held { lines, answers, number }) = self.held.pop_front() {
                 self.out.write_all(&lines).context(CANT)?;
                 self.given += answers;
+                self.given_number = number;
             }
+        }
+        if let Some(resend) = &mut self.resend {
+            resend.forget(self.given_number.min(recorded.durable()));
         }
         if self.at_once {
             self.out.flush().context(CANT)?;
@@ -111,13 +155,25 @@ impl Lines {
         Ok(())
     }
 
-    /// Writes all that is left.
-    pub(super) fn finish(mut self, way: &mut Way<'_>) -> anyhow::Result<()> {
-        if let Way::Recorded(recorded) = way {
+    /// Writes all that is left; gives what went out without the journal, if anything did.
+    pub(super) fn finish(mut self, way: &mut Way<'_>) -> anyhow::Result<Option<Unkept>> {
+        if let Way::Recorded(recorded) = way
+            && !self.alone()
+        {
             self.hand_over(recorded)?;
             self.give(recorded, 0)?;
+            // Whether what went out is on disk, where nobody waited for it.
+            if self.resend.is_some()
+                && !self.alone()
+                && let Err(poisoned) = recorded.sync(self.number)
+            {
+                self.failed(poisoned)?;
+            }
         }
-        self.finish_plain()
+        let resend = self.resend.take();
+        let unkept = resend.map_or(Ok(None), Resend::finish)?;
+        self.finish_plain()?;
+        Ok(unkept)
     }
 
     /// The same without a journal.
@@ -126,8 +182,23 @@ impl Lines {
         self.out.finish().context(CANT)
     }
 
-    /// What is said where the journal fails: answers that are not on disk are never given.
-    fn failed(&mut self, poisoned: Poisoned) -> anyhow::Error {
+    /// Whether the journal has failed, and answers go on without it.
+    fn alone(&self) -> bool {
+        self.resend.as_ref().is_some_and(Resend::failed)
+    }
+
+    /// The journal has failed. Answers that are not on disk say so, or are never given.
+    fn failed(&mut self, poisoned: Poisoned) -> anyhow::Result<()> {
+        let Some(resend) = &mut self.resend else { return Err(self.stop(poisoned)) };
+        // They are held with their events as well.
+        self.held.clear();
+        self.buffer.clear();
+        self.number = poisoned.durable;
+        resend.fail(poisoned, self.given_number, &mut self.buffer)
+    }
+
+    /// What is said where answers that are not on disk are never given.
+    fn stop(&mut self, poisoned: Poisoned) -> anyhow::Error {
         // What was given stays given; it may still be in the buffer of the way out.
         let flushed = self.out.flush();
         let told = if flushed.is_ok() { "" } else { " (and they can't be written)" };
@@ -140,7 +211,7 @@ impl Lines {
     /// The same of whatever a step failed with.
     pub(super) fn stopped(&mut self, error: anyhow::Error) -> anyhow::Error {
         match error.downcast::<RecordedError>() {
-            Ok(RecordedError::Journal(JournalError::Poisoned(poisoned))) => self.failed(poisoned),
+            Ok(RecordedError::Journal(JournalError::Poisoned(poisoned))) => self.stop(poisoned),
             Ok(other) => other.into(),
             Err(error) => error,
         }

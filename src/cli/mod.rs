@@ -22,6 +22,7 @@ mod problems;
 mod progress;
 mod replay;
 mod retain;
+mod resend;
 mod rule_file;
 mod schema;
 mod score;

@@ -113,9 +113,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let mut shadow =
         way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine, tokens.as_ref()))?;
+    // What is sent again has been through the door; a rule set that is warmed has not.
     let mut warm = Warm::begin(args.journaled.warm.as_deref(), tokens.as_ref(), &mut way)?;
+    let tokens = tokens.filter(|_| !args.journaled.resent);
     let mut reader = Entrance::new(reader, tokens, way.engine().rules());
-    let mut lines = Lines::create(&args.output, args.line_buffered)?;
+    if let Some(resend) = args.journaled.resend.as_ref()
+        && (args.source.is(resend) || *resend == args.output)
+    {
+        bail!("{} is in use: events to be sent again need a file of their own", resend.display());
+    }
+    let mut lines = Lines::create(&args.output, args.line_buffered)?.resending(args.journaled.resend()?);
     let mut tally = Tally::new(way.engine());
     let mut cut = args.by.as_deref().map(|by| Cut::new(by, &way.engine().rules().schema)).transpose()?;
     let mut breakers = Breakers::default();
@@ -142,7 +149,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         if let Answer::Decided(decision) = step.answer {
             breakers.note(decision);
         }
-        lines.push(step.line, step.number);
+        lines.push(event, bytes, &step);
         lines.settle(&mut way)?;
         breakers.tell(event, way.engine())?;
         if let Some(plain) = way.plain() {
@@ -154,14 +161,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         warm.event(&mut way)?;
         progress.event();
     }
-    lines.finish(&mut way)?;
+    let unkept = lines.finish(&mut way)?;
     shadow.map_or(Ok(()), |shadow| shadow.lines.finish_plain())?;
     progress.finish();
     let counts = reader.counts();
     let mut report = anstream::stderr().lock();
     if let Some(error) = bad_line {
         tally.summary(way.engine(), &mut report)?;
-        way.close(&mut report)?;
+        way.close(unkept.is_some(), &mut report)?;
+        unkept.map_or(Ok(()), |unkept| unkept.summary(&mut report))?;
         return Err(error.into());
     }
     warm.finish(&mut way)?;
@@ -171,14 +179,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let seconds = start.elapsed().as_secs_f64();
     tally.summary(way.engine(), &mut report)?;
     cut.iter().try_for_each(|cut| cut.show(&mut report))?;
-    way.close(&mut report)?;
+    way.close(unkept.is_some(), &mut report)?;
     let rate = counts.taken as f64 / seconds;
     writeln!(
         report,
         "{} events read, {} bad lines; {seconds:.2} s, {rate:.0} events a second",
         counts.taken, counts.bad
     )?;
-    Ok(Verdict::Clean)
+    let Some(unkept) = unkept else { return Ok(Verdict::Clean) };
+    unkept.summary(&mut report)?;
+    Err(unkept.poisoned.into())
 }
 
 /// The engine, new, of a snapshot, or of a journal.

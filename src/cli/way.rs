@@ -70,9 +70,12 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Closes the journal, if there is one, and says what it did.
-    pub(super) fn close(self, report: &mut impl Write) -> anyhow::Result<()> {
+    /// Closes the journal, if there is one, and says what it did. One that has failed, and is left alone, is dropped.
+    pub(super) fn close(self, left_alone: bool, report: &mut impl Write) -> anyhow::Result<()> {
         match self {
+            Self::Recorded(recorded) if left_alone => {
+                journaled::summary(&recorded.figures(), recorded.snapshots(), report)?;
+            }
             Self::Recorded(recorded) => {
                 let (figures, snapshots) = recorded.close()?;
                 journaled::summary(&figures, &snapshots, report)?;

@@ -48,7 +48,10 @@ impl AnswerWriter {
         out: &mut Vec<u8>,
     ) -> io::Result<Option<AnswerForm>> {
         let form = match answer {
-            Answer::Decided(decision) => self.decision(event, decision, out).map(|()| AnswerForm::Decided)?,
+            Answer::Decided(decision) => {
+                self.decision(event, decision, out)?;
+                if decision.own.is_some() { AnswerForm::Declared } else { AnswerForm::Decided }
+            }
             Answer::Repeated(decision) => {
                 self.decision(event, decision, out).map(|()| AnswerForm::Repeated)?
             }

@@ -118,8 +118,8 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Recovered), JournalError> {
-        let (mut journal, stepper, recovered) = Self::open_stepped(disk, folder, options, on_damage)?;
-        let thread = Builder::new().name("weir-journal".to_owned()).spawn(move || stepper.run());
+        let (mut journal, Stepper(shared), recovered) = Self::open_stepped(disk, folder, options, on_damage)?;
+        let thread = Builder::new().name("weir-journal".to_owned()).spawn(move || shared.run());
         journal.writer = Some(thread.map_err(|source| JournalError::Thread { source })?);
         Ok((journal, recovered))
     }
@@ -137,8 +137,9 @@ impl Journal {
         let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
         let held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
         let recovered = recovery::recover(&disk, folder, &options, on_damage)?;
-        let shared = Arc::new(Shared::new(recovered.last));
         let writer = Writer {
+            mode: options.mode,
+            group: Group::default(),
             disk,
             folder: folder.to_owned(),
             id: recovered.id,
@@ -153,7 +154,8 @@ impl Journal {
             since: None,
             told: (0, 0, 0),
         };
-        let stepper = Stepper::new(Arc::clone(&shared), writer, options.mode);
+        let shared = Arc::new(Shared::new(writer));
+        let stepper = Stepper(Arc::clone(&shared));
         let mut journal = Self {
             shared,
             open: Group::default(),
@@ -206,13 +208,25 @@ impl Journal {
 
     /// Hands what was appended to the writer: what gathers while it syncs goes out together with the next sync.
     pub fn submit(&mut self) -> Result<(), Poisoned> {
+        self.put(true)
+    }
+
+    /// Hands what was appended over and waits for it, on this thread where nobody writes just now: the shortest way to the disk.
+    /// In async mode it does not wait.
+    pub fn commit(&mut self) -> Result<(), Poisoned> {
+        let waits = !matches!(self.mode, Mode::Async { .. });
+        self.put(!waits)?;
+        self.wait(self.next - 1)
+    }
+
+    fn put(&mut self, call: bool) -> Result<(), Poisoned> {
         if self.open.bytes.is_empty() {
             return self.shared.check();
         }
         if self.mode == Mode::Sync {
             self.open.cuts.push((self.open.bytes.len(), Cut::Sync));
         }
-        self.shared.put(&mut self.open, self.queue_bytes_max)
+        self.shared.put(&mut self.open, self.queue_bytes_max, call)
     }
 
     /// The last record that is on disk, with all before it.
@@ -238,7 +252,7 @@ impl Journal {
 
     /// The same in every mode: where syncs are put off, it asks for one.
     pub fn sync(&self, number: u64) -> Result<(), Poisoned> {
-        self.shared.wait_or_ask(number)
+        self.shared.wait(number)
     }
 
     /// What happened to the journal, if it has stopped.
@@ -255,9 +269,9 @@ impl Journal {
     pub fn close(mut self) -> Result<(), JournalError> {
         self.submit()?;
         // All before it is on disk when the last record says so.
-        self.shared.wait_or_ask(self.next - 1)?;
+        self.shared.wait(self.next - 1)?;
         self.say_closed()?;
-        self.shared.wait_or_ask(self.next - 1)?;
+        self.shared.wait(self.next - 1)?;
         Ok(())
     }
 
@@ -335,7 +349,6 @@ impl Drop for Journal {
             // It panics nowhere; if it did, what is on disk still is.
             let _ = writer.join();
         }
-        // Who still waits for what was never handed over is told.
-        self.shared.poison(JournalError::Ended);
+        self.shared.ended();
     }
 }

@@ -21,6 +21,8 @@ mod course;
 mod damage;
 /// What can go wrong.
 mod error;
+/// What becomes of events once the journal has failed.
+mod failure;
 /// One record's bytes.
 mod frame;
 /// Signed heads of the chain.
@@ -70,6 +72,7 @@ pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
 pub use error::{JournalError, Poisoned};
+pub use failure::{OnFailure, sent_again};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};

@@ -33,7 +33,7 @@ pub enum AnswerForm {
     Repeated = 2,
     /// The event was refused.
     Refused = 3,
-    /// It was declared, since there was no other in time.
+    /// What a payment had been answered before the engine saw it, with the engine's own beside it.
     Declared = 5,
     /// The event was taken in, and a person should look.
     Alert = 6,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
 use super::error::{JournalError, Poisoned};
+use super::failure::{Failure, NEVER, OnFailure};
 use super::journal::{Journal, Mode, Options};
 use super::reader::Reader;
 use super::record::{EventForm, Record};
@@ -76,7 +77,8 @@ pub struct Step<'a> {
     pub answer: Answer<'a>,
     /// It, as it is in the journal, with a line end; empty where there is nothing to say.
     pub line: &'a [u8],
-    /// The record that must be on disk before the answer goes out.
+    /// The record that must be on disk before the answer goes out; above all where the journal has failed, and none will
+    /// ever hold it.
     pub number: u64,
 }
 
@@ -103,6 +105,7 @@ pub struct Recorded {
     pub(super) warming: Option<Box<Warming>>,
     /// What came of the last warm-up, until it is told.
     pub(super) warmed: Option<Result<Warmed, WarmingError>>,
+    failure: Failure,
 }
 
 impl Recorded {
@@ -202,13 +205,46 @@ impl Recorded {
             clock,
             waits,
             tokens: setup.rules.tokens().map(str::to_owned),
+            failure: Failure::default(),
         };
         Ok((recorded, opened))
     }
 
+    /// Says what becomes of events once the journal has failed; [`OnFailure::Stop`] where nobody says.
+    pub fn on_failure(&mut self, on: OnFailure) {
+        self.failure.on = on;
+    }
+
     /// Takes one event in, that `bytes` say: a JSON line without its end. What it answers may go out once its record is on
-    /// disk ([`wait`](Self::wait)).
+    /// disk ([`wait`](Self::wait)). Where the journal has failed it is an error, or with [`OnFailure::Answer`] decided without.
     pub fn step(&mut self, event: &Event, bytes: &[u8]) -> Result<Step<'_>, RecordedError> {
+        let number = if self.failure.alone() {
+            None
+        } else {
+            let recorded = self.record(bytes);
+            self.failure.pass(recorded)?
+        };
+        let Self { journal, engine, answers, line, snapshots, failure, .. } = self;
+        line.clear();
+        answers.follow(engine)?;
+        let answer = engine.step(event);
+        let form = answers.write(event, &answer, line)?;
+        let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+        let number = match (number, form) {
+            (Some(event), Some(form)) => {
+                failure.pass(journal.append(Record::Answer { form, event, bytes }))?
+            }
+            (number, _) => number,
+        };
+        if number.is_none() {
+            failure.count();
+            snapshots.give_up();
+        }
+        Ok(Step { answer, line, number: number.unwrap_or(NEVER) })
+    }
+
+    /// Appends an event, once what is due before it is done.
+    fn record(&mut self, bytes: &[u8]) -> Result<u64, RecordedError> {
         self.since += 1;
         if self.warm_on() {
             // None is begun meanwhile: whoever went on from it could not do what the warm-up does.
@@ -217,13 +253,7 @@ impl Recorded {
             self.snapshots.begin(&mut self.engine, self.journal.next_number() - 1);
         }
         self.snapshots.turn(&mut self.journal, self.clock)?;
-        let Self { journal, engine, answers, line, .. } = self;
-        line.clear();
-        answers.follow(engine)?;
-        let number = journal.append(Record::Event { form: EventForm::Json, bytes })?;
-        let answer = engine.step(event);
-        let number = append(journal, answers, number, event, &answer, line)?;
-        Ok(Step { answer, line, number })
+        Ok(self.journal.append(Record::Event { form: EventForm::Json, bytes })?)
     }
 
     /// The engine.
@@ -236,9 +266,19 @@ impl Recorded {
         self.journal.submit()
     }
 
+    /// Hands what was stepped to the disk and waits for it: the shortest way. In async mode it does not wait.
+    pub fn commit(&mut self) -> Result<(), Poisoned> {
+        self.journal.commit()
+    }
+
     /// Waits until a record is on disk; in async mode it does not wait.
     pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
         self.journal.wait(number)
+    }
+
+    /// The same in every mode: where syncs are put off, it asks for one.
+    pub fn sync(&self, number: u64) -> Result<(), Poisoned> {
+        self.journal.sync(number)
     }
 
     /// Whether answers wait for the disk: not in async mode.
@@ -254,6 +294,11 @@ impl Recorded {
     /// What happened to the journal, if it has stopped.
     pub fn poisoned(&self) -> Option<Poisoned> {
         self.journal.poisoned()
+    }
+
+    /// Events decided without the journal, since it failed.
+    pub fn unrecorded(&self) -> u64 {
+        self.failure.unrecorded()
     }
 
     /// What the journal's writer has done.
@@ -300,20 +345,6 @@ impl Recorded {
         self.journal.close()?;
         Ok((figures, snapshots))
     }
-}
-
-/// Appends an answer, if there is one; gives the number of the last record of the step.
-fn append(
-    journal: &mut Journal,
-    answers: &AnswerWriter,
-    number: u64,
-    event: &Event,
-    answer: &Answer<'_>,
-    line: &mut Vec<u8>,
-) -> Result<u64, RecordedError> {
-    let Some(form) = answers.write(event, answer, line)? else { return Ok(number) };
-    let bytes = line.strip_suffix(b"\n").unwrap_or(line);
-    Ok(journal.append(Record::Answer { form, event: number, bytes })?)
 }
 
 /// How a journal begins.

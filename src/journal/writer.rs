@@ -1,7 +1,9 @@
-//! What writes, syncs, rotates and signs: a thread of its own, or in tests a stepper that does one group at a time.
+//! What writes, syncs, rotates and signs: whoever waits for it, or a thread of its own for what nobody waits for.
 //!
 //! Promises that nothing is said to be durable before it is, that records go out in the order in which they came, and that
 //! after the first write or sync that failed nothing is tried again. A group is what gathered while the former was synced.
+//! There is one writer: whoever takes it does the work while all others wait or append, so that nothing is handed from one
+//! thread to another between an append and its being on disk where the one who waits finds it free.
 #![allow(
     clippy::disallowed_methods,
     reason = "how long the disk takes is measured, and a bounded loss waits so long; no record depends on it"
@@ -101,16 +103,20 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Inner {
     pending: Group,
+    /// There while nobody writes.
+    writer: Option<Box<Writer>>,
+    /// The last record that anybody waits for.
+    wanted: u64,
     closing: bool,
-    /// Whether somebody waits for a sync that is not due yet.
-    asked: bool,
     poisoned: Option<Poisoned>,
     figures: Figures,
 }
 
 impl Shared {
-    pub(super) fn new(durable: u64) -> Self {
-        Self { durable: AtomicU64::new(durable), ..Self::default() }
+    pub(super) fn new(writer: Writer) -> Self {
+        let durable = AtomicU64::new(writer.durable);
+        let inner = Mutex::new(Inner { writer: Some(Box::new(writer)), ..Inner::default() });
+        Self { durable, inner, ..Self::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -134,8 +140,8 @@ impl Shared {
         self.lock().poisoned.clone().map_or(Ok(()), Err)
     }
 
-    /// Hands a group over; waits where too much is waiting already.
-    pub(super) fn put(&self, group: &mut Group, bytes_max: usize) -> Result<(), Poisoned> {
+    /// Hands a group over, and calls somebody to write it unless the caller will; waits where too much is waiting already.
+    pub(super) fn put(&self, group: &mut Group, bytes_max: usize, call: bool) -> Result<(), Poisoned> {
         let mut inner = self.lock();
         loop {
             if let Some(poisoned) = &inner.poisoned {
@@ -145,16 +151,27 @@ impl Shared {
             if waiting == 0 || waiting + group.bytes.len() <= bytes_max {
                 break;
             }
+            self.call(&inner);
             inner = self.room.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         group.since = Some(Instant::now());
         inner.pending.add(group);
-        drop(inner);
-        self.work.notify_one();
+        if call {
+            self.call(&inner);
+        }
         Ok(())
     }
 
-    /// Waits until a record is on disk.
+    /// Somebody is to write what is pending: who waits for records that are not on disk, if anybody does, else the thread.
+    /// Whoever writes just now does that when it is done.
+    fn call(&self, inner: &Inner) {
+        if inner.writer.is_none() {
+            return;
+        }
+        if inner.wanted > self.durable() { self.done.notify_one() } else { self.work.notify_one() }
+    }
+
+    /// Waits until a record is on disk, and writes and syncs what is pending where nobody does.
     pub(super) fn wait(&self, number: u64) -> Result<(), Poisoned> {
         if self.durable() >= number {
             return Ok(());
@@ -167,18 +184,37 @@ impl Shared {
             if let Some(poisoned) = &inner.poisoned {
                 return Err(poisoned.clone());
             }
+            let writer = inner.writer.as_ref();
+            if writer.is_some_and(|writer| !inner.pending.bytes.is_empty() || writer.unsynced()) {
+                inner = self.commit(inner, true);
+                continue;
+            }
+            inner.wanted = inner.wanted.max(number);
             inner = self.done.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// The same in every mode: where syncs are put off, it asks for one.
-    pub(super) fn wait_or_ask(&self, number: u64) -> Result<(), Poisoned> {
-        self.lock().asked = true;
-        self.work.notify_one();
-        self.wait(number)
+    /// Writes what is pending, and syncs: in async mode only where that is due. The writer must be there.
+    fn commit<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, due: bool) -> MutexGuard<'a, Inner> {
+        let Some(mut writer) = inner.writer.take() else { return inner };
+        std::mem::swap(&mut inner.pending, &mut writer.group);
+        drop(inner);
+        self.room.notify_all();
+        let done = writer.work(self, due);
+        let mut inner = self.lock();
+        inner.writer = Some(writer);
+        if let Err(why) = done {
+            self.stop(&mut inner, why);
+        } else if inner.closing {
+            self.work.notify_one();
+        } else if !inner.pending.bytes.is_empty() {
+            self.call(&inner);
+        }
+        self.done.notify_all();
+        inner
     }
 
-    /// Lets the writer end once it has written what it was given.
+    /// Lets the thread end once it has written what it was given.
     pub(super) fn end(&self) {
         self.lock().closing = true;
         self.work.notify_one();
@@ -188,112 +224,75 @@ impl Shared {
         let mut inner = self.lock();
         self.durable.store(durable, Ordering::Release);
         note(&mut inner.figures);
-        drop(inner);
-        self.done.notify_all();
     }
 
-    pub(super) fn poison(&self, why: JournalError) {
+    /// The journal is closed: who still waits for what was never handed over is told, and the files are let go.
+    pub(super) fn ended(&self) {
         let mut inner = self.lock();
+        self.stop(&mut inner, JournalError::Ended);
+        inner.writer = None;
+    }
+
+    fn stop(&self, inner: &mut Inner, why: JournalError) {
         let poisoned = Poisoned { durable: self.durable(), why: Arc::new(why) };
         inner.poisoned.get_or_insert(poisoned);
         inner.pending = Group::default();
-        drop(inner);
         self.stopped.store(true, Ordering::Release);
         self.done.notify_all();
         self.room.notify_all();
-    }
-}
-
-/// Does the writer's work a group at a time: the thread is a loop around it.
-#[derive(Debug)]
-pub struct Stepper {
-    shared: Arc<Shared>,
-    writer: Writer,
-    group: Group,
-    mode: Mode,
-}
-
-impl Stepper {
-    pub(super) fn new(shared: Arc<Shared>, writer: Writer, mode: Mode) -> Self {
-        Self { shared, writer, group: Group::default(), mode }
+        self.work.notify_one();
     }
 
-    /// Writes what was handed over, if anything was, and syncs: in async mode only where that is due. False where there was
-    /// nothing to do, or the journal has stopped.
-    #[doc(hidden)]
-    pub fn step(&mut self, due: bool) -> bool {
-        if self.shared.check().is_err() {
-            return false;
-        }
-        std::mem::swap(&mut self.shared.lock().pending, &mut self.group);
-        self.shared.room.notify_all();
-        self.work(due)
-    }
-
-    fn work(&mut self, due: bool) -> bool {
-        let sync = due || !matches!(self.mode, Mode::Async { .. });
-        if self.group.bytes.is_empty() && !(sync && self.writer.unsynced()) {
-            return false;
-        }
-        let done = self.writer.write(&self.shared, &mut self.group, sync);
-        self.group.bytes.clear();
-        self.group.cuts.clear();
-        self.group.since = None;
-        if let Err(why) = done {
-            self.shared.poison(why);
-            return false;
-        }
-        true
-    }
-
-    /// Until the journal is closed or has stopped.
-    pub(super) fn run(mut self) {
-        loop {
-            let mut inner = self.shared.lock();
-            let mut due = std::mem::take(&mut inner.asked);
-            while inner.pending.bytes.is_empty() && !inner.closing && inner.poisoned.is_none() && !due {
-                due = std::mem::take(&mut inner.asked);
-                if due {
-                    break;
-                }
-                inner = match self.left() {
-                    None => self.shared.work.wait(inner).unwrap_or_else(PoisonError::into_inner),
-                    Some(Duration::ZERO) => {
-                        due = true;
-                        inner
-                    }
+    /// What the thread does: writes what nobody waits for, until the journal is closed or has stopped.
+    pub(super) fn run(&self) {
+        let mut inner = self.lock();
+        while inner.poisoned.is_none() {
+            let Some(writer) = &inner.writer else {
+                inner = self.work.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (left, empty) = (writer.left(), inner.pending.bytes.is_empty());
+            let due = inner.closing || left == Some(Duration::ZERO);
+            if !empty || due && writer.unsynced() {
+                inner = self.commit(inner, due);
+            } else if inner.closing {
+                return;
+            } else {
+                inner = match left {
+                    None => self.work.wait(inner).unwrap_or_else(PoisonError::into_inner),
                     Some(left) => {
-                        let waited = self.shared.work.wait_timeout(inner, left);
+                        let waited = self.work.wait_timeout(inner, left);
                         waited.unwrap_or_else(PoisonError::into_inner).0
                     }
                 };
             }
-            if inner.poisoned.is_some() {
-                return;
-            }
-            let ends = inner.closing && inner.pending.bytes.is_empty();
-            std::mem::swap(&mut inner.pending, &mut self.group);
-            drop(inner);
-            self.shared.room.notify_all();
-            let due = due || ends || self.left() == Some(Duration::ZERO);
-            self.work(due);
-            if ends {
-                return;
-            }
         }
     }
+}
 
-    /// How long what is written may still wait for its sync: half of the bound, so that the sync itself has the other half.
-    fn left(&self) -> Option<Duration> {
-        let Mode::Async { within_ms } = self.mode else { return None };
-        let within = Duration::from_millis(u64::from(within_ms)) / 2;
-        let since = self.writer.since.filter(|_| self.writer.unsynced());
-        since.map(|since| within.saturating_sub(since.elapsed()))
+/// Does the writer's work a group at a time, where there is no thread.
+#[derive(Debug)]
+pub struct Stepper(pub(super) Arc<Shared>);
+
+impl Stepper {
+    /// Writes what was handed over, if anything was, and syncs: in async mode only where that is due. False where there was
+    /// nothing to do, or the journal has stopped.
+    #[doc(hidden)]
+    pub fn step(&mut self, due: bool) -> bool {
+        let inner = self.0.lock();
+        let Some(writer) = inner.writer.as_ref().filter(|_| inner.poisoned.is_none()) else { return false };
+        if inner.pending.bytes.is_empty() && !((due || writer.syncs()) && writer.unsynced()) {
+            return false;
+        }
+        self.0.commit(inner, due).poisoned.is_none()
     }
 }
 
 /// Writes frames into segments.
 pub(super) struct Writer {
+    pub(super) mode: Mode,
+    /// What is being written.
+    pub(super) group: Group,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) folder: PathBuf,
     pub(super) id: [u8; 16],
@@ -332,6 +331,31 @@ impl Writer {
         self.written > self.durable
     }
 
+    /// Whether every group is synced.
+    fn syncs(&self) -> bool {
+        !matches!(self.mode, Mode::Async { .. })
+    }
+
+    /// How long what is written may still wait for its sync: half of the bound, so that the sync itself has the other half.
+    fn left(&self) -> Option<Duration> {
+        let Mode::Async { within_ms } = self.mode else { return None };
+        let within = Duration::from_millis(u64::from(within_ms)) / 2;
+        let since = self.since.filter(|_| self.unsynced());
+        since.map(|since| within.saturating_sub(since.elapsed()))
+    }
+
+    /// Writes its group, and syncs where that is due.
+    fn work(&mut self, shared: &Shared, due: bool) -> Result<(), JournalError> {
+        let mut group = std::mem::take(&mut self.group);
+        let done = self.write(shared, &mut group, due || self.syncs());
+        group.bytes.clear();
+        group.cuts.clear();
+        group.since = None;
+        // Its room is used again.
+        self.group = group;
+        done
+    }
+
     fn write(&mut self, shared: &Shared, group: &mut Group, sync: bool) -> Result<(), JournalError> {
         if self.mutant == Some(Mutant::AnswerEarly) {
             let records = frames(&group.bytes).count() as u64;
@@ -344,6 +368,7 @@ impl Writer {
             self.part(&mut group.bytes[from..at])?;
             from = at;
             self.sync(shared)?;
+            shared.done.notify_all();
             // What follows was handed over with the rest.
             self.since = group.since;
             if cut == Cut::Rotate {

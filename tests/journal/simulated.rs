@@ -159,8 +159,12 @@ fn live(
         let appended = append(journal, oracle, chance);
         let submitted =
             appended.and_then(|()| if chance.random_bool(0.7) { Ok(journal.submit()?) } else { Ok(()) });
-        if chance.random_bool(0.6) {
-            stepper.step(chance.random_bool(0.4));
+        match chance.random_range(0..10) {
+            0..4 => drop(stepper.step(chance.random_bool(0.4))),
+            // Whoever waits writes; in async mode only where a sync is asked for.
+            4 | 5 => drop(journal.commit()),
+            6 if submitted.is_ok() => drop(journal.submit().and_then(|()| journal.sync(oracle.numbered))),
+            _ => {}
         }
         oracle.promised = oracle.promised.max(journal.durable());
         if submitted.is_err() || journal.poisoned().is_some() {
