@@ -391,7 +391,10 @@ fn without_its_journal_it_answers_where_it_is_told_to_and_what_it_answered_stand
             let id = serde_json::from_str::<serde_json::Value>(event).unwrap()["id"].clone();
             let again: serde_json::Value = serde_json::from_str(again).unwrap();
             assert_eq!((&again["answered"], &again["id"]), (&outcome.into(), &id));
-            assert!(again["account"].as_str().unwrap().starts_with("t_"), "no identifier is on disk: {again}");
+            assert!(
+                again["account"].as_str().unwrap().starts_with("t_"),
+                "no identifier is on disk: {again}"
+            );
         }
         // The file is not written over before it was sent.
         let refused = folder.run(
