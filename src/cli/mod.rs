@@ -62,7 +62,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Score(score::Args),
+    Score(Box<score::Args>),
     Check(check::Args),
     Schema(schema::Args),
     Test(test::Args),
