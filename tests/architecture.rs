@@ -170,9 +170,10 @@ fn only_the_engine_knows_both_rules_and_state() {
                 "src/journal/recorded.rs" | "src/journal/course.rs" => {
                     &["rules", "state", "engine", "decision", "event"]
                 }
-                "src/journal/replay.rs" | "src/journal/snapshots.rs" | "src/journal/answers.rs" => {
-                    &["rules", "engine", "decision", "event"]
-                }
+                "src/journal/failure.rs"
+                | "src/journal/replay.rs"
+                | "src/journal/snapshots.rs"
+                | "src/journal/answers.rs" => &["rules", "engine", "decision", "event"],
                 "src/journal/warming.rs" => &["state", "engine"],
                 "src/journal/kept.rs" => &["rules"],
                 _ => &[],
