@@ -232,6 +232,28 @@ fn a_decision_of_the_past_is_shown_with_what_it_was_made_of_and_who_asked() {
 }
 
 #[test]
+fn an_audit_shows_nothing_of_another_tenant_and_nothing_twice() {
+    let folder = Folder::new();
+    let rules = RULES.replace("[features]\n", "[policy]\nacross = [\"count\"]\n\n[features]\n");
+    folder.put(
+        "across.toml",
+        rules.replace("over = \"1h\" }\ntotal", "over = \"1h\", across = \"all\" }\ntotal"),
+    );
+    let of = |tenant: &str, id: &str, at: i64| {
+        payment(id, at * 1_000_000, 7).replace("\"id\"", &format!("\"tenant\":\"{tenant}\",\"id\""))
+    };
+    let all = [of("x", "x1", 0), of("y", "y1", 1), of("y", "y1", 1), of("x", "x2", 2), of("y", "y2", 3)];
+    folder.put("events.ndjson", all.concat());
+    good(&folder, "score --rules across.toml --input events.ndjson --journal j --output d.ndjson");
+    let shown = good(&folder, "audit show y2 --tenant y --journal j").out;
+    assert!(shown.contains(": 4 events after "), "{shown}");
+    assert!(shown.contains("; 2 of them are other tenants', and not shown"), "{shown}");
+    assert!(!shown.contains("`x1`") && !shown.contains("`x2`"), "{shown}");
+    let of_y1 = shown.lines().filter(|line| line.starts_with("  record ") && line.contains("`y1`")).count();
+    assert_eq!(of_y1, 2, "once of each feature: {shown}");
+}
+
+#[test]
 fn a_reload_is_replayed_and_the_same_command_line_goes_on() {
     let folder = Folder::new();
     let next = RULES.replace("\"small\"", "\"next\"").replace("count > 2", "count > 1");

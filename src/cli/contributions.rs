@@ -2,9 +2,9 @@
 //!
 //! An event is shown where its kind, key, condition and time are those that a feature counts. What was taken back later, was
 //! emptied by a reset, or did not count for want of an approval or an execution is shown too, with how it was answered: the
-//! journal holds that, and the value itself comes from the engine.
+//! journal holds that, and the value itself comes from the engine. Of another tenant's events nothing is shown but how many.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ struct Wanted<'r> {
     after_us: i64,
     until_us: i64,
     count: u64,
+    /// How many of them are other tenants'.
+    others: u64,
     newest: VecDeque<(u64, String)>,
 }
 
@@ -70,6 +72,8 @@ pub(super) struct Contributions<'r> {
     rules: &'r RuleSet,
     tenant: Option<String>,
     wanted: Vec<Wanted<'r>>,
+    /// What counts already: an event that comes again counts once.
+    counted: BTreeSet<(u128, u64)>,
 }
 
 fn text(event: &Event, field: &KeyField) -> Option<String> {
@@ -107,10 +111,12 @@ impl<'r> Contributions<'r> {
                 Window::Month => calendar.month(until_us).start_us - 1,
                 Window::Forever => i64::MIN,
             };
-            Some(Wanted { feature, reading, key, after_us, until_us, count: 0, newest: VecDeque::new() })
+            let newest = VecDeque::new();
+            Some(Wanted { feature, reading, key, after_us, until_us, count: 0, others: 0, newest })
         });
         let wanted = wanted.collect();
-        Self { rules, tenant: event.text(TextField::Tenant).map(str::to_owned), wanted }
+        let tenant = event.text(TextField::Tenant).map(str::to_owned);
+        Self { rules, tenant, wanted, counted: BTreeSet::new() }
     }
 
     /// Looks at every event up to a record, and shows of each feature how many count, and the newest of them.
@@ -149,7 +155,7 @@ impl<'r> Contributions<'r> {
             }
         }
         for wanted in &self.wanted {
-            let Wanted { feature, reading, key, after_us, until_us, count, newest } = wanted;
+            let Wanted { feature, reading, key, after_us, until_us, count, others, newest } = wanted;
             let value = match reading.value {
                 Value::Null => "null".to_owned(),
                 Value::Boolean(value) => value.to_string(),
@@ -160,7 +166,7 @@ impl<'r> Contributions<'r> {
                 if *after_us == i64::MIN { "the beginning".to_owned() } else { format_time(*after_us) };
             writeln!(
                 out,
-                "{} = {value} ({}) of {}: {count} events after {since} up to {} have its kind, key and condition{}",
+                "{} = {value} ({}) of {}: {count} events after {since} up to {} have its kind, key and condition{}{}",
                 feature.name,
                 reading.quality.name(),
                 key.join(", "),
@@ -169,6 +175,10 @@ impl<'r> Contributions<'r> {
                     Counts::Asked => "",
                     Counts::Allowed => "; it counts those that were allowed",
                     Counts::Executed => "; it counts those that were executed",
+                },
+                match others {
+                    0 => String::new(),
+                    others => format!("; {others} of them are other tenants', and not shown"),
                 }
             )?;
             for (number, line) in newest {
@@ -181,13 +191,18 @@ impl<'r> Contributions<'r> {
 
     fn event(&mut self, number: u64, itself: bool, event: &Event, most: usize) {
         let when = self.rules.calendar.clone().hour_and_weekday(event.time_us());
+        let own = event.text(TextField::Tenant) == self.tenant.as_deref();
+        let content = (event.identity(), event.fingerprint());
+        if self.counted.contains(&content) {
+            return;
+        }
         for wanted in &mut self.wanted {
             let feature = wanted.feature;
             let time_us = event.time_us();
             let counts = feature.from.contains(event.kind())
                 && (feature.current || !itself)
                 && (wanted.after_us < time_us && time_us <= wanted.until_us)
-                && (feature.across || event.text(TextField::Tenant) == self.tenant.as_deref())
+                && (feature.across || own)
                 && feature.by.iter().zip(&wanted.key).all(|(by, key)| text(event, by).as_ref() == Some(key))
                 // What asks tables and lists can't be told from the event alone, so it is shown.
                 && feature.condition.as_ref().is_none_or(|condition| {
@@ -197,7 +212,12 @@ impl<'r> Contributions<'r> {
             if !counts {
                 continue;
             }
+            self.counted.insert(content);
             wanted.count += 1;
+            if !own {
+                wanted.others += 1;
+                continue;
+            }
             let paid = event
                 .paid()
                 .map_or_else(String::new, |paid| format!(" {} {}", paid.minor, paid.currency.code()));

@@ -72,6 +72,9 @@ pub(super) struct Stream {
     /// Tenants that the customers are spread over; with 1 no event names one
     #[arg(long, default_value_t = Settings::default().tenants, value_name = "N")]
     tenants: u32,
+    /// Share of transactions whose execution is reported
+    #[arg(long, default_value_t = Settings::default().executions, value_name = "SHARE")]
+    executions: f64,
     /// Share of transactions reversed later
     #[arg(long, default_value_t = Settings::default().reversals, value_name = "SHARE")]
     reversals: f64,
@@ -104,6 +107,7 @@ impl Stream {
             rarities: self.rarities,
             foreign: self.foreign,
             tenants: self.tenants,
+            executions: self.executions,
             reversals: self.reversals,
             late: self.late,
             duplicates: self.duplicates,
