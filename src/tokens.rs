@@ -76,6 +76,12 @@ impl Tokens {
     }
 }
 
+/// Whether a text has the form of a token; whose it is nobody can tell without the key.
+pub fn is_token(text: &str) -> bool {
+    let digits = text.strip_prefix(PREFIX).unwrap_or_default().as_bytes();
+    digits.len() == DIGITS as usize && digits.iter().all(|digit| BASE64URL.contains(digit))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

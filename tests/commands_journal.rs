@@ -440,7 +440,8 @@ fn without_its_journal_it_answers_where_it_is_told_to_and_what_it_answered_stand
         assert!(!folder.path("next.ndjson").exists(), "nothing is to be sent");
         let replayed = good(&folder, "replay --journal j").out;
         let total: usize = replayed.split_whitespace().nth(1).unwrap().parse().unwrap();
-        assert!((4_300..5_000).contains(&total), "{replayed}");
+        // Of what was sent again more may have been on disk than was known: it is answered as repeated.
+        assert!((4_300..=8_300).contains(&total), "{replayed}");
         let shown = good(&folder, "journal show j").out;
         assert!(shown.contains("answer, declared: "), "{shown}");
     }

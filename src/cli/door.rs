@@ -79,9 +79,10 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    /// For events that go to an engine with this rule set.
-    pub(super) fn new(reader: EventReader, tokens: Option<Tokens>, rules: &RuleSet) -> Self {
-        Self { reader, door: tokens.map(|tokens| Door::new(tokens, rules)) }
+    /// For events that go to an engine with this rule set; where they are `resent`, they have been through the door before.
+    pub(super) fn new(reader: EventReader, tokens: Option<Tokens>, resent: bool, rules: &RuleSet) -> Self {
+        let door = |tokens| if resent { Door::again(rules) } else { Door::new(tokens, rules) };
+        Self { reader, door: tokens.map(door) }
     }
 
     /// The next event with the line that says it; `rules` is the rule set that it goes to.

@@ -113,10 +113,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let mut shadow =
         way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine, tokens.as_ref()))?;
-    // What is sent again has been through the door; a rule set that is warmed has not.
     let mut warm = Warm::begin(args.journaled.warm.as_deref(), tokens.as_ref(), &mut way)?;
-    let tokens = tokens.filter(|_| !args.journaled.resent);
-    let mut reader = Entrance::new(reader, tokens, way.engine().rules());
+    let mut reader = Entrance::new(reader, tokens, args.journaled.resent, way.engine().rules());
     if let Some(resend) = args.journaled.resend.as_ref()
         && (args.source.is(resend) || *resend == args.output)
     {

@@ -2,20 +2,21 @@
 //!
 //! Promises that no identifier is in what comes out, neither in the event nor in its line: text fields and declared extra
 //! fields that are identifiers become tokens, and what no rule file declares is left out, since nobody can tell what it
-//! holds. The entry of a `list` event becomes one unless its list is about a field that is none. Must never know where
-//! an event comes from or goes.
+//! holds. The entry of a `list` event becomes one unless its list is about a field that is none. What has been through it
+//! before passes as it is, where all its identifiers are tokens. Must never know where an event comes from or goes.
 
 use std::io;
 
 use super::writer::write_event;
 use crate::event::{Draft, Event, Kind, TextField};
 use crate::rules::RuleSet;
-use crate::tokens::Tokens;
+use crate::tokens::{Tokens, is_token};
 
 /// Gives events tokens; its buffers are used again for the next event.
 #[derive(Debug)]
 pub struct Door {
-    tokens: Tokens,
+    /// None for what has them already.
+    tokens: Option<Tokens>,
     draft: Draft,
     line: Vec<u8>,
 }
@@ -23,15 +24,31 @@ pub struct Door {
 impl Door {
     /// With these tokens, for events with the extra fields of a rule set.
     pub fn new(tokens: Tokens, rules: &RuleSet) -> Self {
-        Self { tokens, draft: Draft::new(rules.schema.clone()), line: Vec::new() }
+        Self { tokens: Some(tokens), draft: Draft::new(rules.schema.clone()), line: Vec::new() }
     }
 
-    /// The event with tokens, and the line that says it, without its end; `rules` is the rule set that it goes to.
+    /// For events that have been through a door before.
+    pub fn again(rules: &RuleSet) -> Self {
+        Self { tokens: None, draft: Draft::new(rules.schema.clone()), line: Vec::new() }
+    }
+
+    /// The event with tokens, and the line that says it, without its end; `rules` is the rule set that it goes to. An error
+    /// where an identifier should be a token already, and is none.
     pub fn take(&mut self, event: &Event, rules: &RuleSet) -> io::Result<(&Event, &[u8])> {
         let Self { tokens, draft, line } = self;
         let entry = event.kind() != Kind::List || is_entry_identifier(event, rules);
-        let told = draft.retell(event, entry, |text, out| tokens.push(text, out));
+        let mut plain = false;
+        let told = draft.retell(event, entry, |text, out| match tokens {
+            Some(tokens) => tokens.push(text, out),
+            None => {
+                plain |= !is_token(text);
+                out.push_str(text);
+            }
+        });
         let told = told.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if plain {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an identifier is no token"));
+        }
         line.clear();
         write_event(told, line)?;
         Ok((told, line.trim_ascii_end()))
@@ -104,6 +121,30 @@ mod tests {
         // The line says the event, all of it.
         let mut lines = super::super::LineReader::new(rules.schema.clone());
         assert_eq!(lines.read(line.as_bytes()).unwrap().fingerprint(), told.fingerprint());
+    }
+
+    #[test]
+    fn what_comes_again_has_tokens_or_is_refused() {
+        let rules = rules();
+        let tokens = Tokens::new(&[7; 32]);
+        let mut door = Door::again(&rules);
+        let mut draft = Draft::new(rules.schema.clone());
+        let long = "x".repeat(16);
+        for (account, passes) in
+            [(tokens.token("0901").as_str(), true), ("0901", false), (long.as_str(), false)]
+        {
+            draft.begin(Kind::Change, 5).unwrap();
+            for (field, text) in
+                [(TextField::Id, "1"), (TextField::What, "phone"), (TextField::Account, account)]
+            {
+                draft.text(field, text).unwrap();
+            }
+            let told = door.take(draft.seal().unwrap(), &rules);
+            assert_eq!(told.is_ok(), passes, "{account}");
+            if let Ok((told, _)) = told {
+                assert_eq!(told.text(TextField::Account), Some(account));
+            }
+        }
     }
 
     #[test]
