@@ -10,6 +10,7 @@ mod kept;
 pub use draft::Draft;
 pub(crate) use draft::check_text;
 pub use fields::{ExtraType, ExtraValue, Form, Kind, Schema, TextField};
+pub(crate) use kept::KEPT_BYTES_MAX;
 pub use kept::Kept;
 
 use std::hash::{BuildHasher, Hash, Hasher};

@@ -21,11 +21,15 @@ use super::answers::Place;
 use super::limits::Limits;
 use super::recent::Recent;
 use crate::decision::{Decision, Outcome};
-use crate::event::{Draft, Event, Kept, TextField};
+use crate::event::{Draft, Event, Kept, TEXT_BYTES_MAX, TextField};
 use crate::rules::RuleSet;
+use crate::rules::limits::ATTEMPTS_MAX;
 use crate::shared::Shared;
 use lapses::Lapses;
 use locks::Locks;
+
+/// Bytes of all the methods that one payment can have presented: its own, and those of each attempt, each with a comma.
+pub(super) const PRESENTED_BYTES_MAX: usize = (ATTEMPTS_MAX as usize + 1) * (TEXT_BYTES_MAX + 1);
 
 /// A dialogue that is open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
