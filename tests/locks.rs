@@ -335,6 +335,21 @@ fn the_failure_that_locks_is_answered_block_and_a_success_does_not_open() {
 }
 
 #[test]
+fn a_failure_that_does_not_say_of_what_counts_for_every_lock_and_such_a_success_for_none() {
+    let (mut engine, mut maker) = failed(0, Limits::default());
+    for n in 1..=2 {
+        let answer = decided(engine.step(&maker.answer(START_US + n, "e0", "", "failed")));
+        assert_eq!((answer.outcome, answer.locked), (Outcome::StepUp, 0), "`face` asks for no token");
+    }
+    let token = decided(engine.step(&maker.pay(START_US + 3, "c", 90, "bio,otp")));
+    assert_eq!((token.outcome, token.locked), (Outcome::Block, 2), "two failures lock a token");
+    let untold = decided(engine.step(&maker.answer(START_US + 4, "e0", "", "succeeded")));
+    assert_eq!((untold.outcome, untold.locked), (Outcome::StepUp, 0));
+    let last = decided(engine.step(&maker.answer(START_US + 5, "e0", "", "failed")));
+    assert_eq!((last.outcome, last.locked), (Outcome::Block, 1), "the third, for nothing was set back");
+}
+
+#[test]
 fn with_as_many_keys_counted_as_may_be_a_failure_of_another_is_answered_as_locked() {
     let (mut engine, mut maker) = failed(1, Limits { locks_max: 1, ..Limits::default() });
     let pay = maker.pay(START_US + 10, "d", 50, "");
