@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use saved::Saved;
 use weir::decision::{Outcome, Value};
-use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::engine::{Alert, Answer, Engine, Limits, NotAllowed, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{RuleSet, compile};
@@ -403,4 +403,44 @@ fn an_execution_that_comes_before_its_payment_is_told_with_the_decision() {
     assert_eq!((bank.told, bank.sums()), (None, (18, 18)), "it failed");
     assert_eq!(bank.pay("z", 30 * MILLION, "soft,bio"), Outcome::Allow);
     assert_eq!((bank.told, bank.sums()), (None, (0, 48)), "it was allowed, and empties");
+}
+
+#[test]
+fn an_execution_that_comes_again_is_answered_as_before_and_changes_nothing() {
+    let mut bank = Bank::new(HEAD);
+    assert_eq!(bank.pay_at("x", 9 * MILLION, "soft,bio", "stop"), Outcome::Block);
+    for id in ["y", "z"] {
+        assert_eq!(bank.pay(id, 30 * MILLION, ""), Outcome::StepUp);
+    }
+    for _ in 0..3 {
+        bank.answer("z", "");
+    }
+    let mut draft = Draft::new(Arc::default());
+    let now_us = bank.now_us;
+    let mut execution = |of: &str, result: &str| {
+        draft.begin(Kind::Execution, now_us).unwrap();
+        for (field, text) in
+            [(TextField::Id, &*format!("x-{of}")), (TextField::Transaction, of), (TextField::Result, result)]
+        {
+            draft.text(field, text).unwrap();
+        }
+        draft.seal().unwrap().clone()
+    };
+    let of = [("x", NotAllowed::Blocked), ("y", NotAllowed::Waiting), ("z", NotAllowed::Refused)]
+        .map(|(of, answered)| (execution(of, "succeeded"), Alert::ExecutedNotAllowed(answered)));
+    for (event, alert) in &of {
+        assert_eq!(bank.engine.step(event), Answer::Alert(*alert));
+    }
+    let sums = bank.sums();
+    assert_eq!(sums, (9, 69));
+    bank.restart(&format!("{HEAD}remember = \"90d\"\n"));
+    for (event, alert) in of.iter().chain(&of) {
+        assert_eq!(bank.engine.step(event), Answer::AlertedBefore(*alert));
+        assert_eq!(bank.sums(), sums);
+    }
+    // By now it is allowed, and the first answer stays what it was.
+    assert_eq!(bank.answer("y", "soft,bio"), Outcome::Allow);
+    assert_eq!(bank.engine.step(&of[1].0), Answer::AlertedBefore(of[1].1));
+    let other = execution("x", "failed");
+    assert!(matches!(bank.engine.step(&other), Answer::Refused(refusal) if refusal.code() == "id_reused"));
 }

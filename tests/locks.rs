@@ -167,7 +167,7 @@ fn said(engine: &mut Engine, event: &Event) -> Said {
     let (said, locked) = match engine.step(event) {
         Answer::Refused(refusal) => (Said::Refused(refusal.code()), 0),
         Answer::Taken | Answer::Alert(_) => (Said::Taken, 0),
-        Answer::TakenBefore => (Said::TakenBefore, 0),
+        Answer::TakenBefore | Answer::AlertedBefore(_) => (Said::TakenBefore, 0),
         Answer::Repeated(decision) => (Said::Repeated(decision.outcome, Vec::new()), decision.locked),
         Answer::Decided(decision) => {
             let (outcome, met, alert) = (decision.outcome, decision.met, decision.alert);
