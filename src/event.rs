@@ -161,6 +161,12 @@ impl Event {
         self.converted = Some(conversion);
     }
 
+    /// Becomes another event without its amount; the buffers are used again.
+    pub(crate) fn leave_amount_out(&mut self, sent: &Self) {
+        self.become_as(sent);
+        (self.amount, self.rate, self.converted) = (None, None, None);
+    }
+
     /// Becomes another event; the buffers are used again.
     fn become_as(&mut self, sent: &Self) {
         let Self { amount, converted, .. } = *sent;
