@@ -444,3 +444,38 @@ fn an_execution_that_comes_again_is_answered_as_before_and_changes_nothing() {
     let other = execution("x", "failed");
     assert!(matches!(bank.engine.step(&other), Answer::Refused(refusal) if refusal.code() == "id_reused"));
 }
+
+#[test]
+fn a_confirmed_payment_is_no_alert_though_nothing_counts_it_or_it_is_forgotten() {
+    let asked = RULES.replace("counts = \"executed\", pending = true", "counts = \"asked\"");
+    let asked = asked.replace(
+        ", reset = { on = \"executed\", where = \"met(C) and (scope = 'all' or part = 'I.3')\" }",
+        "",
+    );
+    let text = format!("[ruleset]\nname = \"asked\"\ncurrency = \"VND\"\n{HEAD}{asked}");
+    let rules = compile("asked.toml", &text).into_result().unwrap_or_else(|e| panic!("{e}"));
+    for corrections_max in [Limits::default().corrections_max, 1] {
+        let limits = Limits { corrections_max, ..Limits::default() };
+        let mut bank = Bank::new(HEAD);
+        bank.engine = Engine::new(rules.clone(), limits, Recording::All);
+        for id in ["p", "q", "r"] {
+            assert_eq!(bank.pay(id, 30 * MILLION, ""), Outcome::StepUp);
+        }
+        assert_eq!(bank.answer("p", "soft,bio"), Outcome::Allow);
+        for outcome in [Outcome::StepUp, Outcome::StepUp, Outcome::Block] {
+            assert_eq!(bank.answer("q", "sms"), outcome);
+        }
+        for n in 0..40 {
+            let id = format!("n{n}");
+            assert_eq!(bank.pay(&id, 30 * MILLION, ""), Outcome::StepUp);
+            assert_eq!(bank.answer(&id, "soft,bio"), Outcome::Allow);
+        }
+        bank.execute("p", true);
+        assert_eq!(bank.told, None, "it was allowed");
+        bank.execute("r", true);
+        assert_eq!(bank.told, Some("waiting"));
+        bank.execute("q", true);
+        let known = corrections_max > 1;
+        assert_eq!(bank.told, known.then_some("refused"), "nothing is said where nobody knows");
+    }
+}
