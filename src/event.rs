@@ -10,6 +10,7 @@ mod kept;
 pub use draft::Draft;
 pub(crate) use draft::check_text;
 pub use fields::{ExtraType, ExtraValue, Form, Kind, Schema, TextField};
+pub(crate) use kept::KEPT_BYTES_MAX;
 pub use kept::Kept;
 
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -158,6 +159,12 @@ impl Event {
         self.become_as(sent);
         self.amount = Some(Money { minor: conversion.minor, currency: to });
         self.converted = Some(conversion);
+    }
+
+    /// Becomes another event without its amount; the buffers are used again.
+    pub(crate) fn leave_amount_out(&mut self, sent: &Self) {
+        self.become_as(sent);
+        (self.amount, self.rate, self.converted) = (None, None, None);
     }
 
     /// Becomes another event; the buffers are used again.

@@ -34,7 +34,8 @@ pub struct Listing<'a> {
     pub note: Option<&'a str>,
 }
 
-/// One list. Entries of no tenant are for all tenants; a tenant's own are for it alone, and go before those.
+/// One list. Entries of no tenant are for all tenants; a tenant's own are for it alone, and add to those: what is said to
+/// all of a key holds for everyone, so that no tenant takes back what whoever runs the platform says.
 ///
 /// A clone shares the entries until one of the two changes, shard by shard.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -68,9 +69,10 @@ impl List {
     /// What the list says of a key at a time, to a tenant; `None` where the key is not on it.
     #[inline]
     pub fn find(&self, tenant: Option<&str>, key: &str, now_us: i64) -> Option<Listing<'_>> {
-        let own = tenant.filter(|_| self.owned > 0);
-        own.and_then(|tenant| self.there(identity(Some(tenant), key), now_us))
-            .or_else(|| self.there(identity(None, key), now_us))
+        self.there(identity(None, key), now_us).or_else(|| {
+            let own = tenant.filter(|_| self.owned > 0)?;
+            self.there(identity(Some(own), key), now_us)
+        })
     }
 
     #[inline]
@@ -257,16 +259,19 @@ mod tests {
     }
 
     #[test]
-    fn a_tenants_own_entry_goes_before_that_of_all() {
+    fn what_is_said_to_all_goes_before_a_tenants_own_entry_until_it_expires() {
         let mut list = List::default();
-        let level = |level| Listing { level: Some(level), ..until(100) };
-        list.put(None, "a", Listing { level: Some(1), ..Listing::default() });
-        list.put(Some("t"), "a", level(2));
-        let found = |list: &List, tenant, now_us| list.find(tenant, "a", now_us).and_then(|l| l.level);
-        assert_eq!((found(&list, Some("t"), 99), found(&list, Some("u"), 99)), (Some(2), Some(1)));
-        assert_eq!((found(&list, None, 99), found(&list, Some("t"), 100)), (Some(1), Some(1)));
+        list.put(None, "a", Listing { level: Some(3), ..until(100) });
+        list.put(Some("t"), "a", Listing { level: Some(1), ..Listing::default() });
+        list.put(Some("t"), "b", Listing { level: Some(2), ..Listing::default() });
+        let found = |list: &List, tenant, key, now_us| {
+            list.find(tenant, key, now_us).and_then(|listing| listing.level)
+        };
+        assert_eq!((found(&list, Some("t"), "a", 99), found(&list, Some("u"), "a", 99)), (Some(3), Some(3)));
+        assert_eq!((found(&list, Some("t"), "b", 99), found(&list, Some("u"), "b", 99)), (Some(2), None));
+        assert_eq!((found(&list, Some("t"), "a", 100), found(&list, None, "a", 100)), (Some(1), None));
         assert!(!list.take(Some("u"), "a") && list.take(Some("t"), "a"));
-        assert_eq!(found(&list, Some("t"), 99), Some(1));
+        assert_eq!((found(&list, Some("t"), "a", 99), found(&list, Some("t"), "a", 100)), (Some(3), None));
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn word(answer: Answer<'_>) -> &'static str {
         Answer::Repeated(_) => "repeated",
         Answer::Taken => "taken",
         Answer::TakenBefore => "taken before",
-        Answer::Alert(alert) => alert.code(),
+        Answer::Alert(alert) | Answer::AlertedBefore(alert) => alert.code(),
         Answer::Refused(refusal) => refusal.code(),
     }
 }

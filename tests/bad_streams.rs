@@ -76,7 +76,7 @@ impl Stream {
             Answer::Repeated(decision) => ("repeated", decision.features.clone()),
             Answer::Taken => ("taken", Vec::new()),
             Answer::TakenBefore => ("taken_before", Vec::new()),
-            Answer::Alert(alert) => (alert.code(), Vec::new()),
+            Answer::Alert(alert) | Answer::AlertedBefore(alert) => (alert.code(), Vec::new()),
             Answer::Refused(refusal) => {
                 assert!(refusal.to_string().len() > 20, "{refusal:?} says too little");
                 (refusal.code(), Vec::new())

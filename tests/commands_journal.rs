@@ -123,18 +123,26 @@ fn what_was_blocked_and_executed_is_told_counted_and_replayed() {
     folder.put("events.ndjson", [big, small].concat() + &reports.concat());
     let done = good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson");
     assert!(done.err.contains("; 2 reported as executed though not allowed"), "{}", done.err);
+    assert!(done.err.contains("; 1 came again"), "{}", done.err);
     let told = String::from_utf8(folder.read("d.ndjson")).unwrap();
     let told: Vec<&str> = told.lines().collect();
-    assert_eq!(told.len(), 4, "two decisions, and two alerts: {told:?}");
+    assert_eq!(told.len(), 5, "two decisions, two alerts, and one of them again: {told:?}");
     let start = concat!(
         r#"{"id":"x1","time_us":180000000,"kind":"execution","transaction":"big","#,
         r#""alert":"executed_not_allowed","answered":"blocked","message":"its transaction was executed though it was blocked; "#
     );
     assert!(told[2].starts_with(start), "{}", told[2]);
-    assert!(told[3].starts_with(r#"{"id":"x3","#), "{}", told[3]);
-    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 4 of 4\n");
+    assert_eq!(told[3], told[2], "it is told again");
+    assert!(told[4].starts_with(r#"{"id":"x3","#), "{}", told[4]);
+    // Whoever died before the output was written begins again, and misses nothing.
+    let done =
+        good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output again.ndjson");
+    assert!(!done.err.contains("though not allowed") && done.err.contains("; 6 came again"), "{}", done.err);
+    assert_eq!(folder.read("again.ndjson"), folder.read("d.ndjson"));
+    assert_eq!(good(&folder, "replay --journal j").out, "reproduced 10 of 10\n");
     let shown = good(&folder, "journal show j").out;
     assert!(shown.contains("answer, alert: 2 records"), "{shown}");
+    assert!(shown.contains("answer, repeated: 6 records"), "{shown}");
 }
 
 #[test]

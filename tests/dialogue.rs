@@ -200,6 +200,7 @@ fn said(engine: &mut Engine, event: &Event) -> (Said, Option<u64>) {
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
         Answer::Taken => Said::Taken,
         Answer::Alert(alert) => Said::Alert(alert.answered()),
+        Answer::AlertedBefore(alert) => Said::AlertedBefore(alert.answered()),
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Repeated(decision) => Said::Repeated(decision.outcome),
         Answer::Decided(decision) => {

@@ -73,6 +73,7 @@ fn agree(
             Answer::Refused(refusal) => (Said::Refused(refusal.code()), Vec::new()),
             Answer::Taken => (Said::Taken, Vec::new()),
             Answer::Alert(_) => (Said::Alert, Vec::new()),
+            Answer::AlertedBefore(_) => (Said::AlertedBefore, Vec::new()),
             Answer::TakenBefore => (Said::TakenBefore, Vec::new()),
         };
         let decided = matches!(said, Said::Decided(..));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use saved::Saved;
 use weir::decision::{Outcome, Value};
-use weir::engine::{Answer, Engine, Limits, Recording};
+use weir::engine::{Alert, Answer, Engine, Limits, NotAllowed, Recording};
 use weir::event::{Draft, Event, Kind, TextField};
 use weir::money::Currency;
 use weir::rules::{RuleSet, compile};
@@ -403,4 +403,79 @@ fn an_execution_that_comes_before_its_payment_is_told_with_the_decision() {
     assert_eq!((bank.told, bank.sums()), (None, (18, 18)), "it failed");
     assert_eq!(bank.pay("z", 30 * MILLION, "soft,bio"), Outcome::Allow);
     assert_eq!((bank.told, bank.sums()), (None, (0, 48)), "it was allowed, and empties");
+}
+
+#[test]
+fn an_execution_that_comes_again_is_answered_as_before_and_changes_nothing() {
+    let mut bank = Bank::new(HEAD);
+    assert_eq!(bank.pay_at("x", 9 * MILLION, "soft,bio", "stop"), Outcome::Block);
+    for id in ["y", "z"] {
+        assert_eq!(bank.pay(id, 30 * MILLION, ""), Outcome::StepUp);
+    }
+    for _ in 0..3 {
+        bank.answer("z", "");
+    }
+    let mut draft = Draft::new(Arc::default());
+    let now_us = bank.now_us;
+    let mut execution = |of: &str, result: &str| {
+        draft.begin(Kind::Execution, now_us).unwrap();
+        for (field, text) in
+            [(TextField::Id, &*format!("x-{of}")), (TextField::Transaction, of), (TextField::Result, result)]
+        {
+            draft.text(field, text).unwrap();
+        }
+        draft.seal().unwrap().clone()
+    };
+    let of = [("x", NotAllowed::Blocked), ("y", NotAllowed::Waiting), ("z", NotAllowed::Refused)]
+        .map(|(of, answered)| (execution(of, "succeeded"), Alert::ExecutedNotAllowed(answered)));
+    for (event, alert) in &of {
+        assert_eq!(bank.engine.step(event), Answer::Alert(*alert));
+    }
+    let sums = bank.sums();
+    assert_eq!(sums, (9, 69));
+    bank.restart(&format!("{HEAD}remember = \"90d\"\n"));
+    for (event, alert) in of.iter().chain(&of) {
+        assert_eq!(bank.engine.step(event), Answer::AlertedBefore(*alert));
+        assert_eq!(bank.sums(), sums);
+    }
+    // By now it is allowed, and the first answer stays what it was.
+    assert_eq!(bank.answer("y", "soft,bio"), Outcome::Allow);
+    assert_eq!(bank.engine.step(&of[1].0), Answer::AlertedBefore(of[1].1));
+    let other = execution("x", "failed");
+    assert!(matches!(bank.engine.step(&other), Answer::Refused(refusal) if refusal.code() == "id_reused"));
+}
+
+#[test]
+fn a_confirmed_payment_is_no_alert_though_nothing_counts_it_or_it_is_forgotten() {
+    let asked = RULES.replace("counts = \"executed\", pending = true", "counts = \"asked\"");
+    let asked = asked.replace(
+        ", reset = { on = \"executed\", where = \"met(C) and (scope = 'all' or part = 'I.3')\" }",
+        "",
+    );
+    let text = format!("[ruleset]\nname = \"asked\"\ncurrency = \"VND\"\n{HEAD}{asked}");
+    let rules = compile("asked.toml", &text).into_result().unwrap_or_else(|e| panic!("{e}"));
+    for corrections_max in [Limits::default().corrections_max, 1] {
+        let limits = Limits { corrections_max, ..Limits::default() };
+        let mut bank = Bank::new(HEAD);
+        bank.engine = Engine::new(rules.clone(), limits, Recording::All);
+        for id in ["p", "q", "r"] {
+            assert_eq!(bank.pay(id, 30 * MILLION, ""), Outcome::StepUp);
+        }
+        assert_eq!(bank.answer("p", "soft,bio"), Outcome::Allow);
+        for outcome in [Outcome::StepUp, Outcome::StepUp, Outcome::Block] {
+            assert_eq!(bank.answer("q", "sms"), outcome);
+        }
+        for n in 0..40 {
+            let id = format!("n{n}");
+            assert_eq!(bank.pay(&id, 30 * MILLION, ""), Outcome::StepUp);
+            assert_eq!(bank.answer(&id, "soft,bio"), Outcome::Allow);
+        }
+        bank.execute("p", true);
+        assert_eq!(bank.told, None, "it was allowed");
+        bank.execute("r", true);
+        assert_eq!(bank.told, Some("waiting"));
+        bank.execute("q", true);
+        let known = corrections_max > 1;
+        assert_eq!(bank.told, known.then_some("refused"), "nothing is said where nobody knows");
+    }
 }

@@ -51,7 +51,7 @@ fn score_by_the_library() -> String {
                 write_refusal(event, refusal.code(), refusal.declared(), &refusal.to_string(), &mut out)
                     .unwrap();
             }
-            Answer::Alert(alert) => {
+            Answer::Alert(alert) | Answer::AlertedBefore(alert) => {
                 write_alert(event, alert.code(), alert.answered(), &alert.to_string(), &mut out).unwrap()
             }
             Answer::Taken | Answer::TakenBefore => {}

@@ -174,7 +174,7 @@ impl Twin {
         self.entries.retain(|held| (held.tenant, held.key) != (tenant, key));
     }
 
-    /// The level of an entry that is there.
+    /// The level of an entry that is there: what is said to all goes before what a tenant says for itself.
     fn find(&self, tenant: Option<&str>, key: &str) -> Option<Option<i64>> {
         let of = |tenant: Option<&str>| {
             let there = |held: &&Held| {
@@ -183,7 +183,7 @@ impl Twin {
             };
             self.entries.iter().find(there).map(|held| held.level)
         };
-        of(tenant).or_else(|| of(None))
+        of(None).or_else(|| of(tenant))
     }
 }
 

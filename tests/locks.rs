@@ -167,7 +167,7 @@ fn said(engine: &mut Engine, event: &Event) -> Said {
     let (said, locked) = match engine.step(event) {
         Answer::Refused(refusal) => (Said::Refused(refusal.code()), 0),
         Answer::Taken | Answer::Alert(_) => (Said::Taken, 0),
-        Answer::TakenBefore => (Said::TakenBefore, 0),
+        Answer::TakenBefore | Answer::AlertedBefore(_) => (Said::TakenBefore, 0),
         Answer::Repeated(decision) => (Said::Repeated(decision.outcome, Vec::new()), decision.locked),
         Answer::Decided(decision) => {
             let (outcome, met, alert) = (decision.outcome, decision.met, decision.alert);
@@ -332,6 +332,21 @@ fn the_failure_that_locks_is_answered_block_and_a_success_does_not_open() {
     assert_eq!(engine.step(&maker.event(Kind::Change, START_US + 7, &change, None)), Answer::Taken);
     let pay = decided(engine.step(&maker.pay(START_US + 8, "c", 50, "bio")));
     assert_eq!((pay.outcome, pay.met, pay.alert), (Outcome::Allow, true, true));
+}
+
+#[test]
+fn a_failure_that_does_not_say_of_what_counts_for_every_lock_and_such_a_success_for_none() {
+    let (mut engine, mut maker) = failed(0, Limits::default());
+    for n in 1..=2 {
+        let answer = decided(engine.step(&maker.answer(START_US + n, "e0", "", "failed")));
+        assert_eq!((answer.outcome, answer.locked), (Outcome::StepUp, 0), "`face` asks for no token");
+    }
+    let token = decided(engine.step(&maker.pay(START_US + 3, "c", 90, "bio,otp")));
+    assert_eq!((token.outcome, token.locked), (Outcome::Block, 2), "two failures lock a token");
+    let untold = decided(engine.step(&maker.answer(START_US + 4, "e0", "", "succeeded")));
+    assert_eq!((untold.outcome, untold.locked), (Outcome::StepUp, 0));
+    let last = decided(engine.step(&maker.answer(START_US + 5, "e0", "", "failed")));
+    assert_eq!((last.outcome, last.locked), (Outcome::Block, 1), "the third, for nothing was set back");
 }
 
 #[test]

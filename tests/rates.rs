@@ -95,6 +95,9 @@ impl Bank {
         if let Some(about) = about {
             self.draft.text(TextField::Transaction, about).unwrap();
         }
+        if kind == Kind::Execution {
+            self.draft.text(TextField::Result, "succeeded").unwrap();
+        }
         if let Some((minor, currency)) = minor {
             self.draft.amount(minor, currency).unwrap();
         }
@@ -120,6 +123,35 @@ impl Bank {
             other => panic!("{other:?}"),
         });
         (spent, dear)
+    }
+}
+
+#[test]
+fn an_execution_is_taken_whatever_its_own_amount_is() {
+    let executed = RULES.replace("counts = \"asked\"", "counts = \"executed\"");
+    let own = "own = { sum = \"amount\", by = \"account\", over = \"30d\", from = \"execution\" }\n[[rule]]\nid = \"own\"\nwhen = \"own > 0\"\nthen = \"alert\"\nreason = \"own\"\n";
+    let bare = executed.replace("[rates]\notherwise = \"step_up\"\n", "").replace("money(100, 'USD')", "5");
+    for text in [&executed, &bare] {
+        let text = text.replacen("\n[[rule]]", &format!("{own}\n[[rule]]"), 1);
+        let rules = compile("executed.toml", &text).into_result().unwrap_or_else(|e| panic!("{e}"));
+        let mut bank = Bank::new(table("25400"));
+        bank.engine = Engine::new(rules, Limits::default(), Recording::All);
+        bank.engine.load_rates(table("25400"));
+        let payment = bank.event(Kind::Transaction, 2 * DAY_US, None, Some((700, Currency::VND)));
+        assert!(matches!(bank.engine.step(&payment), Answer::Decided(_)));
+        let execution = |bank: &mut Bank, minor: i64, currency: Currency| {
+            let event = bank.event(Kind::Execution, 2 * DAY_US, Some(payment.id()), Some((minor, currency)));
+            assert_eq!(bank.engine.step(&event), Answer::Taken);
+            assert_eq!(bank.engine.step(&event), Answer::TakenBefore);
+        };
+        execution(&mut bank, 3, Currency::EUR);
+        execution(&mut bank, AMOUNT_MINOR_MAX, Currency::USD);
+        let event = bank.event(Kind::Transaction, 2 * DAY_US, None, Some((0, Currency::VND)));
+        let Answer::Decided(decision) = bank.engine.step(&event) else { panic!() };
+        assert!(!decision.alert, "what can't be told is left out");
+        let at = |name: &str| bank.engine.rules().features.iter().position(|f| f.name == name).unwrap();
+        let (own, spent) = (bank.engine.readings()[at("own")], bank.engine.readings()[at("spent")]);
+        assert_eq!((own.value, spent.value), (Value::Whole(0), Value::Whole(700)));
     }
 }
 

@@ -35,6 +35,7 @@ enum Said {
     Repeated(Decision),
     Taken,
     Alert,
+    AlertedBefore,
     TakenBefore,
     Refused(&'static str),
 }
@@ -45,6 +46,7 @@ fn said(answer: Answer<'_>) -> Said {
         Answer::Repeated(decision) => Said::Repeated(decision.clone()),
         Answer::Taken => Said::Taken,
         Answer::Alert(_) => Said::Alert,
+        Answer::AlertedBefore(_) => Said::AlertedBefore,
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
     }

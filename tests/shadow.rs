@@ -30,6 +30,7 @@ enum Said {
     Repeated(Decision),
     Taken,
     Alert,
+    AlertedBefore,
     TakenBefore,
     Refused(&'static str),
 }
@@ -43,6 +44,7 @@ fn step(engine: &mut Engine, event: &Event) -> Said {
         Answer::Repeated(decision) => Said::Repeated(decision.clone()),
         Answer::Taken => Said::Taken,
         Answer::Alert(_) => Said::Alert,
+        Answer::AlertedBefore(_) => Said::AlertedBefore,
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
     }

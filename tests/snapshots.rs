@@ -26,16 +26,17 @@ use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use saved::Saved;
+use saved::{Saved, written};
 use shelf::Shelf;
 use weir::decision::{Decision, Reading};
 use weir::engine::{
     Answer, Engine, Limits, Recording, RestoreError, SavedEngine, ShadowLimits, ShadowStopped,
 };
-use weir::event::Event;
+use weir::event::{Draft, Event, ExtraValue, Form, Kind, TEXT_BYTES_MAX, TextField};
 use weir::io::{read_snapshot, write_snapshot};
-use weir::lists::Lists;
-use weir::rules::RuleSet;
+use weir::lists::{Listing, Lists};
+use weir::money::Currency;
+use weir::rules::{RuleSet, compile};
 
 /// All that an engine says to an event.
 #[derive(Debug, PartialEq)]
@@ -132,8 +133,14 @@ proptest! {
                 }
             }
             if at % every == 0 {
-                let saved = Saved::of(&stopped.freeze());
-                stopped = saved.restored(&rule_sets, store().map(|store| Box::new(store) as _));
+                let store = store().map(|store| Box::new(store) as _);
+                let saved = stopped.freeze();
+                // Some of them as a file has it.
+                stopped = if at / every % 4 == 1 {
+                    Engine::restore(written(&saved), &rule_sets, store).unwrap()
+                } else {
+                    Saved::of(&saved).restored(&rule_sets, store)
+                };
             }
             prop_assert_eq!(step(&mut stopped, event), step(&mut never, event), "event {} of {:#?}", at, events);
         }
@@ -199,4 +206,83 @@ fn a_snapshot_goes_through_a_file_while_decisions_go_on() {
     let saved: SavedEngine = read_snapshot(&path).unwrap();
     let missing = Engine::restore(saved, &[], None).unwrap_err();
     assert_eq!(missing, RestoreError::RuleSet { hash: rules.hash_text() });
+}
+
+const LONG: &str = r#"
+[ruleset]
+name = "long"
+currency = "VND"
+
+[fields]
+remark = "text"
+
+[lists]
+known = { key = "payee" }
+
+[auth.code]
+all = [["otp"]]
+
+[step_up]
+expires  = "5m"
+attempts = 20
+
+[[rule]]
+id   = "all"
+when = "payee in known"
+then = "step_up"
+auth = "code"
+"#;
+
+/// The longest text that a field can have, unlike that of another `n`.
+fn longest(form: Form, n: usize) -> String {
+    match form {
+        Form::OneOf(words) => words.iter().max_by_key(|word| word.len()).unwrap().to_string(),
+        Form::Ip => "1111:2222:3333:4444:5555:6666:255.255.255.255".to_owned(),
+        Form::Words | Form::Free | Form::Identifier => format!("{n:0TEXT_BYTES_MAX$}"),
+    }
+}
+
+#[test]
+fn an_open_dialogue_with_the_longest_texts_goes_through_a_file() {
+    let rules = Arc::new(compile("long.toml", LONG).into_result().unwrap());
+    let mut draft = Draft::new(Arc::clone(&rules.schema));
+    draft.begin(Kind::Transaction, 1).unwrap();
+    draft.amount(5, Currency::VND).unwrap();
+    for &field in TextField::ALL.iter().filter(|&&field| field != TextField::Answered) {
+        draft.text(field, &longest(field.form(), 0)).unwrap();
+    }
+    draft.extra("remark", ExtraValue::Text(&longest(Form::Free, 0))).unwrap();
+    let payment = draft.seal().unwrap().clone();
+    let (key, note) = (longest(Form::Free, 0), longest(Form::Free, 7));
+    let mut lists = Lists::new(1);
+    lists.get_mut(0).unwrap().put(None, &key, Listing { note: Some(&note), ..Listing::default() });
+    let mut engine = Engine::new(RuleSet::clone(&rules), Limits::default(), Recording::All);
+    engine.load_lists(lists);
+    let mut answer = |n: usize, methods: &str| {
+        draft.begin(Kind::Authentication, 1).unwrap();
+        let texts = [(TextField::Id, n.to_string()), (TextField::Result, "succeeded".to_owned())];
+        let about =
+            [TextField::Transaction, TextField::Tenant].map(|field| (field, longest(field.form(), 0)));
+        for (field, text) in texts.iter().chain(&about) {
+            draft.text(*field, text).unwrap();
+        }
+        draft.text(TextField::Methods, methods).unwrap();
+        draft.seal().unwrap().clone()
+    };
+    let asked = [payment].into_iter().chain((1..20).map(|n| answer(n, &longest(Form::Words, n))));
+    for event in asked {
+        let Answer::Decided(decision) = engine.step(&event) else { panic!("it is decided") };
+        assert!(decision.step_up.is_some(), "it waits for its answer");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.snapshot");
+    write_snapshot(&path, "long.toml", &engine.freeze()).unwrap();
+    let saved = read_snapshot(&path).unwrap();
+    let mut restored = Engine::restore(saved, &[rules], None).unwrap();
+    let kept = restored.lists().find(0, None, &key, 1).and_then(|listing| listing.note);
+    assert_eq!(kept, Some(note.as_str()));
+    let last = answer(20, "otp");
+    let said = step(&mut engine, &last);
+    assert!(said.answer.contains("met: true"), "{}", said.answer);
+    assert_eq!(step(&mut restored, &last), said);
 }

@@ -126,6 +126,7 @@ fn agree(engine: &mut Engine, rules: &RuleSet, events: &[Event]) -> Result<usize
             }
             (Answer::Refused(refusal), Said::Refused(code)) => prop_assert_eq!(refusal.code(), code),
             (Answer::Alert(_), Said::Alert)
+            | (Answer::AlertedBefore(_), Said::AlertedBefore)
             | (Answer::Taken, Said::Taken)
             | (Answer::TakenBefore, Said::TakenBefore) => {}
             (answer, expected) => prop_assert!(false, "event {at}: {answer:?}, and not {expected:?}"),

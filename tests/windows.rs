@@ -52,6 +52,7 @@ fn said(answer: Answer<'_>) -> Said {
         }
         Answer::Taken => Said::Taken,
         Answer::Alert(_) => Said::Alert,
+        Answer::AlertedBefore(_) => Said::AlertedBefore,
         Answer::TakenBefore => Said::TakenBefore,
         Answer::Refused(refusal) => Said::Refused(refusal.code()),
     }

@@ -109,8 +109,8 @@ fn compare(rules: &RuleSet, expect: &Expectation, answer: Answer<'_>) -> Vec<Str
         }
         (_, Some(code)) => return vec![format!("it was to be refused ({code}), and was taken")],
         (Answer::Decided(decision) | Answer::Repeated(decision), None) => decision,
-        (Answer::Taken | Answer::TakenBefore | Answer::Alert(_), None) => {
-            let alert = matches!(answer, Answer::Alert(_));
+        (Answer::Taken | Answer::TakenBefore | Answer::Alert(_) | Answer::AlertedBefore(_), None) => {
+            let alert = matches!(answer, Answer::Alert(_) | Answer::AlertedBefore(_));
             return match expect.alert {
                 Some(expected) if expected != alert => {
                     vec![format!("the alert is {alert}, expected {expected}")]

@@ -77,7 +77,8 @@ impl Cut {
                 one.alerts = u64::from(decision.alert);
             }
             Answer::Refused(_) => one.refused = 1,
-            Answer::Repeated(_) | Answer::Taken | Answer::TakenBefore | Answer::Alert(_) => return,
+            Answer::Repeated(_) | Answer::Taken | Answer::TakenBefore => return,
+            Answer::Alert(_) | Answer::AlertedBefore(_) => return,
         }
         let text = match self.field {
             KeyField::Text(field) => event.text(field),

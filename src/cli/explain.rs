@@ -221,7 +221,7 @@ fn find(engine: &mut Engine, explainers: &[Explainer], event: &Event, all: bool)
         Answer::Refused(refusal) => {
             return Ok(Found::Other(format!("it was refused ({}): {refusal}", refusal.code())));
         }
-        Answer::Alert(alert) => {
+        Answer::Alert(alert) | Answer::AlertedBefore(alert) => {
             return Ok(Found::Other(format!("it was taken in, and a person should look: {alert}")));
         }
         Answer::Taken | Answer::TakenBefore => {

@@ -63,7 +63,7 @@ impl Tally {
             Answer::Decided(decision) => self.decided(decision),
             Answer::Repeated(_) => self.repeated += 1,
             Answer::Taken => self.taken += 1,
-            Answer::TakenBefore => self.taken_before += 1,
+            Answer::TakenBefore | Answer::AlertedBefore(_) => self.taken_before += 1,
             Answer::Alert(Alert::ExecutedNotAllowed(_)) => {
                 self.taken += 1;
                 self.executed_not_allowed += 1;

@@ -27,6 +27,13 @@ pub enum NotAllowed {
 }
 
 impl Alert {
+    /// Every alert; its place here is what is remembered of it.
+    pub(super) const ALL: [Self; 3] = [
+        Self::ExecutedNotAllowed(NotAllowed::Blocked),
+        Self::ExecutedNotAllowed(NotAllowed::Waiting),
+        Self::ExecutedNotAllowed(NotAllowed::Refused),
+    ];
+
     /// The word for it in files.
     pub const fn code(self) -> &'static str {
         match self {

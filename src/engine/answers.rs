@@ -5,6 +5,7 @@ use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
+use super::Alert;
 use crate::decision::{Decision, Outcome, Quality, Reading, Requirement, StepUp, Stopped, Value, Withheld};
 use crate::shared::Shared;
 
@@ -21,6 +22,21 @@ impl Place {
     pub(crate) const NONE: Self = Self(u64::MAX);
     /// Below it by a rule set's number: that one allowed, and nothing fired or was recorded.
     const PLAIN: u64 = u64::MAX - 1;
+
+    /// Below those of all rule sets by its number: it was an alert, and there was no decision.
+    const ALERT: u64 = Self::PLAIN - u32::MAX as u64 - 1;
+
+    /// An alert, or nothing.
+    pub(crate) fn of_alert(alert: Option<Alert>) -> Self {
+        let number = alert.and_then(|alert| Alert::ALL.iter().position(|&other| other == alert));
+        number.map_or(Self::NONE, |number| Self(Self::ALERT - number as u64))
+    }
+
+    /// The alert, if it was one.
+    pub(crate) fn alert(self) -> Option<Alert> {
+        let number = usize::try_from(Self::ALERT.checked_sub(self.0)?).ok()?;
+        Alert::ALL.get(number).copied()
+    }
 
     fn plain(decision: &Decision) -> Option<Self> {
         let Decision { outcome, alert, score, requirement, fired, shadow, overridden, tripped, .. } =

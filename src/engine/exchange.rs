@@ -154,11 +154,31 @@ impl Engine {
 
     /// The event with its amount in the rule set's currency; `None` where there is nothing to convert.
     pub(super) fn converted(&mut self, event: &Event) -> Result<Option<Arc<Event>>, Refusal> {
-        let Some(paid) = event.amount() else { return Ok(None) };
         let to = self.live.rules.currency;
-        if paid.currency == to {
-            return Ok(None);
+        let Some(paid) = event.amount().filter(|paid| paid.currency != to) else { return Ok(None) };
+        let conversion = match self.worth(event, paid) {
+            Ok(conversion) => Some(conversion),
+            // What was executed is its payment's amount: that the money moved is never refused for its own.
+            Err(_) if event.kind() == Kind::Execution => None,
+            Err(refusal) => return Err(refusal),
+        };
+        let last = self.exchange.last.get_or_insert_with(|| Arc::new(event.clone()));
+        // Nobody else holds it between two events.
+        if Arc::get_mut(last).is_none() {
+            *last = Arc::new(event.clone());
         }
+        if let Some(last) = Arc::get_mut(last) {
+            match conversion {
+                Some(conversion) => last.convert(event, conversion, to),
+                None => last.leave_amount_out(event),
+            }
+        }
+        Ok(Some(Arc::clone(last)))
+    }
+
+    /// What becomes of the amount of an event in another currency.
+    fn worth(&self, event: &Event, paid: Money) -> Result<Conversion, Refusal> {
+        let to = self.live.rules.currency;
         let Some(declaration) = &self.live.rules.rates else {
             return Err(Refusal::Currency { expected: to.code() });
         };
@@ -190,15 +210,7 @@ impl Engine {
                 (rate, from, worth(rate, paid.minor)?)
             }
         };
-        let last = self.exchange.last.get_or_insert_with(|| Arc::new(event.clone()));
-        // Nobody else holds it between two events.
-        if Arc::get_mut(last).is_none() {
-            *last = Arc::new(event.clone());
-        }
-        if let Some(last) = Arc::get_mut(last) {
-            last.convert(event, Conversion { paid, rate, from, minor }, to);
-        }
-        Ok(Some(Arc::clone(last)))
+        Ok(Conversion { paid, rate, from, minor })
     }
 
     /// Goes on with what was saved.

@@ -65,7 +65,7 @@ use reports::report;
 use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change.
-pub const VERSION: &str = "0.6.0";
+pub const VERSION: &str = "0.7.0";
 
 /// What the engine says to one event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,8 +76,10 @@ pub enum Answer<'a> {
     Repeated(&'a Decision),
     /// Another event was taken in.
     Taken,
-    /// Another event was taken in, and a person should look. When it comes again it is [`TakenBefore`](Self::TakenBefore).
+    /// Another event was taken in, and a person should look.
     Alert(Alert),
+    /// Another event came again, and changed nothing; this was its first answer.
+    AlertedBefore(Alert),
     /// Another event came again, and changed nothing.
     TakenBefore,
     /// The event was refused, and left no trace in the state.
@@ -340,7 +342,8 @@ impl Engine {
             (_, Asked::Open(identity)) => self.answer_step_up(event, identity, presented, locked),
             _ => {
                 self.gather(event, presented);
-                self.file(event, Standing::Observed, Place::NONE);
+                let alert = self.alert(report, corrected);
+                self.file(event, Standing::Observed, Place::of_alert(alert));
                 self.change_lists(event);
                 if let Some(staged) = reload {
                     self.swap(staged);
@@ -348,7 +351,7 @@ impl Engine {
                 if let Some(rates) = rates {
                     self.set_rates(rates);
                 }
-                self.alert(report, corrected).map_or(Answer::Taken, Answer::Alert)
+                alert.map_or(Answer::Taken, Answer::Alert)
             }
         }
     }
@@ -357,7 +360,9 @@ impl Engine {
         if seen.fingerprint != event.fingerprint() {
             return Answer::Refused(Refusal::IdReused);
         }
-        if self.answers.read(seen.answer, &mut self.live.decision) {
+        if let Some(alert) = seen.answer.alert() {
+            Answer::AlertedBefore(alert)
+        } else if self.answers.read(seen.answer, &mut self.live.decision) {
             let answered = event.transaction_identity().unwrap_or(event.identity());
             let now_us = self.now_us.max(event.time_us());
             self.live.decision.converted = self.exchange.conversion(answered, now_us);

@@ -66,7 +66,7 @@ pub(crate) struct Reports {
     executed_us: Option<i64>,
     failed: bool,
     /// The dialogue about it ended without an allow.
-    refused: bool,
+    pub(crate) refused: bool,
     /// Nothing was reported of it for so long that it is no longer pending.
     lapsed: bool,
     reversed_fully: bool,

@@ -102,8 +102,9 @@ impl Engine {
     pub(super) fn alert(&self, report: Option<Report>, of: Option<(u128, Payment)>) -> Option<Alert> {
         let (identity, payment) = of.filter(|_| matches!(report, Some(Report::Execution { .. })))?;
         let answered = match payment.unallowed(self.payments.conduct())? {
-            Standing::Open if self.dialogues.waits(identity, self.now_us) => NotAllowed::Waiting,
-            Standing::Open => NotAllowed::Refused,
+            Standing::Open if payment.reports.refused => NotAllowed::Refused,
+            // What was reported of it may be forgotten, or never have mattered: an allow is no alert then.
+            Standing::Open => self.dialogues.not_allowed(identity, self.now_us)?,
             _ => NotAllowed::Blocked,
         };
         Some(Alert::ExecutedNotAllowed(answered))

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::answers::Answers;
 use super::breaker::Counted;
-use super::dialogue::Dialogues;
+use super::dialogue::{Dialogues, PRESENTED_BYTES_MAX};
 use super::exchange::{Exchange, SavedExchange};
 use super::judge::{Judge, reads};
 use super::ledger::{Ledger, SavedLedger};
@@ -21,6 +21,7 @@ use super::recent::Recent;
 use super::reload::{Former, Reloads, Staged};
 use super::shadow::{Shadow, ShadowStopped};
 use super::{Engine, Limits, Recording, Seen, ShadowLimits, VERSION};
+use crate::event::KEPT_BYTES_MAX;
 use crate::hex::hex;
 use crate::lists::Lists;
 use crate::rates::Rates;
@@ -117,6 +118,11 @@ impl SavedJudge {
 }
 
 impl SavedEngine {
+    /// Bytes of the longest text in it, which whoever reads it needs at once: all that a payment says or presents, and no
+    /// single text, such as a note, is longer.
+    pub(crate) const TEXT_BYTES_MAX: usize =
+        if KEPT_BYTES_MAX > PRESENTED_BYTES_MAX { KEPT_BYTES_MAX } else { PRESENTED_BYTES_MAX };
+
     /// The latest time that any event had, microseconds since 1970 UTC.
     pub fn now_us(&self) -> i64 {
         self.now_us

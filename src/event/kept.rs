@@ -5,8 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Draft, Event, EventError, ExtraValue, Kind, TextField};
+use super::{Draft, Event, EventError, ExtraValue, Kind, TEXT_BYTES_MAX, TEXT_FIELDS, TextField};
 use crate::money::Currency;
+
+/// Bytes of the longest text that is kept of an event: those of its text fields stand in one.
+pub(crate) const KEPT_BYTES_MAX: usize = TEXT_FIELDS * TEXT_BYTES_MAX;
 
 /// An event put by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::snapshot_writer::{ABOUT_KEY, FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
+use crate::engine::SavedEngine;
 use crate::state::{ChunkColumns, KeptChunk, Lost};
 
 /// Why there is nothing to be read.
@@ -312,7 +313,8 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     let schema = reader.get_mut().beginning.take().unwrap_or_default();
     let held = Vec::new();
     let mut rows = Rows { reader, part: 0, held, at: 0, next: None, from: 0, why: None };
-    let mut scratch = [0; 64];
+    // Each text passes through it as a whole.
+    let mut scratch = vec![0; SavedEngine::TEXT_BYTES_MAX];
     // The state has ended only where a row of another kind comes.
     let state = postcard::from_io::<T, _>((&mut rows, &mut scratch));
     let Ok((state, _)) = state else { return Err(rows.broken("its content makes no sense")) };

@@ -60,9 +60,9 @@ impl AnswerWriter {
                 write_refusal(event, code, declared, &refusal.to_string(), out)?;
                 AnswerForm::Refused
             }
-            Answer::Alert(alert) => {
+            Answer::Alert(alert) | Answer::AlertedBefore(alert) => {
                 write_alert(event, alert.code(), alert.answered(), &alert.to_string(), out)?;
-                AnswerForm::Alert
+                if matches!(answer, Answer::Alert(_)) { AnswerForm::Alert } else { AnswerForm::Repeated }
             }
             Answer::Taken | Answer::TakenBefore => return Ok(None),
         };

@@ -29,7 +29,7 @@ pub enum EventForm {
 pub enum AnswerForm {
     /// A decision.
     Decided = 1,
-    /// The first answer again.
+    /// The first answer again: a decision, or an alert.
     Repeated = 2,
     /// The event was refused.
     Refused = 3,

@@ -30,6 +30,7 @@ pub enum Said {
     Taken,
     /// It was taken, and a payment was executed that was answered so.
     Alert(&'static str),
+    AlertedBefore(&'static str),
     TakenBefore,
     Refused(&'static str),
 }
@@ -226,6 +227,7 @@ impl Twin {
     pub fn again(&self, id: &str) -> Said {
         match &self.said[id] {
             Said::Decided { outcome, .. } => Said::Repeated(*outcome),
+            Said::Alert(answered) => Said::AlertedBefore(answered),
             _ => Said::TakenBefore,
         }
     }

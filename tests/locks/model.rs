@@ -189,7 +189,9 @@ impl Model {
         self.pass(time_us);
         let payment = &mut self.payments[at];
         let (tenant, tx) = (payment.tx.tenant.clone(), payment.tx.clone());
-        let touches = !auth.methods.is_empty();
+        // A failure that does not say of what is one of everything.
+        let unsaid = auth.methods.is_empty() && !auth.succeeded;
+        let touches = unsaid || !auth.methods.is_empty();
         let counts = match &auth.attempt {
             Some(made) if !open && touches => payment.reported.insert(made.clone()),
             _ => true,
@@ -204,7 +206,7 @@ impl Model {
             // A failure is the payer's, whoever is named.
             let Some(text) = of_payment.or(named.clone()) else { continue };
             let key = (lock, tenant.clone(), text);
-            let presents = auth.methods.iter().any(|word| methods.contains(word));
+            let presents = unsaid || auth.methods.iter().any(|word| methods.contains(word));
             if counts && presents && !self.is_locked(&key) {
                 let held = self.failures.get(&key).map_or(0, |held| held.0);
                 if auth.succeeded {

@@ -10,7 +10,7 @@ use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, UInt32Array};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use sha2::{Digest, Sha256};
-use weir::engine::{Engine, Limits, Recording};
+use weir::engine::{Answer, Engine, Limits, Recording};
 use weir::event::{Draft, Event, Kind, Schema, TextField};
 use weir::io::{read_snapshot_by, write_snapshot_to};
 use weir::money::Currency;
@@ -84,9 +84,12 @@ fn good() -> &'static Good {
     GOOD.get_or_init(|| {
         let rules = compile("f.toml", RULES).into_result().unwrap();
         let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
-        (0..40).for_each(|at| {
-            engine.step(&event(&rules.schema, at));
-        });
+        let mut asked = 0;
+        for at in 0..40 {
+            let answer = engine.step(&event(&rules.schema, at));
+            asked += usize::from(matches!(answer, Answer::Decided(decision) if decision.step_up.is_some()));
+        }
+        assert!(asked > 0, "a payment waits for its answer");
         let saved = engine.freeze();
         let (file, _) = write_snapshot_to(Vec::new(), Path::new("good"), "good", &saved).unwrap();
         Good { rules: Arc::new(rules), file }
@@ -101,7 +104,10 @@ fn event(schema: &Arc<Schema>, at: i64) -> Event {
     put(TextField::Id, &format!("e{at}"));
     put(TextField::Account, &format!("a{}", at % 3));
     if kind == Kind::Transaction {
-        put(TextField::Payee, &format!("a payee with a long name {}", at % 5));
+        put(
+            TextField::Payee,
+            &format!("a payee with a name so long that no row of it fits into a few words: {}", at % 5),
+        );
     } else {
         put(TextField::Transaction, &format!("e{}", at / 4 * 4));
         put(TextField::Result, "succeeded");

@@ -19,6 +19,7 @@ pub enum Said {
     Taken,
     /// It was taken, and a payment was executed that was not allowed.
     Alert,
+    AlertedBefore,
     TakenBefore,
     Refused(&'static str),
 }
@@ -44,6 +45,8 @@ struct Past {
     /// `None` for all but transactions.
     outcome: Option<Outcome>,
     values: Vec<Value>,
+    /// Whether its own answer was an alert.
+    alerted: bool,
     reports: Reports,
     /// By feature, whether it empties it when it comes, and whether it does once it is executed.
     empties: Vec<bool>,
@@ -241,6 +244,8 @@ impl Twin {
                 Said::Refused("id_reused")
             } else if let Some(outcome) = past.outcome {
                 Said::Repeated(outcome, past.values.clone())
+            } else if past.alerted {
+                Said::AlertedBefore
             } else {
                 Said::TakenBefore
             };
@@ -268,6 +273,7 @@ impl Twin {
             arrived_us: now_us,
             outcome: None,
             values: Vec::new(),
+            alerted: alert,
             reports: Reports::default(),
             empties: Vec::new(),
             armed: Vec::new(),

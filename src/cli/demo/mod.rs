@@ -129,7 +129,8 @@ impl Run {
             Answer::Decided(_) if event.kind() != Kind::Transaction => {}
             Answer::Decided(decision) => self.confusion.decided(event, decision.outcome),
             Answer::Taken => self.confusion.told(event),
-            Answer::Repeated(_) | Answer::TakenBefore | Answer::Alert(_) | Answer::Refused(_) => {}
+            Answer::Repeated(_) | Answer::TakenBefore | Answer::Refused(_) => {}
+            Answer::Alert(_) | Answer::AlertedBefore(_) => {}
         }
         Ok(())
     }

@@ -233,7 +233,8 @@ impl Engine {
 
     /// Lets a payment count as its dialogue ended.
     fn end_dialogue(&mut self, identity: u128, time_us: i64, outcome: Outcome) {
-        self.dialogues.ended.insert(identity, self.now_us, Ended::Answered);
+        let ended = if outcome == Outcome::Allow { Ended::Allowed } else { Ended::Blocked };
+        self.dialogues.ended.insert(identity, self.now_us, ended);
         if outcome == Outcome::Allow {
             self.report_itself(identity, Report::Authentication { succeeded: true, time_us });
             self.await_report(identity, Standing::Allowed);

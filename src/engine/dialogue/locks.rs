@@ -255,8 +255,10 @@ impl Engine {
     fn count_answer(&mut self, event: &Event, asked: Asked, rules: &RuleSet) -> u16 {
         let payment = event.transaction_identity();
         let (now_us, most) = (self.now_us, self.limits.locks_max);
-        let methods = event.text(TextField::Methods).map_or(0, |words| mask(rules, words));
         let succeeded = event.text(TextField::Result) == Some("succeeded");
+        // What failed may have been anything where it is not said: leaving it out must not save a failure.
+        let unsaid = if succeeded { 0 } else { u64::MAX };
+        let methods = event.text(TextField::Methods).map_or(unsaid, |words| mask(rules, words));
         let mut of_payment = [None; u16::BITS as usize];
         for (key, lock) in of_payment.iter_mut().zip(&rules.locks) {
             *key = payment.and_then(|payment| self.payment_key(payment, lock, event, rules));

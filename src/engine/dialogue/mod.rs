@@ -17,15 +17,20 @@ use std::hash::BuildHasher;
 use foldhash::quality::FixedState;
 use serde::{Deserialize, Serialize};
 
+use super::NotAllowed;
 use super::answers::Place;
 use super::limits::Limits;
 use super::recent::Recent;
 use crate::decision::{Decision, Outcome};
-use crate::event::{Draft, Event, Kept, TextField};
+use crate::event::{Draft, Event, Kept, TEXT_BYTES_MAX, TextField};
 use crate::rules::RuleSet;
+use crate::rules::limits::ATTEMPTS_MAX;
 use crate::shared::Shared;
 use lapses::Lapses;
 use locks::Locks;
+
+/// Bytes of all the methods that one payment can have presented: its own, and those of each attempt, each with a comma.
+pub(super) const PRESENTED_BYTES_MAX: usize = (ATTEMPTS_MAX as usize + 1) * (TEXT_BYTES_MAX + 1);
 
 /// A dialogue that is open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,8 +57,10 @@ pub(super) struct Original {
 /// How a dialogue ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Ended {
-    /// By an answer.
-    Answered,
+    /// By an answer that allowed the payment.
+    Allowed,
+    /// By an answer that blocked it.
+    Blocked,
     /// By itself.
     Lapsed,
 }
@@ -134,9 +141,13 @@ impl Dialogues {
         self.attempts.set_horizon(now_us, horizon_us);
     }
 
-    /// Whether a payment waits for its answer.
-    pub(super) fn waits(&self, identity: u128, now_us: i64) -> bool {
-        self.open.get(&identity).is_some_and(|open| now_us < open.expires_us)
+    /// Why a payment that was stepped up is not allowed; `None` where it is, or where that is no longer known.
+    pub(super) fn not_allowed(&self, identity: u128, now_us: i64) -> Option<NotAllowed> {
+        match (self.open.get(&identity), self.ended.get(identity, now_us)) {
+            (Some(open), _) if now_us < open.expires_us => Some(NotAllowed::Waiting),
+            (Some(_), _) | (None, Some(Ended::Blocked | Ended::Lapsed)) => Some(NotAllowed::Refused),
+            (None, Some(Ended::Allowed) | None) => None,
+        }
     }
 
     /// Whether one more may be opened.
