@@ -113,6 +113,7 @@ payee_card_kind = "text"
 approved_merchant = "boolean"
 wallet_kind = "text"
 purpose = "text"
+new_organisation = "boolean"
 
 [step_up]
 expires = "5m"

@@ -385,10 +385,39 @@ fn an_extended_file_may_say_what_the_one_above_leaves_out() {
     let taken = rules(&[("top.toml", &silent), ("says.toml", &says)]);
     assert_eq!((taken.feedback, taken.horizon_us), (Feedback::None, 9 * DAY_US));
     assert_eq!((taken.policy.step_up_at, taken.policy.block_at), (None, Some(9)));
-    let first = head("top", "extends = \"says.toml\"\nfeedback = \"authentication\"\nremember = \"8d\"")
+    let first = head("top", "extends = \"says.toml\"\nfeedback = \"authentication\"\nremember = \"10d\"")
         + "[policy]\nstep_up_at = 5\n"
         + own;
     let held = rules(&[("top.toml", &first), ("says.toml", &says)]);
-    assert_eq!((held.feedback, held.horizon_us), (Feedback::Authentication, 8 * DAY_US));
+    assert_eq!((held.feedback, held.horizon_us), (Feedback::Authentication, 10 * DAY_US));
     assert_eq!((held.policy.step_up_at, held.policy.block_at), (Some(5), None));
+}
+
+#[test]
+fn a_file_that_stands_on_others_forgets_nothing_sooner_than_they_need() {
+    let own = "[[rule]]\nid = \"own\"\nwhen = \"amount > 7\"\nthen = \"block\"\n";
+    let top = |more: &str| head("top", &format!("extends = [\"law\", \"too\"]\n{more}")) + own;
+    let law =
+        |head_says: &str, over: &str| law(head_says).replace("over = \"1h\"", &format!("over = {over}"));
+    let too =
+        |more: &str| head("too", more) + "[[rule]]\nid = \"t\"\nwhen = \"amount > 8\"\nthen = \"alert\"\n";
+    let told = |top: &str, law: &str, too: &str| {
+        let checked = sources(&[("top", top), ("law", law), ("too", too)]).compile();
+        checked.into_result().map(|rules| rules.horizon_us / DAY_US).map_err(|refused| refused.to_string())
+    };
+    let refused = |told: Result<i64, String>, says: &str| {
+        let refused = told.unwrap_err();
+        assert!(refused.contains(says), "{refused}");
+    };
+    // Shorter than where nobody says anything, shorter than a window, and so said by a file that is extended.
+    let (week, month) = (law("", "\"day\""), law("", "\"month\""));
+    refused(told(&top("remember = \"1h\""), &week, &too("")), "extended count on 7d");
+    refused(told(&top("remember = \"30d\""), &month, &too("")), "extended count on 745h");
+    refused(told(&top(""), &month, &too("remember = \"1h\"")), "extended count on 745h");
+    // Shorter than one of them says.
+    let says = law("remember = \"40d\"", "\"day\"");
+    refused(told(&top("remember = \"39d\""), &says, &too("")), "`remember` is shorter than a file needs");
+    assert_eq!(told(&top("remember = \"7d\""), &week, &too("")), Ok(7));
+    assert_eq!(told(&top("remember = \"50d\""), &says, &too("")), Ok(50));
+    assert_eq!(told(&top(""), &says, &too("")), Ok(40));
 }

@@ -22,10 +22,10 @@ const OF_THE_WHOLE: &str = "control";
 const POLICY: &str = "policy";
 
 /// What `[ruleset]` says of the whole: the word of the file that is compiled goes first, then that of those it extends.
-const HEAD_OF_THE_WHOLE: [&str; 3] = ["feedback", "remember", PENDING_FOR];
+const HEAD_OF_THE_WHOLE: [&str; 3] = ["feedback", "remember", "pending_for"];
 
-/// How long payments count without a report: never less than any file says.
-const PENDING_FOR: &str = "pending_for";
+/// How long payments are known, and count without a report: never less than any file says.
+const AT_LEAST: [&str; 2] = ["remember", "pending_for"];
 
 /// Puts the documents of all files together; they stand in the order of the files.
 pub(super) fn merge<'d>(
@@ -89,10 +89,12 @@ fn complete<'a, 'd: 'a>(
     let open: Vec<&str> = HEAD_OF_THE_WHOLE.into_iter().filter(|&key| !own.contains_key(key)).collect();
     for head in heads {
         let DeValue::Table(head) = head else { continue };
-        if let (Some(own), Some(said)) = (own.get(PENDING_FOR), head.get(PENDING_FOR))
-            && duration_us(own) < duration_us(said)
-        {
-            let message = format!("`{PENDING_FOR}` is shorter than a file needs that is extended");
+        let shorter = AT_LEAST.into_iter().find_map(|key| {
+            let (own, said) = (own.get(key)?, head.get(key)?);
+            (duration_us(own) < duration_us(said)).then_some((key, own, said))
+        });
+        if let Some((key, own, said)) = shorter {
+            let message = format!("`{key}` is shorter than a file needs that is extended");
             let problem = Problem::error(own.span(), message, "payments would stop counting too early");
             problems.push(problem.beside(said.span(), "needed here"));
             continue;

@@ -186,20 +186,29 @@ fn read_whole<T>(sources: &Sources, then: impl FnOnce(RuleSet, &Parts<'_>) -> T)
     whole.filter(|_| !any_error).ok_or_else(refused)
 }
 
-/// How long ids are remembered: as the file says, or so long that a window never outlives a payment's correction.
+/// How long ids are remembered: as the file says, or so long that a window never outlives a payment's correction. Files that
+/// stand on others say nothing shorter, or what is executed later would count in nothing that the others ask for.
 fn horizon(
     said: Option<(i64, Range<usize>)>,
     features: impl Iterator<Item = (Window, i64)>,
+    extends: bool,
     problems: &mut Problems,
 ) -> i64 {
     let longest_us = features.map(|(window, delay_us)| window.span_us() + delay_us).max().unwrap_or(0);
-    let Some((us, span)) = said else { return limits::REMEMBER_US_DEFAULT.max(longest_us) };
-    if us < longest_us {
+    let unsaid_us = limits::REMEMBER_US_DEFAULT.max(longest_us);
+    let Some((us, span)) = said else { return unsaid_us };
+    let help = |us| format!("leave `remember` out, or write \"{}\"", format_duration(us));
+    if extends && us < unsaid_us {
+        let (us, needed) = (format_duration(us), format_duration(unsaid_us));
+        let message =
+            format!("payments would be known for {us}, and files that are extended count on {needed}");
+        let label = "what is executed later would not count";
+        problems.push(Problem::error(span, message, label).help(help(unsaid_us)));
+    } else if us < longest_us {
         let (us, longest) = (format_duration(us), format_duration(longest_us));
         let message = format!("payments can be corrected for {us}, and a window covers {longest}");
         let label = "a later reversal stays in that window";
-        let help = format!("leave `remember` out, or write \"{longest}\"");
-        problems.push(Problem::warning(span, message, label).help(help));
+        problems.push(Problem::warning(span, message, label).help(help(longest_us)));
     }
     us
 }
@@ -318,7 +327,7 @@ fn read<T>(
     requirements.check_used(problems);
     let Head { name, time_zone, calendar, currency, remember, feedback, pending_us, .. } = head?;
     let windows = features.iter().map(|declared| (declared.feature.window, declared.feature.delay_us));
-    let horizon_us = horizon(remember, windows, problems);
+    let horizon_us = horizon(remember, windows, packs.packs.len() > 1, problems);
     let mut set = RuleSet {
         name: name?,
         hash: [0; 32],

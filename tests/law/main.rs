@@ -45,6 +45,7 @@ struct Reader {
     card_class: usize,
     totals: Vec<(usize, Group)>,
     ksth: usize,
+    ksth_least: usize,
 }
 
 impl Reader {
@@ -52,8 +53,9 @@ impl Reader {
         let table = |name| rules.tables.iter().position(|table| table.name == name).unwrap();
         let feature = |name| rules.features.iter().position(|feature| feature.name == name).unwrap();
         let totals = TOTALS.iter().map(|&(name, group)| (feature(name), group)).collect();
-        let (class, card_class, ksth) = (table("class"), table("card_class"), feature("ksth"));
-        Self { rules: rules.clone(), class, card_class, totals, ksth }
+        let (class, card_class) = (table("class"), table("card_class"));
+        let (ksth, ksth_least) = (feature("ksth"), feature("ksth_least"));
+        Self { rules: rules.clone(), class, card_class, totals, ksth, ksth_least }
     }
 
     fn letter(&self, decision: &Decision, table: usize) -> char {
@@ -84,11 +86,9 @@ impl Reader {
             let total = ledger.total(group, now_us, but);
             assert_eq!(self.sum(decision, feature), total, "T of {group:?}, {what}\n{now_us}: {ledger:#?}");
         }
-        assert_eq!(
-            self.sum(decision, self.ksth),
-            ledger.small(now_us, but),
-            "Tksth, {what}\n{now_us}: {ledger:?}"
-        );
+        let held = [self.ksth, self.ksth_least].map(|feature| self.sum(decision, feature));
+        let expected = [ledger.small(now_us, but), ledger.small_at_least(now_us, but)];
+        assert_eq!(held, expected, "Tksth, {what}\n{now_us}: {ledger:?}");
     }
 }
 

@@ -300,7 +300,9 @@ enum State {
 pub(crate) struct Ledger {
     payments: Vec<Payment>,
     turn: usize,
+    /// When Tksth surely became 0 last, and when it may have.
     reset: usize,
+    maybe_reset: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -312,8 +314,9 @@ struct Payment {
     /// The groups that it may belong to.
     groups: Vec<Group>,
     surely_i3: bool,
-    /// It was of type A or B, as far as Tksth goes.
-    small: bool,
+    /// It may be of I.3 and of type A or B, whatever was not said and whatever Tksth was; and it can be nothing else.
+    maybe_small: bool,
+    surely_small: bool,
     /// Every class that it was found to be so far.
     classes: Vec<Class>,
     presented: Vec<&'static str>,
@@ -366,9 +369,9 @@ impl Payment {
 }
 
 impl Payment {
-    /// Whether it makes Tksth 0 once it is both allowed and executed.
-    fn resets(&self) -> bool {
-        RESETS && self.surely_i3 && is_strong(&self.presented)
+    /// Whether it may make Tksth 0 once it is both allowed and executed; where it surely is of I.3 it does.
+    fn may_reset(&self) -> bool {
+        RESETS && self.groups.contains(&Group::I3) && is_strong(&self.presented)
     }
 }
 
@@ -379,9 +382,15 @@ impl Ledger {
         self.today(now_us, but).filter(of_group).map(|payment| payment.left).sum()
     }
 
-    /// Tksth of I.3: those of type A and B since the last strong confirmation.
+    /// Tksth of I.3, those of type A and B since the last strong confirmation: the most that it can be.
     pub(crate) fn small(&self, now_us: i64, but: Option<usize>) -> i64 {
-        let since = |payment: &&Payment| payment.small && payment.turn > self.reset;
+        let since = |payment: &&Payment| payment.maybe_small && payment.turn > self.reset;
+        self.today(now_us, but).filter(since).map(|payment| payment.left).sum()
+    }
+
+    /// The least that Tksth can be.
+    pub(crate) fn small_at_least(&self, now_us: i64, but: Option<usize>) -> i64 {
+        let since = |payment: &&Payment| payment.surely_small && payment.turn > self.maybe_reset;
         self.today(now_us, but).filter(since).map(|payment| payment.left).sum()
     }
 
@@ -414,7 +423,15 @@ impl Ledger {
         };
         let groups: Vec<Group> = said.ways().iter().filter_map(group).collect();
         let surely_i3 = said.ways().iter().all(|way| group(way) == Some(Group::I3));
-        let small = groups.contains(&Group::I3) && matches!(class.letter, 'A' | 'B');
+        let t = self.total(Group::I3, now_us, None);
+        let is_small = |ksth| {
+            move |way: &Filled| {
+                let i3 = group(way) == Some(Group::I3);
+                i3 && ['A', 'B'].contains(&letter(Group::I3, own_linked(way), amount, t, ksth))
+            }
+        };
+        let maybe_small = said.ways().iter().any(is_small(self.small_at_least(now_us, None)));
+        let surely_small = said.ways().iter().all(is_small(self.small(now_us, None)));
         let turn = self.next_turn();
         self.payments.retain(|payment| day(now_us) - day(payment.time_us) < 4);
         self.payments.push(Payment {
@@ -424,7 +441,8 @@ impl Ledger {
             time_us: now_us,
             groups,
             surely_i3,
-            small,
+            maybe_small,
+            surely_small,
             classes: vec![class],
             presented: presented.to_vec(),
             attempts_left: ATTEMPTS,
@@ -467,14 +485,15 @@ impl Ledger {
             0 => Outcome::Block,
             _ => Outcome::StepUp,
         };
-        let resets = payment.executed_us.is_some() && payment.resets();
+        let was_executed = payment.executed_us.is_some();
         match outcome {
             Outcome::Allow => payment.state = State::Allowed(now_us + REPORT_US),
             Outcome::Block => payment.state = State::Refused,
             Outcome::StepUp => {}
         }
-        if resets && outcome == Outcome::Allow {
-            self.reset = self.next_turn();
+        if was_executed && outcome == Outcome::Allow {
+            let turn = self.next_turn();
+            self.confirmed(id, turn);
         }
         Some((class, outcome))
     }
@@ -492,10 +511,22 @@ impl Ledger {
         payment.executed_us = succeeded.then_some(now_us);
         payment.turn = turn;
         let allowed = matches!(payment.state, State::Allowed(_));
-        if allowed && succeeded && payment.resets() {
-            self.reset = turn;
+        if allowed && succeeded {
+            self.confirmed(id, turn);
         }
         succeeded && !allowed
+    }
+
+    /// It is allowed and executed: a strong confirmation makes Tksth 0, or may.
+    fn confirmed(&mut self, id: usize, turn: usize) {
+        let Some(payment) = self.find(id) else { return };
+        let (may, surely) = (payment.may_reset(), payment.surely_i3);
+        if may {
+            self.maybe_reset = turn;
+        }
+        if may && surely {
+            self.reset = turn;
+        }
     }
 
     /// It was taken back, all or a part of it.
