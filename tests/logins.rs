@@ -127,7 +127,7 @@ fn a_rule_set_that_comes_later_may_watch_and_so_may_a_shadow() {
     let line = line(&next, &login, engine.step(&login));
     assert_eq!(line["rules"][0]["id"], "many", "what was known before the reload is read: {line}");
     assert_eq!(line["rules"].as_array().unwrap().len(), 1, "the device is not new");
-    assert!(engine.shadow_decision().is_some_and(|decision| decision.alert));
+    assert!(engine.shadow_rules().is_none(), "it was taken up, and watches no more");
 }
 
 #[test]
