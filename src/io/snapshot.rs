@@ -169,7 +169,7 @@ pub fn read_snapshot_by(
         let whole = snapshot_reader::whole(&mut open().map_err(Broken::File)?, bytes);
         let whole = whole.map_err(Broken::File)?.ok_or_else(cut)?;
         let source = whole.again(open().map_err(Broken::File)?);
-        snapshot_reader::read(source, Reopened { open, at: None })
+        snapshot_reader::read(source, Reopened { open, at: None }, SavedEngine::TEXT_BYTES_MAX)
     };
     read_and_fit(path, read())
 }
@@ -254,7 +254,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Content<T, File>, Broken> {
     file.rewind().map_err(Broken::File)?;
     // The two share one place in the file: chunks are read when all else is.
     let again = file.try_clone().map_err(Broken::File)?;
-    snapshot_reader::read(whole.again(file), again)
+    snapshot_reader::read(whole.again(file), again, SavedEngine::TEXT_BYTES_MAX)
 }
 
 #[cfg(test)]

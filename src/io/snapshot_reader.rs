@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::snapshot_writer::{ABOUT_KEY, FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
-use crate::engine::SavedEngine;
 use crate::state::{ChunkColumns, KeptChunk, Lost};
 
 /// Why there is nothing to be read.
@@ -297,10 +296,11 @@ impl<R: Read> Read for Again<R> {
 }
 
 /// Reads the state from the beginning of a file, and says where in `again`, which is the same file, the chunks of its logs
-/// are. The file is [whole].
+/// are. The file is [whole], and no text of the state is longer than `text_bytes_max`.
 pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     source: impl Read,
     again: F,
+    text_bytes_max: usize,
 ) -> Result<Content<T, F>, Broken> {
     let counted = Counted { source, read: 0, crc: crc32fast::Hasher::new(), beginning: Some(Vec::new()) };
     let mut reader = StreamReader::try_new(counted, None).map_err(|error| Broken::Form(error.to_string()))?;
@@ -314,7 +314,7 @@ pub(super) fn read<T: DeserializeOwned, F: Read + Seek>(
     let held = Vec::new();
     let mut rows = Rows { reader, part: 0, held, at: 0, next: None, from: 0, why: None };
     // Each text passes through it as a whole.
-    let mut scratch = vec![0; SavedEngine::TEXT_BYTES_MAX];
+    let mut scratch = vec![0; text_bytes_max];
     // The state has ended only where a row of another kind comes.
     let state = postcard::from_io::<T, _>((&mut rows, &mut scratch));
     let Ok((state, _)) = state else { return Err(rows.broken("its content makes no sense")) };
