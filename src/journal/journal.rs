@@ -136,6 +136,7 @@ impl Journal {
         let lock = folder.join("lock");
         let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
         let held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
+        let lock_id = disk.id(&lock).map_err(JournalError::disk("look at", &lock))?;
         let recovered = recovery::recover(&disk, folder, &options, on_damage)?;
         let writer = Writer {
             mode: options.mode,
@@ -151,6 +152,7 @@ impl Journal {
             written: recovered.last,
             file: None,
             named: false,
+            lock: (lock, lock_id),
             since: None,
             told: (0, 0, 0),
         };

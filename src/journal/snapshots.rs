@@ -229,7 +229,8 @@ fn write(
     let (within, last) = (folder.join(FOLDER), path(folder, FOLDER, number));
     let beside = within.join(format!("{number:020}{ENDING}.new"));
     let failed = |source: io::Error| SnapshotError::File { path: last.clone(), source };
-    disk.create_folder(&within).map_err(failed)?;
+    // A journal's folder that has vanished is not made again.
+    disk.create_inner_folder(&within).map_err(failed)?;
     // What a former run left.
     for name in disk.list(&within).map_err(failed)?.iter().filter(|name| name.ends_with(".new")) {
         disk.remove(&within.join(name)).map_err(failed)?;
