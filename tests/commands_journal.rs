@@ -366,7 +366,7 @@ fn nothing_is_answered_without_its_journal() {
     let answers = String::from_utf8(folder.read("d.ndjson")).unwrap();
     assert!(
         said.contains(&format!(
-            "error: {} answers were given; the journal is on disk up to record",
+            "error: {} answers were given; the journal was known to be on disk up to record",
             answers.lines().count()
         )),
         "{said}"
@@ -380,6 +380,47 @@ fn nothing_is_answered_without_its_journal() {
         good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output again.ndjson");
     assert!(again.err.contains("journal j: goes on after record"), "{}", again.err);
     assert!(folder.read("again.ndjson").starts_with(answers.as_bytes()));
+}
+
+/// A folder that is removed, moved away or replaced while it is written.
+#[cfg(unix)]
+#[test]
+fn nothing_is_answered_into_a_folder_that_is_gone() {
+    use std::fs::{remove_dir_all, remove_file, rename};
+    type Lose = fn(&Folder);
+    let lost: [(Lose, &str); 3] = [
+        (|folder| remove_dir_all(folder.path("j")).unwrap(), "j/00000000000000000001.journal"),
+        (|folder| rename(folder.path("j"), folder.path("j2")).unwrap(), "j/00000000000000000001.journal"),
+        (|folder| remove_file(folder.path("j/lock")).unwrap(), "j/lock"),
+    ];
+    for (lose, name) in lost {
+        let folder = Folder::new();
+        let mut command =
+            folder.command("score --rules rules.toml --journal j --line-buffered --snapshot-every 2");
+        let mut writer =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut events = writer.stdin.take().unwrap();
+        events.write_all(payments(0, 5).as_bytes()).unwrap();
+        let mut answers = BufReader::new(writer.stdout.take().unwrap()).lines();
+        for _ in 0..5 {
+            answers.next().unwrap().unwrap();
+        }
+        let there = folder.path("j/lock").exists();
+        lose(&folder);
+        assert!(there);
+        // It may end before it has read them all.
+        _ = events.write_all(payments(5, 5).as_bytes());
+        drop(events);
+        assert_eq!(answers.count(), 0, "{name}: what is in no journal is not answered");
+        let done = writer.wait_with_output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains(&format!("{name} is gone or was replaced while the journal was written")),
+            "{said}"
+        );
+        assert_eq!(folder.path("j").exists(), name == "j/lock", "nothing makes it again: {said}");
+    }
 }
 
 /// The same, told to go on: what is not on disk says so, and stands once it was sent again.

@@ -21,14 +21,15 @@ use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, text};
 use proptest::prelude::*;
 use recorded::{
-    bundle, copied, cut, disk, events_in, line, never_stopped, newest_segment, open, options, setup, take,
+    bundle, copied, cut, cut_alone, disk, events_in, line, never_stopped, newest_segment, open, options,
+    setup, take,
 };
 use weir::engine::{Limits, Recording};
 use weir::event::Event;
 use weir::io::Bundle;
 use weir::journal::{
-    AnswerForm, Control, EventForm, From, Journal, OnDamage, Reader, Record, RecordedError, Replay, Setup,
-    kept, put_down, snapshots,
+    AnswerForm, Control, EventForm, From, Journal, OnDamage, Options, Reader, Record, Recorded,
+    RecordedError, Replay, Setup, kept, put_down, snapshots,
 };
 
 const DIALOGUE: &str = "\n[step_up]\nexpires = \"5m\"\nattempts = 3\n";
@@ -217,6 +218,104 @@ fn the_newest_whole_snapshot_is_gone_on_from() {
 }
 
 #[test]
+fn a_cut_behind_which_there_is_a_snapshot_is_damage() {
+    let rules = bundle(RULES);
+    let folder = tempfile::tempdir().unwrap();
+    let events = payments(&rules, 60);
+    let expected = never_stopped(&rules, &[], &events);
+    let (mut writer, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
+    for part in events[..45].chunks(15) {
+        take(&mut writer, part);
+        writer.snapshot().unwrap();
+    }
+    take(&mut writer, &events[45..50]);
+    drop(writer);
+    let held = snapshots(&*disk(), folder.path()).unwrap();
+    let length = std::fs::metadata(newest_segment(folder.path())).unwrap().len();
+    let last_in = |folder: &Path| {
+        let mut reader = Reader::open(disk(), folder).unwrap();
+        let mut last = 0;
+        while let Some(entry) = reader.next_entry().unwrap() {
+            last = entry.number;
+        }
+        last
+    };
+    let (mut before, mut behind) = (0, 0);
+    for bytes in (0..length).step_by(length as usize / 40).chain([length]) {
+        let copy = copied(folder.path());
+        cut_alone(copy.path(), bytes);
+        let last = last_in(copy.path());
+        let lost: Vec<u64> = held.iter().copied().filter(|number| *number > last).collect();
+        let Some(newest) = lost.first() else {
+            behind += 1;
+            let (_, opened) = open(copy.path(), setup(&rules, &[], None)).unwrap();
+            assert!(opened.snapshot == Some(held[0]) && opened.recovered.damage.is_empty());
+            continue;
+        };
+        before += 1;
+        let cut_at = std::fs::metadata(newest_segment(copy.path())).unwrap().len();
+        let error = refused(copy.path(), setup(&rules, &[], None));
+        let missing = match newest - last {
+            1 => format!("record {newest} is missing"),
+            _ => format!("records {} to {newest} are missing", last + 1),
+        };
+        assert!(
+            error.contains("a snapshot says that more was on disk") && error.contains(&missing),
+            "{error}"
+        );
+        assert_eq!(std::fs::metadata(newest_segment(copy.path())).unwrap().len(), cut_at, "it is left alone");
+        // Half of them end once it is decided, before the snapshots are gone.
+        if before % 2 == 0 {
+            let kept = copied(copy.path());
+            drop(Journal::open(disk(), copy.path(), options(), OnDamage::GoOn).unwrap());
+            for number in &lost {
+                let file = format!("snapshots/{number:020}.snapshot");
+                assert!(!copy.path().join(&file).exists());
+                std::fs::copy(kept.path().join(&file), copy.path().join(&file)).unwrap();
+            }
+        }
+        let decided = if before % 2 == 0 { OnDamage::Refuse } else { OnDamage::GoOn };
+        let went_on =
+            Recorded::open(disk(), copy.path(), options(), decided, setup(&rules, &[], None), |_| {});
+        let Ok((mut writer, opened)) = went_on else {
+            // Whatever said with what it was begun is gone.
+            assert!(last == 0 && decided == OnDamage::Refuse, "{:?}", went_on.map(|_| ()));
+            continue;
+        };
+        assert_eq!(opened.different, 0);
+        assert!(snapshots(&*disk(), copy.path()).unwrap().iter().all(|number| *number <= last));
+        let from = events_in(copy.path());
+        assert_eq!(take(&mut writer, &events[from..]), expected[from..], "as though they had never come");
+        writer.snapshot().unwrap();
+        writer.close().unwrap();
+        replayed(copy.path(), From::Beginning);
+        replayed(copy.path(), From::Snapshot);
+        let (_, opened) = open(copy.path(), setup(&rules, &[], None)).unwrap();
+        assert!(opened.passed_over.is_empty() && opened.recovered.torn.is_none(), "{opened:?}");
+        let said = controls(copy.path()).into_iter().find_map(|said| match said {
+            Control::WentOn { damage, snapshots, .. } => Some((damage, snapshots)),
+            _ => None,
+        });
+        let (damage, snapshots) = said.unwrap();
+        assert_eq!((damage[0].number, damage[0].missing), (last + 1, newest - last));
+        assert_eq!(snapshots, lost);
+    }
+    assert!(before > 5 && behind > 2, "{before}, {behind}");
+}
+
+/// All control records of a journal.
+fn controls(folder: &Path) -> Vec<Control> {
+    let mut reader = Reader::open(disk(), folder).unwrap();
+    let mut controls = Vec::new();
+    while let Some(entry) = reader.next_entry().unwrap() {
+        if let Ok(Record::Control(bytes)) = entry.record() {
+            controls.extend(Control::read(bytes));
+        }
+    }
+    controls
+}
+
+#[test]
 fn what_was_kept_must_be_what_it_was() {
     let rules = bundle(RULES);
     let folder = tempfile::tempdir().unwrap();
@@ -346,6 +445,37 @@ fn who_asks_beside_a_writer_is_taken_into_the_journal() {
     assert_eq!(asked, ["inspector: one", "inspector: two"]);
     assert_eq!(std::fs::read_dir(folder.path().join("asked")).unwrap().count(), 0);
     replayed(folder.path(), From::Beginning);
+}
+
+#[test]
+fn damage_before_the_newest_snapshot_is_decided_on_too() {
+    let rules = bundle(RULES);
+    let folder = tempfile::tempdir().unwrap();
+    let small = || Options { segment_bytes: 4_000, ..options() };
+    let opened = |options, on_damage| {
+        Recorded::open(disk(), folder.path(), options, on_damage, setup(&rules, &[], None), |_| {})
+    };
+    let (mut writer, _) = opened(small(), OnDamage::Refuse).unwrap();
+    take(&mut writer, &payments(&rules, 60));
+    writer.snapshot().unwrap();
+    writer.close().unwrap();
+    let second = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<_> =
+        second.filter(|path| path.extension().is_some_and(|end| end == "journal")).collect();
+    segments.sort();
+    assert!(segments.len() > 4);
+    let mut bytes = std::fs::read(&segments[1]).unwrap();
+    bytes[1_000] ^= 1;
+    std::fs::write(&segments[1], bytes).unwrap();
+    assert!(refused(folder.path(), setup(&rules, &[], None)).contains("damaged from byte"));
+    let trusting = Options { trust_closed: true, ..small() };
+    let (_, found) = opened(trusting, OnDamage::Refuse).unwrap();
+    assert!(found.recovered.damage.is_empty(), "it was asked not to look");
+    let (writer, found) = opened(small(), OnDamage::GoOn).unwrap();
+    assert_eq!((found.recovered.damage.len(), found.different), (1, 0));
+    writer.close().unwrap();
+    let (_, found) = opened(small(), OnDamage::Refuse).unwrap();
+    assert_eq!(found.recovered.damage.len(), 1, "told, and not asked again");
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub(super) struct Journaled {
     /// What to do where the journal is damaged in its middle: stop, or go on without what is missing, and put that down
     #[arg(long, value_enum, default_value_t = Damaged::Refuse, requires = "journal")]
     on_damage: Damaged,
+    /// Don't read closed segments that the newest snapshot holds when opening: faster, and damage in them is not seen
+    #[arg(long, requires = "journal")]
+    trust_closed: bool,
     /// What to do where the journal can't be written any more: stop, or go on answering in memory
     ///
     /// Answers then say `"durable":false`, their events go to --resend FILE with what was answered, and the exit code is 3
@@ -164,8 +167,8 @@ impl Journaled {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let (rules, staged) = (bundle(rules)?, reload.iter().map(|path| bundle(path)));
         let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
-        let options =
-            Options { mode: self.durability, ..options(&*disk, folder, self.signing_key.as_deref())? };
+        let (mode, trust_closed) = (self.durability, self.trust_closed);
+        let options = Options { mode, trust_closed, ..options(&*disk, folder, self.signing_key.as_deref())? };
         let tokens = self.tokened.of_journal(&disk, folder)?;
         let tokened = |bundle: Bundle| match &tokens {
             Some(tokens) => bundle.tokenised(tokens),
@@ -211,7 +214,7 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
         writeln!(out, "warning: {why}")?;
     }
     if let Some(torn) = &recovered.torn {
-        writeln!(out, "cut: {torn}; nothing of it was answered")?;
+        writeln!(out, "cut: {torn}; nothing of it was known to be on disk")?;
     }
     for damage in &recovered.damage {
         writeln!(out, "warning: {damage}")?;

@@ -204,7 +204,7 @@ impl Lines {
         let told = if flushed.is_ok() { "" } else { " (and they can't be written)" };
         let (given, durable) = (self.given, poisoned.durable);
         anyhow::Error::new(poisoned).context(format!(
-            "{given} answers were given{told}; the journal is on disk up to record {durable}, and without it nothing more is answered"
+            "{given} answers were given{told}; the journal was known to be on disk up to record {durable}, and without it nothing more is answered"
         ))
     }
 

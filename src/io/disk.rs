@@ -12,6 +12,15 @@ use std::path::Path;
 /// Held for as long as something is locked.
 pub type Held = Box<dyn Any + Send + Sync>;
 
+/// What tells a file from every other one on the machine for as long as it is open: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    /// The device.
+    pub device: u64,
+    /// The number of the file on it.
+    pub number: u64,
+}
+
 /// A disk with folders and files on it.
 ///
 /// A file's content lasts from its [`sync`](DiskFile::sync) on, and its name from that of its folder. Until then a crash may
@@ -21,6 +30,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn create_folder(&self, path: &Path) -> io::Result<()>;
     /// The names of all files and folders in it, sorted. What is no UTF-8 is not ours, and left out.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+    /// Makes one folder within one that is there, if it isn't there itself; an error where that one has vanished.
+    fn create_inner_folder(&self, path: &Path) -> io::Result<()>;
     /// A new file; an error where there is one.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// A new file that only its owner may read; an error where there is one.
@@ -29,6 +40,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
     /// Its length in bytes.
     fn length(&self, path: &Path) -> io::Result<u64>;
+    /// Which file has a name; none where files have no numbers, and nothing can be told.
+    fn id(&self, path: &Path) -> io::Result<Option<FileId>>;
     /// Cuts a file to a length in bytes, and makes that last.
     fn cut(&self, path: &Path, length: u64) -> io::Result<()>;
     /// Gives a file another name, in place of what has it; lasts once the folder is synced.
@@ -49,6 +62,8 @@ pub trait DiskFile: Send {
     /// Makes all that was written last. Where it fails, nothing is known of what was written since the last time that it
     /// did not: it must not be asked again.
     fn sync(&mut self) -> io::Result<()>;
+    /// Which file it is, whatever has its name by now; none where files have no numbers.
+    fn id(&self) -> io::Result<Option<FileId>>;
 }
 
 /// The disk of the machine.
@@ -65,10 +80,15 @@ impl Disk for RealDisk {
         if let Some(parent) = parent {
             self.create_folder(parent)?;
         }
+        self.create_inner_folder(path)
+    }
+
+    fn create_inner_folder(&self, path: &Path) -> io::Result<()> {
         match fs::create_dir(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         self.sync_folder(parent.unwrap_or_else(|| Path::new(".")))
     }
 
@@ -99,6 +119,10 @@ impl Disk for RealDisk {
 
     fn length(&self, path: &Path) -> io::Result<u64> {
         Ok(fs::metadata(path)?.len())
+    }
+
+    fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
+        Ok(file_id(&fs::metadata(path)?))
     }
 
     fn cut(&self, path: &Path, length: u64) -> io::Result<()> {
@@ -143,6 +167,21 @@ impl DiskFile for RealFile {
         // Its length goes with its content; times of access and change need not.
         self.0.sync_data()
     }
+
+    fn id(&self) -> io::Result<Option<FileId>> {
+        Ok(file_id(&self.0.metadata()?))
+    }
+}
+
+#[cfg(unix)]
+fn file_id(of: &fs::Metadata) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    Some(FileId { device: of.dev(), number: of.ino() })
+}
+
+#[cfg(not(unix))]
+fn file_id(_: &fs::Metadata) -> Option<FileId> {
+    None
 }
 
 #[cfg(test)]
@@ -161,6 +200,7 @@ mod tests {
         file.write_all(b"some words").unwrap();
         file.sync().unwrap();
         assert!(disk.create(&one).is_err(), "it is there");
+        assert_eq!(disk.id(&one).unwrap(), file.id().unwrap());
         disk.cut(&one, 4).unwrap();
         assert_eq!(disk.length(&one).unwrap(), 4);
         disk.rename(&one, &two).unwrap();
@@ -175,6 +215,18 @@ mod tests {
         assert!(disk.lock(&lock).unwrap().is_none(), "one at a time");
         drop(held);
         assert!(disk.lock(&lock).unwrap().is_some());
+        #[cfg(unix)]
+        {
+            let other = disk.create(&one).unwrap();
+            assert_ne!(other.id().unwrap(), file.id().unwrap());
+            assert_eq!(disk.id(&two).unwrap(), file.id().unwrap(), "it goes along with its name");
+            disk.remove(&one).unwrap();
+        }
+        assert!(disk.id(&one).is_err(), "it is gone");
+        disk.create_inner_folder(&folder.join("in")).unwrap();
+        disk.create_inner_folder(&folder.join("in")).unwrap();
+        fs::remove_dir(folder.join("in")).unwrap();
+        assert!(disk.create_inner_folder(&folder.join("not/in")).is_err(), "only within one that is there");
         disk.remove(&two).unwrap();
         assert_eq!(disk.list(&folder).unwrap(), ["lock"]);
         #[cfg(unix)]

@@ -71,7 +71,7 @@ mod writer;
 pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decision::DecisionWriter;
-pub use disk::{Disk, DiskFile, Held, RealDisk};
+pub use disk::{Disk, DiskFile, FileId, Held, RealDisk};
 pub use door::Door;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use file::{Output, create};

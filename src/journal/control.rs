@@ -93,6 +93,9 @@ pub enum Control {
         at_us: i64,
         /// The damage that was seen then.
         damage: Vec<Damage>,
+        /// The snapshots after records that are missing at the end, which are removed: their numbers are given again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        snapshots: Vec<u64>,
     },
     /// It was closed in order; all before this record is on disk.
     Closed {

@@ -26,6 +26,8 @@ pub enum Why {
     Stranger,
     /// There is no such segment.
     Gone,
+    /// There is a snapshot after a record behind the last one: all up to that was on disk.
+    Snapshot,
 }
 
 impl fmt::Display for Why {
@@ -39,6 +41,7 @@ impl fmt::Display for Why {
             Self::Header => "the segment's header is not whole",
             Self::Stranger => "the segment's header is that of another segment or journal",
             Self::Gone => "records before it are in no segment",
+            Self::Snapshot => "a snapshot says that more was on disk",
         })
     }
 }

@@ -22,6 +22,14 @@ pub enum JournalError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A file that is written, or the lock, has lost its name.
+    #[error(
+        "{} is gone or was replaced while the journal was written, so what is written there is lost; put the folder back as it was, or restore it from a copy, and let nobody touch it meanwhile", path.display()
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody else writes it.
     #[error("another process writes the journal in {}; end that one first, or read beside it (replay, audit, show)", folder.display())]
     Locked {
@@ -90,10 +98,10 @@ pub enum JournalError {
 /// The first write or sync that failed: nothing after it is written, and none is tried again.
 #[derive(Clone, Debug, Error)]
 #[error(
-    "the journal has stopped: {why} (records up to {durable} are on disk, nothing behind them is promised; then start again, which reads what is there)"
+    "the journal has stopped: {why} (records up to {durable} were known to be on disk, nothing behind them is promised; then start again, which reads what is there)"
 )]
 pub struct Poisoned {
-    /// All records up to this one are on disk.
+    /// All records up to this one were on disk, and had their names, when that was last looked at.
     pub durable: u64,
     /// What happened.
     pub why: Arc<JournalError>,

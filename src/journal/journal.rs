@@ -14,6 +14,7 @@ use super::heads::{HEAD_BYTES, Signer};
 use super::record::{Kind, Record};
 use super::recovery::{self, OnDamage, Recovered};
 use super::segment::HEADER_BYTES;
+use super::snapshots;
 use super::writer::{Cut, Figures, Group, Shared, Stepper, Writer};
 use crate::io::{Disk, Held};
 
@@ -61,6 +62,8 @@ pub struct Options {
     pub signer: Option<Signer>,
     /// Most bytes that wait to be written: beyond, appending waits.
     pub queue_bytes_max: usize,
+    /// Whether opening takes closed segments before the newest snapshot for whole without reading them.
+    pub trust_closed: bool,
     /// The first record that opening looks at; closed segments before its own are not read then.
     pub check_from: u64,
     /// The id of the journal where the folder has none yet: 16 random bytes.
@@ -80,6 +83,7 @@ impl Options {
             head_every: 4096,
             signer: None,
             queue_bytes_max: 64 << 20,
+            trust_closed: false,
             check_from: 0,
             new_id,
             clock,
@@ -136,6 +140,8 @@ impl Journal {
         let lock = folder.join("lock");
         let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
         let held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
+        let lock_id = disk.id(&lock).map_err(JournalError::disk("look at", &lock))?;
+        let cleared = Arc::clone(&disk);
         let recovered = recovery::recover(&disk, folder, &options, on_damage)?;
         let writer = Writer {
             mode: options.mode,
@@ -151,6 +157,7 @@ impl Journal {
             written: recovered.last,
             file: None,
             named: false,
+            lock: (lock, lock_id),
             since: None,
             told: (0, 0, 0),
         };
@@ -176,9 +183,18 @@ impl Journal {
             journal.head();
         }
         if recovered.decided {
-            let said = Control::WentOn { at_us: (journal.clock)(), damage: recovered.damage.clone() };
+            let (damage, snapshots) = (recovered.damage.clone(), recovered.beyond.clone());
+            let said = Control::WentOn { at_us: (journal.clock)(), damage, snapshots };
             journal.append(Record::Control(&said.to_bytes()))?;
             journal.submit()?;
+        }
+        if !recovered.beyond.is_empty() {
+            // They are what tells that records are missing, so that is put down first.
+            journal.submit()?;
+            journal.sync(journal.next - 1)?;
+            for &number in &recovered.beyond {
+                snapshots::remove(&*cleared, folder, number)?;
+            }
         }
         Ok((journal, stepper, recovered))
     }

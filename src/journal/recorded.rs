@@ -120,8 +120,7 @@ impl Recorded {
     ) -> Result<(Self, Opened), RecordedError> {
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
-        // What a snapshot holds need not be looked at once more.
-        if on_damage == OnDamage::Refuse {
+        if options.trust_closed && on_damage == OnDamage::Refuse {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
         let (mut journal, recovered) = Journal::open(Arc::clone(&disk), folder, options, on_damage)?;

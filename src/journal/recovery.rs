@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use super::archive;
 use super::control::Control;
-use super::damage::{Damage, Torn};
+use super::damage::{Damage, Torn, Why};
 use super::error::JournalError;
 use super::frame::{self, Chain};
 use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
-use super::segment::HEADER_BYTES;
+use super::segment::{self, HEADER_BYTES};
+use super::snapshots;
 use super::window::{self, Window};
 use crate::io::Disk;
 
@@ -57,6 +58,8 @@ pub struct Recovered {
     pub(super) headed: bool,
     /// Whether damage was decided on just now.
     pub(super) decided: bool,
+    /// Snapshots after records that are missing at the end, to be removed once that is put down.
+    pub(super) beyond: Vec<u64>,
 }
 
 /// What one walk over all records finds.
@@ -65,6 +68,10 @@ struct Walk {
     found: Recovered,
     /// Damage that was decided on before.
     known: Vec<Damage>,
+    /// Snapshots whose being removed the last record put down, heads aside: they may still be there.
+    removing: Vec<u64>,
+    /// The last segment, and its length.
+    end: (String, u64),
     /// Where the last record begins in its segment, and the chain before it: for a mutant.
     last_at: u64,
     former: Chain,
@@ -81,7 +88,18 @@ pub(super) fn recover(
         let path = folder.join(name);
         disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
     }
-    let Walk { mut found, known, last_at, former } = agreed(disk, folder, options)?;
+    let Walk { mut found, known, removing, end, last_at, former } = agreed(disk, folder, options)?;
+    let mut keep = found.torn.clone();
+    found.beyond = beyond(disk, folder, &found, end.1 > 0)?;
+    if let Some(newest) = found.beyond.iter().max()
+        && !removing.contains(newest)
+    {
+        // It had its name only once all of this was on disk, so that it is no torn tail.
+        let (file, byte, bytes) =
+            found.torn.take().map_or((end.0, end.1, 0), |Torn { file, byte, bytes, .. }| (file, byte, bytes));
+        let (number, missing) = (found.last + 1, newest - found.last);
+        found.damage.push(Damage { file, byte, bytes, number, missing, why: Why::Snapshot });
+    }
     let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {
         if on_damage == OnDamage::Refuse {
@@ -89,7 +107,6 @@ pub(super) fn recover(
         }
         found.decided = true;
     }
-    let mut keep = found.torn.clone();
     match options.mutant {
         Some(Mutant::ForgetRecord)
             if found.torn.as_ref().is_some_and(|torn| torn.byte > HEADER_BYTES as u64) =>
@@ -105,6 +122,22 @@ pub(super) fn recover(
         found.first = 0;
     }
     Ok(found)
+}
+
+/// All snapshots after records behind the last one, if any is whole and of this journal: those of another one say nothing,
+/// but where there is none at all.
+fn beyond(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    found: &Recovered,
+    is_there: bool,
+) -> Result<Vec<u64>, JournalError> {
+    let mut numbers = snapshots::snapshots(&**disk, folder)?;
+    numbers.retain(|number| *number > found.last);
+    let id = is_there.then_some(found.id);
+    let whole = |&number: &u64| (0..TRIES).any(|_| snapshots::read(disk, folder, id, number).is_ok());
+    let any = numbers.iter().any(whole);
+    Ok(if any { numbers } else { Vec::new() })
 }
 
 /// What two walks say alike: a disk may give wrong bytes once.
@@ -125,7 +158,7 @@ fn agreed(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk
 fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, JournalError> {
     let mut reader = Reader::from(Arc::clone(disk), folder, options.check_from)?;
     let (mut damage, mut known) = (Vec::new(), Vec::new());
-    let (mut closed, mut headed) = (false, false);
+    let (mut closed, mut headed, mut removing) = (false, false, Vec::new());
     let (mut chain, mut former, mut last_at) = ([0; 32], [0; 32], 0);
     loop {
         match reader.next_entry() {
@@ -139,8 +172,12 @@ fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, 
                 // A head may follow the record that closes.
                 closed =
                     control.as_ref().map_or(closed && headed, |said| matches!(said, Control::Closed { .. }));
-                if let Some(Control::WentOn { damage, .. }) = control {
+                if !headed {
+                    removing.clear();
+                }
+                if let Some(Control::WentOn { damage, snapshots, .. }) = control {
                     known.extend(damage);
+                    removing = snapshots;
                 }
                 last_at = reader.entry_at();
             }
@@ -152,6 +189,14 @@ fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, 
             Err(error) => return Err(error),
         }
     }
+    let end = match reader.segments().last() {
+        Some((_, name)) => (
+            name.clone(),
+            archive::length(&**disk, folder, name)
+                .map_err(JournalError::disk("look at", &folder.join(name)))?,
+        ),
+        None => (segment::name(1), 0),
+    };
     let id = reader.id().unwrap_or(options.new_id);
     let (last, torn) = (reader.last(), reader.torn().cloned());
     let first = reader.segments().first().map_or(0, |(first, _)| *first);
@@ -166,8 +211,9 @@ fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, 
         damage,
         headed,
         decided: false,
+        beyond: Vec::new(),
     };
-    Ok(Walk { found, known, last_at, former })
+    Ok(Walk { found, known, removing, end, last_at, former })
 }
 
 /// Leaves whole segments alone, and all records that they hold on disk.

@@ -112,11 +112,22 @@ pub(super) fn drop_from_archive(disk: &dyn Disk, folder: &Path, number: u64) -> 
     archive::remove(disk, &path(folder, archive::FOLDER, number))
 }
 
-/// Reads a snapshot, if it is whole and this journal's.
+/// Takes a snapshot away for good, wherever it is.
+pub(super) fn remove(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(), JournalError> {
+    for within in [FOLDER, archive::FOLDER] {
+        let path = path(folder, within, number);
+        if disk.length(&path).is_ok() {
+            archive::remove(disk, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a snapshot, if it is whole and this journal's; any journal's where no id is given.
 pub(super) fn read(
     disk: &Arc<dyn Disk>,
     folder: &Path,
-    id: [u8; 16],
+    id: impl Into<Option<[u8; 16]>>,
     number: u64,
 ) -> Result<SavedEngine, SnapshotError> {
     let mut path = path(folder, FOLDER, number);
@@ -126,7 +137,8 @@ pub(super) fn read(
     let bytes = disk.length(&path).map_err(|source| SnapshotError::File { path: path.clone(), source })?;
     let (disk, at) = (Arc::clone(disk), path.clone());
     let (saved, said) = read_snapshot_by(&path, bytes, Box::new(move || disk.read(&at)))?;
-    if said != about(id, number) {
+    let ours = id.into().is_none_or(|id| said == about(id, number));
+    if !ours {
         return Err(SnapshotError::Form { path, why: format!("it is that of {said}") });
     }
     Ok(saved)
@@ -229,7 +241,8 @@ fn write(
     let (within, last) = (folder.join(FOLDER), path(folder, FOLDER, number));
     let beside = within.join(format!("{number:020}{ENDING}.new"));
     let failed = |source: io::Error| SnapshotError::File { path: last.clone(), source };
-    disk.create_folder(&within).map_err(failed)?;
+    // A journal's folder that has vanished is not made again.
+    disk.create_inner_folder(&within).map_err(failed)?;
     // What a former run left.
     for name in disk.list(&within).map_err(failed)?.iter().filter(|name| name.ends_with(".new")) {
         disk.remove(&within.join(name)).map_err(failed)?;

@@ -9,6 +9,7 @@
     reason = "how long the disk takes is measured, and a bounded loss waits so long; no record depends on it"
 )]
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,7 @@ use super::heads::Signer;
 use super::journal::{Mode, Mutant};
 use super::record::Kind;
 use super::segment::{self, HEADER_BYTES, Header};
-use crate::io::{Disk, DiskFile};
+use crate::io::{Disk, DiskFile, FileId};
 
 /// A sync that takes longer is told as one of a minute.
 const SYNC_NS_MAX: u64 = 60_000_000_000;
@@ -309,6 +310,8 @@ pub(super) struct Writer {
     pub(super) file: Option<(PathBuf, Box<dyn DiskFile>)>,
     /// Whether its name is not known to last yet.
     pub(super) named: bool,
+    /// The lock that is held, and which file that was.
+    pub(super) lock: (PathBuf, Option<FileId>),
     /// When the first of what is written and not on disk was handed over.
     pub(super) since: Option<Instant>,
     /// Records, bytes and groups since they were last told.
@@ -420,6 +423,24 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether the segment and the lock still have their names: what is synced into a file that somebody removed or moved away is
+    /// in no journal, and who takes another lock is a second writer.
+    fn is_there(&self) -> Result<(), JournalError> {
+        let Some((path, file)) = &self.file else { return Ok(()) };
+        let (lock, held) = &self.lock;
+        let open = file.id().map_err(JournalError::disk("look at", path))?;
+        for (path, was) in [(path, open), (lock, *held)] {
+            match self.disk.id(path) {
+                Ok(is) if is == was => {}
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(JournalError::disk("look at", path)(error));
+                }
+                _ => return Err(JournalError::Gone { path: path.clone() }),
+            }
+        }
+        Ok(())
+    }
+
     /// Makes all that was written last, and says so.
     fn sync(&mut self, shared: &Shared) -> Result<(), JournalError> {
         if !self.unsynced() {
@@ -435,6 +456,7 @@ impl Writer {
             self.disk.sync_folder(folder).map_err(JournalError::disk("sync the folder", folder))?;
             self.named = true;
         }
+        self.is_there()?;
         let took_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.durable = self.written;
         let waited = self.since.take().map_or(Duration::ZERO, |since| since.elapsed());

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use weir::io::{Disk, DiskFile, Held, RealDisk};
+use weir::io::{Disk, DiskFile, FileId, Held, RealDisk};
 use weir::journal::{Journal, JournalError, Mode, OnDamage, Options, Reader, Record};
 
 use crate::disk::{Faults, SimDisk};
@@ -133,7 +133,7 @@ fn what_the_disk_refuses_is_told_with_what_to_do() {
         disk.set(Faults::default());
         let error = journal.append(event(b"{}")).unwrap_err().to_string();
         assert!(error.starts_with(&format!("the journal has stopped: {what}")), "{error}");
-        assert!(error.contains("records up to 0 are on disk"), "{error}");
+        assert!(error.contains("records up to 0 were known to be on disk"), "{error}");
         assert!(faults.full == 0 || error.contains("the disk is full: make room"), "{error}");
         assert!(!stepper.step(true), "nothing is tried again");
         assert!(journal.wait(1).is_err() && journal.submit().is_err() && journal.poisoned().is_some());
@@ -145,6 +145,54 @@ fn what_the_disk_refuses_is_told_with_what_to_do() {
         journal.submit().unwrap();
         stepper.step(true);
         assert_eq!(journal.durable(), next, "started again, it goes on");
+    }
+}
+
+#[test]
+fn nothing_is_durable_in_a_file_that_has_lost_its_name() {
+    let (folder, first) = (Path::new(FOLDER), "00000000000000000001.journal");
+    type Lose = fn(&SimDisk, &Path);
+    let lost: [(Lose, &str); 6] = [
+        (|disk, folder| disk.rm(folder), first),
+        (|disk, folder| disk.mv(folder, Path::new("/j2")), first),
+        (|disk, folder| disk.rm(&folder.join("00000000000000000001.journal")), first),
+        (|disk, folder| disk.rm(&folder.join("lock")), "lock"),
+        // Another process comes in by a lock of its own.
+        (
+            |disk, folder| {
+                disk.rm(&folder.join("lock"));
+                drop(opened(disk, options()));
+                assert!(disk.files().contains_key(&folder.join("00000000000000000001.journal")));
+            },
+            first,
+        ),
+        // A copy is not what is written to.
+        (
+            |disk, folder| {
+                disk.mv(folder, Path::new("/j2"));
+                for (path, bytes) in disk.files() {
+                    let copy = folder.join(path.file_name().unwrap());
+                    disk.create(&copy).unwrap().write_all(&bytes).unwrap();
+                }
+            },
+            first,
+        ),
+    ];
+    for (at, (lose, name)) in lost.into_iter().enumerate() {
+        let disk = SimDisk::new(1);
+        let (mut journal, mut stepper) = opened(&disk, options());
+        let kept = journal.append(event(b"{}")).unwrap();
+        journal.submit().unwrap();
+        stepper.step(true);
+        assert_eq!(journal.durable(), kept);
+        lose(&disk, folder);
+        journal.append(event(b"{}")).unwrap();
+        journal.submit().unwrap();
+        assert!(!stepper.step(true), "{at}");
+        assert_eq!(journal.durable(), kept, "{at}");
+        let error = journal.append(event(b"{}")).unwrap_err().to_string();
+        let said = format!("the journal has stopped: /j/{name} is gone or was replaced while");
+        assert!(error.starts_with(&said), "{at}: {error}");
     }
 }
 
@@ -168,11 +216,18 @@ impl DiskFile for SlowFile {
         self.1.lock().unwrap().recv().unwrap();
         self.0.sync()
     }
+
+    fn id(&self) -> io::Result<Option<FileId>> {
+        self.0.id()
+    }
 }
 
 impl Disk for Slow {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.disk.create_folder(path)
+    }
+    fn create_inner_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_inner_folder(path)
     }
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         self.disk.list(folder)
@@ -189,6 +244,9 @@ impl Disk for Slow {
     }
     fn length(&self, path: &Path) -> io::Result<u64> {
         self.disk.length(path)
+    }
+    fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
+        self.disk.id(path)
     }
     fn cut(&self, path: &Path, length: u64) -> io::Result<()> {
         self.disk.cut(path, length)

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weir::io::{Disk, DiskFile, Held};
+use weir::io::{Disk, DiskFile, FileId, Held};
 
 use crate::disk::{Faults, SimDisk};
 use crate::small::{KEEP, holds, records, retained, small};
@@ -29,6 +29,9 @@ impl Disk for Limited {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.disk.create_folder(path)
     }
+    fn create_inner_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_inner_folder(path)
+    }
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         self.disk.list(folder)
     }
@@ -44,6 +47,9 @@ impl Disk for Limited {
     }
     fn length(&self, path: &Path) -> io::Result<u64> {
         self.disk.length(path)
+    }
+    fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
+        self.disk.id(path)
     }
     fn cut(&self, path: &Path, length: u64) -> io::Result<()> {
         self.step()?;
@@ -79,6 +85,9 @@ impl DiskFile for LimitedFile {
     fn sync(&mut self) -> io::Result<()> {
         self.of.step()?;
         self.file.sync()
+    }
+    fn id(&self) -> io::Result<Option<FileId>> {
+        self.file.id()
     }
 }
 

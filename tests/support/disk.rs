@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
-use weir::io::{Disk, DiskFile, Held};
+use weir::io::{Disk, DiskFile, FileId, Held};
 
 const SECTOR: usize = 512;
 
@@ -70,7 +70,7 @@ struct State {
     faults: Faults,
     digest: Sha256,
     hits: BTreeMap<&'static str, u64>,
-    locked: BTreeSet<PathBuf>,
+    locked: BTreeSet<u64>,
 }
 
 /// The disk; clones are the same one.
@@ -189,6 +189,30 @@ impl SimDisk {
         }
     }
 
+    /// Somebody removes a file, or a folder with all in it, for good: who has a file open goes on writing to it.
+    pub fn rm(&self, path: &Path) {
+        let mut state = self.state();
+        let state = &mut *state;
+        for names in [&mut state.names, &mut state.lasting] {
+            names.retain(|name, _| !name.starts_with(path));
+        }
+        state.pending.clear();
+    }
+
+    /// Somebody gives a file, or a folder with all in it, another name, for good.
+    pub fn mv(&self, from: &Path, to: &Path) {
+        let mut state = self.state();
+        let state = &mut *state;
+        for names in [&mut state.names, &mut state.lasting] {
+            let moved = names.iter().map(|(name, inode)| match name.strip_prefix(from) {
+                Ok(rest) => (to.join(rest), *inode),
+                Err(_) => (name.clone(), *inode),
+            });
+            *names = moved.collect();
+        }
+        state.pending.clear();
+    }
+
     /// The process is killed: what it wrote is still seen.
     pub fn kill(&self) {
         let mut state = self.state();
@@ -282,6 +306,15 @@ impl Disk for SimDisk {
         Ok(names)
     }
 
+    fn create_inner_folder(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.there()?;
+        // A folder is there for as long as anything in it has a name.
+        let parent = path.parent().unwrap();
+        let there = state.names.keys().any(|name| name.starts_with(parent));
+        if there { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
         state.note("create", path.as_os_str().len() as u64);
@@ -313,6 +346,12 @@ impl Disk for SimDisk {
         state.there()?;
         let inode = state.inode(path)?;
         Ok(state.inodes[&inode].cache.len() as u64)
+    }
+
+    fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
+        let mut state = self.state();
+        state.there()?;
+        Ok(Some(FileId { device: 1, number: state.inode(path)? }))
     }
 
     fn cut(&self, path: &Path, length: u64) -> io::Result<()> {
@@ -370,14 +409,16 @@ impl Disk for SimDisk {
         if !state.names.contains_key(path) {
             state.add(path, Inode::default());
         }
-        if !state.locked.insert(path.to_owned()) {
+        // It is the file that is locked, not its name.
+        let inode = state.names[path];
+        if !state.locked.insert(inode) {
             return Ok(None);
         }
-        Ok(Some(Box::new(Unlock(self.clone(), path.to_owned()))))
+        Ok(Some(Box::new(Unlock(self.clone(), inode))))
     }
 }
 
-struct Unlock(SimDisk, PathBuf);
+struct Unlock(SimDisk, u64);
 
 impl Drop for Unlock {
     fn drop(&mut self) {
@@ -442,6 +483,10 @@ impl DiskFile for SimFile {
         }
         inode.sync();
         Ok(())
+    }
+
+    fn id(&self) -> io::Result<Option<FileId>> {
+        Ok(Some(FileId { device: 1, number: self.inode }))
     }
 }
 

@@ -10,6 +10,7 @@ use weir::event::Event;
 use weir::io::{Bundle, Disk, RealDisk, write_event};
 use weir::journal::{
     AnswerWriter, OnDamage, Opened, Options, Reader, Record, Recorded, RecordedError, Setup, Signer,
+    snapshots,
 };
 
 /// A rule file by itself.
@@ -125,8 +126,21 @@ pub fn newest_segment(folder: &Path) -> PathBuf {
     folder.join(names.iter().rfind(|name| name.ends_with(".journal")).unwrap())
 }
 
-/// Cuts the last bytes of a journal off.
+/// Cuts the last bytes of a journal off, and takes away the snapshots that there would not be yet.
 pub fn cut(folder: &Path, bytes: u64) {
+    cut_alone(folder, bytes);
+    let mut reader = Reader::open(disk(), folder).unwrap();
+    let mut last = 0;
+    while let Some(entry) = reader.next_entry().unwrap() {
+        last = entry.number;
+    }
+    for number in snapshots(&RealDisk, folder).unwrap().into_iter().filter(|number| *number > last) {
+        std::fs::remove_file(folder.join(format!("snapshots/{number:020}.snapshot"))).unwrap();
+    }
+}
+
+/// Cuts the last bytes of a journal off, and leaves all else.
+pub fn cut_alone(folder: &Path, bytes: u64) {
     let path = newest_segment(folder);
     let length = RealDisk.length(&path).unwrap();
     RealDisk.cut(&path, length.saturating_sub(bytes)).unwrap();
