@@ -40,7 +40,7 @@ impl Asks {
     ) -> anyhow::Result<()> {
         let own = Some(own_key(journal)).filter(|key| key.exists());
         let within = match self.signing_key.clone().or(own) {
-            Some(key) => put_down(disk, journal, options(&**disk, journal, Some(&key))?, said)?,
+            Some(key) => put_down(disk, journal, options(disk, journal, Some(&key))?, said)?,
             // A head by another key would look like one that somebody put in.
             None => put_beside(&**disk, journal, &unsigned()?, said).map(|()| false)?,
         };

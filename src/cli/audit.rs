@@ -10,16 +10,15 @@ use weir::decision::Decision;
 use weir::engine::{Answer, Recording};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
-use weir::hex::hex;
 use weir::io::{Disk, Loaded, RealDisk};
-use weir::journal::{From, PublicKey, Replay, Verified, kept, removed, verify};
+use weir::journal::{From, Replay, kept};
 
-use super::Verdict;
 use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::progress::Progress;
 use super::retain::told_removed;
+use super::{Verdict, verify};
 
 /// Prove that a journal is what was written, and show what a decision was made of
 #[derive(clap::Args)]
@@ -30,27 +29,8 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    Verify(VerifyArgs),
+    Verify(verify::Args),
     Show(ShowArgs),
-}
-
-/// Prove that nothing was changed, removed or put in, or name the first place where something was
-///
-/// Works beside the process that writes the journal, and changes nothing.
-#[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  weir audit verify --journal journal\n  weir audit verify --journal journal --public-key auditor/signing.pub\n  weir audit verify --journal journal --head 4096:9f2c...\n\nThe key in the journal's own folder can be changed together with the journal: keep a copy of signing.pub, and of a head\nthat `weir journal show` prints, elsewhere. Exits with 0 if nothing was changed, with 1 if something was."
-)]
-struct VerifyArgs {
-    /// The journal's folder
-    #[arg(long, value_name = "DIR")]
-    journal: PathBuf,
-    /// The public key of who signs; otherwise DIR/signing.pub
-    #[arg(long, value_name = "FILE")]
-    public_key: Option<PathBuf>,
-    /// A record's number and chain, noted before: it must still be there
-    #[arg(long, value_name = "NUMBER:HASH", value_parser = noted)]
-    head: Option<(u64, [u8; 32])>,
 }
 
 /// Show a decision, its explanation, the rules' text at that time, and the events that its features counted
@@ -77,112 +57,11 @@ struct ShowArgs {
     most: usize,
 }
 
-fn noted(text: &str) -> Result<(u64, [u8; 32]), String> {
-    let read = || {
-        let (number, hash) = text.split_once(':')?;
-        let mut chain = [0; 32];
-        if hash.len() != 64 || !hash.is_ascii() {
-            return None;
-        }
-        for (at, byte) in chain.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hash.get(2 * at..2 * at + 2)?, 16).ok()?;
-        }
-        Some((number.parse().ok()?, chain))
-    };
-    read().ok_or_else(|| {
-        "give it as `weir journal show` prints it: a number, a colon, 64 hexadecimal digits".to_owned()
-    })
-}
-
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     match &args.what {
-        What::Verify(args) => verified(args),
+        What::Verify(args) => verify::run(args),
         What::Show(args) => show(args),
     }
-}
-
-fn verified(args: &VerifyArgs) -> anyhow::Result<Verdict> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let own = args.journal.join("signing.pub");
-    let path = args.public_key.as_deref().unwrap_or(&own);
-    let public =
-        (args.public_key.is_some() || own.exists()).then(|| PublicKey::read(&*disk, path)).transpose()?;
-    let mut progress = Progress::new("verifying", None);
-    let found = verify(&disk, &args.journal, public.as_ref(), args.head, |_| progress.event());
-    progress.finish();
-    let mut out = anstream::stdout().lock();
-    let kept = kept_whole(&*disk, &args.journal);
-    match found? {
-        Verified::Whole { id, first, last, chain, heads, signed_to, torn, removed: said } => {
-            writeln!(out, "records {first} to {last} of journal {} are what was written", hex(id))?;
-            match public {
-                Some(_) => writeln!(
-                    out,
-                    "{heads} heads are signed by the key of {}, the last one up to record {signed_to}",
-                    path.display()
-                )?,
-                None => {
-                    writeln!(out, "without a public key nobody vouches for the chain: give --public-key")?
-                }
-            }
-            writeln!(out, "last record: {last}:{}", hex(chain))?;
-            if let Some(torn) = torn {
-                writeln!(out, "the end: {torn}")?;
-            }
-            if first > 1 && !tell_removed(&*disk, &args.journal, first - 1, said, &mut out)? {
-                return Ok(Verdict::Found);
-            }
-        }
-        Verified::Changed { file, byte, number, how } => {
-            let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
-            writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
-            return Ok(Verdict::Found);
-        }
-    }
-    match kept {
-        Ok(count) => writeln!(out, "{count} rule sets are what was kept")?,
-        Err(error) => {
-            writeln!(out, "CHANGED: {error}")?;
-            return Ok(Verdict::Found);
-        }
-    }
-    Ok(Verdict::Clean)
-}
-
-/// Says who removed the records before the first one; false where nobody says so.
-fn tell_removed(
-    disk: &dyn Disk,
-    folder: &Path,
-    last: u64,
-    said: Option<(u64, u64)>,
-    out: &mut impl Write,
-) -> anyhow::Result<bool> {
-    let noted = removed(disk, folder)?.filter(|noted| noted.last >= last);
-    let by = match (said.filter(|(removed, _)| *removed >= last), &noted) {
-        (Some((_, number)), _) => format!("record {number} says so"),
-        (None, Some(_)) => {
-            "which is in no record yet: it becomes one when the journal is closed or opened".to_owned()
-        }
-        (None, None) => {
-            writeln!(
-                out,
-                "CHANGED: records 1 to {last} are gone, and nothing says that retention removed them"
-            )?;
-            return Ok(false);
-        }
-    };
-    match noted {
-        Some(removed) => writeln!(out, "{}; {by}", told_removed(&removed))?,
-        None => writeln!(out, "records 1 to {last} were removed by retention; {by}")?,
-    }
-    Ok(true)
-}
-
-/// How many rule sets are kept; an error where one is not what it was.
-fn kept_whole(disk: &dyn Disk, folder: &Path) -> anyhow::Result<usize> {
-    let hashes = kept::all(disk, folder)?;
-    hashes.iter().try_for_each(|hash| kept::read(disk, folder, hash).map(|_| ()))?;
-    Ok(hashes.len())
 }
 
 /// What the engine decided of the event that was asked for.

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
-use weir::io::{Bundle, ChunkFiles, Disk, RealDisk};
+use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, Signer, SnapshotFigures,
+    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, signer,
 };
 use weir::tokens::Tokens;
 
@@ -129,17 +129,18 @@ pub(super) fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
     Ok(bytes)
 }
 
-/// How a journal is written that has this folder.
-pub(super) fn options(disk: &dyn Disk, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
+/// How a journal is written that has this folder. The key that signs must be the one that did, and nobody else's to read.
+pub(super) fn options(disk: &Arc<dyn Disk>, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
     disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
-    let signer = match key {
-        Some(path) => Signer::read(disk, path)?,
-        None => {
-            let (private, public) = (own_key(folder), folder.join("signing.pub"));
-            Signer::read_or_create(disk, &private, &public, random()?)?
-        }
-    };
-    Ok(Options { signer: Some(signer), ..unsigned()? })
+    let own = own_key(folder);
+    let path = key.unwrap_or(&own);
+    if let Some(mode) = key_open_to_others(path) {
+        let path = path.display();
+        bail!(
+            "{path} signs the journal, and others may read or write it ({mode:03o}); run `chmod 600 {path}`"
+        );
+    }
+    Ok(Options { signer: Some(signer(disk, folder, key, random()?)?), ..unsigned()? })
 }
 
 /// The key that signs where no other is named.
@@ -168,7 +169,7 @@ impl Journaled {
         let (rules, staged) = (bundle(rules)?, reload.iter().map(|path| bundle(path)));
         let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
         let (mode, trust_closed) = (self.durability, self.trust_closed);
-        let options = Options { mode, trust_closed, ..options(&*disk, folder, self.signing_key.as_deref())? };
+        let options = Options { mode, trust_closed, ..options(&disk, folder, self.signing_key.as_deref())? };
         let tokens = self.tokened.of_journal(&disk, folder)?;
         let tokened = |bundle: Bundle| match &tokens {
             Some(tokens) => bundle.tokenised(tokens),

@@ -33,6 +33,7 @@ mod stream;
 mod tally;
 mod test;
 mod token;
+mod verify;
 mod warming;
 mod way;
 

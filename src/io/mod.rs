@@ -81,11 +81,13 @@ pub use mapping::Mapping;
 pub use rates::{RateFileError, RateReason, load_rates};
 pub use reader::{Counts, EventReader, FileFormat, Format, LineReader, OnBadLine};
 pub use snapshot::{
-    Again, SnapshotError, SnapshotFile, read_snapshot, read_snapshot_by, snapshot_is_whole, write_snapshot,
-    write_snapshot_to,
+    Again, SnapshotError, SnapshotFile, SnapshotSays, read_snapshot, read_snapshot_by, snapshot_is_whole,
+    snapshot_sha256, write_snapshot, write_snapshot_to,
 };
 pub use sources::load_rules;
-pub use token_key::{TokenKeyError, TokenKeyReason, read_or_make_token_key, read_token_key};
+pub use token_key::{
+    TokenKeyError, TokenKeyReason, key_open_to_others, read_or_make_token_key, read_token_key,
+};
 pub use tokened::TokenedError;
 pub use writer::write_event;
 

@@ -159,24 +159,41 @@ pub fn read_snapshot(path: &Path) -> Result<SavedEngine, SnapshotError> {
 pub type Again = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send>;
 
 /// Reads the same from wherever `open` leads, as often as it is asked; `bytes` long, and called `path` by errors. Also
-/// gives what the snapshot says of itself.
+/// gives what the snapshot says of itself, and its sum.
 pub fn read_snapshot_by(
     path: &Path,
     bytes: u64,
     open: Again,
-) -> Result<(SavedEngine, String), SnapshotError> {
+) -> Result<(SavedEngine, SnapshotSays), SnapshotError> {
+    let mut sha256 = String::new();
     let read = || {
         let whole = snapshot_reader::whole(&mut open().map_err(Broken::File)?, bytes);
         let whole = whole.map_err(Broken::File)?.ok_or_else(cut)?;
+        sha256.clone_from(&whole.sha256);
         let source = whole.again(open().map_err(Broken::File)?);
         snapshot_reader::read(source, Reopened { open, at: None }, SavedEngine::TEXT_BYTES_MAX)
     };
-    read_and_fit(path, read())
+    let (saved, about) = read_and_fit(path, read())?;
+    Ok((saved, SnapshotSays { about, sha256 }))
+}
+
+/// What a snapshot says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotSays {
+    /// What it was written with.
+    pub about: String,
+    /// The SHA-256 of all but its last 32 bytes, which are this sum, in hex.
+    pub sha256: String,
+}
+
+/// The sum of a snapshot that is whole, in hex; none where it is not. Reads it once, and keeps nothing.
+pub fn snapshot_sha256(source: &mut impl Read, bytes: u64) -> io::Result<Option<String>> {
+    Ok(snapshot_reader::whole(source, bytes)?.map(|whole| whole.sha256))
 }
 
 /// Whether what is there is whole: all that was written, and nothing else. Reads it once, and keeps nothing.
 pub fn snapshot_is_whole(source: &mut impl Read, bytes: u64) -> io::Result<bool> {
-    Ok(snapshot_reader::whole(source, bytes)?.is_some())
+    Ok(snapshot_sha256(source, bytes)?.is_some())
 }
 
 /// A file that can only be read from its beginning, read at any place: forward by reading on.

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::snapshot_writer::{ABOUT_KEY, FORM, FORM_KEY, HASH_BYTES, PART_BYTES, content, kind};
+use crate::hex::hex;
 use crate::state::{ChunkColumns, KeptChunk, Lost};
 
 /// Why there is nothing to be read.
@@ -243,6 +244,8 @@ pub(super) struct Whole {
     length: u64,
     /// The checksum of each part of it.
     crcs: Vec<u32>,
+    /// Its hash, in hex.
+    pub(super) sha256: String,
 }
 
 /// Whether all of a file is what was written.
@@ -259,7 +262,8 @@ pub(super) fn whole(source: &mut impl Read, bytes: u64) -> io::Result<Option<Who
     }
     let mut hash = [0; HASH_BYTES as usize];
     source.read_exact(&mut hash)?;
-    Ok((hash.as_slice() == hasher.finalize().as_slice()).then_some(Whole { length, crcs }))
+    let same = hash.as_slice() == hasher.finalize().as_slice();
+    Ok(same.then(|| Whole { length, crcs, sha256: hex(hash) }))
 }
 
 impl Whole {

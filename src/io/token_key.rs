@@ -96,6 +96,11 @@ fn key(digits: &[u8]) -> Option<[u8; KEY_BYTES]> {
     Some(key)
 }
 
+/// The permissions of a file that holds a key, where they are more than its owner's; none where there is none.
+pub fn key_open_to_others(path: &Path) -> Option<u32> {
+    open_to_others(&fs::metadata(path).ok()?)
+}
+
 /// The permissions of a file, where they are more than its owner's.
 #[cfg(unix)]
 fn open_to_others(held: &fs::Metadata) -> Option<u32> {

@@ -56,7 +56,7 @@ pub enum Control {
         at_us: i64,
         /// The last record that it holds.
         number: u64,
-        /// The SHA-256 of its file, in hex.
+        /// The SHA-256 of its file without the last 32 bytes, which are this sum, in hex: `head -c -32 FILE | sha256sum`.
         sha256: String,
     },
     /// Somebody asked to see something.
@@ -109,6 +109,19 @@ impl Control {
     pub fn to_bytes(&self) -> Vec<u8> {
         // No map here has keys that are no texts, and nothing else can fail.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The rule sets that it names, by the hashes that they are kept by.
+    pub fn kept(&self) -> Vec<String> {
+        match self {
+            Self::Started { rules, with, .. } => {
+                let staged = with["staged"].as_array().into_iter().flatten();
+                let staged = staged.filter_map(|hash| hash.as_str().map(str::to_owned));
+                std::iter::once(rules.clone()).chain(staged).collect()
+            }
+            Self::Staged { rules, .. } | Self::Warmed { rules, .. } => vec![rules.clone()],
+            _ => Vec::new(),
+        }
     }
 
     /// What a record's bytes say; none where this version does not know it.

@@ -84,6 +84,24 @@ pub enum JournalError {
         /// What is wrong.
         why: String,
     },
+    /// The key that signed until now is not there.
+    #[error("{} is gone, and the journal was signed with the key {by}; restore it from a copy, or name it with `--signing-key`", path.display())]
+    KeyGone {
+        /// Where it should be.
+        path: PathBuf,
+        /// The id of the key, or the file that says it.
+        by: String,
+    },
+    /// Another key than the one that signed until now.
+    #[error("{} is the key {is}, and the journal was signed with the key {by}, so nobody could prove it any more; name that one with `--signing-key`", path.display())]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+        /// The id of its key.
+        is: String,
+        /// The id of the key that signed the last head.
+        by: String,
+    },
     /// Nobody writes it any more.
     #[error("it was closed; open it again")]
     Ended,

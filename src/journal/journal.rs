@@ -178,8 +178,9 @@ impl Journal {
             writer: None,
             _lock: held,
         };
-        // Where two segments meet there is a head, also behind a crash.
-        if recovered.last > 0 && !recovered.headed {
+        // Where two segments meet there is a head, also behind a crash; behind the one that closed there is another, so that
+        // what is written from here on is not taken for what somebody put in.
+        if recovered.last > 0 && (recovered.closed || recovered.torn.is_some() || !recovered.headed) {
             journal.head();
         }
         if recovered.decided {

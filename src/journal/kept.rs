@@ -6,7 +6,7 @@
 //! told by its file.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,19 +121,37 @@ fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), KeptError> {
 /// The hashes of all rule sets that are kept whole, sorted.
 pub fn all(disk: &dyn Disk, journal: &Path) -> Result<Vec<String>, KeptError> {
     let folder = journal.join(FOLDER);
-    disk.create_folder(&folder).map_err(JournalError::disk("make the folder", &folder))?;
-    let mut names = disk.list(&folder).map_err(JournalError::disk("list the folder", &folder))?;
-    names.retain(|name| disk.length(&folder.join(name).join(SUMS)).is_ok());
-    Ok(names)
+    let names = match disk.list(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names.map_err(JournalError::disk("list the folder", &folder))?,
+    };
+    let mut whole = Vec::with_capacity(names.len());
+    for name in names {
+        let last = folder.join(&name).join(SUMS);
+        match disk.length(&last) {
+            Ok(_) => whole.push(name),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(JournalError::disk("look at", &last)(error).into()),
+        }
+    }
+    Ok(whole)
+}
+
+/// Whether a path leads nowhere, which is no fault of the disk.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Reads a rule set that was kept. Every file of it is what it was.
 pub fn read(disk: &dyn Disk, journal: &Path, hash: &str) -> Result<Bundle, KeptError> {
     let folder = folder(journal, hash);
     let last = folder.join(SUMS);
-    if disk.length(&last).is_err() {
-        return Err(KeptError::Gone { hash: hash.to_owned(), folder: journal.join(FOLDER) });
-    }
+    match disk.length(&last) {
+        Err(error) if is_gone(&error) => {
+            return Err(KeptError::Gone { hash: hash.to_owned(), folder: journal.join(FOLDER) });
+        }
+        length => length.map_err(JournalError::disk("look at", &last))?,
+    };
     let changed = |path: &Path| KeptError::Changed { path: path.to_owned() };
     let sums = bytes(disk, &last)?;
     let text = std::str::from_utf8(&sums).ok().filter(|_| sha256(&sums) == hash);
@@ -143,7 +161,10 @@ pub fn read(disk: &dyn Disk, journal: &Path, hash: &str) -> Result<Bundle, KeptE
     for line in lines {
         let (sum, path) = line.split_once("  ").ok_or_else(|| changed(&last))?;
         let at = folder.join(path);
-        let bytes = bytes(disk, &at)?;
+        let bytes = match bytes(disk, &at) {
+            Err(JournalError::Disk { source, .. }) if is_gone(&source) => return Err(changed(&at)),
+            bytes => bytes?,
+        };
         if sha256(&bytes) != sum {
             return Err(changed(&at));
         }

@@ -52,6 +52,10 @@ pub mod retention;
 mod rows;
 /// A segment's header and name.
 mod segment;
+/// Which key goes on signing.
+mod signing;
+/// What records say of snapshots.
+mod snapshot_records;
 /// Snapshots of a recorded engine.
 mod snapshots;
 /// What a journal says of the identifiers in it.
@@ -84,6 +88,8 @@ pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
 pub use retain::{Archived, Retained, look, retain};
 pub use segment::HEADER_BYTES;
+pub use signing::signer;
+pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
 pub use verify::{Changed, Verified, verify};

@@ -135,7 +135,7 @@ fn beyond(
     let mut numbers = snapshots::snapshots(&**disk, folder)?;
     numbers.retain(|number| *number > found.last);
     let id = is_there.then_some(found.id);
-    let whole = |&number: &u64| (0..TRIES).any(|_| snapshots::read(disk, folder, id, number).is_ok());
+    let whole = |&number: &u64| (0..TRIES).any(|_| snapshots::whole(disk, folder, id, number).is_ok());
     let any = numbers.iter().any(whole);
     Ok(if any { numbers } else { Vec::new() })
 }

@@ -29,6 +29,13 @@ pub struct Removed {
     pub(super) started: Control,
 }
 
+impl Removed {
+    /// The rule sets that the beginning named, by the hashes that they are kept by.
+    pub fn kept(&self) -> Vec<String> {
+        self.started.kept()
+    }
+}
+
 /// What was removed from a journal; none where nothing was.
 pub fn removed(disk: &dyn Disk, folder: &Path) -> Result<Option<Removed>, JournalError> {
     let begins = archive::segments(disk, folder)?.first().map_or(0, |(first, _)| *first);

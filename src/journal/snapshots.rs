@@ -14,10 +14,12 @@ use super::control::Control;
 use super::error::JournalError;
 use super::journal::Journal;
 use super::record::Record;
+use super::snapshot_records;
 use crate::engine::{Engine, SavedEngine};
 use crate::hex::hex;
 use crate::io::{
-    Disk, DiskFile, SnapshotError, SnapshotFile, read_snapshot_by, snapshot_is_whole, write_snapshot_to,
+    Disk, DiskFile, SnapshotError, SnapshotFile, SnapshotSays, read_snapshot_by, snapshot_is_whole,
+    write_snapshot_to,
 };
 
 const FOLDER: &str = "snapshots";
@@ -123,25 +125,55 @@ pub(super) fn remove(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(), 
     Ok(())
 }
 
-/// Reads a snapshot, if it is whole and this journal's; any journal's where no id is given.
+/// Reads a snapshot, if it is whole, this journal's, and the one that the journal's record of it says.
 pub(super) fn read(
     disk: &Arc<dyn Disk>,
     folder: &Path,
-    id: impl Into<Option<[u8; 16]>>,
+    id: [u8; 16],
     number: u64,
 ) -> Result<SavedEngine, SnapshotError> {
+    let (path, saved, sha256) = whole(disk, folder, Some(id), number)?;
+    let recorded = match snapshot_records::recorded(disk, folder, number) {
+        Ok(recorded) => recorded,
+        Err(error) => return Err(SnapshotError::File { path, source: io::Error::other(error) }),
+    };
+    let why = match recorded {
+        Some(recorded) if recorded == sha256 => return Ok(saved),
+        Some(_) => "it is another than the journal's record of it says",
+        None => "no record of the journal says it",
+    };
+    Err(SnapshotError::Form { path, why: why.to_owned() })
+}
+
+/// Reads a snapshot, if it is whole and this journal's, or any journal's where no id is given; with where it is, and its
+/// sum. What it says may still be another's word.
+pub(super) fn whole(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    id: Option<[u8; 16]>,
+    number: u64,
+) -> Result<(PathBuf, SavedEngine, String), SnapshotError> {
     let mut path = path(folder, FOLDER, number);
     if disk.length(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         path = self::path(folder, archive::FOLDER, number);
     }
     let bytes = disk.length(&path).map_err(|source| SnapshotError::File { path: path.clone(), source })?;
-    let (disk, at) = (Arc::clone(disk), path.clone());
-    let (saved, said) = read_snapshot_by(&path, bytes, Box::new(move || disk.read(&at)))?;
-    let ours = id.into().is_none_or(|id| said == about(id, number));
-    if !ours {
+    let (again, at) = (Arc::clone(disk), path.clone());
+    let (saved, said) = read_snapshot_by(&path, bytes, Box::new(move || again.read(&at)))?;
+    let SnapshotSays { about: said, sha256 } = said;
+    if id.is_some_and(|id| said != about(id, number)) {
         return Err(SnapshotError::Form { path, why: format!("it is that of {said}") });
     }
-    Ok(saved)
+    Ok((path, saved, sha256))
+}
+
+/// The snapshots that are there and where, archived ones too.
+pub(super) fn files(disk: &dyn Disk, folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
+    let paths = |numbers: Vec<u64>, within| {
+        numbers.into_iter().map(move |number| (number, path(folder, within, number)))
+    };
+    let (online, archived) = (online(disk, folder)?, archived(disk, folder)?);
+    Ok(paths(online, FOLDER).chain(paths(archived, archive::FOLDER)).collect())
 }
 
 impl Snapshots {

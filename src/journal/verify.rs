@@ -2,7 +2,9 @@
 //!
 //! The chain alone shows every change by who can't compute it again; signed heads show it by anybody who has no key. What is
 //! behind the last head is only chained, and that the end itself was not cut off is shown by a head that was noted elsewhere.
+//! A header's time of creation and its spare bytes are in no chain.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +31,9 @@ pub enum Verified {
         last: u64,
         /// The chain at the last record.
         chain: Chain,
-        /// Heads that the key signed.
+        /// Heads that are there.
+        held: u64,
+        /// Heads that the key signed; 0 where no key was given.
         heads: u64,
         /// The last record that a head speaks for; 0 where there is none, or no key was given.
         signed_to: u64,
@@ -37,6 +41,10 @@ pub enum Verified {
         torn: Option<Torn>,
         /// The last record that retention says to have removed, and the record that says so; none where none does.
         removed: Option<(u64, u64)>,
+        /// The rule sets that records name, by the hashes that they are kept by.
+        kept: BTreeSet<String>,
+        /// Snapshots by their record, with the SHA-256 that the control record says.
+        snapshots: BTreeMap<u64, String>,
     },
     /// The first place where something was.
     Changed {
@@ -62,6 +70,8 @@ pub enum Changed {
     Signature,
     /// Two segments meet without a signed head between them.
     Unsigned,
+    /// It was closed in order, and records go on behind the head that closed it without another one.
+    PutIn,
     /// The chain is not the one that was expected.
     Expected,
     /// The journal ends before the record that was expected.
@@ -75,6 +85,9 @@ impl fmt::Display for Changed {
             Self::Head => "a head tells of another chain than the records before it",
             Self::Signature => "a head is not signed by this key",
             Self::Unsigned => "the segment begins without a signed head before it",
+            Self::PutIn => {
+                "the journal was closed in order, and goes on without the signed head of an opening"
+            }
             Self::Expected => "the chain is another than the expected head's",
             Self::Ended => "the journal ends before the expected head",
         })
@@ -98,17 +111,30 @@ pub fn verify(
     }
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
     let (mut segment, mut headed, mut removed) = (0, true, None);
+    let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
+    // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
+    let (mut closed, mut closing, mut behind) = (false, false, None);
     let file = |reader: &Reader| reader.file().to_owned();
     loop {
         let id = reader.id();
         let entry = match reader.next_entry() {
             Ok(Some(entry)) => {
-                if let Ok(Record::Control(bytes)) = entry.record()
-                    && let Some(Control::Retained { removed: Some((_, last)), .. }) = Control::read(bytes)
-                {
-                    removed = Some((last, entry.number));
+                let said = match entry.record() {
+                    Ok(Record::Control(bytes)) => Control::read(bytes),
+                    _ => None,
+                };
+                let closes = matches!(said, Some(Control::Closed { .. }));
+                kept.extend(said.iter().flat_map(Control::kept));
+                match said {
+                    Some(Control::Retained { removed: Some((_, last)), .. }) => {
+                        removed = Some((last, entry.number));
+                    }
+                    Some(Control::Snapshot { number, sha256, .. }) => {
+                        snapshots.insert(number, sha256);
+                    }
+                    _ => {}
                 }
-                (entry.number, entry.chain, entry.kind, Head::read(entry.body))
+                (entry.number, entry.chain, entry.kind, Head::read(entry.body), closes)
             }
             Ok(None) => break,
             Err(JournalError::Damaged(damage)) => {
@@ -119,7 +145,7 @@ pub fn verify(
             Err(error) => return Err(error),
         };
         progress(&reader);
-        let (number, now, kind, head) = entry;
+        let (number, now, kind, head, closes) = entry;
         let changed = |how| Ok(Verified::Changed { file: file(&reader), byte: None, number, how });
         let is_head = kind == Kind::Head as u8;
         if reader.segment() != segment {
@@ -140,7 +166,11 @@ pub fn verify(
                 }
                 (heads, signed_to) = (heads + 1, head.number);
             }
+            (held, closing, behind) = (held + 1, closed, None);
+        } else if closing && behind.is_none() {
+            behind = Some((number, file(&reader)));
         }
+        closed = closes;
         if expected.is_some_and(|(at, chain)| at == number && chain != now) {
             return changed(Changed::Expected);
         }
@@ -149,10 +179,13 @@ pub fn verify(
         }
         (last, chain, headed) = (number, now, is_head);
     }
+    if let (Some((number, file)), Some(_)) = (behind, public) {
+        return Ok(Verified::Changed { file, byte: None, number, how: Changed::PutIn });
+    }
     if expected.is_some_and(|(at, _)| at > last || at < first) {
         let file = reader.segments().last().map_or_else(String::new, |(_, name)| name.clone());
         return Ok(Verified::Changed { file, byte: None, number: last + 1, how: Changed::Ended });
     }
     let (id, torn) = (reader.id().unwrap_or_default(), reader.torn().cloned());
-    Ok(Verified::Whole { id, first, last, chain, heads, signed_to, torn, removed })
+    Ok(Verified::Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots })
 }

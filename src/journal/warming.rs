@@ -258,11 +258,13 @@ impl Recorded {
         if super::course::load(bundle, &kept::hash(bundle))?.rules.hash == self.engine.rules().hash {
             return Err(WarmingError::Live);
         }
+        self.journal.submit().map_err(RecordedError::from)?;
+        self.journal.sync(self.journal.next_number() - 1).map_err(RecordedError::from)?;
+        // One that is being written may be the place to begin from, once its record is there.
+        self.snapshots.finish(&mut self.journal, self.clock)?;
         let last = self.journal.next_number() - 1;
         self.journal.submit().map_err(RecordedError::from)?;
         self.journal.sync(last).map_err(RecordedError::from)?;
-        // One that is being written may be the place to begin from.
-        self.snapshots.finish(&mut self.journal, self.clock)?;
         let store = self.store.as_ref().map(|store| store.another());
         let warming = Warming::begin(&self.disk, &self.folder, (self.id, last), bundle, store)?;
         let warmth = warming.warmth;

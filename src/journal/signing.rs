@@ -1,0 +1,74 @@
+//! Which key goes on signing a journal: the one that signed it until now, and no other.
+//!
+//! Promises that no key is made where one is missing, and that a key which would spoil the journal for whoever verifies it is
+//! refused before anything is written.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::heads::{Head, Signer};
+use super::reader::Reader;
+use super::record::Kind;
+use crate::hex::hex;
+use crate::io::Disk;
+
+/// The key in a file of a PEM (`key`), or the journal's own, `signing.key`, which is made of 32 random bytes where nothing was
+/// signed yet. It must be the one that signed the last head.
+pub fn signer(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    key: Option<&Path>,
+    seed: [u8; 32],
+) -> Result<Signer, JournalError> {
+    let (own, public) = (folder.join("signing.key"), folder.join("signing.pub"));
+    let path = key.unwrap_or(&own);
+    let by = signed_by(disk, folder)?;
+    let may_make = key.is_none() && by.is_none() && disk.length(&public).is_err();
+    if !may_make && key.is_none() && disk.length(path).is_err() {
+        return Err(JournalError::KeyGone {
+            path: own,
+            by: by.map_or_else(|| "signing.pub".to_owned(), hex),
+        });
+    }
+    let signer = if may_make {
+        Signer::read_or_create(&**disk, path, &public, seed)?
+    } else {
+        Signer::read(&**disk, path)?
+    };
+    let is = signer.public().id();
+    match by {
+        Some(by) if by != is => {
+            Err(JournalError::OtherKey { path: path.to_owned(), is: hex(is), by: hex(by) })
+        }
+        _ => Ok(signer),
+    }
+}
+
+/// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens
+/// the journal tells it.
+fn signed_by(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<[u8; 8]>, JournalError> {
+    let firsts: Vec<u64> =
+        Reader::open(Arc::clone(disk), folder)?.segments().iter().map(|(first, _)| *first).collect();
+    for first in firsts.into_iter().rev() {
+        let mut reader = Reader::from(Arc::clone(disk), folder, first)?;
+        let mut by = None;
+        loop {
+            let head = match reader.next_entry() {
+                Ok(Some(entry)) if entry.kind == Kind::Head as u8 => Head::read(entry.body),
+                Ok(Some(_)) => None,
+                Ok(None) => break,
+                Err(JournalError::Damaged(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            if reader.segment() != first {
+                break;
+            }
+            by = head.map(|head| head.key).or(by);
+        }
+        if by.is_some() {
+            return Ok(by);
+        }
+    }
+    Ok(None)
+}
