@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{Disk, RealDisk};
-use crate::hex::hex;
+use crate::hex::{hex, unhex};
 use crate::tokens::{KEY_BYTES, Tokens};
 
 /// A key's file is never longer.
@@ -58,7 +58,7 @@ pub fn read_token_key(path: &Path) -> Result<Tokens, TokenKeyError> {
         return Err(fail(TokenKeyReason::NoKey));
     }
     let bytes = fs::read(path).map_err(closed)?;
-    key(bytes.trim_ascii()).map(|key| Tokens::new(&key)).ok_or_else(|| fail(TokenKeyReason::NoKey))
+    unhex(bytes.trim_ascii()).map(|key| Tokens::new(&key)).ok_or_else(|| fail(TokenKeyReason::NoKey))
 }
 
 /// Reads a key; where there is none it is made of these random bytes, and only its owner may read it.
@@ -82,18 +82,6 @@ pub fn read_or_make_token_key(path: &Path, random: [u8; KEY_BYTES]) -> Result<To
     made().map_err(|error| TokenKeyError { path: path.to_owned(), why: TokenKeyReason::NotMade(error) })?;
     // What is used is what the file says.
     read_token_key(path)
-}
-
-fn key(digits: &[u8]) -> Option<[u8; KEY_BYTES]> {
-    let mut key = [0; KEY_BYTES];
-    if digits.len() != 2 * KEY_BYTES {
-        return None;
-    }
-    for (byte, digits) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
-        *byte = (digit(0)? << 4 | digit(1)?) as u8;
-    }
-    Some(key)
 }
 
 /// The permissions of a file that holds a key, where they are more than its owner's; none where there is none.
