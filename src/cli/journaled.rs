@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
-use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, key_open_to_others};
+use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
     Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, signer,
 };
@@ -171,10 +171,7 @@ impl Journaled {
         let (mode, trust_closed) = (self.durability, self.trust_closed);
         let options = Options { mode, trust_closed, ..options(&disk, folder, self.signing_key.as_deref())? };
         let tokens = self.tokened.of_journal(&disk, folder)?;
-        let tokened = |bundle: Bundle| match &tokens {
-            Some(tokens) => bundle.tokenised(tokens),
-            None => Ok(bundle),
-        };
+        let tokened = |bundle| tokened(bundle, tokens.as_ref());
         let setup = Setup {
             rules: tokened(rules)?,
             staged: staged.into_iter().map(tokened).collect::<Result<_, _>>()?,
@@ -203,6 +200,14 @@ impl Journaled {
 pub(super) fn bundle(path: &Path) -> anyhow::Result<Bundle> {
     rule_file::load(path)?;
     Ok(Bundle::read(path)?)
+}
+
+/// The same with tokens for what is on its lists, where there is a key.
+pub(super) fn tokened(bundle: Bundle, tokens: Option<&Tokens>) -> Result<Bundle, TokenedError> {
+    match tokens {
+        Some(tokens) => bundle.tokenised(tokens),
+        None => Ok(bundle),
+    }
 }
 
 /// What opening found.

@@ -8,13 +8,13 @@ use std::time::Instant;
 use anyhow::bail;
 use weir::diff::{DecisionDiff, report, text};
 use weir::engine::VERSION;
-use weir::io::{Bundle, Disk, Loaded, RealDisk, create, read_token_key};
+use weir::io::{Disk, Loaded, RealDisk, create, read_token_key};
 use weir::journal::{From, Replay, Replayed, Turn};
 
 use super::door::read_own;
 use super::progress::Progress;
 use super::retain::told_removed;
-use super::{Verdict, rule_file};
+use super::{Verdict, journaled};
 
 /// Run a journal through the engine again, and compare every answer bit for bit
 ///
@@ -104,9 +104,8 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
 
 /// What another rule set would have decided.
 fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdict, u64)> {
-    rule_file::load(path)?;
     let output = args.output.as_deref();
-    let mut bundle = Bundle::read(path)?;
+    let mut bundle = journaled::bundle(path)?;
     if let Some(id) = &replay.start().tokens {
         let tokens = match &args.token_key {
             Some(path) => read_token_key(path)?,

@@ -29,11 +29,7 @@ impl Warm {
         let mut warm = Self { path: path.unwrap_or(Path::new("")).to_owned(), events: 0, on: false };
         let (Some(path), Some(recorded)) = (path, way.recorded()) else { return Ok(warm) };
         let mut out = anstream::stderr().lock();
-        let bundle = journaled::bundle(path)?;
-        let bundle = match tokens {
-            Some(tokens) => bundle.tokenised(tokens)?,
-            None => bundle,
-        };
+        let bundle = journaled::tokened(journaled::bundle(path)?, tokens)?;
         match recorded.warm(&bundle) {
             Ok(Warmth { from: 0, .. }) => {
                 writeln!(out, "warming {} from the journal's beginning", path.display())?;
