@@ -11,7 +11,7 @@ use weir::engine::VERSION;
 use weir::io::{Disk, EventReader, Format, RealDisk};
 use weir::journal::{
     Control, From, OnDamage, Options, PublicKey, Reader, Record, Recorded, RecordedError, Replay, Setup,
-    Signer, Verified, kept, verify,
+    Signer, Verified, Whole, kept, verify,
 };
 
 #[test]
@@ -32,7 +32,7 @@ fn journals_of_every_version_are_replayed_or_named() {
         let key = PublicKey::read(&*disk, &journal.join("signing.pub")).unwrap();
         let verified = verify(&disk, &journal, Some(&key), None, |_| {}).unwrap();
         assert!(
-            matches!(verified, Verified::Whole { heads: 1.., torn: None, .. }),
+            matches!(verified, Verified::Whole(Whole { heads: 1.., torn: None, .. })),
             "{version}: {verified:?}"
         );
         match Replay::open(Arc::clone(&disk), &journal, From::Beginning, None) {

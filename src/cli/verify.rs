@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weir::hex::hex;
+use weir::hex::{hex, unhex};
 use weir::io::{Disk, RealDisk};
 use weir::journal::kept::{self, KeptError};
-use weir::journal::{PublicKey, Verified, check_snapshots, removed, verify};
+use weir::journal::{PublicKey, Removed, Verified, Whole, check_snapshots, removed, verify};
 
 use super::Verdict;
 use super::progress::Progress;
@@ -36,14 +36,7 @@ pub(super) struct Args {
 fn noted(text: &str) -> Result<(u64, [u8; 32]), String> {
     let read = || {
         let (number, hash) = text.split_once(':')?;
-        let mut chain = [0; 32];
-        if hash.len() != 64 || !hash.is_ascii() {
-            return None;
-        }
-        for (at, byte) in chain.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hash.get(2 * at..2 * at + 2)?, 16).ok()?;
-        }
-        Some((number.parse().ok()?, chain))
+        Some((number.parse().ok()?, unhex(hash.as_bytes())?))
     };
     read().ok_or_else(|| {
         "give it as `weir journal show` prints it: a number, a colon, 64 hexadecimal digits".to_owned()
@@ -61,80 +54,27 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let found = verify(&disk, folder, public.as_ref(), args.head, |_| progress.event());
     progress.finish();
     let mut out = anstream::stdout().lock();
-    let (whole, mut fine) = match found? {
+    let whole = match found? {
         Verified::Changed { file, byte, number, how } => {
             let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
             writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
             return Ok(Verdict::Found);
         }
-        Verified::Whole {
-            id,
-            first,
-            last,
-            chain,
-            held,
-            heads,
-            signed_to,
-            torn,
-            removed: said,
-            kept,
-            snapshots,
-        } => {
-            let records = format!("records {first} to {last} of journal {}", hex(id));
-            let signed = match (&public, heads) {
-                (None, 0) if held > 0 => {
-                    writeln!(
-                        out,
-                        "NOT PROVEN: {held} heads are signed, and there is no public key: give --public-key"
-                    )?;
-                    writeln!(out, "{records} are only chained, which anybody can do again")?;
-                    false
-                }
-                (_, 0) => {
-                    writeln!(
-                        out,
-                        "{records} are only chained: no head is signed, and nobody vouches for the chain"
-                    )?;
-                    // A new journal has no head yet; whoever names the key asks for what it signed.
-                    args.public_key.is_none()
-                }
-                _ => {
-                    // The last head itself speaks for all before it, and its signature for itself.
-                    let signed_to = signed_to + 1;
-                    writeln!(
-                        out,
-                        "{} are what was written",
-                        records.replacen(&format!("to {last}"), &format!("to {signed_to}"), 1)
-                    )?;
-                    writeln!(
-                        out,
-                        "{heads} heads are signed by the key of {}, the last one is record {signed_to}",
-                        path.display()
-                    )?;
-                    if signed_to < last {
-                        writeln!(
-                            out,
-                            "signed up to record {signed_to}; records {} to {last} are only chained",
-                            signed_to + 1
-                        )?;
-                    }
-                    true
-                }
-            };
-            writeln!(out, "last record: {last}:{}", hex(chain))?;
-            if let Some(torn) = torn {
-                writeln!(out, "the end: {torn}")?;
-            }
-            let told = first <= 1 || tell_removed(&*disk, folder, first - 1, said, &mut out)?;
-            ((first, kept, snapshots), signed && told)
-        }
+        Verified::Whole(whole) => whole,
     };
-    let (first, mut named, snapshots) = whole;
-    if first > 1 {
-        named.extend(removed(&*disk, folder)?.iter().flat_map(|removed| removed.kept()));
+    let mut fine = tell_signed(&whole, public.is_some(), args.public_key.is_some(), path, &mut out)?;
+    writeln!(out, "last record: {}:{}", whole.last, hex(whole.chain))?;
+    if let Some(torn) = &whole.torn {
+        writeln!(out, "the end: {torn}")?;
     }
-    fine &= tell_kept(&*disk, folder, named, &mut out)?;
-    let checked = check_snapshots(&*disk, folder, &snapshots)?;
+    let Whole { first, mut kept, .. } = whole;
+    if first > 1 {
+        let noted = removed(&*disk, folder)?;
+        kept.extend(noted.iter().flat_map(Removed::kept));
+        fine &= tell_removed(first - 1, whole.removed, noted.as_ref(), &mut out)?;
+    }
+    fine &= tell_kept(&*disk, folder, kept, &mut out)?;
+    let checked = check_snapshots(&*disk, folder, &whole.snapshots)?;
     writeln!(out, "{} snapshots are what their records say", checked.same)?;
     for path in &checked.unrecorded {
         writeln!(out, "{} is in no record, and nobody goes on from it", path.display())?;
@@ -146,16 +86,51 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     Ok(if fine { Verdict::Clean } else { Verdict::Found })
 }
 
-/// Says who removed the records before the first one; false where nobody says so.
-fn tell_removed(
-    disk: &dyn Disk,
-    folder: &Path,
-    last: u64,
-    said: Option<(u64, u64)>,
+/// Says how far heads speak for the records; false where they prove nothing though they should.
+fn tell_signed(
+    whole: &Whole,
+    is_public: bool,
+    is_named: bool,
+    path: &Path,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    let noted = removed(disk, folder)?.filter(|noted| noted.last >= last);
-    let by = match (said.filter(|(removed, _)| *removed >= last), &noted) {
+    let Whole { first, last, held, heads, signed_to, .. } = *whole;
+    let records = |last| format!("records {first} to {last} of journal {}", hex(whole.id));
+    if heads > 0 {
+        // The last head itself speaks for all before it, and its signature for itself.
+        let signed_to = signed_to + 1;
+        writeln!(out, "{} are what was written", records(signed_to))?;
+        writeln!(
+            out,
+            "{heads} heads are signed by the key of {}, the last one is record {signed_to}",
+            path.display()
+        )?;
+        if signed_to < last {
+            let behind = signed_to + 1;
+            writeln!(out, "signed up to record {signed_to}; records {behind} to {last} are only chained")?;
+        }
+        return Ok(true);
+    }
+    let records = records(last);
+    if held > 0 && !is_public {
+        writeln!(out, "NOT PROVEN: {held} heads are signed, and there is no public key: give --public-key")?;
+        writeln!(out, "{records} are only chained, which anybody can do again")?;
+        return Ok(false);
+    }
+    writeln!(out, "{records} are only chained: no head is signed, and nobody vouches for the chain")?;
+    // A new journal has no head yet; whoever names the key asks for what it signed.
+    Ok(!is_named)
+}
+
+/// Says who removed the records up to `last`, by what records say and by what is `noted`; false where nobody says so.
+fn tell_removed(
+    last: u64,
+    said: Option<(u64, u64)>,
+    noted: Option<&Removed>,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let noted = noted.filter(|noted| noted.last >= last);
+    let by = match (said.filter(|(removed, _)| *removed >= last), noted) {
         (Some((_, number)), _) => format!("record {number} says so"),
         (None, Some(_)) => {
             "which is in no record yet: it becomes one when the journal is closed or opened".to_owned()
@@ -169,7 +144,7 @@ fn tell_removed(
         }
     };
     match noted {
-        Some(removed) => writeln!(out, "{}; {by}", told_removed(&removed))?,
+        Some(removed) => writeln!(out, "{}; {by}", told_removed(removed))?,
         None => writeln!(out, "records 1 to {last} were removed by retention; {by}")?,
     }
     Ok(true)

@@ -92,6 +92,6 @@ pub use signing::signer;
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
-pub use verify::{Changed, Verified, verify};
+pub use verify::{Changed, Verified, Whole, verify};
 pub use warming::{SLICE_RECORDS, Warmed, WarmingError, Warmth};
 pub use writer::{Figures, Stepper};

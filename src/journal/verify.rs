@@ -18,34 +18,38 @@ use super::reader::Reader;
 use super::record::{Kind, Record};
 use crate::io::Disk;
 
+/// What there is of a journal that nothing was changed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The journal's id.
+    pub id: [u8; 16],
+    /// Its first record; 0 where there is none.
+    pub first: u64,
+    /// Its last record; 0 where there is none.
+    pub last: u64,
+    /// The chain at the last record.
+    pub chain: Chain,
+    /// Heads that are there.
+    pub held: u64,
+    /// Heads that the key signed; 0 where no key was given.
+    pub heads: u64,
+    /// The last record that a head speaks for; 0 where there is none, or no key was given.
+    pub signed_to: u64,
+    /// What was being written when all ended.
+    pub torn: Option<Torn>,
+    /// The last record that retention says to have removed, and the record that says so; none where none does.
+    pub removed: Option<(u64, u64)>,
+    /// The rule sets that records name, by the hashes that they are kept by.
+    pub kept: BTreeSet<String>,
+    /// Snapshots by their record, with the SHA-256 that the control record says.
+    pub snapshots: BTreeMap<u64, String>,
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verified {
     /// Nothing was changed, removed or put in.
-    Whole {
-        /// The journal's id.
-        id: [u8; 16],
-        /// Its first record; 0 where there is none.
-        first: u64,
-        /// Its last record; 0 where there is none.
-        last: u64,
-        /// The chain at the last record.
-        chain: Chain,
-        /// Heads that are there.
-        held: u64,
-        /// Heads that the key signed; 0 where no key was given.
-        heads: u64,
-        /// The last record that a head speaks for; 0 where there is none, or no key was given.
-        signed_to: u64,
-        /// What was being written when all ended.
-        torn: Option<Torn>,
-        /// The last record that retention says to have removed, and the record that says so; none where none does.
-        removed: Option<(u64, u64)>,
-        /// The rule sets that records name, by the hashes that they are kept by.
-        kept: BTreeSet<String>,
-        /// Snapshots by their record, with the SHA-256 that the control record says.
-        snapshots: BTreeMap<u64, String>,
-    },
+    Whole(Whole),
     /// The first place where something was.
     Changed {
         /// The segment's file name.
@@ -187,5 +191,6 @@ pub fn verify(
         return Ok(Verified::Changed { file, byte: None, number: last + 1, how: Changed::Ended });
     }
     let (id, torn) = (reader.id().unwrap_or_default(), reader.torn().cloned());
-    Ok(Verified::Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots })
+    let whole = Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots };
+    Ok(Verified::Whole(whole))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use weir::journal::{Journal, JournalError, OnDamage, Reader, Record, Verified, verify};
+use weir::journal::{Journal, JournalError, OnDamage, Reader, Record, Verified, Whole, verify};
 
 use crate::disk::SimDisk;
 use crate::twin::{FOLDER, event, options, small};
@@ -39,7 +39,7 @@ fn changed(files: &Files, bodies: &Bodies, what: &str) -> bool {
     let (records, reported) = read(&disk, bodies);
     let whole = records == bodies.len() as u64 && !reported;
     match verify(&disk.shared(), Path::new(FOLDER), None, None, |_| {}) {
-        Ok(Verified::Whole { first, last, torn, .. }) => {
+        Ok(Verified::Whole(Whole { first, last, torn, .. })) => {
             let less = torn.is_some() || last < bodies.len() as u64 || first > 1;
             assert!(whole || less, "{what}: verified");
         }

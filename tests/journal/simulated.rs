@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use weir::journal::{
     AnswerForm, EventForm, Journal, JournalError, Mode, Mutant, OnDamage, Options, Reader, Record, Recovered,
-    Signer, Stepper, Verified, verify,
+    Signer, Stepper, Verified, Whole, verify,
 };
 
 use crate::disk::{Faults, SimDisk};
@@ -245,7 +245,7 @@ fn run(seed: u64, mutant: Option<Mutant>) -> Result<Run, String> {
     oracle.read(&disk, oracle.numbered)?;
     let public = signed.as_ref().map(Signer::public);
     match verify(&disk.shared(), Path::new(FOLDER), public.as_ref(), None, |_| {}) {
-        Ok(Verified::Whole { last, torn: None, .. }) if last == oracle.numbered => {}
+        Ok(Verified::Whole(Whole { last, torn: None, .. })) if last == oracle.numbered => {}
         other => return Err(format!("{other:?}")),
     }
     Ok(Run { digest: disk.digest(), records: oracle.numbered, recoveries, torn, poisoned, hits: disk.hits() })

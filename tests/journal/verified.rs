@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir::io::RealDisk;
-use weir::journal::{Changed, Head, PublicKey, Signer, Verified, verify};
+use weir::journal::{Changed, Head, PublicKey, Signer, Verified, Whole, verify};
 
 use crate::disk::SimDisk;
 use crate::twin::{FOLDER, first_chain, frame, header, small};
@@ -65,7 +65,7 @@ fn forged(parts: &Parts, heads_too: bool) -> Files {
 fn how(verified: &Verified) -> (u64, Changed) {
     match verified {
         Verified::Changed { number, how, .. } => (*number, how.clone()),
-        Verified::Whole { .. } => panic!("{verified:?}"),
+        Verified::Whole(_) => panic!("{verified:?}"),
     }
 }
 
@@ -74,14 +74,14 @@ fn an_untouched_journal_is_whole_and_says_how_far_it_is_signed() {
     let (files, bodies) = small(Some(signer()));
     let key = signer().public();
     let last = bodies.len() as u64;
-    let Verified::Whole { first: 1, last: at, chain, heads, signed_to, torn: None, .. } =
+    let Verified::Whole(Whole { first: 1, last: at, chain, heads, signed_to, torn: None, .. }) =
         verified(&files, Some(&key), None)
     else {
         panic!("it is whole");
     };
     assert_eq!(at, last);
     assert!(heads >= 4 && signed_to + 6 >= last, "{heads} heads, signed up to {signed_to} of {last}");
-    assert!(matches!(verified(&files, Some(&key), Some((last, chain))), Verified::Whole { .. }));
+    assert!(matches!(verified(&files, Some(&key), Some((last, chain))), Verified::Whole(_)));
     assert_eq!(forged(&parts(&files), false), files, "the twin writes what the journal writes");
 }
 
@@ -115,10 +115,7 @@ fn each_way_to_change_a_journal_is_seen_at_its_first_place() {
             assert_eq!(seen, next_head, "record {number} changed: {why:?}");
             assert!(matches!(why, Changed::Head | Changed::Signature), "{why:?}");
             let without_key = verified(&files, None, None);
-            assert!(
-                !heads_too || matches!(without_key, Verified::Whole { .. }),
-                "the chain alone can be forged"
-            );
+            assert!(!heads_too || matches!(without_key, Verified::Whole(_)), "the chain alone can be forged");
         }
         // Removed, and put in.
         for doubled in [false, true] {
@@ -146,10 +143,10 @@ fn each_way_to_change_a_journal_is_seen_at_its_first_place() {
 fn an_end_that_was_cut_off_is_seen_by_a_head_that_was_noted_elsewhere() {
     let (files, bodies) = small(Some(signer()));
     let key = signer().public();
-    let Verified::Whole { last, chain, .. } = verified(&files, Some(&key), None) else { panic!() };
+    let Verified::Whole(Whole { last, chain, .. }) = verified(&files, Some(&key), None) else { panic!() };
     let mut cut = files.clone();
     cut.pop_last();
-    assert!(matches!(verified(&cut, Some(&key), None), Verified::Whole { .. }), "nothing else can tell");
+    assert!(matches!(verified(&cut, Some(&key), None), Verified::Whole(_)), "nothing else can tell");
     let (number, how_seen) = how(&verified(&cut, Some(&key), Some((last, chain))));
     assert_eq!(how_seen, Changed::Ended);
     assert!(number <= last && number > 1);

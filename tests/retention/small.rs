@@ -10,7 +10,7 @@ use weir::io::{Bundle, Disk};
 use weir::journal::retention::Retention;
 use weir::journal::{
     From, OnDamage, Options, Reader, Record, Recorded, RecordedError, Replay, Retained, Signer, Verified,
-    put_down, retain, verify,
+    Whole, put_down, retain, verify,
 };
 use weir::time::DAY_US;
 
@@ -146,7 +146,9 @@ pub(crate) fn holds(disk: &Arc<dyn Disk>, small: &Small) -> u64 {
     }
     let key = Signer::from_seed([1; 32]).public();
     match verify(disk, folder, Some(&key), None, |_| {}).unwrap() {
-        Verified::Whole { first: from, last, .. } => assert!(from == first && last >= there.len() as u64),
+        Verified::Whole(Whole { first: from, last, .. }) => {
+            assert!(from == first && last >= there.len() as u64)
+        }
         changed => panic!("{changed:?}"),
     }
     let replay = Replay::open(Arc::clone(disk), folder, From::Beginning, None).unwrap();
