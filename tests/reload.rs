@@ -258,22 +258,7 @@ proptest! {
 }
 
 fn payment(n: usize, ahead_us: i64) -> Step {
-    Step {
-        kind: Kind::Transaction,
-        ahead_us,
-        amount: 100 + n as i64,
-        account: 0,
-        payee: 0,
-        device: 0,
-        channel: 0,
-        email: 0,
-        balance: None,
-        place: 9,
-        tenant: false,
-        about: 0,
-        succeeded: true,
-        again: 9,
-    }
+    Step::payment(ahead_us, 100 + n as i64, 0, 0)
 }
 
 const MINUTE_US: i64 = 60_000_000;

@@ -22,22 +22,7 @@ use weir::rules::RuleSet;
 use weir::time::SECOND_US;
 
 fn payments(rules: &RuleSet, count: usize) -> Vec<Event> {
-    let step = |n| Step {
-        kind: Kind::Transaction,
-        ahead_us: SECOND_US,
-        amount: 1_000 + n as i64,
-        account: 0,
-        payee: n % 3,
-        device: 0,
-        channel: 0,
-        email: 0,
-        balance: None,
-        place: 9,
-        tenant: false,
-        about: 0,
-        succeeded: true,
-        again: 9,
-    };
+    let step = |n| Step::payment(SECOND_US, 1_000 + n as i64, 0, n % 3);
     stream(rules, &(0..count).map(step).collect::<Vec<_>>(), STARTS[1])
 }
 

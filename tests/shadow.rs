@@ -20,7 +20,7 @@ use packs::{compiled, control, definitions, options, pack, text, varied};
 use proptest::prelude::*;
 use weir::decision::{Decision, Outcome, Reading};
 use weir::engine::{Answer, Engine, Limits, Recording, ReloadError, ShadowLimits, ShadowStopped};
-use weir::event::{Event, Kind};
+use weir::event::Event;
 use weir::lists::Lists;
 use weir::rules::RuleSet;
 
@@ -206,22 +206,7 @@ proptest! {
 }
 
 fn payment(n: usize) -> Step {
-    Step {
-        kind: Kind::Transaction,
-        ahead_us: 1,
-        amount: 1_000,
-        account: n % 3,
-        payee: n % 4,
-        device: 0,
-        channel: 0,
-        email: 0,
-        balance: None,
-        place: 9,
-        tenant: false,
-        about: 0,
-        succeeded: true,
-        again: 9,
-    }
+    Step::payment(1, 1_000, n % 3, n % 4)
 }
 
 fn strict() -> RuleSet {

@@ -246,20 +246,9 @@ fn more_than_64_contributions_of_one_key_are_kept_apart() {
         rules.features.push(feature);
     }
     let step = |n: i64| Step {
-        kind: Kind::Transaction,
-        ahead_us: n % 3 * SECOND_US,
-        amount: n * 100,
-        account: n as usize % 2,
-        payee: 0,
-        device: 0,
         channel: n as usize % 7,
-        email: 0,
         balance: Some(n),
-        place: 9,
-        tenant: false,
-        about: 0,
-        succeeded: true,
-        again: 9,
+        ..Step::payment(n % 3 * SECOND_US, n * 100, n as usize % 2, 0)
     };
     let steps: Vec<Step> = (0..200).map(step).collect();
     let engine = Engine::new(rules.clone(), Limits::default(), Recording::All);

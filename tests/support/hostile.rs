@@ -51,6 +51,28 @@ pub struct Step {
     pub again: u8,
 }
 
+impl Step {
+    /// A payment with nothing odd about it.
+    pub fn payment(ahead_us: i64, amount: i64, account: usize, payee: usize) -> Self {
+        Self {
+            kind: Kind::Transaction,
+            ahead_us,
+            amount,
+            account,
+            payee,
+            device: 0,
+            channel: 0,
+            email: 0,
+            balance: None,
+            place: 9,
+            tenant: false,
+            about: 0,
+            succeeded: true,
+            again: 9,
+        }
+    }
+}
+
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let kind = prop_oneof![
         10 => Just(Kind::Transaction),
