@@ -51,6 +51,9 @@ pub mod journal;
 // Ways in and out: files, streams, formats.
 pub mod io;
 
+// The sidecar: the engine over HTTP, inline beside a gateway.
+pub mod server;
+
 // A seeded source of events: a payment stream with labelled frauds.
 pub mod generate;
 

@@ -14,7 +14,7 @@ use weir::tokens::Tokens;
 use super::journaled::random;
 
 /// What becomes of identifiers.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(super) struct Tokened {
     /// Put tokens in place of accounts, payees, customers, devices and sessions, made with the key in this file: 64
     /// hexadecimal digits that only its owner may read

@@ -26,6 +26,7 @@ mod retain;
 mod rule_file;
 mod schema;
 mod score;
+mod serve;
 mod snapshots;
 mod sql;
 mod state;
@@ -64,6 +65,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Score(Box<score::Args>),
+    Serve(Box<serve::Args>),
     Check(check::Args),
     Schema(schema::Args),
     Test(test::Args),
@@ -90,6 +92,7 @@ enum Verdict {
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(args) => score::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(schema::Args {}) => schema::run(),
         Command::Test(args) => test::run(&args),

@@ -217,6 +217,11 @@ impl Engine {
         &self.live.rules
     }
 
+    /// The same, for whoever keeps it beside the engine.
+    pub fn rules_shared(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.live.rules)
+    }
+
     /// What is on the lists, in the order of the rule set's.
     pub fn lists(&self) -> &Lists {
         &self.live.lists

@@ -234,6 +234,11 @@ impl Draft {
         self.0.converted = converted;
     }
 
+    /// A text field as it is set so far.
+    pub fn peek(&self, field: TextField) -> Option<&str> {
+        self.0.text(field)
+    }
+
     /// The event that was sealed last.
     pub(crate) fn sealed(&self) -> &Event {
         &self.0

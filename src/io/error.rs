@@ -117,6 +117,14 @@ pub enum Reason {
         /// The key.
         key: &'static str,
     },
+    /// Another kind than this way in is for.
+    #[error("`kind` is {said}, and this is for a {known}")]
+    Kind {
+        /// What is there.
+        said: &'static str,
+        /// What should be there.
+        known: &'static str,
+    },
     /// A value of another type than its key has.
     #[error("`{key}` is {found}; it must be {expected}")]
     WrongType {

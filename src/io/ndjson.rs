@@ -65,13 +65,20 @@ impl Parser {
         Self { keys: keys().collect(), scratch: Scratch::default() }
     }
 
-    /// Sets all that the line says; whether it is a whole event, [`Draft::seal`] tells.
-    pub(super) fn parse(&mut self, line: &[u8], schema: &Schema, draft: &mut Draft) -> Result<(), Reason> {
+    /// Sets all that the line says, which may leave out a kind that is known; whether it is a whole event, [`Draft::seal`]
+    /// tells.
+    pub(super) fn parse(
+        &mut self,
+        line: &[u8],
+        known: Option<Kind>,
+        schema: &Schema,
+        draft: &mut Draft,
+    ) -> Result<(), Reason> {
         let text = std::str::from_utf8(line).map_err(|e| Reason::NotUtf8 { at: e.valid_up_to() + 1 })?;
         draft.clear();
         self.scratch.reason.replace(None);
         let mut json = serde_json::Deserializer::from_str(text);
-        let visitor = LineVisitor { keys: &self.keys, scratch: &mut self.scratch, schema, draft };
+        let visitor = LineVisitor { keys: &self.keys, known, scratch: &mut self.scratch, schema, draft };
         let parsed = json.deserialize_any(visitor).and_then(|()| json.end());
         match (self.scratch.reason.take(), parsed) {
             (Some(reason), _) => Err(reason),
@@ -94,6 +101,7 @@ fn json_reason(error: &serde_json::Error) -> Reason {
 
 struct LineVisitor<'a> {
     keys: &'a HashMap<&'static str, (Key, u64), FixedState>,
+    known: Option<Kind>,
     scratch: &'a mut Scratch,
     schema: &'a Schema,
     draft: &'a mut Draft,
@@ -171,7 +179,7 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                 }
             }
         }
-        parts.join(self.draft).map_err(|reason| stop(&self.scratch.reason, reason))
+        parts.join(self.known, self.draft).map_err(|reason| stop(&self.scratch.reason, reason))
     }
 }
 
@@ -215,8 +223,13 @@ fn plain(key: Key, value: Scalar<'_>, parts: &mut Parts, draft: &mut Draft) -> R
 }
 
 impl Parts {
-    fn join(self, draft: &mut Draft) -> Result<(), Reason> {
-        let kind = self.kind.ok_or(Reason::Missing { key: "kind" })?;
+    fn join(self, known: Option<Kind>, draft: &mut Draft) -> Result<(), Reason> {
+        let kind = match (self.kind, known) {
+            (Some(said), Some(known)) if said != known => {
+                return Err(Reason::Kind { said: said.name(), known: known.name() });
+            }
+            (said, known) => said.or(known).ok_or(Reason::Missing { key: "kind" })?,
+        };
         draft.stamp(kind, self.time_us.ok_or(Reason::Missing { key: "time_us" })?)?;
         match (self.amount, self.currency) {
             (Some(minor), Some(currency)) => draft.amount(minor, currency).map_err(|e| match e {
@@ -263,7 +276,7 @@ mod tests {
     fn parse(line: &str) -> Result<Event, Reason> {
         let schema = Arc::new(Schema::default());
         let mut draft = Draft::new(Arc::clone(&schema));
-        Parser::new().parse(line.as_bytes(), &schema, &mut draft)?;
+        Parser::new().parse(line.as_bytes(), None, &schema, &mut draft)?;
         Ok(draft.seal()?.clone())
     }
 
@@ -288,8 +301,8 @@ mod tests {
         let schema = Schema::default();
         let (mut parser, mut draft) = (Parser::new(), Draft::new(Arc::new(schema.clone())));
         let rich = br#"{"kind":"clock","id":"a","time_us":7,"account":"b","level":3,"same_owner":true,"expires_us":9,"methods":7}"#;
-        assert!(parser.parse(rich, &schema, &mut draft).is_err());
-        parser.parse(br#"{"kind":"clock","id":"a","time_us":7}"#, &schema, &mut draft).unwrap();
+        assert!(parser.parse(rich, None, &schema, &mut draft).is_err());
+        parser.parse(br#"{"kind":"clock","id":"a","time_us":7}"#, None, &schema, &mut draft).unwrap();
         let event = draft.seal().unwrap();
         assert_eq!((event.text(TextField::Account), event.level(), event.expires_us()), (None, None, None));
         assert_eq!(event.same_owner(), None);

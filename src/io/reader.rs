@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::mapping::Mapping;
 use super::ndjson::Parser;
 use super::writer::write_event;
-use crate::event::{Draft, Event, Schema};
+use crate::event::{Draft, Event, Kind, Schema};
 
 /// How events are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +99,20 @@ impl LineReader {
 
     /// The event that a line says.
     pub fn read(&mut self, line: &[u8]) -> Result<&Event, Reason> {
-        self.parser.parse(line, &self.schema, &mut self.draft)?;
+        self.parser.parse(line, None, &self.schema, &mut self.draft)?;
         Ok(self.draft.seal()?)
+    }
+
+    /// All that a line says; what the way in knows beside it is to be set before it is sealed.
+    pub fn read_any(&mut self, line: &[u8]) -> Result<&mut Draft, Reason> {
+        self.parser.parse(line, None, &self.schema, &mut self.draft)?;
+        Ok(&mut self.draft)
+    }
+
+    /// The same of an event whose kind is known; the line may leave that out.
+    pub fn read_as(&mut self, kind: Kind, line: &[u8]) -> Result<&mut Draft, Reason> {
+        self.parser.parse(line, Some(kind), &self.schema, &mut self.draft)?;
+        Ok(&mut self.draft)
     }
 }
 
@@ -201,7 +213,7 @@ impl EventReader {
                 match lines.next(input.bytes()) {
                     Ok(Some(Ok(line))) if line.trim_ascii().is_empty() => {}
                     Ok(Some(line)) => {
-                        let parsed = line.and_then(|line| parser.parse(line, schema, draft));
+                        let parsed = line.and_then(|line| parser.parse(line, None, schema, draft));
                         return Some(Ok((lines.number(), parsed)));
                     }
                     Ok(None) => break (lines.number(), None),

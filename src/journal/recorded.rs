@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
 use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
-use super::journal::{Journal, Mode, Options};
+use super::journal::{Journal, Mode, Options, Watch};
 use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
@@ -278,6 +278,11 @@ impl Recorded {
     /// The same in every mode: where syncs are put off, it asks for one.
     pub fn sync(&self, number: u64) -> Result<(), Poisoned> {
         self.journal.sync(number)
+    }
+
+    /// For other threads that wait until a record is on disk.
+    pub fn watch(&self) -> Watch {
+        self.journal.watch()
     }
 
     /// Whether answers wait for the disk: not in async mode.

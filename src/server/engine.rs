@@ -1,0 +1,186 @@
+//! The engine's thread: it alone owns the state, takes events in as they come, and hands them to the journal.
+//!
+//! Promises that events are taken in the order of the queue, that an answer is given where the journal's mode says that it
+//! may, and that a failed journal is told to all who wait. It never waits for the disk; see [`super::release`].
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::clock::now;
+use super::listen::ServeError;
+use super::queue::{Next, Waiting};
+use super::reading::{Readers, Taken};
+use super::release::{Group, Release};
+use super::service::{Service, Stage};
+use super::ticket::{Answered, Lost, Ticket, What};
+use crate::engine::Answer;
+use crate::engine::Refusal;
+use crate::journal::{JournalError, Progress, Recorded, RecordedError};
+use crate::tokens::Tokens;
+
+/// Events taken at once at most: what gathers while a group is written.
+const BATCH_EVENTS_MAX: usize = 512;
+/// How often the thread looks up where nothing comes.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// An engine that is ready.
+pub struct Ready {
+    /// It, with its journal.
+    pub recorded: Recorded,
+    /// What identifiers become, if they do.
+    pub tokens: Option<Tokens>,
+}
+
+/// Opens an engine, and tells how far that is.
+pub type Opener = Box<
+    dyn FnOnce(&mut dyn FnMut(Progress)) -> Result<Ready, Box<dyn std::error::Error + Send + Sync>> + Send,
+>;
+
+/// The thread.
+pub(super) struct Engine {
+    thread: JoinHandle<Result<(), ServeError>>,
+    failed: Option<oneshot::Receiver<ServeError>>,
+}
+
+impl Engine {
+    pub(super) fn start(service: Arc<Service>, open: Opener) -> Result<Self, ServeError> {
+        let (tell, failed) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("weir-engine".to_owned());
+        let work = move || {
+            let opened = open(&mut |progress| service.set_stage(Stage::Recovering(progress)));
+            match opened {
+                Ok(ready) => Desk::new(service, ready)?.run(),
+                Err(error) => {
+                    // Whoever serves ends with it.
+                    let _ = tell.send(ServeError::Open(error));
+                    Ok(())
+                }
+            }
+        };
+        let thread = thread.spawn(work).map_err(ServeError::Thread)?;
+        Ok(Self { thread, failed: Some(failed) })
+    }
+
+    /// Why it could not be opened; waits for good where it could.
+    pub(super) fn failed(&mut self) -> impl Future<Output = ServeError> + use<> {
+        let failed = self.failed.take();
+        async move {
+            if let Some(failed) = failed
+                && let Ok(error) = failed.await
+            {
+                return error;
+            }
+            std::future::pending().await
+        }
+    }
+
+    /// Waits until all that was let in is decided and the journal is closed.
+    pub(super) fn join(self) -> Result<(), ServeError> {
+        self.thread.join().unwrap_or(Err(ServeError::Panicked))
+    }
+}
+
+/// The thread's own.
+struct Desk {
+    service: Arc<Service>,
+    recorded: Recorded,
+    readers: Arc<Readers>,
+    release: Release,
+    batch: Vec<Waiting>,
+}
+
+impl Desk {
+    fn new(service: Arc<Service>, ready: Ready) -> Result<Self, ServeError> {
+        let Ready { recorded, tokens } = ready;
+        let release = Release::start(recorded.watch()).map_err(ServeError::Thread)?;
+        service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens));
+        let readers = service.readers().ok_or(ServeError::Panicked)?;
+        service.set_stage(Stage::Ready);
+        Ok(Self { service, recorded, readers, release, batch: Vec::with_capacity(BATCH_EVENTS_MAX) })
+    }
+
+    fn run(mut self) -> Result<(), ServeError> {
+        loop {
+            match self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, IDLE) {
+                Next::Nothing => {}
+                Next::Closed => break,
+                Next::Work => {
+                    if let Err(error) = self.batch() {
+                        return self.fail(error);
+                    }
+                }
+            }
+        }
+        self.release.finish();
+        self.recorded.close().map(drop).map_err(ServeError::Journal)
+    }
+
+    /// Takes all in that has gathered, and hands it to the disk.
+    fn batch(&mut self) -> Result<(), RecordedError> {
+        let begun = now();
+        let events = self.batch.len();
+        let mut group = Group { tickets: Vec::with_capacity(events), number: 0 };
+        let mut batch = std::mem::take(&mut self.batch).into_iter();
+        let done = batch.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
+        if done.is_err() {
+            batch.for_each(|waiting| waiting.ticket.lose(Lost::Journal));
+        } else {
+            self.batch = Vec::with_capacity(BATCH_EVENTS_MAX);
+        }
+        let handed = self.recorded.submit();
+        if self.recorded.waits() {
+            self.release.put(group);
+        } else {
+            group.tickets.iter().for_each(|ticket| ticket.release());
+        }
+        self.service.queue.took(events, now() - begun);
+        done?;
+        Ok(handed.map_err(JournalError::from)?)
+    }
+
+    fn event(&mut self, waiting: Waiting, group: &mut Group) -> Result<(), RecordedError> {
+        let Waiting { taken, ticket, .. } = waiting;
+        let told = ticket.take();
+        let taken = match told.map(|outcome| self.readers.answered(&taken, outcome.name())) {
+            Some(Ok(answered)) => answered,
+            // Nothing of the line changes what it says otherwise.
+            Some(Err(_)) | None => taken,
+        };
+        match self.step(&taken) {
+            Ok((answered, number)) => {
+                ticket.step(answered);
+                group.number = number;
+                group.tickets.push(ticket);
+                Ok(())
+            }
+            Err(error) => {
+                ticket.lose(Lost::Journal);
+                Err(error)
+            }
+        }
+    }
+
+    fn step(&mut self, taken: &Taken) -> Result<(Answered, u64), RecordedError> {
+        let step = self.recorded.step(&taken.event, &taken.line)?;
+        let what = match step.answer {
+            Answer::Decided(_) | Answer::Repeated(_) => What::Decision,
+            Answer::Taken | Answer::TakenBefore => What::Taken,
+            Answer::Alert(_) | Answer::AlertedBefore(_) => What::Alert,
+            Answer::Refused(Refusal::IdReused) => What::IdReused,
+            Answer::Refused(_) => What::Refused,
+        };
+        Ok((Answered { what, line: step.line.to_vec(), durable: false }, step.number))
+    }
+
+    /// The journal has failed: nobody is answered by the engine any more.
+    fn fail(self, error: RecordedError) -> Result<(), ServeError> {
+        self.service.set_stage(Stage::JournalFailed(error.to_string().into()));
+        let lost = |ticket: &Ticket| ticket.lose(Lost::Journal);
+        self.service.queue.clear().iter().for_each(|waiting| lost(&waiting.ticket));
+        self.release.finish();
+        Err(ServeError::Journal(error))
+    }
+}

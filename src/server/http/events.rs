@@ -1,0 +1,196 @@
+//! Transactions, answers to step-ups and all other events, one or many a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::value::RawValue;
+
+use super::super::reading::Given;
+use super::super::service::{Named, NoReply, Reply, Service};
+use super::super::ticket::What;
+use super::Problem;
+use crate::engine::VERSION;
+use crate::event::Kind;
+
+/// How long the client waits, in milliseconds; the second is what Envoy says.
+const TIMEOUT_HEADERS: [&str; 2] = ["weir-timeout-ms", "x-envoy-expected-rq-timeout-ms"];
+
+type Shared = State<Arc<Service>>;
+
+/// One transaction.
+pub(super) async fn decide(State(service): Shared, headers: HeaderMap, body: Body) -> Response {
+    let given = Given { kind: Some(Kind::Transaction), ..Given::default() };
+    one(&service, &headers, body, given).await
+}
+
+/// How a step-up of a transaction was answered.
+pub(super) async fn authenticate(
+    State(service): Shared,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let given =
+        Given { kind: Some(Kind::Authentication), transaction: Some(id.as_str()), ..Given::default() };
+    one(&service, &headers, body, given).await
+}
+
+/// Any other event.
+pub(super) async fn take(State(service): Shared, headers: HeaderMap, body: Body) -> Response {
+    one(&service, &headers, body, Given::default()).await
+}
+
+/// Many transactions; each has an answer of its own.
+pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, body: Body) -> Response {
+    let body = match whole(&service, body).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let bodies: Vec<&RawValue> = match serde_json::from_slice(&body) {
+        Ok(bodies) => bodies,
+        Err(error) => {
+            return bad_body(format!("the body is no JSON array: {error}")).into_response();
+        }
+    };
+    let most = service.settings.bounds.batch_events_max;
+    if bodies.len() > most {
+        let detail = format!("{} transactions; a batch holds at most {most}", bodies.len());
+        return Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "batch-too-large",
+            "The batch is too large",
+            detail,
+        )
+        .into_response();
+    }
+    let bodies: Vec<&[u8]> = bodies.iter().map(|body| body.get().as_bytes()).collect();
+    let given = Given { kind: Some(Kind::Transaction), ..Given::default() };
+    let deadline = service.deadline(timeout(&headers));
+    let replies = service.ask(&bodies, given, 0, deadline).await;
+    let mut out = b"{\"answers\":[".to_vec();
+    for (at, (named, reply)) in replies.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        match written(named.as_ref(), reply) {
+            Ok((_, json)) => out.extend_from_slice(&json),
+            Err(problem) => out.extend_from_slice(&problem.to_json()),
+        }
+    }
+    out.extend_from_slice(b"]}\n");
+    json(StatusCode::OK, out)
+}
+
+async fn one(service: &Service, headers: &HeaderMap, body: Body, given: Given<'_>) -> Response {
+    let body = match whole(service, body).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let deadline = service.deadline(timeout(headers));
+    let mut replies = service.ask(&[&body], given, 0, deadline).await;
+    let Some((named, reply)) = replies.pop() else {
+        return bad_body("the body is empty".to_owned()).into_response();
+    };
+    match written(named.as_ref(), reply) {
+        Ok((status, line)) => json(status, line),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
+    let mut response = (status, bytes).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let ms = TIMEOUT_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok());
+    ms.map(Duration::from_millis)
+}
+
+/// The whole body, within the bound.
+async fn whole(service: &Service, body: Body) -> Result<Bytes, Problem> {
+    let most = service.settings.bounds.body_bytes_max;
+    match Limited::new(body, most).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "The body is too large",
+            format!("a body has at most {most} bytes"),
+        )),
+        Err(error) => Err(bad_body(format!("the body can't be read: {error}"))),
+    }
+}
+
+fn bad_body(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-event", "The body is no event", detail)
+}
+
+/// An answer, or the problem that there is instead.
+fn written(named: Option<&Named>, reply: Result<Reply, NoReply>) -> Result<(StatusCode, Vec<u8>), Problem> {
+    let id = named.map(|named| named.id.as_str());
+    let answered = match reply {
+        Ok(Reply::Answer(answered)) => answered,
+        Ok(Reply::Declared(outcome, cause)) => {
+            let declared = serde_json::json!({
+                "id": id,
+                "time_us": named.map(|named| named.time_us),
+                "outcome": outcome.name(),
+                "declared": cause.name(),
+                "engine": VERSION,
+            });
+            return Ok((StatusCode::OK, declared.to_string().into_bytes()));
+        }
+        Ok(Reply::Later) => {
+            let later = serde_json::json!({"id": id, "taken": "later"});
+            return Ok((StatusCode::ACCEPTED, later.to_string().into_bytes()));
+        }
+        Err(NoReply::BadBody(bad)) => return Err(bad_body(bad.to_string())),
+        Err(NoReply::Draining) => {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Problem::new(status, "draining", "The process is about to end", "").of(id));
+        }
+        Err(NoReply::Refused(cause, after)) => {
+            let detail = format!("nothing is declared for {}", cause.name());
+            return Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &cause.name().replace('_', "-"),
+                "There is no decision in time",
+                detail,
+            )
+            .of(id)
+            .retry_after(after));
+        }
+    };
+    let mut line = answered.line;
+    line.pop_if(|last| *last == b'\n');
+    if !answered.durable && line.pop_if(|last| *last == b'}').is_some() {
+        line.extend_from_slice(b",\"durable\":false}");
+    }
+    match answered.what {
+        What::Decision | What::Alert => Ok((StatusCode::OK, line)),
+        What::Taken => {
+            let mut taken = serde_json::json!({"id": id, "taken": true});
+            if !answered.durable {
+                taken["durable"] = false.into();
+            }
+            Ok((StatusCode::OK, taken.to_string().into_bytes()))
+        }
+        What::IdReused => Err(refused(StatusCode::CONFLICT, "id-reused", &line).of(id)),
+        What::Refused => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", &line).of(id)),
+    }
+}
+
+/// The problem that a refusal is.
+fn refused(status: StatusCode, word: &str, line: &[u8]) -> Problem {
+    let said: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+    let word = said["refused"].as_str().map_or_else(|| word.to_owned(), |code| code.replace('_', "-"));
+    let detail = said["message"].as_str().unwrap_or_default().to_owned();
+    Problem::new(status, &word, "The event is refused", detail)
+}

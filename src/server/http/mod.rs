@@ -1,0 +1,33 @@
+//! Routes: what can be asked, and how answers and problems are written.
+
+/// Transactions and other events.
+mod events;
+/// How the process is.
+mod health;
+mod problem;
+
+pub(super) use problem::Problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+
+use super::service::Service;
+
+/// All routes for clients.
+pub(super) fn routes(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/v1/decisions", post(events::decide))
+        .route("/v1/decisions:batch", post(events::decide_batch))
+        .route("/v1/decisions/{id}/authentication", post(events::authenticate))
+        .route("/v1/events", post(events::take))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-path", "There is no such path", ""))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This path has no such method", "")
+        })
+        .with_state(service)
+}

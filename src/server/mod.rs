@@ -1,0 +1,71 @@
+//! The sidecar: one engine behind a bounded queue, answered over HTTP.
+//!
+//! ```text
+//!  connections        queue            engine thread          release thread       connections
+//!  bytes ─▶ event ─▶ [ bounded ] ─▶ step, journal append ─▶ wait for the disk ─▶ answer
+//!             └────────────── ticket: each side says how far it is, under a deadline ──────────┘
+//! ```
+//!
+//! Promises that every request is answered by its deadline, by the engine or as was declared; that an answer says so where
+//! it is not the engine's own or not on disk; and that memory is bounded by the configuration. The only part beside
+//! `backtest` that knows tokio. Must never know what a rule means or how a window is kept.
+
+/// Time and chance, in one place.
+mod clock;
+/// What is answered where there is no decision in time.
+mod declared;
+/// The engine's thread.
+mod engine;
+/// Routes, problems and what they read and write.
+mod http;
+/// Sockets and the connections on them.
+mod listen;
+/// What waits for the engine.
+mod queue;
+/// Bodies to events.
+mod reading;
+/// What waits for the disk.
+mod release;
+/// What all connections share.
+mod service;
+/// One request on its way.
+mod ticket;
+
+pub use declared::{Cause, Declaration, Declared};
+pub use engine::{Opener, Ready};
+pub use listen::{Address, Listen, ServeError};
+pub use service::{Bounds, Settings};
+
+use std::sync::Arc;
+
+use engine::Engine;
+use service::Service;
+
+/// Serves until `stop` is done: then no connection is taken any more, those that are open end their requests, what waits
+/// for the engine is decided, and the journal is closed. `ready` is told the addresses that are listened on.
+///
+/// # Errors
+///
+/// Where an address can't be listened on, or the engine can't be opened or ends with an error.
+pub async fn serve(
+    settings: Settings,
+    open: Opener,
+    ready: impl FnOnce(&[Address]),
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let sockets = listen::bind(&settings.listen).await?;
+    ready(&sockets.addresses());
+    let service = Arc::new(Service::new(settings));
+    let listeners = sockets.start(&service);
+    let mut engine = Engine::start(Arc::clone(&service), open)?;
+    let failed = engine.failed();
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        why = failed => Err(why),
+    };
+    service.drain();
+    listeners.close(service.settings.bounds.drain).await;
+    service.queue.close();
+    tokio::task::spawn_blocking(move || engine.join()).await.unwrap_or_else(|_| Err(ServeError::Panicked))?;
+    ended
+}

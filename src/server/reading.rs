@@ -1,0 +1,135 @@
+//! Bodies to events: read, stamped, and with tokens in place of identifiers.
+//!
+//! Promises that what leaves here has its kind, its time of receipt and, where there is a key, no identifier; and that no
+//! message about a body shows a value of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+
+use crate::event::{Event, EventError, Kind, TextField};
+use crate::io::{Door, LineReader, Reason, write_event};
+use crate::rules::RuleSet;
+use crate::tokens::Tokens;
+
+/// An event as the engine and the journal get it.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) event: Event,
+    /// The line that says it, without its end.
+    pub(super) line: Vec<u8>,
+}
+
+/// What the way in knows of an event beside its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Given<'a> {
+    /// Its kind; the body may leave it out.
+    pub(super) kind: Option<Kind>,
+    /// The payment that it is about; the body may leave it out.
+    pub(super) transaction: Option<&'a str>,
+    /// Whose it is; the body may leave it out.
+    pub(super) tenant: Option<&'a str>,
+    /// When it was received.
+    pub(super) received_us: i64,
+}
+
+/// Why a body is no event.
+#[derive(Debug, Error)]
+pub(super) enum BadBody {
+    #[error(transparent)]
+    Reason(#[from] Reason),
+    /// A field that says other than what is known.
+    #[error("`{0}` is not what the request says; leave it out of the body")]
+    Other(&'static str),
+    /// The gateway has an answer already.
+    #[error("`answered` is for events that are sent again from a file; leave it out")]
+    Answered,
+}
+
+impl From<EventError> for BadBody {
+    fn from(error: EventError) -> Self {
+        Self::Reason(error.into())
+    }
+}
+
+/// Reads bodies for one rule set; what one needs is used again.
+pub(super) struct Readers {
+    rules: Arc<RuleSet>,
+    tokens: Option<Tokens>,
+    idle: Mutex<Vec<Reader>>,
+}
+
+struct Reader {
+    lines: LineReader,
+    door: Option<Door>,
+}
+
+impl Readers {
+    pub(super) fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>) -> Self {
+        Self { rules, tokens, idle: Mutex::default() }
+    }
+
+    /// The event that a body says, with what is known beside it.
+    pub(super) fn read(&self, body: &[u8], given: Given<'_>) -> Result<Taken, BadBody> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reader = idle.unwrap_or_else(|| Reader {
+            lines: LineReader::new(Arc::clone(&self.rules.schema)),
+            door: self.tokens.clone().map(|tokens| Door::new(tokens, &self.rules)),
+        });
+        let taken = reader.read(body, given, &self.rules);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        taken.map_err(|error| match error {
+            BadBody::Reason(reason) => BadBody::Reason(reason.without_values()),
+            other => other,
+        })
+    }
+
+    /// The same of an event that the sidecar wrote itself, with what it was answered meanwhile.
+    pub(super) fn answered(&self, taken: &Taken, outcome: &'static str) -> Result<Taken, BadBody> {
+        let mut lines = LineReader::new(Arc::clone(&self.rules.schema));
+        let draft = lines.read_as(taken.event.kind(), &taken.line)?;
+        draft.text(TextField::Answered, outcome)?;
+        let event = draft.seal()?.clone();
+        let mut line = Vec::with_capacity(taken.line.len() + 32);
+        // A buffer takes all that is written to it.
+        let _ = write_event(&event, &mut line);
+        line.pop();
+        Ok(Taken { event, line })
+    }
+}
+
+impl Reader {
+    fn read(&mut self, body: &[u8], given: Given<'_>, rules: &RuleSet) -> Result<Taken, BadBody> {
+        let draft = match given.kind {
+            Some(kind) => self.lines.read_as(kind, body)?,
+            None => self.lines.read_any(body)?,
+        };
+        for (field, known) in [(TextField::Transaction, given.transaction), (TextField::Tenant, given.tenant)]
+        {
+            let Some(known) = known else { continue };
+            match draft.peek(field) {
+                Some(said) if said != known => return Err(BadBody::Other(field.name())),
+                Some(_) => {}
+                None => draft.text(field, known)?,
+            }
+        }
+        if draft.peek(TextField::Answered).is_some() {
+            return Err(BadBody::Answered);
+        }
+        draft.received_us(given.received_us)?;
+        let event = draft.seal()?;
+        let (event, line) = match &mut self.door {
+            Some(door) => {
+                let (event, line) = door.take(event, rules).map_err(|_| BadBody::Other("account"))?;
+                (event.clone(), line.to_vec())
+            }
+            None => {
+                let mut line = Vec::with_capacity(body.len() + 64);
+                let _ = write_event(event, &mut line);
+                line.pop();
+                (event.clone(), line)
+            }
+        };
+        Ok(Taken { event, line })
+    }
+}
