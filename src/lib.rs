@@ -18,6 +18,9 @@ pub mod rates;
 // Microseconds and calendars.
 pub mod time;
 
+// Sizes as people write them.
+pub mod size;
+
 // Hashes, ids and keys as text.
 pub mod hex;
 

@@ -9,6 +9,7 @@ use weir::event::Event;
 use weir::io::{Counts, Disk, Door, EventReader, ReadError, read_or_make_token_key, read_token_key};
 use weir::journal::{Begun, begun};
 use weir::rules::RuleSet;
+use weir::server::config::TokenOptions;
 use weir::tokens::Tokens;
 
 use super::journaled::random;
@@ -44,6 +45,12 @@ pub(super) fn own_token_key(folder: &Path) -> PathBuf {
 }
 
 impl Tokened {
+    /// As a configuration says it.
+    pub(super) fn new(options: TokenOptions) -> Self {
+        let tokens = options.on.map(|on| if on { Switch::On } else { Switch::Off });
+        Self { token_key: options.key, tokens }
+    }
+
     /// The tokens of a command without a journal: where a key is named.
     pub(super) fn named(&self) -> anyhow::Result<Option<Tokens>> {
         Ok(self.token_key.as_deref().map(read_token_key).transpose()?)

@@ -12,6 +12,7 @@ use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_oth
 use weir::journal::{
     Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, signer,
 };
+use weir::server::config::JournalOptions;
 use weir::tokens::Tokens;
 
 use super::door::Tokened;
@@ -97,18 +98,8 @@ pub(super) enum Failing {
 const SNAPSHOT_EVERY: u64 = 1_000_000;
 
 fn mode(text: &str) -> Result<Mode, String> {
-    let within = |text: &str| text.strip_suffix("ms")?.parse().ok().filter(|ms| (1..=60_000).contains(ms));
-    match text {
-        "sync" => Ok(Mode::Sync),
-        "group" => Ok(Mode::Group),
-        _ => match text.strip_prefix("async:").and_then(within) {
-            Some(within_ms) => Ok(Mode::Async { within_ms }),
-            None => {
-                Err("give sync, group, or async with a bound from 1ms to 60000ms, such as async:50ms"
-                    .to_owned())
-            }
-        },
-    }
+    let why = "give sync, group, or async with a bound from 1ms to 60000ms, such as async:50ms";
+    Mode::from_text(text).ok_or_else(|| why.to_owned())
 }
 
 /// The wall clock, for what people read in a journal.
@@ -165,35 +156,64 @@ impl Journaled {
         recording: Option<Recording>,
         snapshot_every: Option<u64>,
     ) -> anyhow::Result<(Recorded, Option<Tokens>)> {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let (rules, staged) = (bundle(rules)?, reload.iter().map(|path| bundle(path)));
-        let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
-        let (mode, trust_closed) = (self.durability, self.trust_closed);
-        let options = Options { mode, trust_closed, ..options(&disk, folder, self.signing_key.as_deref())? };
-        let tokens = self.tokened.of_journal(&disk, folder)?;
-        let tokened = |bundle| tokened(bundle, tokens.as_ref());
-        let setup = Setup {
-            rules: tokened(rules)?,
-            staged: staged.into_iter().map(tokened).collect::<Result<_, _>>()?,
-            limits,
-            recording,
-            store: files.map(|files| Box::new(files) as _),
-            snapshot_every: snapshot_every.or(Some(SNAPSHOT_EVERY)),
+        let options = JournalOptions {
+            folder: folder.to_owned(),
+            durability: self.durability,
+            on_damage: self.on_damage.into(),
+            trust_closed: self.trust_closed,
+            signing_key: self.signing_key.clone(),
+            snapshot_every: snapshot_every.unwrap_or(SNAPSHOT_EVERY),
+            retain: self.retain,
         };
-        let on_damage = self.on_damage.into();
         let mut bar = Progress::new("recovering", None);
-        let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |_| bar.event());
+        let held = (limits, files, recording);
+        let opened = open(&options, &self.tokened, (rules, reload), held, &mut |_| bar.event());
         bar.finish();
-        let (mut recorded, opened) = opened?;
+        let (mut recorded, tokens, opened) = opened?;
+        found(&options, &opened)?;
         if self.on_journal_failure == Failing::Answer {
             recorded.on_failure(OnFailure::Answer);
         }
-        told(folder, &opened, &mut anstream::stderr().lock())?;
-        if self.retain {
-            retain::beside(&disk, folder, &unsigned()?)?;
-        }
         Ok((recorded, tokens))
     }
+}
+
+/// Opens a journal, or begins it.
+pub(super) fn open(
+    how: &JournalOptions,
+    tokened: &Tokened,
+    (rules, staged): (&Path, &[PathBuf]),
+    (limits, files, recording): (Option<Limits>, Option<ChunkFiles>, Option<Recording>),
+    progress: &mut dyn FnMut(weir::journal::Progress),
+) -> anyhow::Result<(Recorded, Option<Tokens>, Opened)> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let folder = how.folder.as_path();
+    let (rules, staged) = (bundle(rules)?, staged.iter().map(|path| bundle(path)));
+    let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
+    let (mode, trust_closed) = (how.durability, how.trust_closed);
+    let options = Options { mode, trust_closed, ..options(&disk, folder, how.signing_key.as_deref())? };
+    let tokens = tokened.of_journal(&disk, folder)?;
+    let with_tokens = |bundle| self::tokened(bundle, tokens.as_ref());
+    let setup = Setup {
+        rules: with_tokens(rules)?,
+        staged: staged.into_iter().map(with_tokens).collect::<Result<_, _>>()?,
+        limits,
+        recording,
+        store: files.map(|files| Box::new(files) as _),
+        snapshot_every: Some(how.snapshot_every),
+    };
+    let (recorded, opened) = Recorded::open(disk, folder, options, how.on_damage, setup, progress)?;
+    Ok((recorded, tokens, opened))
+}
+
+/// Says on standard error what opening found, and archives where that is asked for.
+pub(super) fn found(how: &JournalOptions, opened: &Opened) -> anyhow::Result<()> {
+    told(&how.folder, opened, &mut anstream::stderr().lock())?;
+    if how.retain {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        retain::beside(&disk, &how.folder, &unsigned()?)?;
+    }
+    Ok(())
 }
 
 /// A rule file with all that it needs; its problems are shown as those of any rule file.

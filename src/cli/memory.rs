@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use weir::engine::{Engine, Limits, Recording, SavedEngine};
 use weir::io::{ChunkFiles, Reading, SpillWatch, read_snapshot};
 use weir::rules::RuleSet;
+use weir::size::parse_size;
 use weir::tokens::Tokens;
 
 use super::rule_file;
@@ -40,11 +41,7 @@ pub(super) struct Memory {
 
 /// A number of bytes, with or without a unit.
 fn bytes(text: &str) -> Result<usize, String> {
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("B", 0)];
-    let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
-    let (number, shift) = unit.unwrap_or((text, 0));
-    let number: Option<usize> = number.trim().parse().ok();
-    let bytes = number.and_then(|number| number.checked_mul(1_usize.checked_shl(shift)?));
+    let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
     bytes
         .ok_or_else(|| "give a whole number of bytes, or one with KiB, MiB or GiB, such as 512MiB".to_owned())
 }
@@ -120,10 +117,7 @@ impl Memory {
         if !bounded && self.log_memory.is_none() && self.limits.is_none() {
             bail!("--spill needs to know how much may stay in memory: give --log-memory too");
         }
-        // A file waits for the disk, so that its decisions are the same every time.
-        let files = ChunkFiles::create(folder, Reading::Blocking)?;
-        let watch = files.watch();
-        Ok(Some((files, watch)))
+        spill_to(folder).map(Some)
     }
 
     /// Whether it goes on from a snapshot.
@@ -145,6 +139,14 @@ impl Memory {
     }
 }
 
+/// Where the log's chunks go that leave memory, and what tells whether the disk fails it.
+pub(super) fn spill_to(folder: &Path) -> anyhow::Result<(ChunkFiles, SpillWatch)> {
+    // Reading waits for the disk, so that decisions are the same every time.
+    let files = ChunkFiles::create(folder, Reading::Blocking)?;
+    let watch = files.watch();
+    Ok((files, watch))
+}
+
 /// The bounds that a file says.
 fn limits(path: &Path) -> anyhow::Result<Limits> {
     let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
@@ -155,19 +157,4 @@ fn limits(path: &Path) -> anyhow::Result<Limits> {
 pub(super) fn check(watch: &Option<SpillWatch>) -> anyhow::Result<()> {
     let failed = watch.as_ref().and_then(SpillWatch::error);
     failed.map_or(Ok(()), |error| Err(anyhow::Error::new(error))).context("the log lost a part on the disk")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_have_units() {
-        for (text, expected) in [("0", 0), ("1000", 1_000), ("3B", 3), ("2KiB", 2_048), ("2 GiB", 2 << 30)] {
-            assert_eq!(bytes(text), Ok(expected), "{text}");
-        }
-        for text in ["", "GiB", "-1", "1.5GiB", "2GB", "99999999999TiB"] {
-            assert!(bytes(text).is_err(), "{text}");
-        }
-    }
 }

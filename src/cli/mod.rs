@@ -6,6 +6,7 @@ mod breakers;
 mod check;
 mod check_json;
 mod columns;
+mod config;
 mod contributions;
 mod cut;
 mod demo;
@@ -66,6 +67,7 @@ struct Cli {
 enum Command {
     Score(Box<score::Args>),
     Serve(Box<serve::Args>),
+    Config(Box<config::Args>),
     Check(check::Args),
     Schema(schema::Args),
     Test(test::Args),
@@ -93,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(args) => score::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(schema::Args {}) => schema::run(),
         Command::Test(args) => test::run(&args),

@@ -1,48 +1,38 @@
 //! `weir serve`: the engine beside a payment gateway, over HTTP.
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use weir::io::{Disk, RealDisk};
-use weir::journal::{OnDamage, Progress, Recorded, Setup};
-use weir::server::{Listen, Ready, Settings, serve};
+use weir::journal::Progress;
+use weir::server::config::{Config, EngineOptions, JournalOptions, RuleFiles};
+use weir::server::{Ready, serve};
 
 use super::Verdict;
+use super::config::Flags;
 use super::door::Tokened;
-use super::journaled::{bundle, options, tokened};
+use super::{journaled, memory};
 
 /// Serve decisions over HTTP, beside a payment gateway
+///
+/// What it is started with comes from one TOML file (--config), variables of the environment over it, and flags over
+/// both. Every key of the file has a variable: `bounds.deadline` is WEIR_BOUNDS_DEADLINE. `weir config keys` lists them all,
+/// `weir config show` shows each value with where it comes from.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir serve --rules rules/retail.toml\n  curl -s localhost:8420/v1/decisions -d '{\"id\":\"t-1\",\"time_us\":1795341600000000,\"amount_minor\":250000,\"currency\":\"VND\",\"account\":\"0123\"}'"
+    after_help = "Examples:\n  weir serve --rules rules/retail.toml\n  curl -s localhost:8420/v1/decisions -d '{\"id\":\"t-1\",\"time_us\":1795341600000000,\"amount_minor\":250000,\"currency\":\"VND\",\"account\":\"0123\"}'\n  WEIR_BOUNDS_DEADLINE=100ms weir serve --config weir.toml --listen 127.0.0.1:9000"
 )]
 pub(super) struct Args {
-    /// The rule file
-    #[arg(long, short, value_name = "FILE")]
-    rules: PathBuf,
-    /// Where to listen on TCP
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
-    listen: SocketAddr,
-    /// Listen on a Unix socket as well
-    #[arg(long, value_name = "PATH")]
-    unix: Option<PathBuf>,
-    /// The journal's folder, which is made if it is not there
-    #[arg(long, value_name = "DIR", default_value = "weir-journal")]
-    journal: PathBuf,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let settings = Settings {
-        listen: Listen { tcp: Some(args.listen), unix: args.unix.clone() },
-        journal: args.journal.clone(),
-        ..Settings::default()
-    };
-    let (rules, folder) = (args.rules.clone(), args.journal.clone());
-    let open = Box::new(move |progress: &mut dyn FnMut(Progress)| Ok(open(&rules, &folder, progress)?));
+    let Config { rules, journal, tokens, engine, settings } = args.flags.load("weir serve")?;
+    let tokened = Tokened::new(tokens);
+    let open = Box::new(move |progress: &mut dyn FnMut(Progress)| {
+        Ok(open(&rules, &journal, &tokened, &engine, progress)?)
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("weir-http")
         .enable_all()
@@ -73,19 +63,17 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn open(rules: &Path, folder: &Path, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Ready> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let rules = bundle(rules)?;
-    let options = options(&disk, folder, None)?;
-    let tokens = Tokened::default().of_journal(&disk, folder)?;
-    let setup = Setup {
-        rules: tokened(rules, tokens.as_ref())?,
-        staged: Vec::new(),
-        limits: None,
-        recording: None,
-        store: None,
-        snapshot_every: Some(1_000_000),
-    };
-    let (recorded, _) = Recorded::open(disk, folder, options, OnDamage::Refuse, setup, progress)?;
-    Ok(Ready { recorded, tokens })
+fn open(
+    rules: &RuleFiles,
+    journal: &JournalOptions,
+    tokened: &Tokened,
+    engine: &EngineOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> anyhow::Result<Ready> {
+    let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
+    let held = (engine.limits, files, None);
+    let (recorded, tokens, opened) =
+        journaled::open(journal, tokened, (&rules.file, &rules.staged), held, progress)?;
+    journaled::found(journal, &opened)?;
+    Ok(Ready { recorded, tokens, spill })
 }

@@ -57,6 +57,8 @@ mod snapshot;
 mod snapshot_reader;
 /// Its rows, as they are written.
 mod snapshot_writer;
+/// Unix sockets as files.
+mod socket;
 /// Rule files with those that they extend.
 mod sources;
 /// The folder of one run's spilled chunks.
@@ -84,6 +86,7 @@ pub use snapshot::{
     Again, SnapshotError, SnapshotFile, SnapshotSays, read_snapshot, read_snapshot_by, snapshot_is_whole,
     snapshot_sha256, write_snapshot, write_snapshot_to,
 };
+pub use socket::listen_unix;
 pub use sources::load_rules;
 pub use token_key::{
     TokenKeyError, TokenKeyReason, key_open_to_others, read_or_make_token_key, read_token_key,

@@ -7,12 +7,14 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
+use super::EXTRAS_MAX;
 use super::error::Reason;
 use super::names::{currency_of, did_you_mean, kind_of, shown};
 use super::nested::{Extras, Scratch, Words};
 use super::scalar::{Scalar, Take, stop};
-use crate::event::{Draft, EventError, Form, Kind, Schema, TextField};
+use crate::event::{Draft, EventError, ExtraValue, Form, Kind, Schema, TextField};
 use crate::money::Currency;
 
 /// A key of an event in JSON.
@@ -31,6 +33,8 @@ enum Key {
     Level,
     Expires,
     Extra,
+    /// None of an event's; see [`Parser::keep_unknown`].
+    Unknown,
 }
 
 const OTHER_KEYS: [(&str, Key); 12] = [
@@ -58,11 +62,18 @@ fn keys() -> impl Iterator<Item = (&'static str, (Key, u64))> {
 pub(super) struct Parser {
     keys: HashMap<&'static str, (Key, u64), FixedState>,
     scratch: Scratch,
+    keeps_unknown: bool,
 }
 
 impl Parser {
     pub(super) fn new() -> Self {
-        Self { keys: keys().collect(), scratch: Scratch::default() }
+        Self { keys: keys().collect(), scratch: Scratch::default(), keeps_unknown: false }
+    }
+
+    /// Takes keys from now on that events don't have, as extra fields that no rule file declares: they tell this event
+    /// from another of its id, and are nothing else.
+    pub(super) fn keep_unknown(&mut self) {
+        self.keeps_unknown = true;
     }
 
     /// Sets all that the line says, which may leave out a kind that is known; whether it is a whole event, [`Draft::seal`]
@@ -78,7 +89,9 @@ impl Parser {
         draft.clear();
         self.scratch.reason.replace(None);
         let mut json = serde_json::Deserializer::from_str(text);
-        let visitor = LineVisitor { keys: &self.keys, known, scratch: &mut self.scratch, schema, draft };
+        let keeps_unknown = self.keeps_unknown;
+        let scratch = &mut self.scratch;
+        let visitor = LineVisitor { keys: &self.keys, keeps_unknown, known, scratch, schema, draft };
         let parsed = json.deserialize_any(visitor).and_then(|()| json.end());
         match (self.scratch.reason.take(), parsed) {
             (Some(reason), _) => Err(reason),
@@ -101,6 +114,7 @@ fn json_reason(error: &serde_json::Error) -> Reason {
 
 struct LineVisitor<'a> {
     keys: &'a HashMap<&'static str, (Key, u64), FixedState>,
+    keeps_unknown: bool,
     known: Option<Kind>,
     scratch: &'a mut Scratch,
     schema: &'a Schema,
@@ -109,14 +123,19 @@ struct LineVisitor<'a> {
 
 impl LineVisitor<'_> {
     fn key(&self, name: &str) -> Result<(Key, u64), Reason> {
-        self.keys.get(name).copied().ok_or_else(|| {
-            let hint = if self.schema.find(name).is_some() {
-                "; it is an extra field: put it inside `extra`".to_owned()
-            } else {
-                did_you_mean(name, keys().map(|(name, _)| name))
-            };
-            Reason::UnknownKey { key: shown(name), hint }
-        })
+        if let Some(key) = self.keys.get(name) {
+            return Ok(*key);
+        }
+        let is_extra = self.schema.find(name).is_some();
+        if self.keeps_unknown && !is_extra {
+            return Ok((Key::Unknown, 0));
+        }
+        let hint = if is_extra {
+            "; it is an extra field: put it inside `extra`".to_owned()
+        } else {
+            did_you_mean(name, keys().map(|(name, _)| name))
+        };
+        Err(Reason::UnknownKey { key: shown(name), hint })
     }
 }
 
@@ -141,6 +160,7 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut parts = Parts::default();
         let mut seen: u64 = 0;
+        let mut unknown: Vec<String> = Vec::new();
         loop {
             let find = |name: Scalar<'_>| match name {
                 Scalar::Text(name) => {
@@ -149,6 +169,15 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                         return Err(Reason::Twice { key: name.to_owned() });
                     }
                     seen |= bit;
+                    if key == Key::Unknown {
+                        if unknown.iter().any(|held| held == name) {
+                            return Err(Reason::Twice { key: shown(name) });
+                        }
+                        if unknown.len() == EXTRAS_MAX {
+                            return Err(Reason::TooManyExtras);
+                        }
+                        unknown.push(name.to_owned());
+                    }
                     Ok(key)
                 }
                 other => Err(other.wrong("key", "a text")),
@@ -161,6 +190,15 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                 Key::Extra => {
                     let (scratch, schema) = (&mut *self.scratch, self.schema);
                     map.next_value_seed(Extras { scratch, schema, draft })?;
+                }
+                Key::Unknown => {
+                    let value: &RawValue = map.next_value()?;
+                    let name = unknown.last().map(String::as_str).unwrap_or_default();
+                    // What is null says nothing, here as elsewhere.
+                    if value.get() != "null" {
+                        let told = draft.extra(name, ExtraValue::Text(value.get()));
+                        told.map_err(|error| stop(reason, error.into()))?;
+                    }
                 }
                 Key::Text(field) if field.form() == Form::Words => {
                     map.next_value_seed(Words { reason, words: &mut self.scratch.words, field, draft })?;
@@ -217,7 +255,7 @@ fn plain(key: Key, value: Scalar<'_>, parts: &mut Parts, draft: &mut Draft) -> R
             }
         }
         // Read by seeds of their own.
-        Key::Text(_) | Key::Extra => {}
+        Key::Text(_) | Key::Extra | Key::Unknown => {}
     }
     Ok(())
 }
@@ -306,6 +344,32 @@ mod tests {
         let event = draft.seal().unwrap();
         assert_eq!((event.text(TextField::Account), event.level(), event.expires_us()), (None, None, None));
         assert_eq!(event.same_owner(), None);
+    }
+
+    #[test]
+    fn what_no_event_has_is_kept_where_it_is_asked_for() {
+        let schema = Arc::new(Schema::new(vec![("ours".to_owned(), crate::event::ExtraType::Integer)]));
+        let mut parser = Parser::new();
+        let mut draft = Draft::new(Arc::clone(&schema));
+        let mut read = |parser: &mut Parser, rest: &str| {
+            let line = format!(r#"{{"kind":"login","time_us":7,"id":"a"{rest}}}"#);
+            parser.parse(line.as_bytes(), None, &schema, &mut draft)?;
+            Ok::<_, Reason>(draft.seal()?.clone())
+        };
+        let plain = read(&mut parser, "").unwrap();
+        let theirs = r#","theirs":{"deep":[1,{"er":"x"}]},"more":[1,2],"none":null"#;
+        assert!(read(&mut parser, theirs).is_err());
+        parser.keep_unknown();
+        let kept = read(&mut parser, theirs).unwrap();
+        assert_eq!(kept.identity(), plain.identity());
+        assert_ne!(kept.fingerprint(), plain.fingerprint(), "the same id with other content is told");
+        let same = r#","more":[1,2],"theirs":{"deep":[1,{"er":"x"}]}"#;
+        assert_eq!(read(&mut parser, same).unwrap().fingerprint(), kept.fingerprint());
+        for wrong in [r#","ours":1"#, r#","a":1,"a":2"#, r#","account":1"#, r#","a":{"b":"#] {
+            assert!(read(&mut parser, wrong).is_err(), "{wrong}");
+        }
+        let many: String = (0..=EXTRAS_MAX).map(|at| format!(",\"x{at}\":1")).collect();
+        assert!(matches!(read(&mut parser, &many), Err(Reason::TooManyExtras)));
     }
 
     #[test]

@@ -97,6 +97,12 @@ impl LineReader {
         Self { parser: Box::new(Parser::new()), draft: Draft::new(Arc::clone(&schema)), schema }
     }
 
+    /// Takes keys that events don't have as extra fields that no rule file declares, instead of refusing them.
+    pub fn keep_unknown(mut self) -> Self {
+        self.parser.keep_unknown();
+        self
+    }
+
     /// The event that a line says.
     pub fn read(&mut self, line: &[u8]) -> Result<&Event, Reason> {
         self.parser.parse(line, None, &self.schema, &mut self.draft)?;

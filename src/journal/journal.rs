@@ -3,6 +3,7 @@
 //! Promises that appending does no IO and no hashing on the caller's thread, and waits only where more than
 //! [`Options::queue_bytes_max`] is on its way already; and that a record has its number from then on.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -31,6 +32,31 @@ pub enum Mode {
         /// it came to is in [`Figures`].
         within_ms: u32,
     },
+}
+
+impl Mode {
+    /// The mode that people write as `sync`, `group`, or `async:50ms` with a bound from 1 to 60,000 ms.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let within = |text: &str| text.strip_suffix("ms")?.parse().ok();
+        match text {
+            "sync" => Some(Self::Sync),
+            "group" => Some(Self::Group),
+            _ => {
+                let within_ms = text.strip_prefix("async:").and_then(within)?;
+                (1..=60_000).contains(&within_ms).then_some(Self::Async { within_ms })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sync => f.write_str("sync"),
+            Self::Group => f.write_str("group"),
+            Self::Async { within_ms } => write!(f, "async:{within_ms}ms"),
+        }
+    }
 }
 
 /// A mistake that only tests make, to see that they find it.

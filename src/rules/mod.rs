@@ -81,6 +81,7 @@ use toml::de::{DeTable, DeValue};
 pub use description::Description;
 pub use expr::{Condition, Facts, presented};
 pub use index::{Index, Scratch};
+pub(crate) use names::{did_you_mean, listed, near};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
     Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, KeyField,

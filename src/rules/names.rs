@@ -293,7 +293,7 @@ pub(super) fn check_word(name: &str) -> Result<(), (String, Option<String>)> {
 }
 
 /// The candidate that `word` is probably a misspelling of.
-pub(super) fn near<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn near<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let lower = word.to_ascii_lowercase();
     let allowed = (word.chars().count() / 3).max(1);
     let distance = |candidate: &str| {
@@ -307,12 +307,12 @@ pub(super) fn near<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) ->
 }
 
 /// A help that names what was probably meant.
-pub(super) fn did_you_mean(near: Option<impl AsRef<str>>) -> Option<String> {
+pub(crate) fn did_you_mean(near: Option<impl AsRef<str>>) -> Option<String> {
     near.map(|name| format!("did you mean `{}`?", name.as_ref()))
 }
 
 /// Names in a row, for a message: `a`, `b` and `c`.
-pub(super) fn listed(names: &[&str], last: &str) -> String {
+pub(crate) fn listed(names: &[&str], last: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         Some((end, [])) => end.clone(),

@@ -82,6 +82,15 @@ impl Sources {
         loader.sources
     }
 
+    /// Texts that have nothing to do with each other, by the names that messages give them.
+    pub fn apart<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut loader = Loader { sources: Self::default(), find: |_: &str, _: &str| Err(String::new()) };
+        for (name, text) in texts {
+            loader.add(name.to_owned(), text);
+        }
+        loader.sources
+    }
+
     /// The name of the file that is compiled.
     pub fn name(&self) -> &str {
         self.files.first().map_or("", |file| &file.name)

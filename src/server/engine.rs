@@ -18,6 +18,7 @@ use super::service::{Service, Stage};
 use super::ticket::{Answered, Lost, Ticket, What};
 use crate::engine::Answer;
 use crate::engine::Refusal;
+use crate::io::SpillWatch;
 use crate::journal::{JournalError, Progress, Recorded, RecordedError};
 use crate::tokens::Tokens;
 
@@ -32,6 +33,8 @@ pub struct Ready {
     pub recorded: Recorded,
     /// What identifiers become, if they do.
     pub tokens: Option<Tokens>,
+    /// What tells whether the disk has failed what left memory, if anything may leave it.
+    pub spill: Option<SpillWatch>,
 }
 
 /// Opens an engine, and tells how far that is.
@@ -89,17 +92,19 @@ struct Desk {
     recorded: Recorded,
     readers: Arc<Readers>,
     release: Release,
+    spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
 }
 
 impl Desk {
     fn new(service: Arc<Service>, ready: Ready) -> Result<Self, ServeError> {
-        let Ready { recorded, tokens } = ready;
+        let Ready { recorded, tokens, spill } = ready;
         let release = Release::start(recorded.watch()).map_err(ServeError::Thread)?;
-        service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens));
+        let unknown_fields = service.settings.unknown_fields;
+        service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens, unknown_fields));
         let readers = service.readers().ok_or(ServeError::Panicked)?;
         service.set_stage(Stage::Ready);
-        Ok(Self { service, recorded, readers, release, batch: Vec::with_capacity(BATCH_EVENTS_MAX) })
+        Ok(Self { service, recorded, readers, release, spill, batch: Vec::with_capacity(BATCH_EVENTS_MAX) })
     }
 
     fn run(mut self) -> Result<(), ServeError> {
@@ -109,7 +114,11 @@ impl Desk {
                 Next::Closed => break,
                 Next::Work => {
                     if let Err(error) = self.batch() {
-                        return self.fail(error);
+                        return self.fail(ServeError::Journal(error));
+                    }
+                    // What the log lost there would only be asked of it again.
+                    if let Some(error) = self.spill.as_ref().and_then(SpillWatch::error) {
+                        return self.fail(ServeError::Spill(error));
                     }
                 }
             }
@@ -175,12 +184,12 @@ impl Desk {
         Ok((Answered { what, line: step.line.to_vec(), durable: false }, step.number))
     }
 
-    /// The journal has failed: nobody is answered by the engine any more.
-    fn fail(self, error: RecordedError) -> Result<(), ServeError> {
+    /// The journal or the log has failed: nobody is answered by the engine any more.
+    fn fail(self, error: ServeError) -> Result<(), ServeError> {
         self.service.set_stage(Stage::JournalFailed(error.to_string().into()));
         let lost = |ticket: &Ticket| ticket.lose(Lost::Journal);
         self.service.queue.clear().iter().for_each(|waiting| lost(&waiting.ticket));
         self.release.finish();
-        Err(ServeError::Journal(error))
+        Err(error)
     }
 }

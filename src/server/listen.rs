@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,15 +18,24 @@ use tokio::task::JoinSet;
 
 use super::http;
 use super::service::Service;
+use crate::io::{ChunkError, listen_unix};
 use crate::journal::RecordedError;
 
 /// Where to listen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// On TCP.
     pub tcp: Option<SocketAddr>,
     /// On a Unix socket.
     pub unix: Option<PathBuf>,
+    /// The permissions of the Unix socket, as `chmod` takes them.
+    pub unix_mode: u32,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { tcp: None, unix: None, unix_mode: 0o660 }
+    }
 }
 
 /// An address that is listened on.
@@ -67,6 +76,9 @@ pub enum ServeError {
     /// The journal has failed, or can't be closed.
     #[error(transparent)]
     Journal(RecordedError),
+    /// What left memory has failed.
+    #[error("the log lost a part on the disk: {0}")]
+    Spill(Arc<ChunkError>),
     /// A thread has ended by a mistake of ours.
     #[error("the engine's thread has ended unexpectedly; what was answered as durable is in the journal")]
     Panicked,
@@ -88,23 +100,11 @@ pub(super) async fn bind(listen: &Listen) -> Result<Sockets, ServeError> {
     }
     if let Some(path) = &listen.unix {
         let failed = |source| ServeError::Listen { address: Address::Unix(path.clone()), source };
-        leave(path).map_err(failed)?;
-        sockets.unix = Some((path.clone(), UnixListener::bind(path).map_err(failed)?));
+        let listener =
+            listen_unix(path, listen.unix_mode).and_then(UnixListener::from_std).map_err(failed)?;
+        sockets.unix = Some((path.clone(), listener));
     }
     Ok(sockets)
-}
-
-/// Removes the socket of a process that is gone; one that is listened on stays.
-fn leave(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    use std::os::unix::net::UnixStream;
-
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() && UnixStream::connect(path).is_err() => {
-            std::fs::remove_file(path)
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Sockets {

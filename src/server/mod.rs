@@ -12,6 +12,8 @@
 
 /// Time and chance, in one place.
 mod clock;
+/// The configuration.
+pub mod config;
 /// What is answered where there is no decision in time.
 mod declared;
 /// The engine's thread.
@@ -34,6 +36,7 @@ mod ticket;
 pub use declared::{Cause, Declaration, Declared};
 pub use engine::{Opener, Ready};
 pub use listen::{Address, Listen, ServeError};
+pub use reading::UnknownFields;
 pub use service::{Bounds, Settings};
 
 use std::sync::Arc;

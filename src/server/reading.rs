@@ -33,6 +33,17 @@ pub(super) struct Given<'a> {
     pub(super) received_us: i64,
 }
 
+/// What becomes of fields that events don't have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The body is refused.
+    #[default]
+    Refuse,
+    /// They are taken as extra fields that no rule declares: they tell an event from another of its id, and are nothing
+    /// else. What a rule set declares is still refused outside `extra`.
+    Keep,
+}
+
 /// Why a body is no event.
 #[derive(Debug, Error)]
 pub(super) enum BadBody {
@@ -56,6 +67,7 @@ impl From<EventError> for BadBody {
 pub(super) struct Readers {
     rules: Arc<RuleSet>,
     tokens: Option<Tokens>,
+    unknown_fields: UnknownFields,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -65,15 +77,23 @@ struct Reader {
 }
 
 impl Readers {
-    pub(super) fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>) -> Self {
-        Self { rules, tokens, idle: Mutex::default() }
+    pub(super) fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>, unknown_fields: UnknownFields) -> Self {
+        Self { rules, tokens, unknown_fields, idle: Mutex::default() }
+    }
+
+    fn lines(&self) -> LineReader {
+        let lines = LineReader::new(Arc::clone(&self.rules.schema));
+        match self.unknown_fields {
+            UnknownFields::Refuse => lines,
+            UnknownFields::Keep => lines.keep_unknown(),
+        }
     }
 
     /// The event that a body says, with what is known beside it.
     pub(super) fn read(&self, body: &[u8], given: Given<'_>) -> Result<Taken, BadBody> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut reader = idle.unwrap_or_else(|| Reader {
-            lines: LineReader::new(Arc::clone(&self.rules.schema)),
+            lines: self.lines(),
             door: self.tokens.clone().map(|tokens| Door::new(tokens, &self.rules)),
         });
         let taken = reader.read(body, given, &self.rules);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::clock::{now, now_us};
 use super::declared::{Cause, Declared};
 use super::queue::{Queue, Waiting};
-use super::reading::{BadBody, Given, Readers, Taken};
+use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
 use super::ticket::{Answered, Came, Lost, Ticket};
 use crate::decision::Outcome;
 use crate::event::Kind;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// What is answered without a decision.
     pub declared: Declared,
+    /// What becomes of fields that events don't have.
+    pub unknown_fields: UnknownFields,
     /// The journal's folder, to read beside the engine.
     pub journal: PathBuf,
 }

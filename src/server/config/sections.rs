@@ -1,0 +1,350 @@
+//! The sections of the configuration but for the engine's: their keys, defaults and bounds, and what does not go together.
+//!
+//! Must never know where a value comes from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::{Entry, Reader, Section, Wrong};
+use super::{Config, EngineOptions, JournalOptions, RuleFiles, TokenOptions, engine};
+use crate::journal::{Mode, OnDamage};
+use crate::server::declared::{Cause, Declaration, Declared};
+use crate::server::listen::Listen;
+use crate::server::reading::UnknownFields;
+use crate::server::service::{Bounds, Settings};
+
+/// What an address takes, in words; no two of these may be the same.
+const ADDRESS: &str = "an IP address and a port, or off";
+/// What a Unix socket takes; no two of these may be the same.
+const SOCKET: &str = "a path of at most 100 bytes";
+/// Bytes of the path of a Unix socket at most: systems have room for 104 or 108 with an end.
+const SOCKET_BYTES_MAX: usize = 100;
+
+/// Reads all sections; none where one that must be said is not.
+pub(super) fn read(reader: &mut Reader) -> Option<Config> {
+    let rules = rules(reader);
+    let journal = journal(reader);
+    let tokens = tokens(reader);
+    let engine = engine::read(reader);
+    let listen = server(reader);
+    let bounds = bounds(reader);
+    let declared = declared(&mut reader.section("declared"));
+    let unknown_fields = events(&mut reader.section("events"));
+    places(reader, &journal, &engine);
+    let settings = Settings { listen, bounds, declared, unknown_fields, journal: journal.folder.clone() };
+    Some(Config { rules: rules?, journal, tokens, engine, settings })
+}
+
+fn rules(reader: &mut Reader) -> Option<RuleFiles> {
+    let mut section = reader.section("rules");
+    let file =
+        section.path("file", None, "The rule file that decides where the journal is new. Must be said");
+    let staged = section.paths("staged", "Rule files that a control event may take up by their hash");
+    // One that was said, and is wrong, was told.
+    if file.is_none() && !reader.given.items.contains_key("rules.file") {
+        let help = "give --rules FILE, WEIR_RULES_FILE=FILE, or `file` in `[rules]` of a file for --config";
+        reader.conflict(&[], "`rules.file` is missing: nothing decides".to_owned(), help);
+    }
+    Some(RuleFiles { file: file?, staged })
+}
+
+fn journal(reader: &mut Reader) -> JournalOptions {
+    let mut section = reader.section("journal");
+    let folder = "The journal's folder, which is made if it is not there";
+    let durability = |text: &str| {
+        let help = "write sync, group, or async with a bound from 1ms to 60000ms, such as async:50ms";
+        Mode::from_text(text).ok_or_else(|| Wrong::new("expected a mode", "not a mode").help(help))
+    };
+    JournalOptions {
+        folder: section.path("folder", Some("weir-journal"), folder).unwrap_or_default(),
+        durability: section
+            .parsed(
+                "durability",
+                "sync, group, async:1ms to async:60000ms",
+                Some(Mode::Group),
+                "When an answer goes out: after a sync of its own, after that of its group, or at once with the disk at most \
+                 so far behind",
+                durability,
+            )
+            .unwrap_or(Mode::Group),
+        on_damage: section.word(
+            "on_damage",
+            &[("refuse", OnDamage::Refuse), ("go_on", OnDamage::GoOn)],
+            OnDamage::Refuse,
+            "What to do where the journal is damaged in its middle: stop, or go on without what is missing, and put that \
+             down",
+        ),
+        trust_closed: section.truth(
+            "trust_closed",
+            false,
+            "Whether closed segments that the newest snapshot holds are not read at the start: faster, and damage in them \
+             is not seen",
+        ),
+        signing_key: section.path(
+            "signing_key",
+            None,
+            "The Ed25519 key (PEM) that signs the journal's heads; otherwise `signing.key` in the folder, which is made if \
+             it is not there",
+        ),
+        snapshot_every: section.whole(
+            "snapshot_every_events",
+            1_000_000,
+            1_000..=1_000_000_000_000,
+            "A snapshot of all that is known after so many events; the fewer, the faster the next start",
+        ),
+        retain: section.truth(
+            "retain",
+            false,
+            "Whether old segments are archived and removed at the start, as `weir journal retain` does with its defaults",
+        ),
+    }
+}
+
+fn tokens(reader: &mut Reader) -> TokenOptions {
+    let mut section = reader.section("tokens");
+    let on = section.word(
+        "use",
+        &[("as_begun", None), ("on", Some(true)), ("off", Some(false))],
+        None,
+        "Whether tokens stand for accounts, payees, customers, devices and sessions; `as_begun`: as the journal was begun, \
+         and with tokens where it is new; `off` where the gateway sends tokens already",
+    );
+    let key = section.path(
+        "key",
+        None,
+        "The file of their key, 64 hexadecimal digits that only its owner may read; otherwise `tokens.key` in the \
+         journal's folder, which is made with a new journal",
+    );
+    if on == Some(false) && key.is_some() {
+        let help = "leave one of them out";
+        reader.conflict(
+            &["tokens.key", "tokens.use"],
+            "there is a key for tokens that are off".to_owned(),
+            help,
+        );
+    }
+    TokenOptions { on, key }
+}
+
+fn server(reader: &mut Reader) -> Listen {
+    let mut section = reader.section("server");
+    let listen = "Where to listen on TCP; port 0 takes one that is free";
+    let tcp = section.address("listen", SocketAddr::from(([127, 0, 0, 1], 8420)), listen);
+    let unix = section.socket("unix", "A Unix socket to listen on as well");
+    let unix_mode = section.mode("unix_mode", 0o660, "Who may connect to the Unix socket");
+    if tcp.is_none() && unix.is_none() {
+        let help = "give an address for `server.listen`, or a path for `server.unix`";
+        reader.conflict(&["server.listen"], "there is nothing to listen on".to_owned(), help);
+    }
+    Listen { tcp, unix, unix_mode }
+}
+
+fn bounds(reader: &mut Reader) -> Bounds {
+    let default = Bounds::default();
+    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    let mut section = reader.section("bounds");
+    let bounds = Bounds {
+        queue_events_max: section.whole(
+            "queue_events_max",
+            default.queue_events_max,
+            1..=1 << 24,
+            "Events that wait for the engine; more are shed",
+        ),
+        body_bytes_max: section.bytes(
+            "body_bytes_max",
+            default.body_bytes_max,
+            1 << 10..=1 << 30,
+            "Bytes of a body; a longer one is refused",
+        ),
+        batch_events_max: section.whole(
+            "batch_events_max",
+            default.batch_events_max,
+            1..=100_000,
+            "Events in a batch; more are refused",
+        ),
+        connections_max: section.whole(
+            "connections_max",
+            default.connections_max,
+            1..=1_000_000,
+            "Connections; more wait to be taken",
+        ),
+        deadline: section.duration(
+            "deadline",
+            default.deadline,
+            ms(1)..=s(600),
+            "How long a request waits for its answer where it says nothing",
+        ),
+        deadline_max: section.duration(
+            "deadline_max",
+            default.deadline_max,
+            ms(1)..=s(600),
+            "How long a request may ask to wait; more is taken as this",
+        ),
+        header_timeout: section.duration(
+            "header_timeout",
+            default.header_timeout,
+            ms(100)..=s(600),
+            "How long a client may take to send its header",
+        ),
+        drain: section.duration(
+            "drain",
+            default.drain,
+            ms(0)..=s(600),
+            "How long open requests have to end when the process is told to",
+        ),
+    };
+    if bounds.deadline > bounds.deadline_max {
+        let message = "a request that says nothing would wait longer than one may ask to".to_owned();
+        let help = "make `bounds.deadline` at most as long as `bounds.deadline_max`";
+        reader.conflict(&["bounds.deadline", "bounds.deadline_max"], message, help);
+    }
+    if bounds.batch_events_max > bounds.queue_events_max {
+        let message = "a whole batch would never find room in the queue".to_owned();
+        let help = "make `bounds.queue_events_max` at least as large as `bounds.batch_events_max`";
+        reader.conflict(&["bounds.queue_events_max", "bounds.batch_events_max"], message, help);
+    }
+    bounds
+}
+
+fn declared(section: &mut Section<'_>) -> Declared {
+    let words = [
+        ("refuse", Declaration::Refuse),
+        ("allow", Declaration::Allow),
+        ("step_up", Declaration::StepUp),
+        ("block", Declaration::Block),
+    ];
+    let mut of = |cause: Cause, about| section.word(cause.name(), &words, Declaration::Refuse, about);
+    Declared {
+        deadline: of(Cause::Deadline, "What is answered at the deadline; `refuse` is status 503"),
+        overload: of(Cause::Overload, "What is answered where more comes than is decided in time"),
+        journal_failure: of(Cause::JournalFailure, "What is answered where the journal can't be written"),
+        warming: of(Cause::Warming, "What is answered while the engine recovers or fills its features"),
+    }
+}
+
+fn events(section: &mut Section<'_>) -> UnknownFields {
+    section.word(
+        "unknown_fields",
+        &[("refuse", UnknownFields::Refuse), ("keep", UnknownFields::Keep)],
+        UnknownFields::Refuse,
+        "What becomes of a body with fields that events don't have: refused with status 400, or taken as extra fields that \
+         no rule declares",
+    )
+}
+
+/// An address, or none.
+#[derive(Clone, Copy)]
+struct Address(Option<SocketAddr>);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+/// Permissions, as `chmod` takes them.
+struct Permissions(u32);
+
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+impl Section<'_> {
+    /// An address to listen on, or none where it is `off`.
+    pub(super) fn address(
+        &mut self,
+        key: &str,
+        default: SocketAddr,
+        about: &'static str,
+    ) -> Option<SocketAddr> {
+        let parse = |text: &str| match text {
+            "off" => Ok(Address(None)),
+            _ => text.parse().map(|address| Address(Some(address))).map_err(|_| {
+                Wrong::new("expected an address", "not an address")
+                    .help("write an IP address and a port, such as 127.0.0.1:8420 or [::1]:8420, or off")
+            }),
+        };
+        self.parsed(key, ADDRESS, Some(Address(Some(default))), about, parse).and_then(|address| address.0)
+    }
+
+    /// The path of a Unix socket, if there is to be one.
+    pub(super) fn socket(&mut self, key: &str, about: &'static str) -> Option<PathBuf> {
+        let parse = |text: &str| match text.len() {
+            0 => Err(Wrong::new("expected a path", "empty")),
+            _ if text.contains('\0') => Err(Wrong::new("a path holds no zero byte", "not a path")),
+            1..=SOCKET_BYTES_MAX => Ok(text.to_owned()),
+            bytes => {
+                let message = format!("a path of {bytes} bytes is too long for a Unix socket");
+                let label = format!("give at most {SOCKET_BYTES_MAX} bytes");
+                Err(Wrong::new(message, label))
+            }
+        };
+        self.parsed(key, SOCKET, None, about, parse).map(PathBuf::from)
+    }
+
+    /// Permissions as `chmod` takes them, such as `0660`.
+    pub(super) fn mode(&mut self, key: &str, default: u32, about: &'static str) -> u32 {
+        let parse = |text: &str| {
+            let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+            mode.map(Permissions).ok_or_else(|| {
+                Wrong::new("expected permissions", "not permissions")
+                    .help("write three digits of 0 to 7, such as \"0660\"")
+            })
+        };
+        let mode =
+            self.parsed(key, "permissions as chmod takes them", Some(Permissions(default)), about, parse);
+        mode.map_or(default, |mode| mode.0)
+    }
+}
+
+/// Tells places that are given to two.
+fn places(reader: &mut Reader, journal: &JournalOptions, engine: &EngineOptions) {
+    let mut held: BTreeMap<String, String> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for Entry { key, takes, value, .. } in &reader.entries {
+        // Port 0 is another one each time.
+        let is_place = [ADDRESS, SOCKET].contains(&takes.as_str());
+        if !is_place || value.is_empty() || value == "\"off\"" || value.ends_with(":0\"") {
+            continue;
+        }
+        if let Some(first) = held.insert(value.clone(), key.clone()) {
+            twice.push((first, key.clone()));
+        }
+    }
+    for (first, second) in twice {
+        let message = format!("`{first}` and `{second}` are the same");
+        reader.conflict(&[&second, &first], message, "give each a place of its own");
+    }
+    if engine.spill.as_ref() == Some(&journal.folder) {
+        let help = "give `engine.spill` a folder of its own: what is in it is removed at the end";
+        let message = "the journal's folder is no place for what leaves memory".to_owned();
+        reader.conflict(&["engine.spill", "journal.folder"], message, help);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::given::{Given, Origin};
+    use super::*;
+
+    #[test]
+    fn no_two_sections_listen_on_the_same_place() {
+        let mut reader = Reader { given: Given::default(), entries: Vec::new() };
+        let one = reader.section("one").address("listen", SocketAddr::from(([127, 0, 0, 1], 1)), "");
+        reader.section("two").address("listen", SocketAddr::from(([127, 0, 0, 1], 1)), "");
+        assert_eq!(one.map(|one| one.port()), Some(1));
+        let config = read(&mut reader);
+        assert!(config.is_none(), "no rule file is said");
+        let problems = reader.given.problems.iter().map(|problem| problem.message.as_str());
+        assert!(problems.into_iter().any(|message| message == "`one.listen` and `two.listen` are the same"));
+        assert!(reader.entries.iter().all(|entry| entry.origin == Origin::Default));
+    }
+}
