@@ -3,6 +3,8 @@
 
 #[path = "support/fuzz.rs"]
 mod fuzz;
+#[path = "support/fuzz_config.rs"]
+mod fuzz_config;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -38,9 +40,9 @@ fn corpus(target: &str) -> Vec<String> {
     inputs
 }
 
-/// The words of the dictionary that the fuzz targets are run with.
-fn words() -> Vec<String> {
-    let text = std::fs::read_to_string(folder().join("words.dict")).unwrap();
+/// The words of a dictionary that fuzz targets are run with.
+fn words(dictionary: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(folder().join(dictionary)).unwrap();
     let word = |line: &str| {
         Some(line.strip_prefix('"')?.strip_suffix('"')?.replace("\\x0A", "\n").replace("\\\"", "\""))
     };
@@ -82,8 +84,8 @@ fn changed(good: &[String], inputs: &[String], words: &[String], chance: &mut Ch
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn run(target: &str, body: fn(&str) -> bool) {
-    let (inputs, words) = (corpus(target), words());
+fn run(target: &str, dictionary: &str, body: fn(&str) -> bool) {
+    let (inputs, words) = (corpus(target), words(dictionary));
     let good: Vec<String> = inputs.iter().filter(|input| body(input)).cloned().collect();
     let mut chance = ChaCha8Rng::seed_from_u64(0x7765_6972);
     let changed = (0..CHANGED).filter(|_| body(&changed(&good, &inputs, &words, &mut chance))).count();
@@ -93,10 +95,15 @@ fn run(target: &str, body: fn(&str) -> bool) {
 
 #[test]
 fn any_text_is_a_rule_set_or_is_told_why_not() {
-    run("rules", fuzz::rules);
+    run("rules", "words.dict", fuzz::rules);
 }
 
 #[test]
 fn any_text_is_a_condition_or_is_told_why_not() {
-    run("condition", fuzz::condition);
+    run("condition", "words.dict", fuzz::condition);
+}
+
+#[test]
+fn any_text_is_a_configuration_or_is_told_why_not() {
+    run("config", "config.dict", fuzz_config::config);
 }
