@@ -2,7 +2,13 @@
 //!
 //! With `WEIR_BLESS=1` in the environment what is printed is taken as what is expected, and the table of the guide is
 //! written: read the difference then.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test that fails stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test that fails stops"
+)]
 
 #[path = "support/commands.rs"]
 mod commands;
@@ -284,7 +290,8 @@ fn a_sidecar_is_started_with_a_file_variables_and_flags() {
     let mut sidecar = Sidecar(command.stderr(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(sidecar.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let address = lines.find_map(|line| Some(line.split_once("http://")?.1.trim().to_owned())).unwrap();
-    std::thread::spawn(move || lines.for_each(drop));
+    // What it says is taken, so that it never waits for a reader.
+    std::thread::Builder::new().spawn(move || lines.for_each(drop)).unwrap();
     let tcp = || TcpStream::connect(&address).unwrap();
     for _ in 0..200 {
         if ask(tcp(), "GET", "/readyz", "").0 == 200 {

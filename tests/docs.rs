@@ -52,6 +52,7 @@ fn the_commands_of_the_data_sets_run() {
 fn the_commands_of_the_guides_run() {
     run_all("docs/sql.md");
     run_all("docs/journal.md");
+    run_all("docs/serve.md");
 }
 
 /// A document that tells no command has none to run.

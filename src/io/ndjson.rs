@@ -352,7 +352,7 @@ mod tests {
         let mut parser = Parser::new();
         let mut draft = Draft::new(Arc::clone(&schema));
         let mut read = |parser: &mut Parser, rest: &str| {
-            let line = format!(r#"{{"kind":"login","time_us":7,"id":"a"{rest}}}"#);
+            let line = format!(r#"{{"kind":"clock","time_us":7,"id":"a"{rest}}}"#);
             parser.parse(line.as_bytes(), None, &schema, &mut draft)?;
             Ok::<_, Reason>(draft.seal()?.clone())
         };

@@ -3,10 +3,10 @@
 //! Promises that the bounds are those of [`Limits`], which a test holds it to. Must never know what a bound is for.
 
 use super::EngineOptions;
-use super::reader::{Reader, Section};
+use super::reader::{LARGEST, Reader, Section, quoted};
 use crate::engine::Limits;
+use crate::size::format_size;
 
-const LARGEST: u64 = i64::MAX as u64;
 const NUMBERS_MAX: u64 = u32::MAX as u64 - (1 << 16);
 
 /// Counts: the key, the least, the most, and what is done beyond.
@@ -103,8 +103,7 @@ pub(super) fn read(reader: &mut Reader) -> EngineOptions {
         }
     }
     for (key, least, most, about) in BYTES {
-        let shown =
-            default(key).map(|n| super::reader::quoted(crate::size::format_size(n))).unwrap_or_default();
+        let shown = default(key).map(|n| quoted(format_size(n))).unwrap_or_default();
         if let Some(bytes) = section.bytes_with(key, shown, least..=most, about) {
             said.insert(key.to_owned(), bytes.into());
         }

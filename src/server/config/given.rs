@@ -76,8 +76,21 @@ pub(super) struct Item {
     pub(super) raw: Raw,
     pub(super) span: Range<usize>,
     pub(super) origin: Origin,
-    /// The place of the key, for what is wrong with that.
-    key_span: Range<usize>,
+}
+
+/// A key of the file.
+#[derive(Debug)]
+struct Key {
+    section: String,
+    name: String,
+    span: Range<usize>,
+}
+
+impl Key {
+    fn path(&self) -> String {
+        let Self { section, name, .. } = self;
+        if section.is_empty() { name.clone() } else { format!("{section}.{name}") }
+    }
 }
 
 /// All that is said.
@@ -85,6 +98,8 @@ pub(super) struct Item {
 pub(super) struct Given {
     /// By the path of the key; what was said last.
     pub(super) items: BTreeMap<String, Item>,
+    /// The keys of the file.
+    keys: Vec<Key>,
     /// The tables of the file, by their paths.
     tables: BTreeMap<String, Range<usize>>,
     pub(super) sources: Sources,
@@ -129,14 +144,14 @@ impl Given {
         given.command = command.push(layers.command);
         for flag in &layers.flags {
             command.push(" ");
-            let key_span = command.push(flag.name);
+            command.push(flag.name);
             command.push(" ");
             let span = command.push(&flag.values.join(" "));
             let raw = match flag.values.as_slice() {
                 [value] => Raw::Written(value.clone()),
                 values => Raw::List(values.iter().cloned().map(Raw::Text).collect()),
             };
-            given.put(flag.key, Item { raw, span, origin: Origin::Flag(flag.name), key_span });
+            given.put(flag.key, Item { raw, span, origin: Origin::Flag(flag.name) });
         }
         let file = layers.file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         let beside = [("environment", &*variables.text), ("command line", &*command.text)];
@@ -166,19 +181,17 @@ impl Given {
             let name: &str = key.get_ref().borrow();
             // A quoted key with a dot is one name, and none of ours.
             let name = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
-            let path = if above.is_empty() { name } else { format!("{above}.{name}") };
+            let key = Key { section: above.to_owned(), name, span: key.span() };
+            let path = key.path();
             match value.get_ref() {
                 DeValue::Table(inner) => {
-                    self.tables.insert(path.clone(), key.span());
+                    self.tables.insert(path.clone(), key.span);
                     self.flatten(&path, inner, file);
                 }
                 _ => {
-                    let origin =
-                        Origin::File { name: file.name.to_owned(), line: file.line(key.span().start) };
-                    self.put(
-                        &path,
-                        Item { raw: raw(value), span: value.span(), origin, key_span: key.span() },
-                    );
+                    let origin = Origin::File { name: file.name.to_owned(), line: file.line(key.span.start) };
+                    self.put(&path, Item { raw: raw(value), span: value.span(), origin });
+                    self.keys.push(key);
                 }
             }
         }
@@ -194,12 +207,12 @@ impl Given {
         let lower: Vec<String> = names.keys().map(|name| name.to_ascii_lowercase()).collect();
         for (name, value) in said.iter().filter(|(_, value)| !value.is_empty()) {
             if let Some(path) = names.get(name) {
-                let key_span = text.push(name);
+                text.push(name);
                 text.push("=");
                 let span = text.push(value);
                 text.text.push('\n');
                 let origin = Origin::Variable(name.clone());
-                self.put(path, Item { raw: Raw::Written(value.clone()), span, origin, key_span });
+                self.put(path, Item { raw: Raw::Written(value.clone()), span, origin });
             } else if let Some(near) = near(name, lower.iter().map(String::as_str)) {
                 // What it holds may be anybody's secret.
                 let span = text.push(name);
@@ -237,19 +250,20 @@ impl Given {
             }
             unknown_sections.insert(path.clone());
         }
-        for (path, item) in &self.items {
-            let within_unknown = unknown_sections.iter().any(|above| is_below(path, above));
+        for key in &self.keys {
+            let path = key.path();
+            let within_unknown = unknown_sections.iter().any(|above| is_below(&path, above));
             if known.contains(path.as_str()) || within_unknown {
                 continue;
             }
-            let span = item.key_span.clone();
+            let span = key.span.clone();
             if sections.contains(path.as_str()) {
                 let message = format!("`{path}` is a section, not a value");
                 let help = format!("write `[{path}]`, and its keys below it");
                 self.problems.push(error(span, message, "a section", Some(help)));
                 continue;
             }
-            let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+            let (section, key) = (key.section.as_str(), key.name.as_str());
             let inner = |path: &&str| path.rsplit_once('.').is_some_and(|(above, _)| above == section);
             let siblings: Vec<&str> =
                 known.iter().copied().filter(inner).filter_map(|path| path.rsplit('.').next()).collect();

@@ -156,6 +156,7 @@ pub fn read(layers: &Layers<'_>) -> Checked {
     }
     let Reader { given: Given { mut problems, sources, .. }, entries } = reader;
     problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+    problems.dedup();
     config = config.filter(|_| !problems.iter().any(is_error));
     problems.truncate(PROBLEMS_MAX);
     Checked { config, entries, problems, sources }

@@ -15,6 +15,9 @@ use crate::rules::{Beside, Problem, did_you_mean, listed, near};
 use crate::size::{format_size, parse_size};
 use crate::time::{format_duration, parse_duration};
 
+/// The largest number that a file can write.
+pub(super) const LARGEST: u64 = i64::MAX as u64;
+
 /// A key of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -98,11 +101,10 @@ fn text(raw: &Raw) -> Result<&str, Wrong> {
     }
 }
 
-fn whole(raw: &Raw) -> Result<u64, Wrong> {
+fn whole(raw: &Raw) -> Result<i128, Wrong> {
+    let too_large = || Wrong::new("this integer does not fit in 64 bits", "too large");
     match raw {
-        Raw::Whole(Some(value)) => u64::try_from(*value)
-            .map_err(|_| Wrong::new(format!("{value} is below 0"), "give a whole number from 0 on")),
-        Raw::Whole(None) => Err(Wrong::new("this integer does not fit in 64 bits", "too large")),
+        Raw::Whole(value) => value.map(i128::from).ok_or_else(too_large),
         Raw::Written(text) => {
             text.trim().parse().map_err(|_| Wrong::new("expected an integer", "not a number"))
         }
@@ -110,16 +112,23 @@ fn whole(raw: &Raw) -> Result<u64, Wrong> {
     }
 }
 
-fn within<T: PartialOrd>(
-    value: T,
-    bounds: &RangeInclusive<T>,
-    shown: impl Fn(&T) -> String,
-) -> Result<T, Wrong> {
-    if bounds.contains(&value) {
-        return Ok(value);
+/// The number, where it is within the bounds.
+fn bounded(number: i128, bounds: &RangeInclusive<u64>, shown: impl Fn(u64) -> String) -> Result<u64, Wrong> {
+    let found = u64::try_from(number);
+    let outside = || {
+        let message = format!("{} is out of bounds", found.map_or_else(|_| number.to_string(), &shown));
+        Wrong::new(message, format!("give {}", span(bounds, &shown)))
+    };
+    found.ok().filter(|number| bounds.contains(number)).ok_or_else(outside)
+}
+
+/// Bounds in words; what no file can write is no bound.
+fn span(bounds: &RangeInclusive<u64>, shown: impl Fn(u64) -> String) -> String {
+    let least = shown(*bounds.start());
+    match *bounds.end() {
+        LARGEST => format!("{least} or more"),
+        most => format!("{least} to {}", shown(most)),
     }
-    let (least, most) = (shown(bounds.start()), shown(bounds.end()));
-    Err(Wrong::new(format!("{} is out of bounds", shown(&value)), format!("give {least} to {most}")))
 }
 
 /// A number as the type of a setting; its bounds are within that.
@@ -177,10 +186,10 @@ impl Section<'_> {
         bounds: RangeInclusive<u64>,
         about: &'static str,
     ) -> Option<u64> {
-        let takes = format!("{} to {}", bounds.start(), bounds.end());
-        self.read(key, takes, default, about, |raw| {
-            let value = within(whole(raw)?, &bounds, u64::to_string)?;
-            Ok((value, value.to_string()))
+        let shown = |number: u64| number.to_string();
+        self.read(key, span(&bounds, shown), default, about, |raw| {
+            let value = bounded(whole(raw)?, &bounds, shown)?;
+            Ok((value, shown(value)))
         })
     }
 
@@ -204,15 +213,16 @@ impl Section<'_> {
         bounds: RangeInclusive<u64>,
         about: &'static str,
     ) -> Option<u64> {
-        let takes = format!("{} to {}", format_size(*bounds.start()), format_size(*bounds.end()));
-        self.read(key, takes, default, about, |raw| {
+        self.read(key, span(&bounds, format_size), default, about, |raw| {
             let bytes = match raw {
-                Raw::Text(text) | Raw::Written(text) => parse_size(text).ok_or_else(|| {
-                    Wrong::new("expected a size", "not a size").help("write it as 512KiB, 64MiB or 2GiB")
-                })?,
+                Raw::Text(text) | Raw::Written(text) => {
+                    parse_size(text).map(i128::from).ok_or_else(|| {
+                        Wrong::new("expected a size", "not a size").help("write it as 512KiB, 64MiB or 2GiB")
+                    })?
+                }
                 other => whole(other)?,
             };
-            let bytes = within(bytes, &bounds, |bytes| format_size(*bytes))?;
+            let bytes = bounded(bytes, &bounds, format_size)?;
             Ok((bytes, quoted(format_size(bytes))))
         })
     }
@@ -226,6 +236,7 @@ impl Section<'_> {
         about: &'static str,
     ) -> Duration {
         let takes = format!("{} to {}", shown_duration(bounds.start()), shown_duration(bounds.end()));
+        let takes_in = takes.clone();
         let duration = self.read(key, takes, quoted(shown_duration(&default)), about, |raw| {
             let bad = |raw: &Raw| Wrong::expected("a duration such as \"200ms\"", raw);
             let (Raw::Text(text) | Raw::Written(text)) = raw else { return Err(bad(raw)) };
@@ -234,7 +245,10 @@ impl Section<'_> {
                     .help("write a whole number and a unit: us, ms, s, m, h or d, such as 200ms")
             })?;
             let duration = Duration::from_micros(u64::try_from(us).unwrap_or_default());
-            let duration = within(duration, &bounds, shown_duration)?;
+            if !bounds.contains(&duration) {
+                let message = format!("{} is out of bounds", shown_duration(&duration));
+                return Err(Wrong::new(message, format!("give {takes_in}")));
+            }
             Ok((duration, quoted(shown_duration(&duration))))
         });
         duration.unwrap_or(default)
@@ -309,9 +323,15 @@ impl Section<'_> {
     /// Paths: a list, and in a variable with commas between them.
     pub(super) fn paths(&mut self, key: &str, about: &'static str) -> Vec<PathBuf> {
         let paths = self.read(key, "a list of paths".to_owned(), "[]".to_owned(), about, |raw| {
+            let text_in = |item| {
+                text(item).map_err(|_| {
+                    let found = Raw::describe(item);
+                    Wrong::new("expected a list of texts", format!("there is {found} in it"))
+                })
+            };
             let paths: Vec<&str> = match raw {
                 Raw::Written(text) => text.split(',').map(str::trim).collect(),
-                Raw::List(items) => items.iter().map(text).collect::<Result<_, _>>()?,
+                Raw::List(items) => items.iter().map(text_in).collect::<Result<_, _>>()?,
                 other => return Err(Wrong::expected("a list of texts", other)),
             };
             if paths.iter().any(|path| path.is_empty() || path.contains('\0')) {
