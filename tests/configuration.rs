@@ -145,6 +145,8 @@ fn every_key_has_a_name_a_variable_and_a_default_of_its_own() {
 fn a_variable_that_nothing_reads_is_told_without_its_value() {
     let variables = BTreeMap::from([
         ("WEIR_SERVER_LISTN".to_owned(), "s3cret".to_owned()),
+        ("WEIR_CONFG".to_owned(), "s3cret".to_owned()),
+        ("WEIR_CONFIG".to_owned(), "weir.toml".to_owned()),
         ("WEIR_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned()),
         ("WEIR_RULES_FILE".to_owned(), "r".to_owned()),
     ]);
@@ -152,9 +154,11 @@ fn a_variable_that_nothing_reads_is_told_without_its_value() {
     assert!(checked.config.is_some(), "others may have variables of their own");
     let messages: Vec<_> =
         checked.problems.iter().map(|problem| (&*problem.message, problem.help.as_deref())).collect();
-    let expected =
-        ("`WEIR_SERVER_LISTN` is no value of the configuration", Some("did you mean `WEIR_SERVER_LISTEN`?"));
-    assert_eq!(messages, [expected]);
+    let expected = [
+        ("`WEIR_CONFG` is no value of the configuration", Some("did you mean `WEIR_CONFIG`?")),
+        ("`WEIR_SERVER_LISTN` is no value of the configuration", Some("did you mean `WEIR_SERVER_LISTEN`?")),
+    ];
+    assert_eq!(messages, expected);
     assert!(!checked.sources.text().contains("s3cret"));
 }
 

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use weir::rules::Severity;
-use weir::server::config::{CONFIG_BYTES_MAX, Checked, Config, Flag, Layers, keys, read, variable};
+use weir::server::config::{
+    CONFIG_BYTES_MAX, Checked, Config, FILE_VARIABLE, Flag, Layers, keys, read, variable,
+};
 
 use super::rule_file::RuleFile;
 use super::{Verdict, problems};
@@ -133,7 +135,7 @@ impl Flags {
                 variables.insert(name.to_owned(), utf8(&value, name)?);
             }
         }
-        let named = variables.remove("WEIR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let named = variables.remove(FILE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         let path = file.or(self.config.as_deref()).or(named.as_deref());
         let file = path.map(|path| Ok::<_, anyhow::Error>((path.display().to_string(), text(path)?)));
         Ok(read(&Layers { file: file.transpose()?, variables, flags: self.given()?, command }))

@@ -11,7 +11,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Layers, variable};
+use super::{FILE_VARIABLE, Layers, variable};
 use crate::rules::{Problem, Severity, Sources, did_you_mean, near};
 
 /// Where a value comes from.
@@ -204,8 +204,9 @@ impl Given {
         text: &mut Growing,
     ) {
         let names: BTreeMap<String, &str> = known.iter().map(|path| (variable(path), *path)).collect();
-        let lower: Vec<String> = names.keys().map(|name| name.to_ascii_lowercase()).collect();
-        for (name, value) in said.iter().filter(|(_, value)| !value.is_empty()) {
+        let read = names.keys().map(String::as_str).chain([FILE_VARIABLE]);
+        let lower: Vec<String> = read.map(str::to_ascii_lowercase).collect();
+        for (name, value) in said.iter().filter(|(name, value)| !value.is_empty() && *name != FILE_VARIABLE) {
             if let Some(path) = names.get(name) {
                 text.push(name);
                 text.push("=");

@@ -2,7 +2,7 @@
 //!
 //! Promises that each value is told where it comes from, that whatever is said and not known, of another type or out of
 //! bounds is told at its place, and that no secret is in it, since it names secrets' files alone. A section is a function
-//! that reads its keys from [`Reader`](reader::Reader) and gives a typed value; what is listed, shown, documented and
+//! that reads its keys from a `Reader` and gives a typed value; what is listed, shown, documented and
 //! refused follows from what it reads. Must never read a file, a variable or a flag itself: it is given them.
 
 /// What the engine may hold.
@@ -30,6 +30,8 @@ use crate::journal::{Mode, OnDamage};
 use crate::rules::limits::PROBLEMS_MAX;
 use crate::rules::{Problem, Severity, Sources};
 
+/// The variable that names the file.
+pub const FILE_VARIABLE: &str = "WEIR_CONFIG";
 /// Bytes of a configuration file at most.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
 
