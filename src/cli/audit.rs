@@ -35,10 +35,10 @@ enum What {
 
 /// Show a decision, its explanation, the rules' text at that time, and the events that its features counted
 ///
-/// Who asks is put down in the journal.
+/// Who asks is put down beside the journal, and taken in by the process that writes it.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir audit show tx00000437 --journal journal\n  weir audit show tx00000437 --journal journal --as inspector --for \"complaint 17\"\n\nWhile another process writes the journal, who asks is put down in DIR/asked, and taken in by that process when it closes.\nExits with 1 if the id has no decision."
+    after_help = "Examples:\n  weir audit show tx00000437 --journal journal\n  weir audit show tx00000437 --journal journal --as inspector --for \"complaint 17\"\n\nWho asks is put down in DIR/asked, and taken in when the journal is opened to be written, or closed.\nExits with 1 if the id has no decision."
 )]
 struct ShowArgs {
     /// The id of a payment
@@ -74,10 +74,7 @@ struct Found {
 
 fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    if !args.journal.is_dir() {
-        bail!("there is no journal in {}", args.journal.display());
-    }
-    args.asks.put_down(&disk, &args.journal, &format!("audit show {}", args.id))?;
+    args.asks.put_down(&*disk, &args.journal, &format!("audit show {}", args.id))?;
     let mut replay = Replay::open(Arc::clone(&disk), &args.journal, From::Beginning, Some(Recording::All))?;
     let mut progress = Progress::new("looking", None);
     let mut seen = None;

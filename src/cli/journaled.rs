@@ -132,7 +132,13 @@ pub(super) fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
 /// How a journal is written that has this folder. The key that signs must be the one that did, and nobody else's to read.
 pub(super) fn options(disk: &Arc<dyn Disk>, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
     disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
-    let own = own_key(folder);
+    for_its_owner_alone(folder, key)?;
+    Ok(Options { signer: Some(signer(disk, folder, key, random()?)?), ..unsigned()? })
+}
+
+/// Fails where the key that signs a journal is for others to read.
+pub(super) fn for_its_owner_alone(folder: &Path, key: Option<&Path>) -> anyhow::Result<()> {
+    let own = folder.join("signing.key");
     let path = key.unwrap_or(&own);
     if let Some(mode) = key_open_to_others(path) {
         let path = path.display();
@@ -140,12 +146,7 @@ pub(super) fn options(disk: &Arc<dyn Disk>, folder: &Path, key: Option<&Path>) -
             "{path} signs the journal, and others may read or write it ({mode:03o}); run `chmod 600 {path}`"
         );
     }
-    Ok(Options { signer: Some(signer(disk, folder, key, random()?)?), ..unsigned()? })
-}
-
-/// The key that signs where no other is named.
-pub(super) fn own_key(folder: &Path) -> PathBuf {
-    folder.join("signing.key")
+    Ok(())
 }
 
 impl Journaled {
@@ -170,6 +171,7 @@ impl Journaled {
         let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
         let (mode, trust_closed) = (self.durability, self.trust_closed);
         let options = Options { mode, trust_closed, ..options(&disk, folder, self.signing_key.as_deref())? };
+        let signer = options.signer.clone();
         let tokens = self.tokened.of_journal(&disk, folder)?;
         let tokened = |bundle| tokened(bundle, tokens.as_ref());
         let setup = Setup {
@@ -190,7 +192,7 @@ impl Journaled {
         }
         told(folder, &opened, &mut anstream::stderr().lock())?;
         if self.retain {
-            retain::beside(&disk, folder, &unsigned()?)?;
+            retain::beside(&disk, folder, signer)?;
         }
         Ok((recorded, tokens))
     }
@@ -224,6 +226,14 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
     }
     for damage in &recovered.damage {
         writeln!(out, "warning: {damage}")?;
+    }
+    for path in &opened.left {
+        writeln!(
+            out,
+            "warning: {} is not taken into the journal: it is no question, and no note of retention that the journal's key \
+             signed; somebody else put it there",
+            path.display()
+        )?;
     }
     write!(out, "journal {}: goes on after record {}; ", folder.display(), recovered.last)?;
     match snapshot {

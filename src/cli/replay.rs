@@ -11,6 +11,7 @@ use weir::engine::VERSION;
 use weir::io::{Disk, Loaded, RealDisk, create, read_token_key};
 use weir::journal::{From, Replay, Replayed, Turn};
 
+use super::asks::Asks;
 use super::door::read_own;
 use super::progress::Progress;
 use super::retain::told_removed;
@@ -19,7 +20,7 @@ use super::{Verdict, journaled};
 /// Run a journal through the engine again, and compare every answer bit for bit
 ///
 /// Prints `reproduced N of N`, or the first answer that is not what it was. With another rule file it says what that one
-/// would have decided instead. Works beside the process that writes the journal.
+/// would have decided instead. Works beside the process that writes the journal. Who asks is put down beside it.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  weir replay --journal journal\n  weir replay --journal journal --from-snapshot\n  weir replay --journal journal --rules next.toml --output differences.ndjson\n\nExits with 0 if every answer is reproduced (or the other rule set decides alike), with 1 if not."
@@ -40,6 +41,24 @@ pub(super) struct Args {
     /// The key of the journal's tokens, for what is on the other rule file's lists; otherwise DIR/tokens.key
     #[arg(long, value_name = "FILE", requires = "rules")]
     token_key: Option<PathBuf>,
+    #[command(flatten)]
+    asks: Asks,
+}
+
+impl Args {
+    /// What is asked.
+    fn what(&self) -> String {
+        let mut what = "replay".to_owned();
+        if self.from_snapshot {
+            what += " --from-snapshot";
+        }
+        for (option, path) in [("--rules", &self.rules), ("--output", &self.output)] {
+            if let Some(path) = path {
+                what += &format!(" {option} {}", path.display());
+            }
+        }
+        what
+    }
 }
 
 /// How many changed decisions are shown.
@@ -50,6 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let from = if args.from_snapshot { From::Snapshot } else { From::Beginning };
+    args.asks.put_down(&*disk, &args.journal, &args.what())?;
     let replay = Replay::open(disk, &args.journal, from, None)?;
     if let Some(removed) = replay.removed() {
         let mut err = anstream::stderr();

@@ -32,6 +32,8 @@ mod heads;
 mod journal;
 /// Rule sets as they were, by hash.
 pub mod kept;
+/// Signed notes beside the journal.
+mod note;
 /// All records of a folder in order.
 mod reader;
 /// What a record says.
@@ -70,7 +72,7 @@ mod window;
 mod writer;
 
 pub use answers::AnswerWriter;
-pub use asked::{put_beside, put_down};
+pub use asked::put_down;
 pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_folder};
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
@@ -86,9 +88,9 @@ pub use recorded::{Opened, Progress, Recorded, Setup, Step};
 pub use recovery::{OnDamage, Recovered};
 pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
-pub use retain::{Archived, Retained, look, retain};
+pub use retain::{Archived, By, Retained, look, retain};
 pub use segment::HEADER_BYTES;
-pub use signing::signer;
+pub use signing::{known_signer, signer};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};

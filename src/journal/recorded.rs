@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
 use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
+use super::heads::{PublicKey, Signer};
 use super::journal::{Journal, Mode, Options};
 use super::reader::Reader;
 use super::record::{EventForm, Record};
@@ -68,6 +69,9 @@ pub struct Opened {
     pub different: u64,
     /// Whether the last event was given its answer only now.
     pub answered: bool,
+    /// What was put down beside and is not taken in: it is none of that, or says what retention did and is not signed by the
+    /// journal's key.
+    pub left: Vec<PathBuf>,
 }
 
 /// What a step came to.
@@ -87,6 +91,8 @@ pub struct Recorded {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) folder: PathBuf,
     pub(super) id: [u8; 16],
+    /// Whose notes are believed.
+    key: Option<PublicKey>,
     pub(super) journal: Journal,
     pub(super) engine: Engine,
     answers: AnswerWriter,
@@ -123,6 +129,7 @@ impl Recorded {
         if options.trust_closed && on_damage == OnDamage::Refuse {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
+        let key = options.signer.as_ref().map(Signer::public);
         let (mut journal, recovered) = Journal::open(Arc::clone(&disk), folder, options, on_damage)?;
         let last = recovered.last;
         let mut opened = Opened {
@@ -134,6 +141,7 @@ impl Recorded {
             reproduced: 0,
             different: 0,
             answered: false,
+            left: Vec::new(),
         };
         let started = started(&disk, folder, last)?;
         tokened::check(&started, &setup)?;
@@ -183,12 +191,13 @@ impl Recorded {
                 journal.append(Record::Control(&Control::Staged { at_us: clock(), rules }.to_bytes()))?;
             }
         }
-        asked::take_in(&*disk, folder, &mut journal)?;
+        opened.left = asked::take_in(&*disk, folder, &mut journal, &opened.recovered.id, key.as_ref())?;
         journal.submit()?;
         let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id);
         let Course { engine, answers, .. } = course;
         let recorded = Self {
             id: opened.recovered.id,
+            key,
             store,
             warming: None,
             warmed: None,
@@ -336,7 +345,8 @@ impl Recorded {
 
     /// Writes all that was stepped, waits until it is on disk, and says that the journal is closed.
     pub fn close(mut self) -> Result<(Figures, SnapshotFigures), RecordedError> {
-        asked::take_in(&*self.disk, &self.folder, &mut self.journal)?;
+        // What is not taken in is told where it is opened again.
+        asked::take_in(&*self.disk, &self.folder, &mut self.journal, &self.id, self.key.as_ref())?;
         self.journal.submit()?;
         self.journal.sync(self.journal.next_number() - 1)?;
         self.snapshots.finish(&mut self.journal, self.clock)?;

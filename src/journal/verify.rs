@@ -37,7 +37,8 @@ pub struct Whole {
     pub signed_to: u64,
     /// What was being written when all ended.
     pub torn: Option<Torn>,
-    /// The last record that retention says to have removed, and the record that says so; none where none does.
+    /// The last record that retention says to have removed, and the record that says so; none where none does. Where a key
+    /// was given, a head of it speaks for that record.
     pub removed: Option<(u64, u64)>,
     /// The rule sets that records name, by the hashes that they are kept by.
     pub kept: BTreeSet<String>,
@@ -114,7 +115,7 @@ pub fn verify(
         return Err(JournalError::None { folder: folder.to_owned() });
     }
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
-    let (mut segment, mut headed, mut removed) = (0, true, None);
+    let (mut segment, mut headed, mut removed) = (0, true, Vec::new());
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
     // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
     let (mut closed, mut closing, mut behind) = (false, false, None);
@@ -131,7 +132,7 @@ pub fn verify(
                 kept.extend(said.iter().flat_map(Control::kept));
                 match said {
                     Some(Control::Retained { removed: Some((_, last)), .. }) => {
-                        removed = Some((last, entry.number));
+                        removed.push((last, entry.number));
                     }
                     Some(Control::Snapshot { number, sha256, .. }) => {
                         snapshots.insert(number, sha256);
@@ -190,6 +191,9 @@ pub fn verify(
         let file = reader.segments().last().map_or_else(String::new, |(_, name)| name.clone());
         return Ok(Verified::Changed { file, byte: None, number: last + 1, how: Changed::Ended });
     }
+    // Behind the last head anybody can say so.
+    removed.retain(|(_, number)| public.is_none() || *number <= signed_to);
+    let removed = removed.into_iter().max();
     let (id, torn) = (reader.id().unwrap_or_default(), reader.torn().cloned());
     let whole = Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots };
     Ok(Verified::Whole(whole))
