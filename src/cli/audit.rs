@@ -10,7 +10,7 @@ use weir::decision::Decision;
 use weir::engine::{Answer, Recording};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
-use weir::io::{Disk, Loaded, RealDisk};
+use weir::io::{Bundle, Disk, Loaded, RealDisk};
 use weir::journal::{From, Replay, kept};
 
 use super::asks::Asks;
@@ -18,7 +18,7 @@ use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::progress::Progress;
 use super::retain::told_removed;
-use super::{Verdict, verify};
+use super::{Verdict, earlier, verify};
 
 /// Prove that a journal is what was written, and show what a decision was made of
 #[derive(clap::Args)]
@@ -96,6 +96,12 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     }
     progress.finish();
     let Some((event, decision)) = seen else {
+        if let Some(base) = replay.snapshot()
+            && let Some(past) = earlier::find(&disk, &args.journal, (&args.id, args.tenant.as_deref()), base)?
+        {
+            earlier::show(&*disk, &args.journal, &past, base, &mut anstream::stdout().lock())?;
+            return Ok(Verdict::Clean);
+        }
         if let Some(removed) = replay.removed() {
             writeln!(anstream::stderr(), "{}", told_removed(removed))?;
         }
@@ -121,17 +127,9 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
         None => writeln!(out, "its answer is not in the journal: it was never given")?,
     }
     let bundle = kept::read(&*disk, &args.journal, &found.kept)?;
-    let at = kept::folder(&args.journal, &found.kept).join(bundle.rules());
-    writeln!(out, "\nrule set {}, as it was then: {}", explanation.rule_set, at.display())?;
-    for rule in explanation.rules.iter().filter(|rule| rule.fate.fired()) {
-        for (file, bytes) in bundle.files().filter(|(file, _)| file.ends_with(".toml")) {
-            if let Some(text) = rule_text(&String::from_utf8_lossy(bytes), &rule.id) {
-                let lines = text.lines().map(|line| format!("  {line}\n")).collect::<String>();
-                write!(out, "\n{file}:\n{lines}")?;
-            }
-        }
-    }
-    writeln!(out)?;
+    let fired = explanation.rules.iter().filter(|rule| rule.fate.fired());
+    let fired: Vec<String> = fired.map(|rule| rule.id.clone()).collect();
+    show_rules(&args.journal, &explanation.rule_set, &bundle, &fired, &mut out)?;
     let style = Style::new(Language::English, found.explainer.rules());
     show_text(Reader::Auditor, &explanation, &style, &mut out)?;
     let counted =
@@ -140,8 +138,33 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     Ok(Verdict::Clean)
 }
 
+/// Says which rule set decided, and shows the text of these rules as it was kept.
+pub(super) fn show_rules(
+    folder: &Path,
+    hash: &str,
+    bundle: &Bundle,
+    ids: &[String],
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let at = kept::folder(folder, &kept::hash(bundle)).join(bundle.rules());
+    writeln!(out, "\nrule set {hash}, as it was then: {}", at.display())?;
+    for id in ids {
+        for (file, bytes) in bundle.files().filter(|(file, _)| file.ends_with(".toml")) {
+            if let Some(text) = rule_text(&String::from_utf8_lossy(bytes), id) {
+                let lines = text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+                write!(out, "\n{file}:\n{lines}")?;
+            }
+        }
+    }
+    writeln!(out)
+}
+
 /// What explains the decisions of a rule set that was kept, and the hash that it was kept by.
-fn explainer(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> anyhow::Result<(String, Explainer)> {
+pub(super) fn explainer(
+    disk: &dyn Disk,
+    folder: &Path,
+    hash: &[u8; 32],
+) -> anyhow::Result<(String, Explainer)> {
     for kept in kept::all(disk, folder)? {
         let Loaded { sources, rules, .. } = kept::read(disk, folder, &kept)?.load()?;
         if rules.hash == *hash {

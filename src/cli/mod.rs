@@ -11,6 +11,7 @@ mod cut;
 mod demo;
 mod diff;
 mod door;
+mod earlier;
 mod explain;
 mod feature_table;
 mod generate;
