@@ -28,11 +28,13 @@ impl Asks {
         let what = format!("{what}, for: {}", self.why);
         match put_down(disk, journal, &unsigned()?, (self.who(), what)) {
             Ok(()) => {}
-            Err(error @ JournalError::None { .. }) => return Err(error.into()),
-            Err(error) => writeln!(
+            // What to do about a disk is for who writes there, not for who asks.
+            Err(JournalError::Disk { doing, path, source }) => writeln!(
                 anstream::stderr(),
-                "warning: who asks could not be put down beside the journal, and is in no record: {error}"
+                "warning: who asks could not be put down, and will be in no record: can't {doing} {}: {source}",
+                path.display()
             )?,
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::progress::Progress;
-use super::retain::told_removed;
+use super::retain::noted_removed;
 use super::{Verdict, earlier, verify};
 
 /// Prove that a journal is what was written, and show what a decision was made of
@@ -103,7 +103,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
             return Ok(Verdict::Clean);
         }
         if let Some(removed) = replay.removed() {
-            writeln!(anstream::stderr(), "{}", told_removed(removed))?;
+            writeln!(anstream::stderr(), "{}", noted_removed(removed))?;
         }
         writeln!(anstream::stderr(), "`{}` has no decision in this journal", args.id)?;
         return Ok(Verdict::Found);

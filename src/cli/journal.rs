@@ -11,7 +11,7 @@ use weir::journal::{Begun, Control, Head, JournalError, Reader, Record, begun, k
 use weir::time::format_time;
 
 use super::asks::Asks;
-use super::retain::told_removed;
+use super::retain::noted_removed;
 use super::{Verdict, columns, retain};
 
 /// Look at a journal
@@ -109,7 +109,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
     if let Some(removed) = removed(&*disk, folder)? {
-        writeln!(out, "{}", told_removed(&removed))?;
+        writeln!(out, "{}", noted_removed(&removed))?;
     }
     for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;

@@ -231,7 +231,7 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
         writeln!(
             out,
             "warning: {} is not taken into the journal: it is no question, and no note of retention that the journal's key \
-             signed; somebody else put it there",
+             signed, so somebody else put it there; look at it, and take it away",
             path.display()
         )?;
     }

@@ -14,7 +14,7 @@ use weir::journal::{From, Replay, Replayed, Turn};
 use super::asks::Asks;
 use super::door::read_own;
 use super::progress::Progress;
-use super::retain::told_removed;
+use super::retain::noted_removed;
 use super::{Verdict, journaled};
 
 /// Run a journal through the engine again, and compare every answer bit for bit
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let replay = Replay::open(disk, &args.journal, from, None)?;
     if let Some(removed) = replay.removed() {
         let mut err = anstream::stderr();
-        writeln!(err, "{}", told_removed(removed))?;
+        writeln!(err, "{}", noted_removed(removed))?;
         if args.rules.is_some() {
             let why = "the other rule set knows nothing of them, and may decide otherwise for that alone";
             writeln!(err, "warning: {why}")?;

@@ -184,6 +184,11 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
     Ok(if damaged.is_empty() { Verdict::Clean } else { Verdict::Found })
 }
 
+/// The same as it is noted, for who proves nothing.
+pub(super) fn noted_removed(removed: &Removed) -> String {
+    format!("{} (says removed.json; `weir audit verify` proves it)", told_removed(removed))
+}
+
 /// What retention has removed before what is there.
 pub(super) fn told_removed(removed: &Removed) -> String {
     let Removed { at_us, last, base, .. } = removed;

@@ -147,8 +147,8 @@ fn tell_removed(
     let said = said.filter(|(removed, _)| *removed >= last);
     let noted = noted.filter(|noted| noted.last >= last);
     let proven = by.public.as_ref().and_then(|key| noted.filter(|noted| noted.is_signed(key, &by.id)));
-    let removed =
-        noted.map_or_else(|| format!("records 1 to {last} were removed by retention"), told_removed);
+    let told = if by.public.is_some() { proven } else { noted };
+    let removed = told.map_or_else(|| format!("records 1 to {last} were removed by retention"), told_removed);
     match (said, proven, noted) {
         (Some((_, number)), _, _) if by.public.is_some() => {
             writeln!(out, "{removed}; record {number} says so")?;

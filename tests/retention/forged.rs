@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir::io::Disk;
+use weir::journal::retention::Retention;
 use weir::journal::{
-    By, Control, HEADER_BYTES, Journal, JournalError, OnDamage, Options, Record, RecordedError, Removed,
-    Signer, Verified, Whole, removed, retain, verify,
+    By, Control, HEADER_BYTES, Journal, JournalError, OnDamage, Options, Record, Recorded, RecordedError,
+    Removed, Signer, Verified, Whole, removed, retain, verify,
 };
 
 use crate::disk::SimDisk;
@@ -97,7 +98,7 @@ fn what_retention_did_is_taken_into_the_chain_only_with_the_keys_signature() {
         let disk = put(&disk, &name, forged);
         let shared = disk.shared();
         let setup = setup(&small.rules, &[], None);
-        let opened = weir::journal::Recorded::open(
+        let opened = Recorded::open(
             Arc::clone(&shared),
             Path::new(FOLDER),
             journal_options(),
@@ -176,4 +177,27 @@ fn without_the_key_nothing_is_removed_from_a_signed_journal() {
     let refused = retain(&disk.shared(), Path::new(FOLDER), &KEEP, small().now_us, &by).unwrap_err();
     assert!(matches!(refused, RecordedError::Journal(JournalError::KeyGone { .. })), "{refused}");
     assert_eq!(disk.files(), before);
+}
+
+#[test]
+fn a_journal_that_nobody_signs_takes_what_nobody_signed() {
+    let disk = SimDisk::new(3);
+    let shared = disk.shared();
+    let opened = || {
+        let options = Options { signer: None, ..journal_options() };
+        let setup = setup(&small().rules, &[], None);
+        let folder = Path::new(FOLDER);
+        Recorded::open(Arc::clone(&shared), folder, options, OnDamage::Refuse, setup, |_| {}).unwrap()
+    };
+    for _ in 0..3 {
+        let (mut writer, _) = opened();
+        take(&mut writer, std::slice::from_ref(&small().next));
+        writer.close().unwrap();
+    }
+    let by = By { who: String::new(), why: String::new(), signer: None, unique: [7; 16] };
+    let all = Retention { online_us: 0, ..KEEP };
+    assert!(!retain(&shared, Path::new(FOLDER), &all, i64::MAX, &by).unwrap().archived.is_empty());
+    let (writer, opened) = opened();
+    writer.close().unwrap();
+    assert_eq!((opened.left, told(&shared)), (Vec::new(), 1));
 }
