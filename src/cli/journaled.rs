@@ -227,13 +227,8 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
     for damage in &recovered.damage {
         writeln!(out, "warning: {damage}")?;
     }
-    for path in &opened.left {
-        writeln!(
-            out,
-            "warning: {} is not taken into the journal: it is no question, and no note of retention that the journal's key \
-             signed, so somebody else put it there; look at it, and take it away",
-            path.display()
-        )?;
+    for why in &opened.left {
+        writeln!(out, "warning: {why}")?;
     }
     write!(out, "journal {}: goes on after record {}; ", folder.display(), recovered.last)?;
     match snapshot {

@@ -9,7 +9,7 @@
 //! what is not stays where it is, and is told.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::archive;
 use super::control::Control;
@@ -58,15 +58,16 @@ pub(super) fn put(
 }
 
 /// Takes in what was put down beside the journal with this id. What is taken in is removed only once it is on disk in the
-/// journal. Gives the files that are not taken in: those that are no such thing, and those that say what retention did and
-/// are not signed by this key. A journal that nobody signs takes what nobody signs.
+/// journal. Gives what is left there and why: what can't be read or removed, what is no such thing, and what says what
+/// retention did and is not signed by this key. A journal that nobody signs takes what nobody signs. Whoever may put something
+/// there keeps nobody from opening the journal.
 pub(super) fn take_in(
     disk: &dyn Disk,
     folder: &Path,
     journal: &mut Journal,
     id: &[u8; 16],
     key: Option<&PublicKey>,
-) -> Result<Vec<PathBuf>, JournalError> {
+) -> Result<Vec<String>, JournalError> {
     let within = folder.join(FOLDER);
     // Seldom there; a folder that can't be listed holds nothing that could be taken in.
     let Ok(mut names) = disk.list(&within) else { return Ok(Vec::new()) };
@@ -75,14 +76,21 @@ pub(super) fn take_in(
     for path in names.into_iter().map(|name| within.join(name)) {
         let mut bytes = Vec::new();
         let read = disk.read(&path).and_then(|source| source.take(BYTES_MAX).read_to_end(&mut bytes));
-        read.map_err(JournalError::disk("read", &path))?;
+        if let Err(error) = read {
+            left.push(JournalError::disk("read", &path)(error).to_string());
+            continue;
+        }
         match said(&bytes, id, key) {
             Some(said) => {
                 // As this version writes it, and not as it came: nothing comes along that another reader may take for more.
                 journal.append(Record::Control(&said.to_bytes()))?;
                 taken.push(path);
             }
-            None => left.push(path),
+            None => left.push(format!(
+                "{} is not taken into the journal, since it is no question and no note of retention that the journal's key \
+                 signed: look who put it there, and take it away",
+                path.display()
+            )),
         }
     }
     if taken.is_empty() {
@@ -91,7 +99,10 @@ pub(super) fn take_in(
     journal.submit()?;
     journal.sync(journal.next_number() - 1)?;
     for path in taken {
-        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+        if let Err(error) = disk.remove(&path) {
+            let error = JournalError::disk("remove", &path)(error);
+            left.push(format!("what is in the journal already will be taken in again: {error}"));
+        }
     }
     disk.sync_folder(&within).map_err(JournalError::disk("sync the folder", &within))?;
     Ok(left)

@@ -69,9 +69,9 @@ pub struct Opened {
     pub different: u64,
     /// Whether the last event was given its answer only now.
     pub answered: bool,
-    /// What was put down beside and is not taken in: it is none of that, or says what retention did and is not signed by the
-    /// journal's key.
-    pub left: Vec<PathBuf>,
+    /// What was put down beside and is not taken in, and why: above all what says what retention did, and is not signed by
+    /// the journal's key.
+    pub left: Vec<String>,
 }
 
 /// What a step came to.
