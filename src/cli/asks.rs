@@ -17,7 +17,7 @@ pub(super) struct Asks {
     /// Who asks; otherwise the user of this process
     #[arg(long = "as", value_name = "NAME")]
     who: Option<String>,
-    /// What for
+    /// What for; it stays in the journal, so put no name and no account there
     #[arg(long = "for", value_name = "WHY", default_value = "not said")]
     why: String,
 }
