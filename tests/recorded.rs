@@ -413,11 +413,22 @@ fn another_answer_is_told_with_its_record() {
 fn what_another_version_wrote_is_named_with_that_version() {
     let rules = bundle(RULES);
     let folder = tempfile::tempdir().unwrap();
-    let Control::Started { at_us, rules: kept, with, .. } = started(&rules, folder.path()) else { panic!() };
+    let Control::Started { at_us, rules: kept, mut with, .. } = started(&rules, folder.path()) else {
+        panic!()
+    };
+    // One that has the engine's number, and one of before that was so.
+    for (program, release) in [("0.3.12", "use weir 0.3.12, which wrote it"), ("0.1.0", "CHANGELOG.md names")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        with["program"] = program.into();
+        let (engine, rules_kept, with) = ("0.3.0".to_owned(), kept.clone(), with.clone());
+        let started = Control::Started { at_us, engine, rules: rules_kept, with }.to_bytes();
+        written(folder.path(), &[Record::Control(&started)]);
+        let error = refused(folder.path(), setup(&rules, &[], None));
+        assert!(error.contains("by engine version 0.3.0") && error.contains(release), "{error}");
+    }
     let started = Control::Started { at_us, engine: "0.3.9".to_owned(), rules: kept, with }.to_bytes();
     written(folder.path(), &[Record::Control(&started)]);
-    let error = refused(folder.path(), setup(&rules, &[], None));
-    assert!(error.contains("engine version 0.3.9") && error.contains("weir 0."), "{error}");
     let error = Replay::open(disk(), folder.path(), From::Beginning, None).err().unwrap();
     assert!(matches!(error, RecordedError::Version { .. }), "{error}");
 }

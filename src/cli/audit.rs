@@ -17,6 +17,7 @@ use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::progress::Progress;
+use super::replay::tell_passed;
 use super::retain::noted_removed;
 use super::{Verdict, earlier, verify};
 
@@ -95,6 +96,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
         }
     }
     progress.finish();
+    tell_passed(replay.passed())?;
     let Some((event, decision)) = seen else {
         if let Some(base) = replay.snapshot()
             && let Some(past) = earlier::find(&disk, &args.journal, (&args.id, args.tenant.as_deref()), base)?
@@ -124,6 +126,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
                 writeln!(out, "warning: the engine decides otherwise now; see `weir replay`")?;
             }
         }
+        None if past.lacks => writeln!(out, "its answer is missing: records behind the event are damaged")?,
         None => writeln!(out, "its answer is not in the journal: it was never given")?,
     }
     let bundle = kept::read(&*disk, &args.journal, &found.kept)?;

@@ -51,7 +51,8 @@ pub(super) fn find(
                     named.id == id && (tenant.is_none() || named.tenant.as_deref() == tenant)
                 });
                 let event = || String::from_utf8_lossy(bytes).into_owned();
-                past = is_it.then(|| Past { record: entry.number, event: event(), answer: None });
+                past =
+                    is_it.then(|| Past { record: entry.number, event: event(), answer: None, lacks: false });
             }
             Record::Answer { form: AnswerForm::Decided | AnswerForm::Declared, event, bytes } => {
                 if let Some(past) = past.take_if(|past| past.record == event) {

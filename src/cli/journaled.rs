@@ -10,12 +10,12 @@ use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, signer,
+    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, Stage, signer,
 };
 use weir::tokens::Tokens;
 
 use super::door::Tokened;
-use super::progress::Progress;
+use super::progress::Share;
 use super::resend::Resend;
 use super::{retain, rule_file};
 
@@ -183,9 +183,15 @@ impl Journaled {
             snapshot_every: snapshot_every.or(Some(SNAPSHOT_EVERY)),
         };
         let on_damage = self.on_damage.into();
-        let mut bar = Progress::new("recovering", None);
-        let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |_| bar.event());
-        bar.finish();
+        let mut share = Share::new();
+        let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |done| {
+            let stage = match done.stage {
+                Stage::Checking => "recovering, 1 of 2: checking segments",
+                Stage::Taking => "recovering, 2 of 2: taking events in again",
+            };
+            share.at(stage, done.bytes, done.of_bytes);
+        });
+        share.finish();
         let (mut recorded, opened) = opened?;
         if self.on_journal_failure == Failing::Answer {
             recorded.on_failure(OnFailure::Answer);

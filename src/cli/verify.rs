@@ -8,7 +8,7 @@ use std::sync::Arc;
 use weir::hex::{hex, unhex};
 use weir::io::{Disk, RealDisk};
 use weir::journal::kept::{self, KeptError};
-use weir::journal::{PublicKey, Removed, Verified, Whole, check_snapshots, removed, verify};
+use weir::journal::{PublicKey, Removed, Rest, Stretch, Verified, Whole, check_snapshots, removed, verify};
 
 use super::Verdict;
 use super::asks::Asks;
@@ -59,9 +59,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     progress.finish();
     let mut out = anstream::stdout().lock();
     let whole = match found? {
-        Verified::Changed { file, byte, number, how } => {
+        Verified::Changed { file, byte, number, how, rest } => {
             let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
             writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
+            tell_rest(&rest, &mut out)?;
             return Ok(Verdict::Found);
         }
         Verified::Whole(whole) => whole,
@@ -89,6 +90,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         fine = false;
     }
     Ok(if fine { Verdict::Clean } else { Verdict::Found })
+}
+
+/// Says what holds before and behind damage.
+fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
+    if let Some(number) = rest.decided {
+        writeln!(out, "record {number} says that somebody decided to go on over it")?;
+    }
+    for Stretch { first, last, signed_to } in &rest.stretches {
+        let signed = match signed_to {
+            Some(number) => format!("signed up to record {number}"),
+            None => "and no signed head speaks for them".to_owned(),
+        };
+        writeln!(out, "records {first} to {last} are whole among themselves, {signed}")?;
+    }
+    match &rest.then {
+        Some((number, how)) => writeln!(out, "then CHANGED at record {number}: {how}"),
+        None => Ok(()),
+    }
 }
 
 /// Says how far heads speak for the records; false where they prove nothing though they should.

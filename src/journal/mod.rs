@@ -19,6 +19,8 @@ mod control;
 mod course;
 /// Where a journal is not what was written.
 mod damage;
+/// Damage that somebody decided to go on over.
+mod decided;
 /// What can go wrong.
 mod error;
 /// What becomes of events once the journal has failed.
@@ -77,6 +79,7 @@ pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_fol
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
+pub use decided::Decided;
 pub use error::{JournalError, Poisoned};
 pub use failure::{OnFailure, sent_again};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
@@ -84,7 +87,7 @@ pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
-pub use recorded::{Opened, Progress, Recorded, Setup, Step};
+pub use recorded::{Opened, Progress, Recorded, Setup, Stage, Step};
 pub use recovery::{OnDamage, Recovered};
 pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
@@ -94,6 +97,6 @@ pub use signing::{known_signer, signer};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
-pub use verify::{Changed, Verified, Whole, verify};
+pub use verify::{Changed, Rest, Stretch, Verified, Whole, verify};
 pub use warming::{SLICE_RECORDS, Warmed, WarmingError, Warmth};
 pub use writer::{Figures, Stepper};

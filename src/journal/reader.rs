@@ -78,6 +78,8 @@ pub struct Reader {
     expected: u64,
     /// The chain that it follows, where that is known.
     former: Option<Chain>,
+    /// Whether the record that was given last follows a chain that was known.
+    follows: bool,
     /// Nothing before this one is given.
     from: u64,
     torn: Option<Torn>,
@@ -104,6 +106,7 @@ impl Reader {
             id: None,
             expected: 0,
             former: None,
+            follows: false,
             from: number,
             torn: None,
             bytes_before: 0,
@@ -119,12 +122,32 @@ impl Reader {
             let Some(found) = self.find()? else { return Ok(None) };
             self.given = found.length;
             if found.number >= self.from {
-                let held = self.window.as_ref().map_or(&[][..], Window::held);
-                let Found { number, durable, chain, kind, form, length } = found;
-                let body = held.get(FRAME_BYTES..length).unwrap_or_default();
-                return Ok(Some(Entry { number, durable, chain, kind, form, body }));
+                return Ok(Some(self.entry(found)));
             }
         }
+    }
+
+    /// The next record, whatever is damaged before it: for who leaves it to others to tell that.
+    pub fn next_whole(&mut self) -> Result<Option<Entry<'_>>, JournalError> {
+        loop {
+            match self.find() {
+                Ok(None) => return Ok(None),
+                Ok(Some(found)) => {
+                    self.given = found.length;
+                    if found.number >= self.from {
+                        return Ok(Some(self.entry(found)));
+                    }
+                }
+                Err(JournalError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn entry(&self, Found { number, durable, chain, kind, form, length }: Found) -> Entry<'_> {
+        let held = self.window.as_ref().map_or(&[][..], Window::held);
+        let body = held.get(FRAME_BYTES..length).unwrap_or_default();
+        Entry { number, durable, chain, kind, form, body }
     }
 
     /// The torn tail, once the end was reached and there is one.
@@ -176,6 +199,11 @@ impl Reader {
     /// The last record that was given or is missing; 0 where there is none.
     pub(super) fn last(&self) -> u64 {
         self.expected.saturating_sub(1)
+    }
+
+    /// Whether the record that was given last follows a chain that was known: behind damage nothing binds the first one.
+    pub(super) fn follows(&self) -> bool {
+        self.follows
     }
 
     /// The chain at the last record, where it is known.
@@ -232,7 +260,7 @@ impl Reader {
                 Ok(frame) if self.former.is_some_and(|former| !frame.follows(&former)) => Why::Chain,
                 Ok(frame) => {
                     self.expected = self.expected.saturating_add(1);
-                    self.former = Some(frame.chain);
+                    self.follows = self.former.replace(frame.chain).is_some();
                     return Ok(Some(Found {
                         number: frame.number,
                         durable: frame.durable,

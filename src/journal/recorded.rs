@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
+use super::damage::Damage;
+use super::decided::decided;
 use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
 use super::heads::{PublicKey, Signer};
@@ -39,12 +41,23 @@ pub struct Setup {
     pub snapshot_every: Option<u64>,
 }
 
+/// What recovery does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It reads all segments, and checks what is in them.
+    Checking,
+    /// It takes events in again.
+    Taking,
+}
+
 /// How far recovery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Events taken in again.
+    /// With what.
+    pub stage: Stage,
+    /// Events taken in again; 0 while segments are checked.
     pub events: u64,
-    /// Bytes read of the journal.
+    /// Bytes read of the journal, in this stage.
     pub bytes: u64,
     /// Bytes to be read.
     pub of_bytes: u64,
@@ -130,7 +143,11 @@ impl Recorded {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
         let key = options.signer.as_ref().map(Signer::public);
-        let (mut journal, recovered) = Journal::open(Arc::clone(&disk), folder, options, on_damage)?;
+        let mut checked = |bytes, of_bytes| {
+            progress(Progress { stage: Stage::Checking, events: 0, bytes, of_bytes });
+        };
+        let (mut journal, recovered) =
+            Journal::open_told(Arc::clone(&disk), folder, options, on_damage, &mut checked)?;
         let last = recovered.last;
         let mut opened = Opened {
             recovered,
@@ -489,7 +506,8 @@ fn take_again(
     opened: &mut Opened,
     progress: &mut impl FnMut(Progress),
 ) -> Result<(), RecordedError> {
-    let mut reader = Reader::from(Arc::clone(disk), folder, opened.snapshot.unwrap_or(0) + 1)?;
+    let from = opened.snapshot.unwrap_or(0) + 1;
+    let mut reader = Reader::from(Arc::clone(disk), folder, from)?;
     let of_bytes = reader.bytes()?;
     let mut damaged = false;
     loop {
@@ -498,8 +516,17 @@ fn take_again(
                 course.entry(&**disk, folder, &entry, &mut |_, _| {})?
             }
             Ok(_) => break,
-            // Whether to go on was decided when the journal was opened.
-            Err(JournalError::Damaged(_)) => {
+            // The snapshot holds what is missing.
+            Err(JournalError::Damaged(damage)) if damage.is_before(from) => continue,
+            Err(JournalError::Damaged(damage)) => {
+                // Where closed segments are trusted, and the newest snapshot is not, nobody has looked there yet.
+                let same = |known: &Damage| known.same(&damage);
+                let is_known = opened.recovered.damage.iter().any(same)
+                    || decided(disk, folder, damage.number, last)?.iter().any(|known| same(&known.damage));
+                if !is_known {
+                    return Err(JournalError::Damaged(damage).into());
+                }
+                course.pass_over(damage);
                 damaged = true;
                 continue;
             }
@@ -510,7 +537,12 @@ fn take_again(
             Turn::Differs(_) if damaged => opened.different += 1,
             Turn::Differs(difference) => return Err(RecordedError::Differs(difference)),
         }
-        progress(Progress { events: course.events(), bytes: reader.bytes_read(), of_bytes });
+        let (events, bytes) = (course.events(), reader.bytes_read());
+        progress(Progress { stage: Stage::Taking, events, bytes, of_bytes });
+    }
+    // What opening read was whole up to there.
+    if reader.last() < last {
+        return Err(JournalError::Unsteady { folder: folder.to_owned() }.into());
     }
     (opened.events, opened.reproduced) = (course.events(), course.reproduced());
     Ok(())

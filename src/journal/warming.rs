@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Turn};
+use super::decided::{Decided, decided};
 use super::error::JournalError;
 use super::journal::Journal;
 use super::kept::{self, KeptError};
@@ -168,6 +169,10 @@ pub struct Warmth {
 pub(super) struct Warming {
     pub(super) course: Course,
     reader: Reader,
+    /// The damage on its way that somebody decided to go on over.
+    decided: Vec<Decided>,
+    /// Answers up to this record may be others than they were.
+    until: u64,
     /// The rule set as it was kept.
     pub(super) rules: String,
     pub(super) warmth: Warmth,
@@ -185,7 +190,10 @@ impl Warming {
         let beginning = started(disk, folder, last)?;
         let warmed = known(disk, folder, 0, last)?.last().map(|known| known.record);
         let held = snapshots::snapshots(&**disk, folder)?;
-        let from = oldest_place(&beginning, &held, warmed).ok_or(RecordedError::NoStart)?;
+        let decided = decided(disk, folder, 0, last)?;
+        // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
+        let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
+        let from = oldest_place(&beginning, &held, warmed.max(lost)).ok_or(RecordedError::NoStart)?;
         let mut course = match &beginning {
             Beginning::Started { rules, start, .. } if from == 0 => {
                 Course::begin(&**disk, folder, rules, start, store)?
@@ -201,7 +209,7 @@ impl Warming {
         kept::keep(&**disk, folder, bundle)?;
         let reader = Reader::from(Arc::clone(disk), folder, from + 1)?;
         let warmth = Warmth { from, record: from, events: 0, turn_records_max: 0 };
-        Ok(Self { course, reader, rules, warmth })
+        Ok(Self { course, reader, decided, until: 0, rules, warmth })
     }
 
     /// Takes in the next records that are on disk, a slice of them at most; whether it has them all. Where it has all that
@@ -234,11 +242,25 @@ impl Warming {
                 // Segments that were begun since are seen anew; such a one begins with this record.
                 self.reader = Reader::from(Arc::clone(disk), folder, number)?;
             }
-            if let Some(entry) = self.reader.next_entry()? {
+            let entry = loop {
+                match self.reader.next_entry() {
+                    Err(JournalError::Damaged(damage)) if damage.is_before(number) => {}
+                    Err(JournalError::Damaged(damage)) => {
+                        let known = self.decided.iter().find(|known| known.damage.same(&damage));
+                        let known = known.ok_or_else(|| JournalError::Damaged(damage.clone()))?;
+                        self.until = self.until.max(known.until());
+                        self.course.pass_over(damage);
+                    }
+                    entry => break entry?,
+                }
+            };
+            if let Some(entry) = entry {
                 let turn = self.course.entry(&**disk, folder, &entry, &mut |_, _| {})?;
                 (self.warmth.record, self.warmth.events) = (entry.number, self.course.events());
                 return match turn {
                     Turn::Fine => Ok(()),
+                    // They were given with what is missing.
+                    Turn::Differs(_) if entry.number <= self.until => Ok(()),
                     Turn::Differs(difference) => Err(WarmingError::Differs(difference)),
                 };
             }
