@@ -36,10 +36,10 @@ pub(super) fn find(
     loop {
         let entry = match reader.next_entry() {
             Ok(Some(entry)) if entry.number <= up_to || past.is_some() => entry,
-            Ok(_) => return Ok(None),
+            Ok(_) => return Ok(past.filter(|past| past.lacks)),
             Err(JournalError::Damaged(damage)) => {
                 writeln!(anstream::stderr(), "warning: {damage}")?;
-                past = None;
+                past.iter_mut().for_each(|past| past.lacks = true);
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -51,6 +51,9 @@ pub(super) fn find(
                     named.id == id && (tenant.is_none() || named.tenant.as_deref() == tenant)
                 });
                 let event = || String::from_utf8_lossy(bytes).into_owned();
+                if past.as_ref().is_some_and(|past| past.lacks) {
+                    return Ok(past);
+                }
                 past =
                     is_it.then(|| Past { record: entry.number, event: event(), answer: None, lacks: false });
             }
@@ -73,7 +76,11 @@ pub(super) fn show(
     base: u64,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let (number, line) = past.answer.as_ref().context("the event has no answer")?;
+    let Some((number, line)) = &past.answer else {
+        writeln!(out, "event, record {}:\n  {}", past.record, past.event)?;
+        writeln!(out, "its answer is missing: records behind the event are damaged")?;
+        return Ok(());
+    };
     let answer: Value = serde_json::from_str(line).context("the answer is no JSON")?;
     writeln!(out, "event, record {}:\n  {}\nanswer, record {number}:\n  {line}", past.record, past.event)?;
     let hash = answer["rule_set"].as_str().unwrap_or_default();
