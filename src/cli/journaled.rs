@@ -8,13 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
+use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, Stage, signer,
+    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, Stage,
+    known_signer, signer,
 };
 use weir::tokens::Tokens;
 
-use super::door::Tokened;
+use super::door::{JournalTokens, Tokened};
 use super::progress::Share;
 use super::resend::Resend;
 use super::{retain, rule_file};
@@ -129,13 +131,6 @@ pub(super) fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
     Ok(bytes)
 }
 
-/// How a journal is written that has this folder. The key that signs must be the one that did, and nobody else's to read.
-pub(super) fn options(disk: &Arc<dyn Disk>, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
-    disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
-    for_its_owner_alone(folder, key)?;
-    Ok(Options { signer: Some(signer(disk, folder, key, random()?)?), ..unsigned()? })
-}
-
 /// Fails where the key that signs a journal is for others to read.
 pub(super) fn for_its_owner_alone(folder: &Path, key: Option<&Path>) -> anyhow::Result<()> {
     let own = folder.join("signing.key");
@@ -150,30 +145,35 @@ pub(super) fn for_its_owner_alone(folder: &Path, key: Option<&Path>) -> anyhow::
 }
 
 impl Journaled {
-    /// Where events go that are answered without the journal, if they are to be answered.
-    pub(super) fn resend(&self) -> anyhow::Result<Option<Resend>> {
-        let answers = self.on_journal_failure == Failing::Answer;
-        self.resend.as_deref().filter(|_| answers).map(Resend::create).transpose()
+    /// Fails where events can't go where they are to be sent again from.
+    pub(super) fn check_resend(&self) -> anyhow::Result<()> {
+        self.resend.as_deref().map_or(Ok(()), |path| Resend::check(path).map(|_| ()))
     }
 
-    /// Opens the journal, or begins it, and says on standard error what was found.
-    pub(super) fn open(
-        &self,
-        folder: &Path,
+    /// Where events go that are answered without the journal, if they are to be answered.
+    pub(super) fn resend(&self, tokens: Option<&Tokens>) -> anyhow::Result<Option<Resend>> {
+        let answers = self.on_journal_failure == Failing::Answer;
+        let tokens = || tokens.map(|tokens| tokens.id().to_owned());
+        self.resend.as_deref().filter(|_| answers).map(|path| Resend::create(path, tokens())).transpose()
+    }
+
+    /// Looks at the journal, or where one is to begin. What is refused here leaves nothing behind.
+    pub(super) fn look<'a>(
+        &'a self,
+        folder: &'a Path,
         rules: &Path,
         reload: &[PathBuf],
         (limits, files): (Option<Limits>, Option<ChunkFiles>),
         recording: Option<Recording>,
         snapshot_every: Option<u64>,
-    ) -> anyhow::Result<(Recorded, Option<Tokens>)> {
+    ) -> anyhow::Result<Ready<'a>> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let (rules, staged) = (bundle(rules)?, reload.iter().map(|path| bundle(path)));
+        let ((schema, rules), staged) = (checked(rules)?, reload.iter().map(|path| bundle(path)));
         let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
-        let (mode, trust_closed) = (self.durability, self.trust_closed);
-        let options = Options { mode, trust_closed, ..options(&disk, folder, self.signing_key.as_deref())? };
-        let signer = options.signer.clone();
-        let tokens = self.tokened.of_journal(&disk, folder)?;
-        let tokened = |bundle| tokened(bundle, tokens.as_ref());
+        for_its_owner_alone(folder, self.signing_key.as_deref())?;
+        known_signer(&disk, folder, self.signing_key.as_deref())?;
+        let key = self.tokened.of_journal(&disk, folder)?;
+        let tokened = |bundle| tokened(bundle, key.tokens.as_ref());
         let setup = Setup {
             rules: tokened(rules)?,
             staged: staged.into_iter().map(tokened).collect::<Result<_, _>>()?,
@@ -182,7 +182,36 @@ impl Journaled {
             store: files.map(|files| Box::new(files) as _),
             snapshot_every: snapshot_every.or(Some(SNAPSHOT_EVERY)),
         };
-        let on_damage = self.on_damage.into();
+        setup.check(&disk, folder)?;
+        let warm = self.warm.as_deref().map(|path| anyhow::Ok(tokened(bundle(path)?)?)).transpose()?;
+        Ok(Ready { asked: self, disk, folder, schema, key, setup, warm })
+    }
+}
+
+/// A journal that can be opened.
+pub(super) struct Ready<'a> {
+    asked: &'a Journaled,
+    disk: Arc<dyn Disk>,
+    folder: &'a Path,
+    /// The extra fields of its events.
+    pub(super) schema: Arc<Schema>,
+    key: JournalTokens,
+    setup: Setup,
+    /// The rule set that is to be warmed.
+    warm: Option<Bundle>,
+}
+
+impl Ready<'_> {
+    /// Opens the journal, or begins it, and says on standard error what was found; with its tokens, and the rule set that is
+    /// to be warmed.
+    pub(super) fn open(self) -> anyhow::Result<(Recorded, Option<Tokens>, Option<Bundle>)> {
+        let Self { asked, disk, folder, key, setup, warm, .. } = self;
+        disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
+        let signer = signer(&disk, folder, asked.signing_key.as_deref(), random()?)?;
+        key.keep(folder)?;
+        let (mode, trust_closed) = (asked.durability, asked.trust_closed);
+        let options = Options { mode, trust_closed, signer: Some(signer.clone()), ..unsigned()? };
+        let on_damage = asked.on_damage.into();
         let mut share = Share::new();
         let opened = Recorded::open(Arc::clone(&disk), folder, options, on_damage, setup, |done| {
             let stage = match done.stage {
@@ -193,33 +222,39 @@ impl Journaled {
         });
         share.finish();
         let (mut recorded, opened) = opened?;
-        if self.on_journal_failure == Failing::Answer {
+        if asked.on_journal_failure == Failing::Answer {
             recorded.on_failure(OnFailure::Answer);
         }
-        told(folder, &opened, &mut anstream::stderr().lock())?;
-        if self.retain {
-            retain::beside(&disk, folder, signer)?;
+        let live = recorded.engine().rules().hash_text();
+        told(folder, &opened, &live, &mut anstream::stderr().lock())?;
+        if asked.retain {
+            retain::beside(&disk, folder, Some(signer))?;
         }
-        Ok((recorded, tokens))
+        Ok((recorded, key.tokens, warm))
     }
 }
 
-/// A rule file with all that it needs; its problems are shown as those of any rule file.
+/// A rule file with all that it needs, and the extra fields of its events; its problems are shown as those of any rule file.
+fn checked(path: &Path) -> anyhow::Result<(Arc<Schema>, Bundle)> {
+    let schema = rule_file::load(path)?.schema;
+    Ok((schema, Bundle::read(path)?))
+}
+
+/// A rule file with all that it needs.
 pub(super) fn bundle(path: &Path) -> anyhow::Result<Bundle> {
-    rule_file::load(path)?;
-    Ok(Bundle::read(path)?)
+    checked(path).map(|(_, bundle)| bundle)
 }
 
 /// The same with tokens for what is on its lists, where there is a key.
-pub(super) fn tokened(bundle: Bundle, tokens: Option<&Tokens>) -> Result<Bundle, TokenedError> {
+fn tokened(bundle: Bundle, tokens: Option<&Tokens>) -> Result<Bundle, TokenedError> {
     match tokens {
         Some(tokens) => bundle.tokenised(tokens),
         None => Ok(bundle),
     }
 }
 
-/// What opening found.
-fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result<()> {
+/// What opening found; `live` is the hash of the rule set that decides.
+fn told(folder: &Path, opened: &Opened, live: &str, out: &mut impl Write) -> std::io::Result<()> {
     let Opened { recovered, begun, snapshot, events, reproduced, different, answered, .. } = opened;
     if *begun {
         return writeln!(out, "journal {}: begun", folder.display());
@@ -248,7 +283,14 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
     if *different > 0 {
         write!(out, ", {different} behind the damage are others")?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    for file in &opened.unread {
+        writeln!(
+            out,
+            "warning: {file} says otherwise than what the journal has taken up, which holds; name the rule file with --reload too, and a control event takes it up (`rule_set`, with the subject {live})"
+        )?;
+    }
+    Ok(())
 }
 
 /// What a journal did.

@@ -14,6 +14,7 @@ mod door;
 mod earlier;
 mod explain;
 mod feature_table;
+mod forgotten;
 mod generate;
 mod journal;
 mod journaled;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail};
-use weir::diff::{DecisionDiff, report, text};
+use weir::diff::{DecisionDiff, changes, lists_not_compared, report, text};
 use weir::engine::VERSION;
 use weir::io::{Disk, Loaded, RealDisk, create, read_token_key};
-use weir::journal::{Decided, From, JournalError, RecordedError, Replay, Replayed, Turn, snapshots};
+use weir::journal::{Decided, From, JournalError, RecordedError, Replay, Replayed, Turn, kept, snapshots};
+use weir::rules::{Description, RuleSet};
 
 use super::asks::Asks;
 use super::door::read_own;
@@ -156,6 +157,17 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
     Ok((verdict, events))
 }
 
+/// A rule set as it was kept, and what it says.
+fn described(journal: &Path, rules: &RuleSet) -> anyhow::Result<(RuleSet, Description)> {
+    for hash in kept::all(&RealDisk, journal)? {
+        let Loaded { sources, rules: held, .. } = kept::read(&RealDisk, journal, &hash)?.load()?;
+        if held.hash == rules.hash {
+            return Ok(sources.describe()?);
+        }
+    }
+    bail!("the rule set {} is not kept in {}; restore it from a copy", rules.hash_text(), journal.display())
+}
+
 /// What another rule set would have decided.
 fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdict, u64)> {
     let output = args.output.as_deref();
@@ -173,7 +185,7 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
         }
         bundle = bundle.tokenised(&tokens)?;
     }
-    let Loaded { rules, lists, rates, .. } = bundle.load()?;
+    let Loaded { sources, rules, lists, rates } = bundle.load()?;
     let live = replay.course().engine().rules();
     if live.schema != rules.schema {
         bail!(
@@ -181,11 +193,11 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
             path.display()
         );
     }
-    let new = rules.clone();
     let limits = replay.start().limits;
     let mut diff = DecisionDiff::beside(Arc::new(live.clone()), (rules, lists, rates), limits, SHOWN);
     let mut differences = output.map(create).transpose()?;
     let mut progress = Progress::new("deciding beside", None);
+    let mut reloads = 0;
     loop {
         let mut changed = None;
         let turn = replay.turn(|event, answer| {
@@ -202,6 +214,7 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
         let live = replay.course().engine().rules();
         if live.hash != diff.old_rules().hash {
             diff.reloaded(Arc::new(live.clone()));
+            reloads += 1;
         }
         if let (Some(changed), Some(out)) = (changed, &mut differences) {
             serde_json::to_writer(&mut *out, &changed)?;
@@ -213,7 +226,17 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
     differences.map_or(Ok(()), |out| out.finish())?;
     let found = diff.into_found();
     if output.is_none_or(|path| path.as_os_str() != "-") {
-        write!(anstream::stdout().lock(), "{}", text(&report(&new, &[], &[], Some(&found))))?;
+        let (old, new) = (described(&args.journal, replay.course().engine().rules())?, sources.describe()?);
+        let changes = changes((&old.0, &old.1), (&new.0, &new.1));
+        let lists = lists_not_compared(&old.1, &new.1);
+        let mut out = anstream::stdout().lock();
+        write!(out, "{}", text(&report(&new.0, &changes, &lists, Some(&found))))?;
+        if reloads > 0 {
+            writeln!(
+                out,
+                "The changes are from the rule set that decides at the journal's end; the decisions are those of each that decided."
+            )?;
+        }
     }
     let verdict = if found.any() { Verdict::Found } else { Verdict::Clean };
     Ok((verdict, replay.course().events()))

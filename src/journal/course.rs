@@ -152,13 +152,13 @@ pub enum RecordedError {
     NoStart,
     /// Another rule set is asked for than the journal knows.
     #[error(
-        "the journal does not know the rule set {asked}; it is decided by {live}. Name that one's file with --rules, and the new one with --reload, for a control event to take it up"
+        "the journal does not know the rule set {asked}, but {}. Name the file of one of those with --rules, and the new one with --reload, for a control event to take it up", known.join(", ")
     )]
     OtherRules {
         /// The one asked for.
         asked: String,
-        /// The one that is live.
-        live: String,
+        /// Those that are kept.
+        known: Vec<String>,
     },
     /// Other bounds or another recording are asked for.
     #[error(

@@ -56,6 +56,8 @@ pub mod retention;
 mod rows;
 /// A segment's header and name.
 mod segment;
+/// With what an engine is opened.
+mod setup;
 /// Which key goes on signing.
 mod signing;
 /// What records say of snapshots.
@@ -87,12 +89,13 @@ pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
-pub use recorded::{Opened, Progress, Recorded, Setup, Stage, Step};
+pub use recorded::{Opened, Progress, Recorded, Stage, Step};
 pub use recovery::{OnDamage, Recovered};
 pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
 pub use retain::{Archived, By, Retained, look, retain};
 pub use segment::HEADER_BYTES;
+pub use setup::Setup;
 pub use signing::{known_signer, signer};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};

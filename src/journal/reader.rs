@@ -8,7 +8,7 @@
 //! damage, and reading can go on behind it. Whole frames are looked for byte by byte. One that a client put into an event
 //! can't be taken for such: a frame has zero bytes in its header, and JSON has none.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,6 +90,14 @@ impl Reader {
     /// From the oldest record that is there.
     pub fn open(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, JournalError> {
         Self::from(disk, folder, 0)
+    }
+
+    /// The same, or none where the folder is not there or holds no record.
+    pub(super) fn there(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<Self>, JournalError> {
+        match Self::open(Arc::clone(disk), folder) {
+            Err(JournalError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            reader => reader.map(|reader| Some(reader).filter(|reader| !reader.is_empty())),
+        }
     }
 
     /// From the record with this number on. Segments before its own are not read.

@@ -17,29 +17,14 @@ use super::journal::{Journal, Mode, Options};
 use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
+use super::setup::{self, Setup};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
 use super::warming::{self, Known, Warmed, Warming, WarmingError};
 use super::{AnswerWriter, Control, Figures, asked, kept, removed, tokened};
-use crate::engine::{Answer, Engine, Limits, Recording, VERSION};
+use crate::engine::{Answer, Engine, VERSION};
 use crate::event::Event;
 use crate::io::{Bundle, Disk};
 use crate::state::ChunkStore;
-
-/// With what an engine is opened.
-pub struct Setup {
-    /// The rule set that decides where the journal is new; otherwise one that the journal knows.
-    pub rules: Bundle,
-    /// Rule sets that control events may take up.
-    pub staged: Vec<Bundle>,
-    /// The bounds; none for those of the journal, or the defaults where it is new.
-    pub limits: Option<Limits>,
-    /// What decisions record; none for what the journal was begun with, or the default.
-    pub recording: Option<Recording>,
-    /// Where the tail log's chunks go that leave memory.
-    pub store: Option<Box<dyn ChunkStore>>,
-    /// A snapshot after so many events; none where none are wanted.
-    pub snapshot_every: Option<u64>,
-}
 
 /// What recovery does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +70,8 @@ pub struct Opened {
     /// What was put down beside and is not taken in, and why: above all what says what retention did, and is not signed by
     /// the journal's key.
     pub left: Vec<String>,
+    /// Files beside the rules asked for that say otherwise than what was taken up, and are not read; what each is for.
+    pub unread: Vec<String>,
 }
 
 /// What a step came to.
@@ -117,7 +104,7 @@ pub struct Recorded {
     pub(super) clock: fn() -> i64,
     waits: bool,
     /// The id of the key that identifiers are tokens of.
-    tokens: Option<String>,
+    pub(super) tokens: Option<String>,
     /// Where another engine's chunks go.
     pub(super) store: Option<Box<dyn ChunkStore>>,
     /// The rule set that is being warmed.
@@ -159,9 +146,10 @@ impl Recorded {
             different: 0,
             answered: false,
             left: Vec::new(),
+            unread: Vec::new(),
         };
         let started = started(&disk, folder, last)?;
-        tokened::check(&started, &setup)?;
+        setup.fits(&started)?;
         let store = setup.store.take();
         let mut course = match &started {
             Beginning::Nothing => {
@@ -170,11 +158,11 @@ impl Recorded {
                 begin(&*disk, folder, &mut journal, clock, store, &setup)?
             }
             known => {
-                let asked = (setup.limits, setup.recording);
+                setup.is_known(&*disk, folder)?;
                 let mut warm_ups = Vec::new();
                 loop {
                     let store = store.as_ref().map(|store| store.another());
-                    let mut course = resume(&disk, folder, known, asked, store, &warm_ups, &mut opened)?;
+                    let mut course = resume(&disk, folder, known, store, &warm_ups, &mut opened)?;
                     match take_again(&disk, folder, &mut course, last, &mut opened, &mut progress) {
                         // Seldom: the process ended before the snapshot that follows a warm-up was written.
                         Err(RecordedError::Unforeseen { .. }) if warm_ups.is_empty() => {
@@ -195,12 +183,7 @@ impl Recorded {
             let cut = opened.recovered.torn.clone();
             let said = Control::Recovered { at_us: clock(), snapshot: opened.snapshot, after: last, cut };
             journal.append(Record::Control(&said.to_bytes()))?;
-            let asked = load(&setup.rules, &kept::hash(&setup.rules))?.rules;
-            let known = course.engine.rules().hash == asked.hash || is_kept(&*disk, folder, &asked.hash)?;
-            if !known {
-                let (asked, live) = (asked.hash_text(), course.engine.rules().hash_text());
-                return Err(RecordedError::OtherRules { asked, live });
-            }
+            opened.unread = setup::unread(&course.engine, &load(&setup.rules, &kept::hash(&setup.rules))?);
             let again = (!setup.staged.is_empty()).then_some(&setup.rules);
             for bundle in setup.staged.iter().chain(again) {
                 let rules = kept::keep(&*disk, folder, bundle)?;
@@ -271,7 +254,7 @@ impl Recorded {
     /// Appends an event, once what is due before it is done.
     fn record(&mut self, bytes: &[u8]) -> Result<u64, RecordedError> {
         self.since += 1;
-        if self.warm_on() {
+        if self.warm_by(false) {
             // None is begun meanwhile: whoever went on from it could not do what the warm-up does.
         } else if self.snapshot_every.is_some_and(|every| self.since > every) {
             self.since = 1;
@@ -455,19 +438,10 @@ fn resume(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     beginning: &Beginning,
-    asked: (Option<Limits>, Option<Recording>),
     store: Option<Box<dyn ChunkStore>>,
     warm_ups: &[Known],
     opened: &mut Opened,
 ) -> Result<Course, RecordedError> {
-    if let Beginning::Started { start, .. } = beginning {
-        if asked.0.is_some_and(|limits| limits != start.limits) {
-            return Err(RecordedError::Other { what: "bounds" });
-        }
-        if asked.1.is_some_and(|recording| recording != start.recording) {
-            return Err(RecordedError::Other { what: "recorded features" });
-        }
-    }
     let Recovered { id, last, .. } = opened.recovered;
     for number in snapshots::snapshots(&**disk, folder)? {
         let why = if number > last {
@@ -546,14 +520,4 @@ fn take_again(
     }
     (opened.events, opened.reproduced) = (course.events(), course.reproduced());
     Ok(())
-}
-
-/// Whether a rule set of this hash is kept.
-fn is_kept(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> Result<bool, RecordedError> {
-    for kept in kept::all(disk, folder)? {
-        if load(&kept::read(disk, folder, &kept)?, &kept)?.rules.hash == *hash {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

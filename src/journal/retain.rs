@@ -24,7 +24,7 @@ use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan}
 use super::segment::{HEADER_BYTES, Header};
 use super::signing::signed_by;
 use super::window::Window;
-use super::{archive, asked, kept, snapshots};
+use super::{archive, asked, kept, snapshots, warming};
 use crate::hex::hex;
 use crate::io::Disk;
 
@@ -267,10 +267,13 @@ fn holdings(disk: &Arc<dyn Disk>, folder: &Path, now_us: i64) -> Result<(Holding
     Ok((held, id))
 }
 
-/// Whether an engine can be made of a snapshot.
+/// Whether an engine can be made of a snapshot that goes all the way from there: it can't where a rule set was being warmed
+/// then, with what lies before.
 fn is_fit(disk: &Arc<dyn Disk>, folder: &Path, id: [u8; 16], number: u64) -> bool {
     let saved = snapshots::read(disk, folder, id, number);
     saved.is_ok_and(|saved| Course::restore(&**disk, folder, number, saved, None).is_ok())
+        && warming::known(disk, folder, number, u64::MAX)
+            .is_ok_and(|known| !known.iter().any(|known| known.is_on_at(number)))
 }
 
 /// Whether every record of a segment is there, and nothing else.

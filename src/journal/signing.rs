@@ -59,8 +59,8 @@ pub fn known_signer(
 /// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens
 /// the journal tells it.
 pub(super) fn signed_by(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<[u8; 8]>, JournalError> {
-    let firsts: Vec<u64> =
-        Reader::open(Arc::clone(disk), folder)?.segments().iter().map(|(first, _)| *first).collect();
+    let Some(reader) = Reader::there(disk, folder)? else { return Ok(None) };
+    let firsts: Vec<u64> = reader.segments().iter().map(|(first, _)| *first).collect();
     for first in firsts.into_iter().rev() {
         let mut reader = Reader::from(Arc::clone(disk), folder, first)?;
         let mut by = None;

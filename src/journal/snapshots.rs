@@ -186,6 +186,11 @@ impl Snapshots {
         &self.figures
     }
 
+    /// Whether one is being written, or is to be.
+    pub(super) fn is_busy(&self) -> bool {
+        self.frozen.is_some() || self.writing.is_some()
+    }
+
     /// Freezes the engine as it is after a record.
     #[expect(clippy::disallowed_methods, reason = "what a snapshot costs is measured")]
     pub(super) fn begin(&mut self, engine: &mut Engine, number: u64) {
