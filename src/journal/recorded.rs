@@ -93,11 +93,12 @@ pub struct Recorded {
     pub(super) id: [u8; 16],
     /// Whose notes are believed.
     key: Option<PublicKey>,
+    /// Before the journal, which holds the lock: one that is being written is waited for first.
+    pub(super) snapshots: Snapshots,
     pub(super) journal: Journal,
     pub(super) engine: Engine,
     answers: AnswerWriter,
     line: Vec<u8>,
-    pub(super) snapshots: Snapshots,
     snapshot_every: Option<u64>,
     /// Events since the last snapshot was begun.
     pub(super) since: u64,

@@ -253,6 +253,16 @@ impl Snapshots {
     }
 }
 
+impl Drop for Snapshots {
+    /// Whoever opens the folder next finds none that comes or goes.
+    fn drop(&mut self) {
+        if let Some((_, writing)) = self.writing.take() {
+            // What it wrote has no record, and is passed over.
+            let _ = writing.join();
+        }
+    }
+}
+
 /// A file of a disk as something to write to.
 pub(super) struct Sink(pub(super) Box<dyn DiskFile>);
 
