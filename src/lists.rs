@@ -100,6 +100,11 @@ impl List {
         self.insert(tenant, key, listing, true);
     }
 
+    /// Whether files put the same on both, whatever events did since.
+    pub fn is_loaded_as(&self, other: &Self) -> bool {
+        self.loaded == other.loaded
+    }
+
     /// Goes on where `before`, declared alike, stopped: with all of it where the same was loaded into both; otherwise
     /// with what is loaded here, and what events put on there of keys that are not.
     pub fn go_on(&mut self, before: &Self) {

@@ -174,7 +174,7 @@ fn only_the_engine_knows_both_rules_and_state() {
                 | "src/journal/replay.rs"
                 | "src/journal/snapshots.rs"
                 | "src/journal/answers.rs" => &["rules", "engine", "decision", "event"],
-                "src/journal/warming.rs" => &["state", "engine"],
+                "src/journal/warming.rs" | "src/journal/setup.rs" => &["state", "engine"],
                 "src/journal/kept.rs" => &["rules"],
                 _ => &[],
             };

@@ -131,7 +131,7 @@ fn only_the_key_that_signed_goes_on_and_none_is_made_in_its_place() {
     let before = records();
     for line in [
         "score --rules rules.toml --journal j --signing-key other/signing.key",
-        "audit show t1 --journal j --signing-key other/signing.key",
+        "journal retain j --signing-key other/signing.key",
     ] {
         let done = folder.run(line);
         assert_eq!(done.code, Some(3), "{}", done.err);

@@ -28,12 +28,16 @@ fn run(folder: &Folder, line: &str, code: i32) -> Done {
 
 /// An hour from one payment to the next.
 fn score(folder: &Folder, from: usize, more: &str) -> Done {
+    score_every(folder, from, 40, more)
+}
+
+/// With a snapshot after so many of them.
+fn score_every(folder: &Folder, from: usize, every: usize, more: &str) -> Done {
     let payments: String =
         (from..from + 100).map(|n| payment(&format!("t{n}"), n as i64 * HOUR_US, 500_000)).collect();
     folder.put("events.ndjson", payments);
-    let line =
-        "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson --snapshot-every 40";
-    run(folder, &format!("{line} {more}"), 0)
+    let line = "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson";
+    run(folder, &format!("{line} --snapshot-every {every} {more}"), 0)
 }
 
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -97,11 +101,12 @@ fn what_is_archived_is_read_as_before() {
     assert_eq!(run(&folder, "replay --journal j", 0).out, before);
     let shown = run(&folder, "journal show j", 0);
     part(&shown, "segment archive/00000000000000000001.journal.zst: records 1 to ");
-    part(&shown, "control, retained: 1 records");
+    assert!(!shown.out.contains("control, retained"), "{}", shown.out);
     part(&run(&folder, &format!("audit verify --journal j --head {head}"), 0), "are what was written");
     part(&run(&folder, "audit show t3 --journal j", 0), "answer, record ");
     part(&run(&folder, "journal columns j", 0), "columns/00000000000000000001.parquet: ");
     score(&folder, 200, "");
+    part(&run(&folder, "journal show j", 0), "control, retained: 1 records");
     // A bit of it is changed.
     let path = "j/archive/00000000000000000001.journal.zst";
     let mut bytes = folder.read(path);
@@ -126,7 +131,7 @@ fn what_is_removed_is_said_and_the_rest_is_reproduced() {
     part(&done, "files of columns removed");
     let verified = run(&folder, "audit verify --journal j", 0);
     part(&verified, "were removed by retention on 20");
-    part(&verified, " says so");
+    part(&verified, "; a note says so that is signed by the same key; it is in no signed record yet");
     let replayed = run(&folder, "replay --journal j", 0);
     part(&replayed, "; replay begins from the snapshot after record ");
     let reproduced = replayed.out.strip_prefix("reproduced ").unwrap().split(' ').next().unwrap();
@@ -136,6 +141,9 @@ fn what_is_removed_is_said_and_the_rest_is_reproduced() {
     part(&run(&folder, "audit show t3 --journal j", 1), "were removed by retention on ");
     part(&run(&folder, "replay --journal j --rules rules.toml", 0), "knows nothing of them");
     score(&folder, 400, "");
+    let verified = run(&folder, "audit verify --journal j", 0);
+    part(&verified, "; record ");
+    part(&verified, " says so");
     run(&folder, "replay --journal j --from-snapshot", 0);
     // What somebody else takes away is seen.
     let oldest = files(&folder.path("j")).into_keys().find(|path| path.to_string_lossy().ends_with(".zst"));
@@ -157,7 +165,6 @@ fn beside_a_writer_it_is_put_down_in_the_journal_when_that_ends() {
     }
     let done = run(&folder, "journal retain j --online 0d", 0);
     part(&done, "1 segments archived: ");
-    part(&done, "who asks is put down in j/asked");
     input.write_all(payment("t901", 901 * HOUR_US, 5).as_bytes()).unwrap();
     drop(input);
     assert!(writer.wait().unwrap().success());
@@ -176,4 +183,119 @@ fn what_makes_no_sense_is_refused() {
     std::fs::create_dir(folder.path("empty")).unwrap();
     part(&run(&folder, "journal retain empty", 3), "there is no journal in empty");
     assert_eq!(files(&folder.path("empty")).len(), 0);
+}
+
+fn copy(from: &Path, to: &Path) {
+    for path in files(from).into_keys() {
+        let to = to.join(path.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(path, to).unwrap();
+    }
+}
+
+/// Everything but the private key, as an auditor has it; the last head is proven by a public key kept elsewhere.
+const VERIFY: &str = "audit verify --journal j --public-key kept.pub";
+
+#[test]
+fn nobody_claims_a_removal_without_the_key() {
+    let folder = retained();
+    folder.put("kept.pub", folder.read("j/signing.pub"));
+    copy(&folder.path("j"), &folder.path("genuine"));
+    run(&folder, &format!("journal retain genuine {AT_ONCE} --as keeper"), 0);
+    let note = folder.read("genuine/removed.json");
+    let said = files(&folder.path("genuine/asked")).into_values().next().unwrap();
+    // Somebody deletes the same, who has no key.
+    let segment = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.contains(".journal").then(|| name.split('.').next().unwrap().to_owned())
+    };
+    let left: Vec<_> = files(&folder.path("genuine")).into_keys().filter_map(|path| segment(&path)).collect();
+    let mut gone = 0;
+    for path in files(&folder.path("j")).into_keys() {
+        if segment(&path).is_some_and(|first| !left.contains(&first)) {
+            std::fs::remove_file(&path).unwrap();
+            gone += 1;
+        }
+    }
+    assert!(gone > 0);
+    part(&run(&folder, VERIFY, 1), "are gone, and nothing says that retention removed them");
+    let unsigned = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').next().unwrap().to_vec();
+    let mut other = note.clone();
+    // Another digit of the signature.
+    let digit = other.iter_mut().rev().nth(7).unwrap();
+    *digit = if *digit == b'0' { b'1' } else { b'0' };
+    for forged in [unsigned(&note), other] {
+        folder.put("j/removed.json", forged);
+        part(&run(&folder, VERIFY, 1), "the note in removed.json that says so is not signed by this key");
+    }
+    // Nor by what lies beside, however often the journal is opened and signed.
+    std::fs::create_dir_all(folder.path("j/asked")).unwrap();
+    folder.put("j/asked/0.json", unsigned(&said));
+    part(&score(&folder, 400, ""), "0.json is not taken into the journal");
+    part(&run(&folder, VERIFY, 1), "is not signed by this key");
+    part(&run(&folder, "journal show j", 0), "control, retained: 1 records");
+    assert_eq!(folder.read("j/asked/0.json"), unsigned(&said));
+    // The journal's own note is believed, and so is what was signed beside, once it is in the chain.
+    folder.put("j/removed.json", &note);
+    part(&run(&folder, VERIFY, 0), "a note says so that is signed by the same key");
+    folder.put("j/asked/0.json", &said);
+    let before = files(&folder.path("j"));
+    score(&folder, 500, "");
+    std::fs::remove_file(folder.path("j/removed.json")).unwrap();
+    part(&run(&folder, VERIFY, 0), " says so");
+    // Where the end of the chain is cut off, the record that said so is gone as well.
+    for path in files(&folder.path("j")).into_keys() {
+        if !before.contains_key(&path) {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    part(&run(&folder, VERIFY, 1), "nothing says that retention removed them");
+    folder.put("j/removed.json", &note);
+    part(&run(&folder, VERIFY, 0), "a note says so that is signed by the same key");
+    // Without a public key nothing is proven.
+    std::fs::remove_file(folder.path("j/signing.pub")).unwrap();
+    part(&run(&folder, "audit verify --journal j", 1), "NOT PROVEN: records 1 to ");
+}
+
+#[test]
+fn only_who_has_the_key_removes() {
+    let folder = retained();
+    std::fs::rename(folder.path("j/signing.key"), folder.path("away.key")).unwrap();
+    let before = files(&folder.path("j"));
+    let refused = run(&folder, &format!("journal retain j {AT_ONCE}"), 3);
+    part(&refused, "signing.key is gone, and the journal was signed with the key ");
+    assert!(files(&folder.path("j")) == before);
+    run(&folder, &format!("journal retain j {AT_ONCE} --signing-key away.key"), 0);
+    part(&run(&folder, "audit verify --journal j", 0), "signed by the same key");
+}
+
+#[test]
+fn a_decision_from_before_what_can_be_replayed_is_shown_as_it_was_answered() {
+    let folder = Folder::new();
+    // In the second hundred a snapshot comes after eighty, and the removed ones end before it.
+    folder.put("rules.toml", commands::RULES.replace("count > 2 and total > 0", "count > 0 and total > 0"));
+    score_every(&folder, 0, 90, "");
+    score_every(&folder, 100, 90, "");
+    run(&folder, "journal retain j --online 0d --snapshots 0d", 0);
+    score_every(&folder, 200, 90, "");
+    score_every(&folder, 300, 90, "");
+    part(&run(&folder, &format!("journal retain j {AT_ONCE}"), 0), "1 segments removed, up to record ");
+    part(&run(&folder, "audit show t99 --journal j", 1), "`t99` has no decision in this journal");
+    for (id, base) in [("t100", true), ("t170", true), ("t390", false)] {
+        let done = run(&folder, &format!("audit show {id} --journal j"), 0);
+        for said in
+            ["event, record ", "answer, record ", "as it was then: j/kept/", "id = \"often\"", "count > 0"]
+        {
+            part(&done, said);
+        }
+        assert_eq!(done.out.contains("Replay begins behind record "), base, "{}", done.out);
+        if base {
+            part(&done, &format!("{id}: allow, score 0\n  often: often\n  count = 1 (exact)\n"));
+            part(&done, "the events that the features counted can't be listed");
+        } else {
+            part(&done, "count = 1 (exact) of ");
+        }
+    }
+    run(&folder, "audit show t170 --tenant nobody --journal j", 1);
+    run(&folder, "audit show nobody --journal j", 1);
 }

@@ -15,6 +15,21 @@ use weir::journal::{
 };
 
 #[test]
+fn the_program_has_the_engines_number_and_each_version_is_named() {
+    let minor = |version: &'static str| version.rsplit_once('.').unwrap();
+    assert_eq!(minor(env!("CARGO_PKG_VERSION")).0, minor(VERSION).0);
+    assert_eq!(minor(VERSION).1, "0", "its last part is the program's own");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let log = std::fs::read_to_string(root.join("CHANGELOG.md")).unwrap();
+    let (_, table) = log.split_once("## Engine versions").unwrap();
+    let mut versions = RealDisk.list(&root.join("tests/journals")).unwrap();
+    versions.push(VERSION.to_owned());
+    for version in versions {
+        assert!(table.contains(&format!("| {version} |")), "CHANGELOG.md does not name engine {version}");
+    }
+}
+
+#[test]
 fn journals_of_every_version_are_replayed_or_named() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);

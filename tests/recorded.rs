@@ -26,9 +26,9 @@ use recorded::{
 };
 use weir::engine::{Limits, Recording};
 use weir::event::Event;
-use weir::io::Bundle;
+use weir::io::{Bundle, RealDisk};
 use weir::journal::{
-    AnswerForm, Control, EventForm, From, Journal, OnDamage, Options, Reader, Record, Recorded,
+    AnswerForm, Control, EventForm, From, Journal, JournalError, OnDamage, Options, Reader, Record, Recorded,
     RecordedError, Replay, Setup, kept, put_down, snapshots,
 };
 
@@ -413,39 +413,68 @@ fn another_answer_is_told_with_its_record() {
 fn what_another_version_wrote_is_named_with_that_version() {
     let rules = bundle(RULES);
     let folder = tempfile::tempdir().unwrap();
-    let Control::Started { at_us, rules: kept, with, .. } = started(&rules, folder.path()) else { panic!() };
+    let Control::Started { at_us, rules: kept, mut with, .. } = started(&rules, folder.path()) else {
+        panic!()
+    };
+    // One that has the engine's number, and one of before that was so.
+    for (program, release) in [("0.3.12", "use weir 0.3.12, which wrote it"), ("0.1.0", "CHANGELOG.md names")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        with["program"] = program.into();
+        let (engine, rules_kept, with) = ("0.3.0".to_owned(), kept.clone(), with.clone());
+        let started = Control::Started { at_us, engine, rules: rules_kept, with }.to_bytes();
+        written(folder.path(), &[Record::Control(&started)]);
+        let error = refused(folder.path(), setup(&rules, &[], None));
+        assert!(error.contains("by engine version 0.3.0") && error.contains(release), "{error}");
+    }
     let started = Control::Started { at_us, engine: "0.3.9".to_owned(), rules: kept, with }.to_bytes();
     written(folder.path(), &[Record::Control(&started)]);
-    let error = refused(folder.path(), setup(&rules, &[], None));
-    assert!(error.contains("engine version 0.3.9") && error.contains("weir 0."), "{error}");
     let error = Replay::open(disk(), folder.path(), From::Beginning, None).err().unwrap();
     assert!(matches!(error, RecordedError::Version { .. }), "{error}");
 }
 
-fn asks(what: &str) -> Control {
-    Control::Asked { at_us: 1, who: "inspector".to_owned(), what: what.to_owned() }
+fn asks(folder: &std::path::Path, what: &str, id: u8) {
+    let options = Options { new_id: [id; 16], ..options() };
+    put_down(&RealDisk, folder, &options, ("inspector".to_owned(), what.to_owned())).unwrap();
 }
 
 #[test]
-fn who_asks_beside_a_writer_is_taken_into_the_journal() {
+fn who_asks_is_taken_into_the_journal_by_who_writes_it() {
     let rules = bundle(RULES);
     let folder = tempfile::tempdir().unwrap();
+    let nobody = put_down(&RealDisk, folder.path(), &options(), (String::new(), String::new()));
+    assert!(matches!(nobody, Err(JournalError::None { .. })), "{nobody:?}");
     let (mut writer, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
     take(&mut writer, &payments(&rules, 2));
-    assert!(!put_down(&disk(), folder.path(), options(), &asks("one")).unwrap());
+    asks(folder.path(), "one", 1);
     writer.close().unwrap();
-    assert!(put_down(&disk(), folder.path(), options(), &asks("two")).unwrap());
+    asks(folder.path(), "two", 2);
+    let within = folder.path().join("asked");
+    // What else somebody puts there is neither taken for a question nor taken away.
+    std::fs::create_dir(within.join("w.json")).unwrap();
+    std::fs::write(within.join("x.json"), r#"{"control":"closed","at_us":1}"#).unwrap();
+    std::fs::write(within.join("y.json"), "nonsense").unwrap();
+    // Of a question no more is taken in than one says.
+    let more = r#"{"removed":[1,9],"control":"asked","at_us":1,"who":"inspector","what":"three"}"#;
+    std::fs::write(within.join("z.json"), more).unwrap();
+    let (writer, opened) = open(folder.path(), setup(&rules, &[], None)).unwrap();
+    assert_eq!(opened.left.len(), 3);
+    for (why, name) in opened.left.iter().zip(["w.json", "x.json", "y.json"]) {
+        assert!(why.contains(within.join(name).to_str().unwrap()), "{why}");
+    }
+    writer.close().unwrap();
     let mut reader = Reader::open(disk(), folder.path()).unwrap();
     let mut asked = Vec::new();
     while let Some(entry) = reader.next_entry().unwrap() {
         if let Ok(Record::Control(bytes)) = entry.record()
             && let Some(Control::Asked { who, what, .. }) = Control::read(bytes)
         {
+            assert!(!String::from_utf8_lossy(bytes).contains("removed"));
             asked.push(format!("{who}: {what}"));
         }
     }
-    assert_eq!(asked, ["inspector: one", "inspector: two"]);
-    assert_eq!(std::fs::read_dir(folder.path().join("asked")).unwrap().count(), 0);
+    assert_eq!(asked, ["inspector: one", "inspector: two", "inspector: three"]);
+    assert_eq!(std::fs::read_dir(within).unwrap().count(), 3);
     replayed(folder.path(), From::Beginning);
 }
 

@@ -17,6 +17,8 @@ mod recorded;
 
 #[path = "retention/crashes.rs"]
 mod crashes;
+#[path = "retention/forged.rs"]
+mod forged;
 #[path = "retention/plan.rs"]
 mod plan;
 #[path = "retention/read.rs"]

@@ -1,13 +1,15 @@
-//! Who asks to see what is in a journal, and what for: put down in it.
+//! Who asks to see what is in a journal, and what for: put down beside it before anything is shown.
+//!
+//! Where that can't be (a copy on a disk that is mounted read-only, a folder of somebody else), it is said, and what is asked is
+//! answered nevertheless: whoever can read the files could read them without this program.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use weir::io::Disk;
-use weir::journal::{Control, put_beside, put_down};
+use weir::journal::{JournalError, put_down};
 
-use super::journaled::{now_us, options, own_key, unsigned};
+use super::journaled::unsigned;
 
 /// Who asks, and what for.
 #[derive(clap::Args)]
@@ -15,37 +17,24 @@ pub(super) struct Asks {
     /// Who asks; otherwise the user of this process
     #[arg(long = "as", value_name = "NAME")]
     who: Option<String>,
-    /// What for
+    /// What for; it stays in the journal, so put no name and no account there
     #[arg(long = "for", value_name = "WHY", default_value = "not said")]
     why: String,
-    /// The key that signs the journal, where it is not DIR/signing.key; without it who asks is put down in DIR/asked
-    #[arg(long, value_name = "FILE")]
-    signing_key: Option<PathBuf>,
 }
 
 impl Asks {
-    /// Puts down that this is asked.
-    pub(super) fn put_down(&self, disk: &Arc<dyn Disk>, journal: &Path, what: &str) -> anyhow::Result<()> {
+    /// Puts down that this is asked of a journal; an error where there is none.
+    pub(super) fn put_down(&self, disk: &dyn Disk, journal: &Path, what: &str) -> anyhow::Result<()> {
         let what = format!("{what}, for: {}", self.why);
-        let said = Control::Asked { at_us: now_us(), who: self.who(), what };
-        self.put_down_control(disk, journal, &said)
-    }
-
-    /// The same of any control record.
-    pub(super) fn put_down_control(
-        &self,
-        disk: &Arc<dyn Disk>,
-        journal: &Path,
-        said: &Control,
-    ) -> anyhow::Result<()> {
-        let own = Some(own_key(journal)).filter(|key| key.exists());
-        let within = match self.signing_key.clone().or(own) {
-            Some(key) => put_down(disk, journal, options(disk, journal, Some(&key))?, said)?,
-            // A head by another key would look like one that somebody put in.
-            None => put_beside(&**disk, journal, &unsigned()?, said).map(|()| false)?,
-        };
-        if !within {
-            writeln!(anstream::stderr(), "who asks is put down in {}", journal.join("asked").display())?;
+        match put_down(disk, journal, &unsigned()?, (self.who(), what)) {
+            Ok(()) => {}
+            // What to do about a disk is for who writes there, not for who asks.
+            Err(JournalError::Disk { doing, path, source }) => writeln!(
+                anstream::stderr(),
+                "warning: who asks could not be put down, and will be in no record: can't {doing} {}: {source}",
+                path.display()
+            )?,
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

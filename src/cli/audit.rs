@@ -10,15 +10,16 @@ use weir::decision::Decision;
 use weir::engine::{Answer, Recording};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
-use weir::io::{Disk, Loaded, RealDisk};
+use weir::io::{Bundle, Disk, Loaded, RealDisk};
 use weir::journal::{From, Replay, kept};
 
 use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::explain::{Reader, show_text};
 use super::progress::Progress;
-use super::retain::told_removed;
-use super::{Verdict, verify};
+use super::replay::tell_passed;
+use super::retain::noted_removed;
+use super::{Verdict, earlier, verify};
 
 /// Prove that a journal is what was written, and show what a decision was made of
 #[derive(clap::Args)]
@@ -35,10 +36,10 @@ enum What {
 
 /// Show a decision, its explanation, the rules' text at that time, and the events that its features counted
 ///
-/// Who asks is put down in the journal.
+/// Who asks is put down beside the journal, and taken in by the process that writes it.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir audit show tx00000437 --journal journal\n  weir audit show tx00000437 --journal journal --as inspector --for \"complaint 17\"\n\nWhile another process writes the journal, who asks is put down in DIR/asked, and taken in by that process when it closes.\nExits with 1 if the id has no decision."
+    after_help = "Examples:\n  weir audit show tx00000437 --journal journal\n  weir audit show tx00000437 --journal journal --as inspector --for \"complaint 17\"\n\nWho asks is put down in DIR/asked, and taken in when the journal is opened to be written, or closed.\nExits with 1 if the id has no decision."
 )]
 struct ShowArgs {
     /// The id of a payment
@@ -74,10 +75,7 @@ struct Found {
 
 fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    if !args.journal.is_dir() {
-        bail!("there is no journal in {}", args.journal.display());
-    }
-    args.asks.put_down(&disk, &args.journal, &format!("audit show {}", args.id))?;
+    args.asks.put_down(&*disk, &args.journal, &format!("audit show {}", args.id))?;
     let mut replay = Replay::open(Arc::clone(&disk), &args.journal, From::Beginning, Some(Recording::All))?;
     let mut progress = Progress::new("looking", None);
     let mut seen = None;
@@ -98,9 +96,16 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
         }
     }
     progress.finish();
+    tell_passed(replay.passed())?;
     let Some((event, decision)) = seen else {
+        if let Some(base) = replay.snapshot()
+            && let Some(past) = earlier::find(&disk, &args.journal, (&args.id, args.tenant.as_deref()), base)?
+        {
+            earlier::show(&*disk, &args.journal, &past, base, &mut anstream::stdout().lock())?;
+            return Ok(Verdict::Clean);
+        }
         if let Some(removed) = replay.removed() {
-            writeln!(anstream::stderr(), "{}", told_removed(removed))?;
+            writeln!(anstream::stderr(), "{}", noted_removed(removed))?;
         }
         writeln!(anstream::stderr(), "`{}` has no decision in this journal", args.id)?;
         return Ok(Verdict::Found);
@@ -121,20 +126,13 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
                 writeln!(out, "warning: the engine decides otherwise now; see `weir replay`")?;
             }
         }
+        None if past.lacks => writeln!(out, "its answer is missing: records behind the event are damaged")?,
         None => writeln!(out, "its answer is not in the journal: it was never given")?,
     }
     let bundle = kept::read(&*disk, &args.journal, &found.kept)?;
-    let at = kept::folder(&args.journal, &found.kept).join(bundle.rules());
-    writeln!(out, "\nrule set {}, as it was then: {}", explanation.rule_set, at.display())?;
-    for rule in explanation.rules.iter().filter(|rule| rule.fate.fired()) {
-        for (file, bytes) in bundle.files().filter(|(file, _)| file.ends_with(".toml")) {
-            if let Some(text) = rule_text(&String::from_utf8_lossy(bytes), &rule.id) {
-                let lines = text.lines().map(|line| format!("  {line}\n")).collect::<String>();
-                write!(out, "\n{file}:\n{lines}")?;
-            }
-        }
-    }
-    writeln!(out)?;
+    let fired = explanation.rules.iter().filter(|rule| rule.fate.fired());
+    let fired: Vec<String> = fired.map(|rule| rule.id.clone()).collect();
+    show_rules(&args.journal, &explanation.rule_set, &bundle, &fired, &mut out)?;
     let style = Style::new(Language::English, found.explainer.rules());
     show_text(Reader::Auditor, &explanation, &style, &mut out)?;
     let counted =
@@ -143,8 +141,33 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     Ok(Verdict::Clean)
 }
 
+/// Says which rule set decided, and shows the text of these rules as it was kept.
+pub(super) fn show_rules(
+    folder: &Path,
+    hash: &str,
+    bundle: &Bundle,
+    ids: &[String],
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let at = kept::folder(folder, &kept::hash(bundle)).join(bundle.rules());
+    writeln!(out, "\nrule set {hash}, as it was then: {}", at.display())?;
+    for id in ids {
+        for (file, bytes) in bundle.files().filter(|(file, _)| file.ends_with(".toml")) {
+            if let Some(text) = rule_text(&String::from_utf8_lossy(bytes), id) {
+                let lines = text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+                write!(out, "\n{file}:\n{lines}")?;
+            }
+        }
+    }
+    writeln!(out)
+}
+
 /// What explains the decisions of a rule set that was kept, and the hash that it was kept by.
-fn explainer(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> anyhow::Result<(String, Explainer)> {
+pub(super) fn explainer(
+    disk: &dyn Disk,
+    folder: &Path,
+    hash: &[u8; 32],
+) -> anyhow::Result<(String, Explainer)> {
     for kept in kept::all(disk, folder)? {
         let Loaded { sources, rules, .. } = kept::read(disk, folder, &kept)?.load()?;
         if rules.hash == *hash {

@@ -15,7 +15,7 @@ use super::progress::Progress;
 /// Write closed segments as Parquet files, which DuckDB, Polars and DataFusion query as they are
 ///
 /// Writes those that are not there yet, one row for each record, with its exact bytes. Works beside the process that writes
-/// the journal; the segment that is still written is left out. Who asks is put down in the journal.
+/// the journal; the segment that is still written is left out. Who asks is put down beside it.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  weir journal columns journal\n  weir journal columns journal --out /srv/analysts --as mai --for \"monthly report\"\n  duckdb -c \"select outcome, count(*) from 'journal/columns/*.parquet' where kind = 'answer' group by all\"\n\nExits with 1 if a segment is damaged; it has no file then, unless `--on-damage go-on` says to write what is whole."
@@ -47,14 +47,13 @@ struct Sum {
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let out = args.out.clone().unwrap_or_else(|| columns_folder(&args.journal));
-    let mut segments = columns(&disk, &args.journal, &out)?;
+    let segments = columns(&disk, &args.journal, &out)?;
     if segments.is_empty() {
         return Err(JournalError::None { folder: args.journal.clone() }.into());
     }
     if segments.iter().any(|segment| segment.standing == Standing::Due) {
         let what = format!("journal columns, to {}", out.display());
-        args.asks.put_down(&disk, &args.journal, &what)?;
-        segments = columns(&disk, &args.journal, &out)?;
+        args.asks.put_down(&*disk, &args.journal, &what)?;
     }
     let (mut said, mut sum, mut verdict) = (anstream::stdout().lock(), Sum::default(), Verdict::Clean);
     let there = segments.iter().filter(|segment| segment.standing == Standing::There).count();

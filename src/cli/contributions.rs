@@ -23,6 +23,8 @@ pub(super) struct Past {
     pub(super) event: String,
     /// The number of its answer's record, and the answer.
     pub(super) answer: Option<(u64, String)>,
+    /// Whether records are missing behind it, so that its answer may be one of them.
+    pub(super) lacks: bool,
 }
 
 impl Past {
@@ -31,7 +33,12 @@ impl Past {
         let mut reader = Reader::open(Arc::clone(disk), folder)?;
         let mut lines = LineReader::new(Arc::new(event.schema().clone()));
         let mut past: Option<Self> = None;
-        while let Some(entry) = reader.next_entry()? {
+        let mut before = 0;
+        while let Some(entry) = reader.next_whole()? {
+            if let Some(past) = &mut past {
+                past.lacks |= entry.number > before + 1;
+            }
+            before = entry.number;
             match (entry.record()?, &mut past) {
                 (Record::Event { bytes, .. }, None) => {
                     let same = lines.read(bytes).is_ok_and(|held| {
@@ -39,7 +46,7 @@ impl Past {
                     });
                     if same {
                         let event = String::from_utf8_lossy(bytes).into_owned();
-                        past = Some(Self { record: entry.number, event, answer: None });
+                        past = Some(Self { record: entry.number, event, answer: None, lacks: false });
                     }
                 }
                 (Record::Answer { event, bytes, .. }, Some(past)) if event == past.record => {
@@ -131,7 +138,7 @@ impl<'r> Contributions<'r> {
         let mut reader = Reader::open(Arc::clone(disk), folder)?;
         let mut lines = LineReader::new(Arc::clone(&self.rules.schema));
         let mut outcomes: BTreeMap<u64, String> = BTreeMap::new();
-        while let Some(entry) = reader.next_entry()? {
+        while let Some(entry) = reader.next_whole()? {
             if entry.number > record {
                 break;
             }

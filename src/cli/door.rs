@@ -1,16 +1,19 @@
 //! The door of a command: its options, the key, and events that come in through it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::event::Event;
-use weir::io::{Counts, Disk, Door, EventReader, ReadError, read_or_make_token_key, read_token_key};
+use weir::io::{
+    Counts, Disk, Door, EventReader, ReadError, read_or_make_token_key, read_token_key, token_key_said,
+};
 use weir::journal::{Begun, begun};
 use weir::rules::RuleSet;
 use weir::server::config::TokenOptions;
-use weir::tokens::Tokens;
+use weir::tokens::{KEY_BYTES, Tokens};
 
 use super::journaled::random;
 
@@ -56,19 +59,42 @@ impl Tokened {
         Ok(self.token_key.as_deref().map(read_token_key).transpose()?)
     }
 
-    /// The tokens of a journal: those that it was begun with, or new ones; a key is made where it is to be new.
-    pub(super) fn of_journal(&self, disk: &Arc<dyn Disk>, folder: &Path) -> anyhow::Result<Option<Tokens>> {
+    /// The tokens of a journal: those that it was begun with, or new ones, whose key is on no disk yet.
+    pub(super) fn of_journal(&self, disk: &Arc<dyn Disk>, folder: &Path) -> anyhow::Result<JournalTokens> {
         if self.token_key.is_some() || self.tokens == Some(Switch::Off) {
-            return self.named();
+            return Ok(JournalTokens { tokens: self.named()?, fresh: None });
         }
         let own = own_token_key(folder);
         let with_own = match begun(disk, folder)? {
-            Begun::NotYet => return Ok(Some(read_or_make_token_key(&own, random()?)?)),
+            Begun::NotYet if !own.exists() => {
+                let key = random()?;
+                return Ok(JournalTokens { tokens: Some(Tokens::new(&key)), fresh: Some(key) });
+            }
+            Begun::NotYet => true,
             Begun::With(start) => start.tokens.is_some() || self.tokens == Some(Switch::On),
             // What the beginning said is told by what is beside it.
             Begun::Unknown => own.exists(),
         };
-        with_own.then(|| read_own(folder)).transpose()
+        Ok(JournalTokens { tokens: with_own.then(|| read_own(folder)).transpose()?, fresh: None })
+    }
+}
+
+/// The tokens of a journal, if it has some.
+pub(super) struct JournalTokens {
+    pub(super) tokens: Option<Tokens>,
+    /// The key that is not in its folder yet.
+    fresh: Option<[u8; KEY_BYTES]>,
+}
+
+impl JournalTokens {
+    /// Puts the key into the journal's folder, where it is new: before any token is written.
+    pub(super) fn keep(&self, folder: &Path) -> anyhow::Result<()> {
+        let Some(key) = self.fresh else { return Ok(()) };
+        let kept = read_or_make_token_key(&own_token_key(folder), key)?;
+        if self.tokens.as_ref().is_some_and(|tokens| tokens.id() != kept.id()) {
+            bail!("another process begins a journal in {}; run this again", folder.display());
+        }
+        Ok(())
     }
 }
 
@@ -83,24 +109,44 @@ pub(super) fn read_own(folder: &Path) -> anyhow::Result<Tokens> {
 pub(super) struct Entrance {
     reader: EventReader,
     door: Option<Door>,
+    /// Where lines have been through the door before: the id of the key that their tokens must be of.
+    resent: Option<Option<String>>,
 }
 
 impl Entrance {
     /// For events that go to an engine with this rule set; where they are `resent`, they have been through the door before.
     pub(super) fn new(reader: EventReader, tokens: Option<Tokens>, resent: bool, rules: &RuleSet) -> Self {
-        let door = |tokens| if resent { Door::again(rules) } else { Door::new(tokens, rules) };
-        Self { reader, door: tokens.map(door) }
+        let resent = resent.then(|| tokens.as_ref().map(|tokens| tokens.id().to_owned()));
+        let door = |tokens| if resent.is_some() { Door::again(rules) } else { Door::new(tokens, rules) };
+        Self { reader, door: tokens.map(door), resent }
     }
 
     /// The next event with the line that says it; `rules` is the rule set that it goes to.
     pub(super) fn next_line(&mut self, rules: &RuleSet) -> Option<Result<(&Event, &[u8]), ReadError>> {
-        let Self { reader, door: Some(door) } = self else { return self.reader.next_line() };
-        Some(match reader.next_event()? {
-            Ok((line, event)) => door.take(event, rules).map_err(|source| ReadError::Io { line, source }),
-            Err(ReadError::Line { line, reason }) => {
-                Err(ReadError::Line { line, reason: reason.without_values() })
+        let Self { reader, door, resent } = self;
+        let line = match reader.next_event()? {
+            Ok((line, _)) => line,
+            Err(ReadError::Line { line, reason }) if door.is_some() => {
+                return Some(Err(ReadError::Line { line, reason: reason.without_values() }));
             }
-            Err(error) => Err(error),
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(key) = resent {
+            let said = match reader.last_line() {
+                Ok((_, bytes)) => token_key_said(bytes),
+                Err(error) => return Some(Err(error)),
+            };
+            if said != *key {
+                let source = io::Error::new(io::ErrorKind::InvalidData, of_another_key(&said, key));
+                return Some(Err(ReadError::Io { line, source }));
+            }
+        }
+        Some(match door {
+            None => reader.last_line(),
+            Some(door) => {
+                let told = door.take(reader.last_event(), rules);
+                told.map_err(|source| ReadError::Io { line, source })
+            }
         })
     }
 
@@ -108,4 +154,14 @@ impl Entrance {
     pub(super) fn counts(&self) -> Counts {
         self.reader.counts()
     }
+}
+
+/// What is said of a line with tokens of another key than the journal's.
+fn of_another_key(said: &Option<String>, journal: &Option<String>) -> String {
+    let of = |key: &Option<String>| key.as_ref().map_or("none".to_owned(), |key| format!("the key {key}"));
+    format!(
+        "its identifiers are tokens of {}, and those in the journal of {}; send it to the journal that it was answered beside",
+        of(said),
+        of(journal)
+    )
 }

@@ -27,7 +27,7 @@ use super::{Verdict, rule_file};
 /// came from, then every rule that fired, down to each part of its condition.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --id t-1043 --all-rules --language vi\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --for customer\n  weir explain --rules rules/retail.toml --reload next.toml --input payments.ndjson --id t-1042\n\nA decision is explained by the rule set that made it: name every rule file that the stream takes up with --reload.\nExits with 1 if one of the ids has no decision to explain."
+    after_help = "Examples:\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --id t-1043 --all-rules --language vi\n  weir explain --rules rules/retail.toml --input payments.ndjson --id t-1042 --for customer\n  weir explain --rules rules/retail.toml --reload next.toml --input payments.ndjson --id t-1042\n\nA decision is explained by the rule set that made it: name every rule file that the stream takes up with --reload.\nOf a payment that is in a journal, `weir audit show ID --journal DIR` tells all of this from what is kept there.\nExits with 1 if one of the ids has no decision to explain."
 )]
 pub(super) struct Args {
     /// The rule file

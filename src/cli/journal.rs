@@ -10,7 +10,8 @@ use weir::io::{Disk, RealDisk};
 use weir::journal::{Begun, Control, Head, JournalError, Reader, Record, begun, kept, removed, snapshots};
 use weir::time::format_time;
 
-use super::retain::told_removed;
+use super::asks::Asks;
+use super::retain::noted_removed;
 use super::{Verdict, columns, retain};
 
 /// Look at a journal
@@ -24,12 +25,15 @@ pub(super) struct Args {
 enum What {
     /// Show what is in it: segments, records, heads, snapshots and rule sets
     ///
-    /// Works beside the process that writes it, and changes nothing. `weir audit verify` says whether it is what was written.
+    /// Works beside the process that writes it, and changes nothing in it. `weir audit verify` says whether it is what was
+    /// written. Who asks is put down beside it.
     #[command(after_help = "Examples:\n  weir journal show journal")]
     Show {
         /// The journal's folder
         #[arg(value_name = "DIR")]
         journal: PathBuf,
+        #[command(flatten)]
+        asks: Asks,
     },
     Columns(columns::Args),
     Retain(retain::Args),
@@ -37,7 +41,7 @@ enum What {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     match &args.what {
-        What::Show { journal } => show(journal),
+        What::Show { journal, asks } => show(journal, asks),
         What::Columns(args) => columns::run(args),
         What::Retain(args) => retain::run(args),
     }
@@ -52,12 +56,10 @@ struct Counts {
     last: u64,
 }
 
-fn show(folder: &Path) -> anyhow::Result<Verdict> {
+fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    asks.put_down(&*disk, folder, "journal show")?;
     let mut reader = Reader::open(Arc::clone(&disk), folder)?;
-    if reader.is_empty() {
-        return Err(JournalError::None { folder: folder.to_owned() }.into());
-    }
     let (mut kinds, mut segments) =
         (BTreeMap::<String, Counts>::new(), BTreeMap::<(u64, String), Counts>::new());
     let (mut head, mut last, mut times) = (None, None, Vec::new());
@@ -107,7 +109,7 @@ fn show(folder: &Path) -> anyhow::Result<Verdict> {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
     if let Some(removed) = removed(&*disk, folder)? {
-        writeln!(out, "{}", told_removed(&removed))?;
+        writeln!(out, "{}", noted_removed(&removed))?;
     }
     for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;

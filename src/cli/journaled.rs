@@ -8,15 +8,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::engine::{Limits, Recording};
+use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Recorded, Setup, SnapshotFigures, signer,
+    Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Setup, Signer, SnapshotFigures,
+    Stage, known_signer, signer,
 };
 use weir::server::config::JournalOptions;
 use weir::tokens::Tokens;
 
-use super::door::Tokened;
-use super::progress::Progress;
+use super::door::{JournalTokens, Tokened};
+use super::progress::Share;
 use super::resend::Resend;
 use super::{retain, rule_file};
 
@@ -120,10 +122,9 @@ pub(super) fn random<const BYTES: usize>() -> anyhow::Result<[u8; BYTES]> {
     Ok(bytes)
 }
 
-/// How a journal is written that has this folder. The key that signs must be the one that did, and nobody else's to read.
-pub(super) fn options(disk: &Arc<dyn Disk>, folder: &Path, key: Option<&Path>) -> anyhow::Result<Options> {
-    disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
-    let own = own_key(folder);
+/// Fails where the key that signs a journal is for others to read.
+pub(super) fn for_its_owner_alone(folder: &Path, key: Option<&Path>) -> anyhow::Result<()> {
+    let own = folder.join("signing.key");
     let path = key.unwrap_or(&own);
     if let Some(mode) = key_open_to_others(path) {
         let path = path.display();
@@ -131,23 +132,24 @@ pub(super) fn options(disk: &Arc<dyn Disk>, folder: &Path, key: Option<&Path>) -
             "{path} signs the journal, and others may read or write it ({mode:03o}); run `chmod 600 {path}`"
         );
     }
-    Ok(Options { signer: Some(signer(disk, folder, key, random()?)?), ..unsigned()? })
-}
-
-/// The key that signs where no other is named.
-pub(super) fn own_key(folder: &Path) -> PathBuf {
-    folder.join("signing.key")
+    Ok(())
 }
 
 impl Journaled {
-    /// Where events go that are answered without the journal, if they are to be answered.
-    pub(super) fn resend(&self) -> anyhow::Result<Option<Resend>> {
-        let answers = self.on_journal_failure == Failing::Answer;
-        self.resend.as_deref().filter(|_| answers).map(Resend::create).transpose()
+    /// Fails where events can't go where they are to be sent again from.
+    pub(super) fn check_resend(&self) -> anyhow::Result<()> {
+        self.resend.as_deref().map_or(Ok(()), |path| Resend::check(path).map(|_| ()))
     }
 
-    /// Opens the journal, or begins it, and says on standard error what was found.
-    pub(super) fn open(
+    /// Where events go that are answered without the journal, if they are to be answered.
+    pub(super) fn resend(&self, tokens: Option<&Tokens>) -> anyhow::Result<Option<Resend>> {
+        let answers = self.on_journal_failure == Failing::Answer;
+        let tokens = || tokens.map(|tokens| tokens.id().to_owned());
+        self.resend.as_deref().filter(|_| answers).map(|path| Resend::create(path, tokens())).transpose()
+    }
+
+    /// Looks at the journal, or where one is to begin. What is refused here leaves nothing behind.
+    pub(super) fn look(
         &self,
         folder: &Path,
         rules: &Path,
@@ -155,8 +157,8 @@ impl Journaled {
         (limits, files): (Option<Limits>, Option<ChunkFiles>),
         recording: Option<Recording>,
         snapshot_every: Option<u64>,
-    ) -> anyhow::Result<(Recorded, Option<Tokens>)> {
-        let options = JournalOptions {
+    ) -> anyhow::Result<Ready> {
+        let how = JournalOptions {
             folder: folder.to_owned(),
             durability: self.durability,
             on_damage: self.on_damage.into(),
@@ -165,35 +167,31 @@ impl Journaled {
             snapshot_every: snapshot_every.unwrap_or(SNAPSHOT_EVERY),
             retain: self.retain,
         };
-        let mut bar = Progress::new("recovering", None);
         let held = (limits, files, recording);
-        let opened = open(&options, &self.tokened, (rules, reload), held, &mut |_| bar.event());
-        bar.finish();
-        let (mut recorded, tokens, opened) = opened?;
-        found(&options, &opened)?;
-        if self.on_journal_failure == Failing::Answer {
-            recorded.on_failure(OnFailure::Answer);
+        let mut ready = look(how, &self.tokened, (rules, reload), held)?;
+        ready.answers = self.on_journal_failure == Failing::Answer;
+        if let Some(path) = &self.warm {
+            ready.warm = Some(tokened(bundle(path)?, ready.key.tokens.as_ref())?);
         }
-        Ok((recorded, tokens))
+        Ok(ready)
     }
 }
 
-/// Opens a journal, or begins it.
-pub(super) fn open(
-    how: &JournalOptions,
-    tokened: &Tokened,
+/// Looks at a journal, or where one is to begin. What is refused here leaves nothing behind.
+pub(super) fn look(
+    how: JournalOptions,
+    tokens: &Tokened,
     (rules, staged): (&Path, &[PathBuf]),
     (limits, files, recording): (Option<Limits>, Option<ChunkFiles>, Option<Recording>),
-    progress: &mut dyn FnMut(weir::journal::Progress),
-) -> anyhow::Result<(Recorded, Option<Tokens>, Opened)> {
+) -> anyhow::Result<Ready> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let folder = how.folder.as_path();
-    let (rules, staged) = (bundle(rules)?, staged.iter().map(|path| bundle(path)));
+    let ((schema, rules), staged) = (checked(rules)?, staged.iter().map(|path| bundle(path)));
     let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
-    let (mode, trust_closed) = (how.durability, how.trust_closed);
-    let options = Options { mode, trust_closed, ..options(&disk, folder, how.signing_key.as_deref())? };
-    let tokens = tokened.of_journal(&disk, folder)?;
-    let with_tokens = |bundle| self::tokened(bundle, tokens.as_ref());
+    for_its_owner_alone(folder, how.signing_key.as_deref())?;
+    known_signer(&disk, folder, how.signing_key.as_deref())?;
+    let key = tokens.of_journal(&disk, folder)?;
+    let with_tokens = |bundle| tokened(bundle, key.tokens.as_ref());
     let setup = Setup {
         rules: with_tokens(rules)?,
         staged: staged.into_iter().map(with_tokens).collect::<Result<_, _>>()?,
@@ -202,36 +200,105 @@ pub(super) fn open(
         store: files.map(|files| Box::new(files) as _),
         snapshot_every: Some(how.snapshot_every),
     };
-    let (recorded, opened) = Recorded::open(disk, folder, options, how.on_damage, setup, progress)?;
-    Ok((recorded, tokens, opened))
+    setup.check(&disk, folder)?;
+    Ok(Ready { how, answers: false, disk, schema, key, setup, warm: None })
 }
 
-/// Says on standard error what opening found, and archives where that is asked for.
-pub(super) fn found(how: &JournalOptions, opened: &Opened) -> anyhow::Result<()> {
-    told(&how.folder, opened, &mut anstream::stderr().lock())?;
-    if how.retain {
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        retain::beside(&disk, &how.folder, &unsigned()?)?;
+/// A journal that can be opened.
+pub(super) struct Ready {
+    how: JournalOptions,
+    /// Whether events are answered where it fails.
+    answers: bool,
+    disk: Arc<dyn Disk>,
+    /// The extra fields of its events.
+    pub(super) schema: Arc<Schema>,
+    key: JournalTokens,
+    setup: Setup,
+    /// The rule set that is to be warmed.
+    warm: Option<Bundle>,
+}
+
+impl Ready {
+    /// Opens the journal, or begins it, and says on standard error how far that is and what was found; with its tokens, and
+    /// the rule set that is to be warmed.
+    pub(super) fn open(self) -> anyhow::Result<(Recorded, Option<Tokens>, Option<Bundle>)> {
+        let mut share = Share::new();
+        let opened = self.open_with(&mut |done| {
+            let stage = match done.stage {
+                Stage::Checking => "recovering, 1 of 2: checking segments",
+                Stage::Taking => "recovering, 2 of 2: taking events in again",
+            };
+            share.at(stage, done.bytes, done.of_bytes);
+        });
+        share.finish();
+        let found = opened?;
+        found.tell()?;
+        Ok((found.recorded, found.tokens, found.warm))
     }
-    Ok(())
+
+    /// Opens the journal, or begins it.
+    pub(super) fn open_with(self, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Found> {
+        let Self { how, answers, disk, key, setup, warm, .. } = self;
+        let folder = how.folder.as_path();
+        disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
+        let signer = signer(&disk, folder, how.signing_key.as_deref(), random()?)?;
+        key.keep(folder)?;
+        let (mode, trust_closed) = (how.durability, how.trust_closed);
+        let options = Options { mode, trust_closed, signer: Some(signer.clone()), ..unsigned()? };
+        let (mut recorded, opened) =
+            Recorded::open(Arc::clone(&disk), folder, options, how.on_damage, setup, progress)?;
+        if answers {
+            recorded.on_failure(OnFailure::Answer);
+        }
+        Ok(Found { how, disk, signer, recorded, opened, tokens: key.tokens, warm })
+    }
 }
 
-/// A rule file with all that it needs; its problems are shown as those of any rule file.
+/// A journal that is open.
+pub(super) struct Found {
+    how: JournalOptions,
+    disk: Arc<dyn Disk>,
+    signer: Signer,
+    pub(super) recorded: Recorded,
+    opened: Opened,
+    /// Whose tokens are in it.
+    pub(super) tokens: Option<Tokens>,
+    warm: Option<Bundle>,
+}
+
+impl Found {
+    /// Says on standard error what was found, and archives where that is asked for.
+    pub(super) fn tell(&self) -> anyhow::Result<()> {
+        let live = self.recorded.engine().rules().hash_text();
+        told(&self.how.folder, &self.opened, &live, &mut anstream::stderr().lock())?;
+        if self.how.retain {
+            retain::beside(&self.disk, &self.how.folder, Some(self.signer.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// A rule file with all that it needs, and the extra fields of its events; its problems are shown as those of any rule file.
+fn checked(path: &Path) -> anyhow::Result<(Arc<Schema>, Bundle)> {
+    let schema = rule_file::load(path)?.schema;
+    Ok((schema, Bundle::read(path)?))
+}
+
+/// A rule file with all that it needs.
 pub(super) fn bundle(path: &Path) -> anyhow::Result<Bundle> {
-    rule_file::load(path)?;
-    Ok(Bundle::read(path)?)
+    checked(path).map(|(_, bundle)| bundle)
 }
 
 /// The same with tokens for what is on its lists, where there is a key.
-pub(super) fn tokened(bundle: Bundle, tokens: Option<&Tokens>) -> Result<Bundle, TokenedError> {
+fn tokened(bundle: Bundle, tokens: Option<&Tokens>) -> Result<Bundle, TokenedError> {
     match tokens {
         Some(tokens) => bundle.tokenised(tokens),
         None => Ok(bundle),
     }
 }
 
-/// What opening found.
-fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result<()> {
+/// What opening found; `live` is the hash of the rule set that decides.
+fn told(folder: &Path, opened: &Opened, live: &str, out: &mut impl Write) -> std::io::Result<()> {
     let Opened { recovered, begun, snapshot, events, reproduced, different, answered, .. } = opened;
     if *begun {
         return writeln!(out, "journal {}: begun", folder.display());
@@ -245,6 +312,9 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
     for damage in &recovered.damage {
         writeln!(out, "warning: {damage}")?;
     }
+    for why in &opened.left {
+        writeln!(out, "warning: {why}")?;
+    }
     write!(out, "journal {}: goes on after record {}; ", folder.display(), recovered.last)?;
     match snapshot {
         Some(number) => write!(out, "from the snapshot after record {number} ")?,
@@ -257,7 +327,14 @@ fn told(folder: &Path, opened: &Opened, out: &mut impl Write) -> std::io::Result
     if *different > 0 {
         write!(out, ", {different} behind the damage are others")?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    for file in &opened.unread {
+        writeln!(
+            out,
+            "warning: {file} says otherwise than what the journal has taken up, which holds; name the rule file with --reload too, and a control event takes it up (`rule_set`, with the subject {live})"
+        )?;
+    }
+    Ok(())
 }
 
 /// What a journal did.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::event::Event;
-use weir::io::{Disk, DiskFile, RealDisk};
+use weir::io::{Disk, DiskFile, RealDisk, say_token_key};
 use weir::journal::{Poisoned, Step, sent_again};
 
 /// An event that is not known to be on disk, and the answer to it.
@@ -24,6 +24,8 @@ struct Unsure {
 pub(super) struct Resend {
     path: PathBuf,
     file: Box<dyn DiskFile>,
+    /// The id of the key that identifiers are tokens of, which each line says.
+    tokens: Option<String>,
     /// What is to be written to it.
     buffer: Vec<u8>,
     held: VecDeque<Unsure>,
@@ -36,16 +38,25 @@ pub(super) struct Resend {
 }
 
 impl Resend {
-    /// Makes the file. One that holds events still is left as it is, and refused.
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+    /// Refuses a file that holds events still; whether there is an empty one.
+    pub(super) fn check(path: &Path) -> anyhow::Result<bool> {
         let shown = path.display();
         match RealDisk.length(path) {
-            Ok(0) => RealDisk.remove(path).with_context(|| format!("can't write {shown}"))?,
+            Ok(0) => Ok(true),
             Ok(_) => bail!(
                 "{shown} holds events that were to be sent again: score them with the journal (--resent --input {shown}), then move the file away"
             ),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("can't look at {shown}")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("can't look at {shown}")),
+        }
+    }
+
+    /// Makes the file. One that holds events still is left as it is, and refused. `tokens` is the id of the key that
+    /// identifiers are tokens of, where they are.
+    pub(super) fn create(path: &Path, tokens: Option<String>) -> anyhow::Result<Self> {
+        let shown = path.display();
+        if Self::check(path)? {
+            RealDisk.remove(path).with_context(|| format!("can't write {shown}"))?;
         }
         let file = RealDisk.create(path).and_then(|file| {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -53,7 +64,7 @@ impl Resend {
         });
         let file = file.with_context(|| format!("can't write {shown}"))?;
         let (path, buffer, held) = (path.to_owned(), Vec::new(), VecDeque::new());
-        Ok(Self { path, file, buffer, held, failed: None, events: 0, answers: 0, before: 0 })
+        Ok(Self { path, file, tokens, buffer, held, failed: None, events: 0, answers: 0, before: 0 })
     }
 
     /// Whether the journal has failed.
@@ -93,6 +104,10 @@ impl Resend {
         for Unsure { number, again, line } in self.held.drain(..) {
             let lasts = number <= durable;
             if !lasts {
+                let mut again = again;
+                if let Some(id) = &self.tokens {
+                    say_token_key(&mut again, id);
+                }
                 self.buffer.extend_from_slice(&again);
                 self.events += 1;
                 self.answers += u64::from(!line.is_empty());

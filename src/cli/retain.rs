@@ -7,18 +7,19 @@ use std::sync::Arc;
 use anyhow::bail;
 use weir::io::{Disk, RealDisk};
 use weir::journal::retention::{Fate, Plan, Retention, Segment, Stays};
-use weir::journal::{Archived, Options, Removed, Retained, look, put_beside, retain};
+use weir::journal::{Archived, By, Removed, Retained, Signer, known_signer, look, retain};
 use weir::time::{DAY_US, format_duration, format_time, parse_duration};
 
 use super::Verdict;
 use super::asks::Asks;
-use super::journaled::now_us;
+use super::journaled::{for_its_owner_alone, now_us, random};
 
 /// Move old segments into the archive, and remove what is too old
 ///
 /// Closed segments alone, and whole ones. What is archived is compressed, and read as before (replay, audit, show). A segment is
 /// removed only where an archived snapshot begins behind it instead, and no window of a rule set that is kept needs it.
-/// Works beside the process that writes the journal. What is done, and who asks, is put down in the journal.
+/// Works beside the process that writes the journal. What is done, and who asks, is signed with the journal's key and put down
+/// in the journal.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged; it stays where it is then."
@@ -34,6 +35,9 @@ pub(super) struct Args {
     dry_run: bool,
     #[command(flatten)]
     asks: Asks,
+    /// The key that signs the journal, where it is not DIR/signing.key: who has it not can't say that something was removed
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
 }
 
 /// How long what is kept.
@@ -86,20 +90,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         writeln!(out, "nothing was changed (--dry-run)")?;
         return Ok(Verdict::Clean);
     }
-    let who = args.asks.who();
-    let done = retain(&disk, &args.journal, &keep, now_us(), |done| {
-        args.asks.put_down_control(&disk, &args.journal, &done.said(now_us(), &who, args.asks.why()))
-    })?;
+    let key = args.signing_key.as_deref();
+    for_its_owner_alone(&args.journal, key)?;
+    let signer = known_signer(&disk, &args.journal, key)?;
+    let by = By { who: args.asks.who(), why: args.asks.why().to_owned(), signer, unique: random()? };
+    let done = retain(&disk, &args.journal, &keep, now_us(), &by)?;
+    if by.signer.is_none() && !done.is_nothing() {
+        writeln!(
+            anstream::stderr(),
+            "warning: nobody signs this journal, so nobody proves what was removed"
+        )?;
+    }
     tell(&done.plan, &keep, &mut out)?;
     told(&done, &mut out)
 }
 
 /// The same by its defaults, for the process that writes the journal: it takes the record of it in when it closes.
-pub(super) fn beside(disk: &Arc<dyn Disk>, journal: &Path, options: &Options) -> anyhow::Result<()> {
-    let done = retain(disk, journal, &Retention::default(), now_us(), |done| {
-        put_beside(&**disk, journal, options, &done.said(now_us(), "weir score", "--retain"))
-            .map_err(anyhow::Error::from)
-    })?;
+pub(super) fn beside(disk: &Arc<dyn Disk>, journal: &Path, signer: Option<Signer>) -> anyhow::Result<()> {
+    let (who, why) = ("weir score".to_owned(), "--retain".to_owned());
+    let by = By { who, why, signer, unique: random()? };
+    let done = retain(disk, journal, &Retention::default(), now_us(), &by)?;
     told(&done, &mut anstream::stderr().lock()).map(|_| ())
 }
 
@@ -172,6 +182,11 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
         )?;
     }
     Ok(if damaged.is_empty() { Verdict::Clean } else { Verdict::Found })
+}
+
+/// The same as it is noted, for who proves nothing.
+pub(super) fn noted_removed(removed: &Removed) -> String {
+    format!("{} (says removed.json; `weir audit verify` proves it)", told_removed(removed))
 }
 
 /// What retention has removed before what is there.

@@ -2,18 +2,20 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use weir::engine::{Answer, Engine, Recording, ShadowLimits, VERSION};
-use weir::event::Event;
-use weir::io::{DecisionWriter, SpillWatch};
+use weir::event::{Event, Schema};
+use weir::io::{Bundle, DecisionWriter, SpillWatch};
 use weir::tokens::Tokens;
 
 use super::breakers::Breakers;
 use super::cut::Cut;
 use super::door::Entrance;
-use super::journaled::Journaled;
+use super::forgotten::Forgotten;
+use super::journaled::{self, Journaled};
 use super::lines::Lines;
 use super::memory::{self, Memory};
 use super::progress::Progress;
@@ -106,23 +108,29 @@ impl Shadow {
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
-    let (mut way, watch, tokens) = way(args)?;
-    let reader = args.source.open(way.engine().rules().schema.clone())?;
+    // All that may be refused is looked at first, so that no journal is begun for nothing.
+    let (ready, watch) = ready(args)?;
+    let schema = ready.schema();
+    let reader = args.source.open(schema.clone())?;
     if args.source.is(&args.output) {
         bail!("{} is the input: decisions can't be written over the events", args.output.display());
     }
-    let mut shadow =
-        way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine, tokens.as_ref()))?;
-    let mut warm = Warm::begin(args.journaled.warm.as_deref(), tokens.as_ref(), &mut way)?;
-    let mut reader = Entrance::new(reader, tokens, args.journaled.resent, way.engine().rules());
     if let Some(resend) = args.journaled.resend.as_ref()
         && (args.source.is(resend) || *resend == args.output)
     {
         bail!("{} is in use: events to be sent again need a file of their own", resend.display());
     }
-    let mut lines = Lines::create(&args.output, args.line_buffered)?.resending(args.journaled.resend()?);
+    args.journaled.check_resend()?;
+    let mut cut = args.by.as_deref().map(|by| Cut::new(by, &schema)).transpose()?;
+    let (mut way, tokens, to_warm) = ready.open()?;
+    let mut forgotten = Forgotten::new(way.engine(), matches!(way, Way::Recorded(_)));
+    let mut shadow =
+        way.plain().map_or(Ok(None), |plain| Shadow::load(args, &mut plain.engine, tokens.as_ref()))?;
+    let mut warm = Warm::begin(args.journaled.warm.as_deref(), to_warm, &mut way)?;
+    let resend = args.journaled.resend(tokens.as_ref())?;
+    let mut reader = Entrance::new(reader, tokens, args.journaled.resent, way.engine().rules());
+    let mut lines = Lines::create(&args.output, args.line_buffered)?.resending(resend);
     let mut tally = Tally::new(way.engine());
-    let mut cut = args.by.as_deref().map(|by| Cut::new(by, &way.engine().rules().schema)).transpose()?;
     let mut breakers = Breakers::default();
     let mut progress = Progress::new("scoring", None);
     let policy = args.source.on_bad_line.policy();
@@ -143,6 +151,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         let step = way.step(event, bytes).map_err(|error| lines.stopped(error))?;
         memory::check(&watch)?;
         tally.count(event, step.answer);
+        if forgotten.count(event, step.answer) {
+            forgotten.tell(event.id())?;
+        }
         cut.iter_mut().for_each(|cut| cut.count(event, step.answer));
         if let Answer::Decided(decision) = step.answer {
             breakers.note(decision);
@@ -166,6 +177,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut report = anstream::stderr().lock();
     if let Some(error) = bad_line {
         tally.summary(way.engine(), &mut report)?;
+        forgotten.summary(&mut report)?;
         way.close(unkept.is_some(), &mut report)?;
         unkept.map_or(Ok(()), |unkept| unkept.summary(&mut report))?;
         return Err(error.into());
@@ -176,6 +188,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let seconds = start.elapsed().as_secs_f64();
     tally.summary(way.engine(), &mut report)?;
+    forgotten.summary(&mut report)?;
     cut.iter().try_for_each(|cut| cut.show(&mut report))?;
     way.close(unkept.is_some(), &mut report)?;
     let rate = counts.taken as f64 / seconds;
@@ -189,18 +202,46 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     Err(unkept.poisoned.into())
 }
 
-/// The engine, new, of a snapshot, or of a journal.
-fn way(args: &Args) -> anyhow::Result<(Way<'_>, Option<SpillWatch>, Option<Tokens>)> {
+/// What events go to, once nothing more can be refused.
+enum Ready<'a> {
+    Plain(Box<Way<'a>>, Option<Tokens>),
+    Journal(Box<journaled::Ready>),
+}
+
+impl<'a> Ready<'a> {
+    /// The extra fields of its events.
+    fn schema(&self) -> Arc<Schema> {
+        match self {
+            Self::Plain(way, _) => way.engine().rules().schema.clone(),
+            Self::Journal(ready) => ready.schema.clone(),
+        }
+    }
+
+    /// With the tokens, and the rule set that is to be warmed.
+    fn open(self) -> anyhow::Result<(Way<'a>, Option<Tokens>, Option<Bundle>)> {
+        match self {
+            Self::Plain(way, tokens) => Ok((*way, tokens, None)),
+            Self::Journal(ready) => {
+                let (recorded, tokens, warm) = ready.open()?;
+                Ok((Way::Recorded(Box::new(recorded)), tokens, warm))
+            }
+        }
+    }
+}
+
+/// The engine, new or of a snapshot, or a journal that can be opened.
+fn ready(args: &Args) -> anyhow::Result<(Ready<'_>, Option<SpillWatch>)> {
     if let Some(folder) = &args.journaled.journal {
         let (limits, files, watch) = args.memory.parts()?;
         let recording = args.features.then_some(Recording::All);
         let every = args.snapshots.every();
-        let (recorded, tokens) =
-            args.journaled.open(folder, &args.rules, &args.reload, (limits, files), recording, every)?;
-        return Ok((Way::Recorded(Box::new(recorded)), watch, tokens));
+        let ready =
+            args.journaled.look(folder, &args.rules, &args.reload, (limits, files), recording, every)?;
+        return Ok((Ready::Journal(Box::new(ready)), watch));
     }
     let recording = if args.features { Recording::All } else { Recording::Fired };
     let tokens = args.journaled.tokened.named()?;
     let (engine, watch) = args.memory.engine(&args.rules, &args.reload, recording, tokens.as_ref())?;
-    Ok((Way::in_memory(engine, Snapshots::new(&args.snapshots))?, watch, tokens))
+    let way = Way::in_memory(engine, Snapshots::new(&args.snapshots))?;
+    Ok((Ready::Plain(Box::new(way), tokens), watch))
 }

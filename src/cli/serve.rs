@@ -72,8 +72,9 @@ fn open(
 ) -> anyhow::Result<Ready> {
     let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
     let held = (engine.limits, files, None);
-    let (recorded, tokens, opened) =
-        journaled::open(journal, tokened, (&rules.file, &rules.staged), held, progress)?;
-    journaled::found(journal, &opened)?;
+    let ready = journaled::look(journal.clone(), tokened, (&rules.file, &rules.staged), held)?;
+    let found = ready.open_with(progress)?;
+    found.tell()?;
+    let journaled::Found { recorded, tokens, .. } = found;
     Ok(Ready { recorded, tokens, spill })
 }

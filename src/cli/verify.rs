@@ -8,15 +8,16 @@ use std::sync::Arc;
 use weir::hex::{hex, unhex};
 use weir::io::{Disk, RealDisk};
 use weir::journal::kept::{self, KeptError};
-use weir::journal::{PublicKey, Removed, Verified, Whole, check_snapshots, removed, verify};
+use weir::journal::{PublicKey, Removed, Rest, Stretch, Verified, Whole, check_snapshots, removed, verify};
 
 use super::Verdict;
+use super::asks::Asks;
 use super::progress::Progress;
 use super::retain::told_removed;
 
 /// Prove that nothing was changed, removed or put in, or name the first place where something was
 ///
-/// Works beside the process that writes the journal, and changes nothing.
+/// Works beside the process that writes the journal, and changes nothing in it. Who asks is put down beside it.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  weir audit verify --journal journal\n  weir audit verify --journal journal --public-key auditor/signing.pub\n  weir audit verify --journal journal --head 4096:9f2c...\n\nWithout --public-key it takes DIR/signing.pub. The key in the journal's own folder can be changed together with the journal: keep a copy of signing.pub, and of a head\nthat `weir journal show` prints, elsewhere. Exits with 0 if nothing was changed, with 1 if something was or if no public\nkey proves the signed heads."
@@ -31,6 +32,8 @@ pub(super) struct Args {
     /// A record's number and chain, noted before: it must still be there
     #[arg(long, value_name = "NUMBER:HASH", value_parser = noted)]
     head: Option<(u64, [u8; 32])>,
+    #[command(flatten)]
+    asks: Asks,
 }
 
 fn noted(text: &str) -> Result<(u64, [u8; 32]), String> {
@@ -50,14 +53,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let path = args.public_key.as_deref().unwrap_or(&own);
     let public =
         (args.public_key.is_some() || own.exists()).then(|| PublicKey::read(&*disk, path)).transpose()?;
+    args.asks.put_down(&*disk, folder, "audit verify")?;
     let mut progress = Progress::new("verifying", None);
     let found = verify(&disk, folder, public.as_ref(), args.head, |_| progress.event());
     progress.finish();
     let mut out = anstream::stdout().lock();
     let whole = match found? {
-        Verified::Changed { file, byte, number, how } => {
+        Verified::Changed { file, byte, number, how, rest } => {
             let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
             writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
+            tell_rest(&rest, &mut out)?;
             return Ok(Verdict::Found);
         }
         Verified::Whole(whole) => whole,
@@ -71,7 +76,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     if first > 1 {
         let noted = removed(&*disk, folder)?;
         kept.extend(noted.iter().flat_map(Removed::kept));
-        fine &= tell_removed(first - 1, whole.removed, noted.as_ref(), &mut out)?;
+        let by = Believed { heads: whole.held, id: whole.id, public };
+        fine &= tell_removed(first - 1, whole.removed, noted.as_ref(), &by, &mut out)?;
     }
     fine &= tell_kept(&*disk, folder, kept, &mut out)?;
     let checked = check_snapshots(&*disk, folder, &whole.snapshots)?;
@@ -84,6 +90,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         fine = false;
     }
     Ok(if fine { Verdict::Clean } else { Verdict::Found })
+}
+
+/// Says what holds before and behind damage.
+fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
+    if let Some(number) = rest.decided {
+        writeln!(out, "record {number} says that somebody decided to go on over it")?;
+    }
+    for Stretch { first, last, signed_to } in &rest.stretches {
+        let signed = match signed_to {
+            Some(number) => format!("signed up to record {number}"),
+            None => "and no signed head speaks for them".to_owned(),
+        };
+        writeln!(out, "records {first} to {last} are whole among themselves, {signed}")?;
+    }
+    match &rest.then {
+        Some((number, how)) => writeln!(out, "then CHANGED at record {number}: {how}"),
+        None => Ok(()),
+    }
 }
 
 /// Says how far heads speak for the records; false where they prove nothing though they should.
@@ -122,30 +146,56 @@ fn tell_signed(
     Ok(!is_named)
 }
 
-/// Says who removed the records up to `last`, by what records say and by what is `noted`; false where nobody says so.
+/// Whose word counts.
+struct Believed {
+    /// How many heads are in the journal.
+    heads: u64,
+    id: [u8; 16],
+    public: Option<PublicKey>,
+}
+
+/// Says who removed the records up to `last`, by what records `said` and by what is `noted`; false where nobody says so whose
+/// word counts.
 fn tell_removed(
     last: u64,
     said: Option<(u64, u64)>,
     noted: Option<&Removed>,
+    by: &Believed,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
+    let said = said.filter(|(removed, _)| *removed >= last);
     let noted = noted.filter(|noted| noted.last >= last);
-    let by = match (said.filter(|(removed, _)| *removed >= last), noted) {
-        (Some((_, number)), _) => format!("record {number} says so"),
-        (None, Some(_)) => {
-            "which is in no record yet: it becomes one when the journal is closed or opened".to_owned()
+    let proven = by.public.as_ref().and_then(|key| noted.filter(|noted| noted.is_signed(key, &by.id)));
+    let told = if by.public.is_some() { proven } else { noted };
+    let removed = told.map_or_else(|| format!("records 1 to {last} were removed by retention"), told_removed);
+    match (said, proven, noted) {
+        (Some((_, number)), _, _) if by.public.is_some() => {
+            writeln!(out, "{removed}; record {number} says so")?;
         }
-        (None, None) => {
+        (None, Some(_), _) => {
+            let when = "it is in no signed record yet, and becomes one when the journal is closed or opened";
+            writeln!(out, "{removed}; a note says so that is signed by the same key; {when}")?;
+        }
+        (None, None, Some(_)) if by.public.is_some() => {
+            let note = "the note in removed.json that says so is not signed by this key";
+            writeln!(
+                out,
+                "CHANGED: records 1 to {last} are gone, and nothing proves that retention removed them: {note}"
+            )?;
+            return Ok(false);
+        }
+        (None, _, None) => {
             writeln!(
                 out,
                 "CHANGED: records 1 to {last} are gone, and nothing says that retention removed them"
             )?;
             return Ok(false);
         }
-    };
-    match noted {
-        Some(removed) => writeln!(out, "{}; {by}", told_removed(removed))?,
-        None => writeln!(out, "records 1 to {last} were removed by retention; {by}")?,
+        _ if by.heads > 0 => {
+            writeln!(out, "NOT PROVEN: {removed}; without the public key nobody vouches for that")?;
+            return Ok(false);
+        }
+        _ => writeln!(out, "{removed}; as all of this journal, nobody signed that")?,
     }
     Ok(true)
 }

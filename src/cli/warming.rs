@@ -4,10 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use weir::journal::{Recorded, Warmed, WarmingError, Warmth};
-use weir::tokens::Tokens;
+use weir::io::Bundle;
+use weir::journal::{Recorded, Warmed, WarmingError};
 
-use super::journaled;
 use super::progress::Progress;
 use super::way::Way;
 
@@ -17,30 +16,27 @@ pub(super) struct Warm {
     /// Events of the stream since it was begun.
     events: u64,
     on: bool,
+    /// Whether it was told from where.
+    told: bool,
 }
 
 impl Warm {
-    /// Begins to warm this rule file, if one is named; with the lists' keys as tokens where the journal has such.
+    /// Begins to warm this rule file, if one is named, as it was read.
     pub(super) fn begin(
         path: Option<&Path>,
-        tokens: Option<&Tokens>,
+        bundle: Option<Bundle>,
         way: &mut Way<'_>,
     ) -> anyhow::Result<Self> {
-        let mut warm = Self { path: path.unwrap_or(Path::new("")).to_owned(), events: 0, on: false };
-        let (Some(path), Some(recorded)) = (path, way.recorded()) else { return Ok(warm) };
-        let mut out = anstream::stderr().lock();
-        let bundle = journaled::tokened(journaled::bundle(path)?, tokens)?;
+        let mut warm =
+            Self { path: path.unwrap_or(Path::new("")).to_owned(), events: 0, on: false, told: false };
+        let (Some(path), Some(bundle), Some(recorded)) = (path, bundle, way.recorded()) else {
+            return Ok(warm);
+        };
         match recorded.warm(&bundle) {
-            Ok(Warmth { from: 0, .. }) => {
-                writeln!(out, "warming {} from the journal's beginning", path.display())?;
-                warm.on = true;
-            }
-            Ok(Warmth { from, .. }) => {
-                writeln!(out, "warming {} from the snapshot after record {from}", path.display())?;
-                warm.on = true;
-            }
+            Ok(()) => warm.on = true,
             Err(WarmingError::Live) => {
-                writeln!(out, "{} decides already; there is nothing to warm", path.display())?;
+                let path = path.display();
+                writeln!(anstream::stderr(), "{path} decides already; there is nothing to warm")?;
             }
             Err(error) => {
                 return Err(error).with_context(|| format!("{} can't be warmed", path.display()));
@@ -70,8 +66,14 @@ impl Warm {
     }
 
     fn tell(&mut self, recorded: &mut Recorded) -> anyhow::Result<()> {
+        if let Some(from) = recorded.warmth().and_then(|warmth| warmth.from) {
+            self.tell_from(from)?;
+        }
         let Some(came) = recorded.take_warmed() else { return Ok(()) };
         self.on = false;
+        if let Ok(warmed) = &came {
+            self.tell_from(warmed.from)?;
+        }
         let (path, mut out) = (self.path.display(), anstream::stderr().lock());
         match came {
             Ok(Warmed { record, events, rule_set, .. }) => writeln!(
@@ -82,6 +84,19 @@ impl Warm {
             Err(why) => {
                 writeln!(out, "warning: {path} is not warmed, and the rule set that decides goes on: {why}")?
             }
+        }
+        Ok(())
+    }
+
+    /// Tells once with what it is warmed.
+    fn tell_from(&mut self, from: u64) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.told, true) {
+            return Ok(());
+        }
+        let (path, mut out) = (self.path.display(), anstream::stderr().lock());
+        match from {
+            0 => writeln!(out, "warming {path} from the journal's beginning")?,
+            from => writeln!(out, "warming {path} from the snapshot after record {from}")?,
         }
         Ok(())
     }

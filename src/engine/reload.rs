@@ -183,6 +183,11 @@ impl Reloads {
 }
 
 impl Engine {
+    /// Tells what keeps a rule set from taking over, whatever is in it.
+    pub fn check_fit(&self, rules: &RuleSet) -> Result<(), ReloadError> {
+        check_fit(&self.live.rules, rules)
+    }
+
     /// Puts a rule set aside, ready to be taken up by a `control` event that names the hash that is given back
     /// (`control = "rule_set"`, `subject` = the hash in hexadecimal). It stays staged when it was taken up. Staging it
     /// again after another one was taken up makes its swap as cheap as it can be. Its lists go on as they are then where

@@ -47,6 +47,8 @@ mod number;
 mod rates;
 /// One front for all ways in.
 mod reader;
+/// The token key of lines that are sent again.
+mod resent;
 /// One JSON value of any type.
 mod scalar;
 /// The tables of a mapping file.
@@ -82,6 +84,7 @@ pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
 pub use rates::{RateFileError, RateReason, load_rates};
 pub use reader::{Counts, EventReader, FileFormat, Format, LineReader, OnBadLine};
+pub use resent::{say_token_key, token_key_said};
 pub use snapshot::{
     Again, SnapshotError, SnapshotFile, SnapshotSays, read_snapshot, read_snapshot_by, snapshot_is_whole,
     snapshot_sha256, write_snapshot, write_snapshot_to,

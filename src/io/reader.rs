@@ -162,24 +162,29 @@ impl EventReader {
     /// without its line end; of a row the line that [`write_event`] writes.
     pub fn next_line(&mut self) -> Option<Result<(&Event, &[u8]), ReadError>> {
         match self.next_event()? {
-            Err(error) => return Some(Err(error)),
-            Ok((_, event)) => {
-                // Borrowed again below, with the bytes.
-                let _ = event;
-            }
+            Err(error) => Some(Err(error)),
+            Ok(_) => Some(self.last_line()),
         }
+    }
+
+    /// The event that was given last, with its line.
+    pub fn last_line(&mut self) -> Result<(&Event, &[u8]), ReadError> {
         let event = self.draft.sealed();
         let bytes = match &self.way {
             Way::Ndjson { lines, .. } => lines.line(),
             Way::Csv { rows, .. } => {
                 self.written.clear();
-                if let Err(source) = write_event(event, &mut self.written) {
-                    return Some(Err(ReadError::Io { line: rows.last(), source }));
-                }
+                let written = write_event(event, &mut self.written);
+                written.map_err(|source| ReadError::Io { line: rows.last(), source })?;
                 self.written.trim_ascii_end()
             }
         };
-        Some(Ok((event, bytes)))
+        Ok((event, bytes))
+    }
+
+    /// The event that was given last.
+    pub fn last_event(&self) -> &Event {
+        self.draft.sealed()
     }
 
     /// The next event with its line, a bad line, or what ended the reading; `None` at the end and after it.

@@ -197,3 +197,15 @@ pub(super) fn place(
     }
     Err(JournalError::Unsteady { folder: folder.to_owned() })
 }
+
+/// The same with these bytes.
+pub(super) fn place_bytes(disk: &dyn Disk, last: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    place(disk, last, |beside| {
+        let mut file = disk.create(beside)?;
+        file.write_all(bytes)?;
+        file.sync()?;
+        let mut held = Vec::new();
+        disk.read(beside)?.read_to_end(&mut held)?;
+        Ok(held == bytes)
+    })
+}

@@ -1,94 +1,120 @@
-//! Who asked an audit, export or query, when and what for: put down in the journal, also beside a running writer.
+//! Who asked an audit, export or query, when and what for: put down beside the journal, and taken into it by who writes it.
 //!
-//! Only the writer appends. Beside it a question is a file of its own in `asked/`, on disk before it is answered; the writer
-//! takes it into the journal when it is opened or closed. Until then it is in no chain.
+//! Only the writer appends, and nobody opens the journal only to say that he asks: it would cut what another process left torn,
+//! or hold the lock that one wants to have. So a question is a file of its own in `asked/`, on disk before it is answered; the
+//! writer takes it in when it is opened or closed. Until then it is in no chain, and proves nothing.
+//!
+//! What retention did comes the same way. That is believed, so it is a note signed by the journal's key
+//! ([`Note`](super::note)), and nothing else is taken in for it. Promises that what is taken in is what was put down, and that
+//! what is not stays where it is, and is told.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
+use super::archive;
 use super::control::Control;
 use super::error::JournalError;
+use super::heads::PublicKey;
 use super::journal::{Journal, Options};
+use super::note::Note;
 use super::record::Record;
-use super::recovery::OnDamage;
 use crate::hex::hex;
 use crate::io::Disk;
 
 const FOLDER: &str = "asked";
 const ENDING: &str = ".json";
+/// What is longer was put there by somebody else.
+const BYTES_MAX: u64 = 1 << 20;
 
-/// Puts down who asks what ([`Control::Asked`]), or what was archived and removed: in the journal, or, where it can't be opened
-/// for that, beside it. Whether it is in the journal.
+/// Puts down beside the journal of a folder who asks what: an audit, an export, a query.
 pub fn put_down(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-    options: Options,
-    said: &Control,
-) -> Result<bool, JournalError> {
-    let (at_us, unique) = ((options.clock)(), options.new_id);
-    match Journal::open(Arc::clone(disk), folder, options, OnDamage::Refuse) {
-        Ok((mut journal, _)) => {
-            journal.append(Record::Control(&said.to_bytes()))?;
-            journal.close()?;
-            Ok(true)
-        }
-        Err(_) => beside(&**disk, folder, at_us, unique, &said.to_bytes()).map(|()| false),
-    }
-}
-
-/// Puts it down beside the journal, also where nobody writes it: for who has not the key that signs it.
-pub fn put_beside(
     disk: &dyn Disk,
     folder: &Path,
     options: &Options,
-    said: &Control,
+    (who, what): (String, String),
 ) -> Result<(), JournalError> {
-    beside(disk, folder, (options.clock)(), options.new_id, &said.to_bytes())
+    let none = || JournalError::None { folder: folder.to_owned() };
+    match archive::segments(disk, folder) {
+        Err(JournalError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Err(none());
+        }
+        Ok(segments) if segments.is_empty() => return Err(none()),
+        listed => _ = listed?,
+    }
+    let at_us = (options.clock)();
+    put(disk, folder, (at_us, options.new_id), &Control::Asked { at_us, who, what }.to_bytes())
 }
 
-fn beside(
+/// Puts down what was done at a time; the id is its alone, and makes it a file of its own.
+pub(super) fn put(
     disk: &dyn Disk,
     folder: &Path,
-    at_us: i64,
-    unique: [u8; 16],
-    said: &[u8],
+    (at_us, unique): (i64, [u8; 16]),
+    bytes: &[u8],
 ) -> Result<(), JournalError> {
-    let within = folder.join(FOLDER);
-    disk.create_folder(&within).map_err(JournalError::disk("make the folder", &within))?;
-    let path = within.join(format!("{at_us:020}-{}{ENDING}", hex(unique)));
-    let written = disk.create(&path).and_then(|mut file| {
-        file.write_all(said)?;
-        file.sync()?;
-        disk.sync_folder(&within)
-    });
-    written.map_err(JournalError::disk("write", &path))
+    let path = folder.join(FOLDER).join(format!("{at_us:020}-{}{ENDING}", hex(unique)));
+    // Named once it is whole: the writer may take it in while it is put down.
+    archive::place_bytes(disk, &path, bytes)
 }
 
-/// Takes in what was asked beside. What is taken in is removed only once it is on disk in the journal.
-pub(super) fn take_in(disk: &dyn Disk, folder: &Path, journal: &mut Journal) -> Result<(), JournalError> {
+/// Takes in what was put down beside the journal with this id. What is taken in is removed only once it is on disk in the
+/// journal. Gives what is left there and why: what can't be read or removed, what is no such thing, and what says what
+/// retention did and is not signed by this key. A journal that nobody signs takes what nobody signs. Whoever may put something
+/// there keeps nobody from opening the journal.
+pub(super) fn take_in(
+    disk: &dyn Disk,
+    folder: &Path,
+    journal: &mut Journal,
+    id: &[u8; 16],
+    key: Option<&PublicKey>,
+) -> Result<Vec<String>, JournalError> {
     let within = folder.join(FOLDER);
     // Seldom there; a folder that can't be listed holds nothing that could be taken in.
-    let Ok(mut names) = disk.list(&within) else { return Ok(()) };
+    let Ok(mut names) = disk.list(&within) else { return Ok(Vec::new()) };
     names.retain(|name| name.ends_with(ENDING));
-    let mut taken = Vec::new();
-    for name in names {
-        let (path, mut said) = (within.join(name), Vec::new());
-        let read = disk.read(&path).and_then(|mut source| source.read_to_end(&mut said));
-        read.map_err(JournalError::disk("read", &path))?;
-        // What a crash left torn was never answered.
-        if let Some(Control::Asked { .. } | Control::Retained { .. }) = Control::read(&said) {
-            journal.append(Record::Control(&said))?;
+    let (mut taken, mut left) = (Vec::new(), Vec::new());
+    for path in names.into_iter().map(|name| within.join(name)) {
+        let mut bytes = Vec::new();
+        let read = disk.read(&path).and_then(|source| source.take(BYTES_MAX).read_to_end(&mut bytes));
+        if let Err(error) = read {
+            left.push(JournalError::disk("read", &path)(error).to_string());
+            continue;
         }
-        taken.push(path);
+        match said(&bytes, id, key) {
+            Some(said) => {
+                // As this version writes it, and not as it came: nothing comes along that another reader may take for more.
+                journal.append(Record::Control(&said.to_bytes()))?;
+                taken.push(path);
+            }
+            None => left.push(format!(
+                "{} is not taken into the journal, since it is no question and no note of retention that the journal's key \
+                 signed: look who put it there, and take it away",
+                path.display()
+            )),
+        }
     }
     if taken.is_empty() {
-        return Ok(());
+        return Ok(left);
     }
     journal.submit()?;
     journal.sync(journal.next_number() - 1)?;
     for path in taken {
-        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
+        if let Err(error) = disk.remove(&path) {
+            let error = JournalError::disk("remove", &path)(error);
+            left.push(format!("what is in the journal already will be taken in again: {error}"));
+        }
     }
-    disk.sync_folder(&within).map_err(JournalError::disk("sync the folder", &within))
+    disk.sync_folder(&within).map_err(JournalError::disk("sync the folder", &within))?;
+    Ok(left)
+}
+
+/// What a file says that may be taken in.
+fn said(bytes: &[u8], id: &[u8; 16], key: Option<&PublicKey>) -> Option<Control> {
+    let note = Note::read(bytes)?;
+    let said = Control::read(note.said())?;
+    match said {
+        Control::Asked { .. } => Some(said),
+        Control::Retained { .. } if key.is_none_or(|key| note.is_signed(key, id)) => Some(said),
+        _ => None,
+    }
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::answers::AnswerWriter;
 use super::control::Control;
+use super::damage::Damage;
 use super::error::{JournalError, Poisoned};
 use super::kept::{self, KeptError};
 use super::reader::Entry;
@@ -103,7 +104,8 @@ pub enum RecordedError {
     },
     /// Another version of the engine wrote it.
     #[error(
-        "the journal was written by engine version {written}, and this is {VERSION}, which may answer otherwise; use the release with engine {written} (weir {program}), or begin another journal in a folder of its own"
+        "the journal was written by engine version {written}, and this is {VERSION}, which may answer otherwise; {}, or begin another journal in a folder of its own",
+        release(written, program)
     )]
     Version {
         /// The engine's version.
@@ -150,13 +152,13 @@ pub enum RecordedError {
     NoStart,
     /// Another rule set is asked for than the journal knows.
     #[error(
-        "the journal does not know the rule set {asked}; it is decided by {live}. Name that one's file with --rules, and the new one with --reload, for a control event to take it up"
+        "the journal does not know the rule set {asked}, but {}. Name the file of one of those with --rules, and the new one with --reload, for a control event to take it up", known.join(", ")
     )]
     OtherRules {
         /// The one asked for.
         asked: String,
-        /// The one that is live.
-        live: String,
+        /// Those that are kept.
+        known: Vec<String>,
     },
     /// Other bounds or another recording are asked for.
     #[error(
@@ -194,6 +196,8 @@ struct Pending {
     number: u64,
     id: String,
     form: Option<AnswerForm>,
+    /// Records behind it are missing, and its answer may be one of them.
+    excused: bool,
 }
 
 /// What the engine says to an event that the journal ends with, before its answer.
@@ -226,6 +230,8 @@ pub struct Course {
     pending: Option<Pending>,
     events: u64,
     reproduced: u64,
+    /// What was passed over last.
+    passed: Option<Damage>,
     /// The warm-ups that are still to come on its way.
     warm_ups: VecDeque<Known>,
 }
@@ -236,7 +242,8 @@ impl Course {
         let answers = AnswerWriter::new(&engine)?;
         let lines = LineReader::new(Arc::clone(&engine.rules().schema));
         let (line, warm_ups) = (Vec::new(), VecDeque::new());
-        Ok(Self { engine, answers, lines, line, pending: None, events: 0, reproduced: 0, warm_ups })
+        let (pending, passed) = (None, None);
+        Ok(Self { engine, answers, lines, line, pending, events: 0, reproduced: 0, passed, warm_ups })
     }
 
     /// From the beginning, with the rule sets as they were kept.
@@ -357,15 +364,33 @@ impl Course {
         let answer = self.engine.step(event);
         let form = self.answers.write(event, &answer, &mut self.line)?;
         each(event, answer);
-        let pending = self.pending.get_or_insert(Pending { number, id: String::new(), form });
-        (pending.number, pending.form) = (number, form);
+        let id = String::new();
+        let pending = self.pending.get_or_insert(Pending { number, id, form, excused: false });
+        (pending.number, pending.form, pending.excused) = (number, form, false);
         pending.id.clear();
         pending.id.push_str(event.id());
         self.events += 1;
         Ok(())
     }
 
+    /// Goes on behind damage: an answer that is missing, or whose event is, is no other one.
+    pub(super) fn pass_over(&mut self, damage: Damage) {
+        if let Some(pending) = &mut self.pending {
+            pending.excused = true;
+        }
+        self.passed = Some(damage);
+    }
+
+    /// Goes on in the place of another one, with its counts.
+    pub(super) fn instead_of(mut self, other: &Self) -> Self {
+        (self.events, self.reproduced) = (other.events, other.reproduced);
+        self
+    }
+
     fn answered(&mut self, form: AnswerForm, event: u64, bytes: &[u8]) -> Turn {
+        if self.passed.as_ref().is_some_and(|damage| damage.lacks(event)) {
+            return Turn::Fine;
+        }
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         match &mut self.pending {
             Some(pending) if pending.number == event && pending.form == Some(form) && line == bytes => {
@@ -387,7 +412,8 @@ impl Course {
     /// What the journal should have said of the last event before the next one came.
     fn settle(&mut self) -> Turn {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-        let due = self.pending.as_mut().and_then(|pending| pending.form.take().map(|_| &*pending));
+        let pending = self.pending.as_mut().filter(|pending| !pending.excused);
+        let due = pending.and_then(|pending| pending.form.take().map(|_| &*pending));
         due.map_or(Turn::Fine, |Pending { number, id, .. }| {
             let is = Some(text(line));
             Turn::Differs(Box::new(Difference { record: *number, event: id.clone(), was: None, is }))
@@ -396,7 +422,7 @@ impl Course {
 
     /// Where the last event's answer is not in the journal: what it is.
     pub fn unanswered(&mut self) -> Option<Unanswered> {
-        let pending = self.pending.as_mut()?;
+        let pending = self.pending.as_mut().filter(|pending| !pending.excused)?;
         let form = pending.form.take()?;
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line).to_vec();
         Some(Unanswered { event: pending.number, form, line })
@@ -416,6 +442,18 @@ impl Course {
     pub fn reproduced(&self) -> u64 {
         self.reproduced
     }
+}
+
+/// Which release has a version of the engine that a program wrote with: both have one number, but for its last part. What was
+/// written before they had names none.
+fn release(engine: &str, program: &str) -> String {
+    let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
+    if minor(engine) == minor(program) {
+        return format!("use weir {program}, which wrote it");
+    }
+    format!(
+        "build the weir that CHANGELOG.md names for engine {engine} under \"Engine versions\" (it was weir {program}, as all were before 0.7.0)"
+    )
 }
 
 fn text(line: &[u8]) -> String {

@@ -71,6 +71,21 @@ impl Damage {
         let segment = |damage: &Self| archive::first_of(&damage.file);
         segment(self) == segment(other) && place(self) == place(other)
     }
+
+    /// Whether all of it lies before a record.
+    pub fn is_before(&self, number: u64) -> bool {
+        self.number < number && self.last() < number
+    }
+
+    /// The last record that is missing; where none is, the one before it.
+    pub(super) fn last(&self) -> u64 {
+        self.number.saturating_add(self.missing).saturating_sub(1)
+    }
+
+    /// Whether a record is missing.
+    pub(super) fn lacks(&self, number: u64) -> bool {
+        (self.number..=self.last()).contains(&number)
+    }
 }
 
 impl fmt::Display for Damage {

@@ -50,7 +50,7 @@ pub enum JournalError {
     },
     /// Damage in the middle.
     #[error(
-        "{0}; restore the file from a copy, or decide to go on without those records (`--on-damage go-on`)"
+        "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
     )]
     Damaged(Damage),
     /// The disk gives other bytes each time.

@@ -30,6 +30,8 @@ use crate::io::{Disk, DiskFile};
 /// Bytes of a head's body.
 pub(super) const HEAD_BYTES: usize = 120;
 const WORDS: &[u8] = b"weir head 1";
+/// What is signed begins otherwise for each kind of thing, so that one can't be taken for the other.
+const NOTE_WORDS: &[u8] = b"weir note 1";
 /// A key's file is never this long.
 const KEY_BYTES_MAX: u64 = 4096;
 
@@ -74,7 +76,7 @@ impl Head {
     }
 }
 
-/// Who signs heads.
+/// Who signs heads, and notes beside the journal.
 #[derive(Clone)]
 pub struct Signer(Arc<SigningKey>);
 
@@ -137,9 +139,14 @@ impl Signer {
         let head = Head { number, chain, at_us, key: self.public().id(), signature: [0; 64] };
         Head { signature: self.0.sign(&head.message(id)).to_bytes(), ..head }
     }
+
+    /// Signs what is said beside the journal with this id.
+    pub(super) fn sign_note(&self, id: &[u8; 16], said: &[u8]) -> [u8; 64] {
+        self.0.sign(&[NOTE_WORDS, id, said].concat()).to_bytes()
+    }
 }
 
-/// Whose heads are believed.
+/// Whose heads and notes are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
@@ -166,6 +173,12 @@ impl PublicKey {
     pub fn signed(&self, id: &[u8; 16], head: &Head) -> bool {
         let signature = Signature::from_bytes(&head.signature);
         head.key == self.id() && self.0.verify_strict(&head.message(id), &signature).is_ok()
+    }
+
+    /// Whether it signed this, said beside the journal with this id.
+    pub(super) fn signed_note(&self, id: &[u8; 16], said: &[u8], signature: &[u8; 64]) -> bool {
+        let signature = Signature::from_bytes(signature);
+        self.0.verify_strict(&[NOTE_WORDS, id, said].concat(), &signature).is_ok()
     }
 }
 

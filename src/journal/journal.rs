@@ -148,7 +148,19 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Recovered), JournalError> {
-        let (mut journal, Stepper(shared), recovered) = Self::open_stepped(disk, folder, options, on_damage)?;
+        Self::open_told(disk, folder, options, on_damage, &mut |_, _| {})
+    }
+
+    /// The same; `checked` is told how many bytes were read of how many.
+    pub(super) fn open_told(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        options: Options,
+        on_damage: OnDamage,
+        checked: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Self, Recovered), JournalError> {
+        let (mut journal, Stepper(shared), recovered) =
+            Self::open_still(disk, folder, options, on_damage, checked)?;
         let thread = Builder::new().name("weir-journal".to_owned()).spawn(move || shared.run());
         journal.writer = Some(thread.map_err(|source| JournalError::Thread { source })?);
         Ok((journal, recovered))
@@ -162,13 +174,23 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
+        Self::open_still(disk, folder, options, on_damage, &mut |_, _| {})
+    }
+
+    fn open_still(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        options: Options,
+        on_damage: OnDamage,
+        checked: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Self, Stepper, Recovered), JournalError> {
         disk.create_folder(folder).map_err(JournalError::disk("make the folder", folder))?;
         let lock = folder.join("lock");
         let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
         let held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
         let lock_id = disk.id(&lock).map_err(JournalError::disk("look at", &lock))?;
         let cleared = Arc::clone(&disk);
-        let recovered = recovery::recover(&disk, folder, &options, on_damage)?;
+        let recovered = recovery::recover(&disk, folder, &options, on_damage, checked)?;
         let writer = Writer {
             mode: options.mode,
             group: Group::default(),

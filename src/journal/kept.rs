@@ -80,6 +80,12 @@ pub fn folder(journal: &Path, hash: &str) -> PathBuf {
     journal.join(FOLDER).join(hash)
 }
 
+/// Fails where a rule set can't be kept.
+pub(super) fn check(bundle: &Bundle) -> Result<(), KeptError> {
+    let named = bundle.files().find(|(path, _)| path.starts_with(SUMS));
+    named.map_or(Ok(()), |(path, _)| Err(KeptError::Name { path: path.to_owned() }))
+}
+
 /// Keeps a rule set in a journal's folder, where it is not kept yet; gives its hash.
 pub fn keep(disk: &dyn Disk, journal: &Path, bundle: &Bundle) -> Result<String, KeptError> {
     let sums = sums(bundle);
@@ -89,9 +95,7 @@ pub fn keep(disk: &dyn Disk, journal: &Path, bundle: &Bundle) -> Result<String, 
     if disk.length(&last).is_ok() {
         return Ok(hash);
     }
-    if let Some((path, _)) = bundle.files().find(|(path, _)| path.starts_with(SUMS)) {
-        return Err(KeptError::Name { path: path.to_owned() });
-    }
+    check(bundle)?;
     disk.create_folder(&folder).map_err(JournalError::disk("make the folder", &folder))?;
     for (path, bytes) in bundle.files() {
         write(disk, &folder.join(path), bytes)?;

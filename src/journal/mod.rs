@@ -19,6 +19,8 @@ mod control;
 mod course;
 /// Where a journal is not what was written.
 mod damage;
+/// Damage that somebody decided to go on over.
+mod decided;
 /// What can go wrong.
 mod error;
 /// What becomes of events once the journal has failed.
@@ -32,6 +34,8 @@ mod heads;
 mod journal;
 /// Rule sets as they were, by hash.
 pub mod kept;
+/// Signed notes beside the journal.
+mod note;
 /// All records of a folder in order.
 mod reader;
 /// What a record says.
@@ -52,6 +56,8 @@ pub mod retention;
 mod rows;
 /// A segment's header and name.
 mod segment;
+/// With what an engine is opened.
+mod setup;
 /// Which key goes on signing.
 mod signing;
 /// What records say of snapshots.
@@ -70,11 +76,12 @@ mod window;
 mod writer;
 
 pub use answers::AnswerWriter;
-pub use asked::{put_beside, put_down};
+pub use asked::put_down;
 pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_folder};
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
+pub use decided::Decided;
 pub use error::{JournalError, Poisoned};
 pub use failure::{OnFailure, sent_again};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
@@ -82,16 +89,17 @@ pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
-pub use recorded::{Opened, Progress, Recorded, Setup, Step};
+pub use recorded::{Opened, Progress, Recorded, Stage, Step};
 pub use recovery::{OnDamage, Recovered};
 pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
-pub use retain::{Archived, Retained, look, retain};
+pub use retain::{Archived, By, Retained, look, retain};
 pub use segment::HEADER_BYTES;
-pub use signing::signer;
+pub use setup::Setup;
+pub use signing::{known_signer, signer};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
-pub use verify::{Changed, Verified, Whole, verify};
+pub use verify::{Changed, Rest, Stretch, Verified, Whole, verify};
 pub use warming::{SLICE_RECORDS, Warmed, WarmingError, Warmth};
 pub use writer::{Figures, Stepper};

@@ -8,7 +8,7 @@
 //! damage, and reading can go on behind it. Whole frames are looked for byte by byte. One that a client put into an event
 //! can't be taken for such: a frame has zero bytes in its header, and JSON has none.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,6 +78,8 @@ pub struct Reader {
     expected: u64,
     /// The chain that it follows, where that is known.
     former: Option<Chain>,
+    /// Whether the record that was given last follows a chain that was known.
+    follows: bool,
     /// Nothing before this one is given.
     from: u64,
     torn: Option<Torn>,
@@ -88,6 +90,14 @@ impl Reader {
     /// From the oldest record that is there.
     pub fn open(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, JournalError> {
         Self::from(disk, folder, 0)
+    }
+
+    /// The same, or none where the folder is not there or holds no record.
+    pub(super) fn there(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<Self>, JournalError> {
+        match Self::open(Arc::clone(disk), folder) {
+            Err(JournalError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            reader => reader.map(|reader| Some(reader).filter(|reader| !reader.is_empty())),
+        }
     }
 
     /// From the record with this number on. Segments before its own are not read.
@@ -104,6 +114,7 @@ impl Reader {
             id: None,
             expected: 0,
             former: None,
+            follows: false,
             from: number,
             torn: None,
             bytes_before: 0,
@@ -119,12 +130,32 @@ impl Reader {
             let Some(found) = self.find()? else { return Ok(None) };
             self.given = found.length;
             if found.number >= self.from {
-                let held = self.window.as_ref().map_or(&[][..], Window::held);
-                let Found { number, durable, chain, kind, form, length } = found;
-                let body = held.get(FRAME_BYTES..length).unwrap_or_default();
-                return Ok(Some(Entry { number, durable, chain, kind, form, body }));
+                return Ok(Some(self.entry(found)));
             }
         }
+    }
+
+    /// The next record, whatever is damaged before it: for who leaves it to others to tell that.
+    pub fn next_whole(&mut self) -> Result<Option<Entry<'_>>, JournalError> {
+        loop {
+            match self.find() {
+                Ok(None) => return Ok(None),
+                Ok(Some(found)) => {
+                    self.given = found.length;
+                    if found.number >= self.from {
+                        return Ok(Some(self.entry(found)));
+                    }
+                }
+                Err(JournalError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn entry(&self, Found { number, durable, chain, kind, form, length }: Found) -> Entry<'_> {
+        let held = self.window.as_ref().map_or(&[][..], Window::held);
+        let body = held.get(FRAME_BYTES..length).unwrap_or_default();
+        Entry { number, durable, chain, kind, form, body }
     }
 
     /// The torn tail, once the end was reached and there is one.
@@ -176,6 +207,11 @@ impl Reader {
     /// The last record that was given or is missing; 0 where there is none.
     pub(super) fn last(&self) -> u64 {
         self.expected.saturating_sub(1)
+    }
+
+    /// Whether the record that was given last follows a chain that was known: behind damage nothing binds the first one.
+    pub(super) fn follows(&self) -> bool {
+        self.follows
     }
 
     /// The chain at the last record, where it is known.
@@ -232,7 +268,7 @@ impl Reader {
                 Ok(frame) if self.former.is_some_and(|former| !frame.follows(&former)) => Why::Chain,
                 Ok(frame) => {
                     self.expected = self.expected.saturating_add(1);
-                    self.former = Some(frame.chain);
+                    self.follows = self.former.replace(frame.chain).is_some();
                     return Ok(Some(Found {
                         number: frame.number,
                         durable: frame.durable,

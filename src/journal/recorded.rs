@@ -8,42 +8,41 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
+use super::damage::Damage;
+use super::decided::decided;
 use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
+use super::heads::{PublicKey, Signer};
 use super::journal::{Journal, Mode, Options, Watch};
 use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
+use super::setup::{self, Setup};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
 use super::warming::{self, Known, Warmed, Warming, WarmingError};
 use super::{AnswerWriter, Control, Figures, asked, kept, removed, tokened};
-use crate::engine::{Answer, Engine, Limits, Recording, VERSION};
+use crate::engine::{Answer, Engine, VERSION};
 use crate::event::Event;
 use crate::io::{Bundle, Disk};
 use crate::state::ChunkStore;
 
-/// With what an engine is opened.
-pub struct Setup {
-    /// The rule set that decides where the journal is new; otherwise one that the journal knows.
-    pub rules: Bundle,
-    /// Rule sets that control events may take up.
-    pub staged: Vec<Bundle>,
-    /// The bounds; none for those of the journal, or the defaults where it is new.
-    pub limits: Option<Limits>,
-    /// What decisions record; none for what the journal was begun with, or the default.
-    pub recording: Option<Recording>,
-    /// Where the tail log's chunks go that leave memory.
-    pub store: Option<Box<dyn ChunkStore>>,
-    /// A snapshot after so many events; none where none are wanted.
-    pub snapshot_every: Option<u64>,
+/// What recovery does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It reads all segments, and checks what is in them.
+    Checking,
+    /// It takes events in again.
+    Taking,
 }
 
 /// How far recovery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Events taken in again.
+    /// With what.
+    pub stage: Stage,
+    /// Events taken in again; 0 while segments are checked.
     pub events: u64,
-    /// Bytes read of the journal.
+    /// Bytes read of the journal, in this stage.
     pub bytes: u64,
     /// Bytes to be read.
     pub of_bytes: u64,
@@ -68,6 +67,11 @@ pub struct Opened {
     pub different: u64,
     /// Whether the last event was given its answer only now.
     pub answered: bool,
+    /// What was put down beside and is not taken in, and why: above all what says what retention did, and is not signed by
+    /// the journal's key.
+    pub left: Vec<String>,
+    /// Files beside the rules asked for that say otherwise than what was taken up, and are not read; what each is for.
+    pub unread: Vec<String>,
 }
 
 /// What a step came to.
@@ -87,18 +91,21 @@ pub struct Recorded {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) folder: PathBuf,
     pub(super) id: [u8; 16],
+    /// Whose notes are believed.
+    key: Option<PublicKey>,
+    /// Before the journal, which holds the lock: one that is being written is waited for first.
+    pub(super) snapshots: Snapshots,
     pub(super) journal: Journal,
     pub(super) engine: Engine,
     answers: AnswerWriter,
     line: Vec<u8>,
-    pub(super) snapshots: Snapshots,
     snapshot_every: Option<u64>,
     /// Events since the last snapshot was begun.
     pub(super) since: u64,
     pub(super) clock: fn() -> i64,
     waits: bool,
     /// The id of the key that identifiers are tokens of.
-    tokens: Option<String>,
+    pub(super) tokens: Option<String>,
     /// Where another engine's chunks go.
     pub(super) store: Option<Box<dyn ChunkStore>>,
     /// The rule set that is being warmed.
@@ -123,7 +130,12 @@ impl Recorded {
         if options.trust_closed && on_damage == OnDamage::Refuse {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
-        let (mut journal, recovered) = Journal::open(Arc::clone(&disk), folder, options, on_damage)?;
+        let key = options.signer.as_ref().map(Signer::public);
+        let mut checked = |bytes, of_bytes| {
+            progress(Progress { stage: Stage::Checking, events: 0, bytes, of_bytes });
+        };
+        let (mut journal, recovered) =
+            Journal::open_told(Arc::clone(&disk), folder, options, on_damage, &mut checked)?;
         let last = recovered.last;
         let mut opened = Opened {
             recovered,
@@ -134,9 +146,11 @@ impl Recorded {
             reproduced: 0,
             different: 0,
             answered: false,
+            left: Vec::new(),
+            unread: Vec::new(),
         };
         let started = started(&disk, folder, last)?;
-        tokened::check(&started, &setup)?;
+        setup.fits(&started)?;
         let store = setup.store.take();
         let mut course = match &started {
             Beginning::Nothing => {
@@ -145,11 +159,11 @@ impl Recorded {
                 begin(&*disk, folder, &mut journal, clock, store, &setup)?
             }
             known => {
-                let asked = (setup.limits, setup.recording);
+                setup.is_known(&*disk, folder)?;
                 let mut warm_ups = Vec::new();
                 loop {
                     let store = store.as_ref().map(|store| store.another());
-                    let mut course = resume(&disk, folder, known, asked, store, &warm_ups, &mut opened)?;
+                    let mut course = resume(&disk, folder, known, store, &warm_ups, &mut opened)?;
                     match take_again(&disk, folder, &mut course, last, &mut opened, &mut progress) {
                         // Seldom: the process ended before the snapshot that follows a warm-up was written.
                         Err(RecordedError::Unforeseen { .. }) if warm_ups.is_empty() => {
@@ -170,12 +184,7 @@ impl Recorded {
             let cut = opened.recovered.torn.clone();
             let said = Control::Recovered { at_us: clock(), snapshot: opened.snapshot, after: last, cut };
             journal.append(Record::Control(&said.to_bytes()))?;
-            let asked = load(&setup.rules, &kept::hash(&setup.rules))?.rules;
-            let known = course.engine.rules().hash == asked.hash || is_kept(&*disk, folder, &asked.hash)?;
-            if !known {
-                let (asked, live) = (asked.hash_text(), course.engine.rules().hash_text());
-                return Err(RecordedError::OtherRules { asked, live });
-            }
+            opened.unread = setup::unread(&course.engine, &load(&setup.rules, &kept::hash(&setup.rules))?);
             let again = (!setup.staged.is_empty()).then_some(&setup.rules);
             for bundle in setup.staged.iter().chain(again) {
                 let rules = kept::keep(&*disk, folder, bundle)?;
@@ -183,12 +192,13 @@ impl Recorded {
                 journal.append(Record::Control(&Control::Staged { at_us: clock(), rules }.to_bytes()))?;
             }
         }
-        asked::take_in(&*disk, folder, &mut journal)?;
+        opened.left = asked::take_in(&*disk, folder, &mut journal, &opened.recovered.id, key.as_ref())?;
         journal.submit()?;
         let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id);
         let Course { engine, answers, .. } = course;
         let recorded = Self {
             id: opened.recovered.id,
+            key,
             store,
             warming: None,
             warmed: None,
@@ -245,7 +255,7 @@ impl Recorded {
     /// Appends an event, once what is due before it is done.
     fn record(&mut self, bytes: &[u8]) -> Result<u64, RecordedError> {
         self.since += 1;
-        if self.warm_on() {
+        if self.warm_by(false) {
             // None is begun meanwhile: whoever went on from it could not do what the warm-up does.
         } else if self.snapshot_every.is_some_and(|every| self.since > every) {
             self.since = 1;
@@ -341,7 +351,8 @@ impl Recorded {
 
     /// Writes all that was stepped, waits until it is on disk, and says that the journal is closed.
     pub fn close(mut self) -> Result<(Figures, SnapshotFigures), RecordedError> {
-        asked::take_in(&*self.disk, &self.folder, &mut self.journal)?;
+        // What is not taken in is told where it is opened again.
+        asked::take_in(&*self.disk, &self.folder, &mut self.journal, &self.id, self.key.as_ref())?;
         self.journal.submit()?;
         self.journal.sync(self.journal.next_number() - 1)?;
         self.snapshots.finish(&mut self.journal, self.clock)?;
@@ -433,19 +444,10 @@ fn resume(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     beginning: &Beginning,
-    asked: (Option<Limits>, Option<Recording>),
     store: Option<Box<dyn ChunkStore>>,
     warm_ups: &[Known],
     opened: &mut Opened,
 ) -> Result<Course, RecordedError> {
-    if let Beginning::Started { start, .. } = beginning {
-        if asked.0.is_some_and(|limits| limits != start.limits) {
-            return Err(RecordedError::Other { what: "bounds" });
-        }
-        if asked.1.is_some_and(|recording| recording != start.recording) {
-            return Err(RecordedError::Other { what: "recorded features" });
-        }
-    }
     let Recovered { id, last, .. } = opened.recovered;
     for number in snapshots::snapshots(&**disk, folder)? {
         let why = if number > last {
@@ -484,7 +486,8 @@ fn take_again(
     opened: &mut Opened,
     progress: &mut impl FnMut(Progress),
 ) -> Result<(), RecordedError> {
-    let mut reader = Reader::from(Arc::clone(disk), folder, opened.snapshot.unwrap_or(0) + 1)?;
+    let from = opened.snapshot.unwrap_or(0) + 1;
+    let mut reader = Reader::from(Arc::clone(disk), folder, from)?;
     let of_bytes = reader.bytes()?;
     let mut damaged = false;
     loop {
@@ -493,8 +496,17 @@ fn take_again(
                 course.entry(&**disk, folder, &entry, &mut |_, _| {})?
             }
             Ok(_) => break,
-            // Whether to go on was decided when the journal was opened.
-            Err(JournalError::Damaged(_)) => {
+            // The snapshot holds what is missing.
+            Err(JournalError::Damaged(damage)) if damage.is_before(from) => continue,
+            Err(JournalError::Damaged(damage)) => {
+                // Where closed segments are trusted, and the newest snapshot is not, nobody has looked there yet.
+                let same = |known: &Damage| known.same(&damage);
+                let is_known = opened.recovered.damage.iter().any(same)
+                    || decided(disk, folder, damage.number, last)?.iter().any(|known| same(&known.damage));
+                if !is_known {
+                    return Err(JournalError::Damaged(damage).into());
+                }
+                course.pass_over(damage);
                 damaged = true;
                 continue;
             }
@@ -505,18 +517,13 @@ fn take_again(
             Turn::Differs(_) if damaged => opened.different += 1,
             Turn::Differs(difference) => return Err(RecordedError::Differs(difference)),
         }
-        progress(Progress { events: course.events(), bytes: reader.bytes_read(), of_bytes });
+        let (events, bytes) = (course.events(), reader.bytes_read());
+        progress(Progress { stage: Stage::Taking, events, bytes, of_bytes });
+    }
+    // What opening read was whole up to there.
+    if reader.last() < last {
+        return Err(JournalError::Unsteady { folder: folder.to_owned() }.into());
     }
     (opened.events, opened.reproduced) = (course.events(), course.reproduced());
     Ok(())
-}
-
-/// Whether a rule set of this hash is kept.
-fn is_kept(disk: &dyn Disk, folder: &Path, hash: &[u8; 32]) -> Result<bool, RecordedError> {
-    for kept in kept::all(disk, folder)? {
-        if load(&kept::read(disk, folder, &kept)?, &kept)?.rules.hash == *hash {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -82,13 +82,14 @@ pub(super) fn recover(
     folder: &Path,
     options: &Options,
     on_damage: OnDamage,
+    checked: &mut dyn FnMut(u64, u64),
 ) -> Result<Recovered, JournalError> {
     let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
     for name in names.iter().filter(|name| name.ends_with(&format!(".journal{ANEW}"))) {
         let path = folder.join(name);
         disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
     }
-    let Walk { mut found, known, removing, end, last_at, former } = agreed(disk, folder, options)?;
+    let Walk { mut found, known, removing, end, last_at, former } = agreed(disk, folder, options, checked)?;
     let mut keep = found.torn.clone();
     found.beyond = beyond(disk, folder, &found, end.1 > 0)?;
     if let Some(newest) = found.beyond.iter().max()
@@ -141,10 +142,15 @@ fn beyond(
 }
 
 /// What two walks say alike: a disk may give wrong bytes once.
-fn agreed(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, JournalError> {
+fn agreed(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    options: &Options,
+    checked: &mut dyn FnMut(u64, u64),
+) -> Result<Walk, JournalError> {
     let mut former: Option<Walk> = None;
     for _ in 0..TRIES {
-        let walk = walk(disk, folder, options)?;
+        let walk = walk(disk, folder, options, checked)?;
         // What is whole has its checksums and its chain to speak for it.
         let whole = walk.found.torn.is_none() && walk.found.damage.is_empty();
         if whole || former.as_ref() == Some(&walk) {
@@ -155,8 +161,14 @@ fn agreed(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk
     Err(JournalError::Unsteady { folder: folder.to_owned() })
 }
 
-fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, JournalError> {
+fn walk(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    options: &Options,
+    checked: &mut dyn FnMut(u64, u64),
+) -> Result<Walk, JournalError> {
     let mut reader = Reader::from(Arc::clone(disk), folder, options.check_from)?;
+    let of_bytes = reader.bytes()?;
     let (mut damage, mut known) = (Vec::new(), Vec::new());
     let (mut closed, mut headed, mut removing) = (false, false, Vec::new());
     let (mut chain, mut former, mut last_at) = ([0; 32], [0; 32], 0);
@@ -180,6 +192,7 @@ fn walk(disk: &Arc<dyn Disk>, folder: &Path, options: &Options) -> Result<Walk, 
                     removing = snapshots;
                 }
                 last_at = reader.entry_at();
+                checked(reader.bytes_read(), of_bytes);
             }
             Ok(None) => break,
             Err(JournalError::Damaged(found)) => {

@@ -1,7 +1,9 @@
 //! What retention has removed: a note in the journal's folder, for all who begin where the records begin now.
 //!
 //! Promises that it is there whole before the first record goes. It repeats what the removed record `started` said. That
-//! it was removed, and by whom, is a control record too: that one is in the chain, this note is not.
+//! it was removed, and by whom, is a control record too: that one is in the chain, and this note is not, so it is signed by
+//! the journal's key. What reads it here is told what it says; whether to believe it is asked with a public key
+//! ([`Removed::is_signed`]).
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,10 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::archive;
 use super::control::Control;
 use super::error::JournalError;
+use super::heads::{PublicKey, Signer};
+use super::note::Note;
 use crate::io::Disk;
 
 /// In a journal's folder.
 const FILE: &str = "removed.json";
+/// A note is never this long.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// What is gone, and where to begin instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +33,17 @@ pub struct Removed {
     pub base: u64,
     /// What the journal was begun with.
     pub(super) started: Control,
+    /// What it was read from.
+    #[serde(skip)]
+    pub(super) note: Option<Note>,
 }
 
 impl Removed {
+    /// Whether this key signed it for the journal with this id.
+    pub fn is_signed(&self, by: &PublicKey, id: &[u8; 16]) -> bool {
+        self.note.as_ref().is_some_and(|note| note.is_signed(by, id))
+    }
+
     /// The rule sets that the beginning named, by the hashes that they are kept by.
     pub fn kept(&self) -> Vec<String> {
         self.started.kept()
@@ -44,23 +58,24 @@ pub fn removed(disk: &dyn Disk, folder: &Path) -> Result<Option<Removed>, Journa
     match disk.read(&path) {
         _ if begins <= 1 => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        source => source.and_then(|mut source| source.read_to_end(&mut bytes)),
+        source => source.and_then(|source| source.take(BYTES_MAX).read_to_end(&mut bytes)),
     }
     .map_err(JournalError::disk("read", &path))?;
-    let said: Option<Removed> = serde_json::from_slice(&bytes).ok();
+    let note = Note::read(&bytes);
+    let said: Option<Removed> = note.as_ref().and_then(|note| serde_json::from_slice(note.said()).ok());
     // It may have ended before all went. Where more is gone, somebody else took it.
-    Ok(said.map(|said| Removed { last: said.last.min(begins - 1), ..said }))
+    Ok(said.map(|said| Removed { last: said.last.min(begins - 1), note, ..said }))
 }
 
-/// Puts it down, in place of the note of former times.
-pub(super) fn put(disk: &dyn Disk, folder: &Path, removed: &Removed) -> Result<(), JournalError> {
-    let bytes = serde_json::to_vec(removed).unwrap_or_default();
-    archive::place(disk, &folder.join(FILE), |beside| {
-        let mut file = disk.create(beside)?;
-        file.write_all(&bytes)?;
-        file.sync()?;
-        let mut held = Vec::new();
-        disk.read(beside)?.read_to_end(&mut held)?;
-        Ok(held == bytes)
-    })
+/// Puts it down for the journal with this id, in place of the note of former times.
+pub(super) fn put(
+    disk: &dyn Disk,
+    folder: &Path,
+    removed: &Removed,
+    id: &[u8; 16],
+    signer: Option<&Signer>,
+) -> Result<(), JournalError> {
+    let said = serde_json::to_vec(removed).unwrap_or_default();
+    let bytes = Note::new(said, id, signer).to_bytes();
+    archive::place_bytes(disk, &folder.join(FILE), &bytes)
 }

@@ -1,13 +1,17 @@
 //! The journal through the engine again, beside whoever writes it: every answer is compared with the one that was given.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::course::{Course, Difference, RecordedError, Start, Turn, check_version};
+use super::damage::Damage;
+use super::decided::{Decided, decided};
 use super::error::JournalError;
 use super::reader::Reader;
-use super::recorded::{Beginning, Progress, started};
+use super::recorded::{Beginning, Progress, Stage, started};
 use super::removed::{self, Removed};
+use super::warming::Known;
 use super::{snapshots, warming};
 use crate::engine::{Answer, Recording, VERSION};
 use crate::event::Event;
@@ -29,14 +33,27 @@ pub struct Replayed {
     pub events: u64,
     /// Answers that are what they were, bit for bit.
     pub reproduced: u64,
-    /// The first answer that is not, if any; the replay ends there.
+    /// Answers that are others since records before them are missing.
+    pub different: u64,
+    /// The first answer that is another without such a reason, if any; the replay ends there.
     pub difference: Option<Difference>,
     /// The record of the snapshot that it began after.
     pub snapshot: Option<u64>,
+    /// Damage that somebody decided to go on over.
+    pub passed: Vec<Decided>,
+    /// Records after which it went on from a snapshot, which held what is missing.
+    pub resumed: Vec<u64>,
     /// Whether the last event has no answer yet: it was never given.
     pub unanswered: bool,
     /// What was being written when all ended.
     pub torn: bool,
+}
+
+impl Replayed {
+    /// How many records are missing where it was passed over.
+    pub fn missing(&self) -> u64 {
+        self.passed.iter().map(|decided| decided.damage.missing).sum()
+    }
 }
 
 /// A journal that is read through an engine.
@@ -46,8 +63,17 @@ pub struct Replay {
     reader: Reader,
     course: Course,
     snapshot: Option<u64>,
+    recording: Option<Recording>,
     start: Box<Start>,
     removed: Option<Removed>,
+    warm_ups: Vec<Known>,
+    passed: Vec<Decided>,
+    /// Answers up to this record may be others than they were.
+    until: u64,
+    /// Snapshots that may hold what is missing, in order.
+    places: VecDeque<u64>,
+    resumed: Vec<u64>,
+    different: u64,
 }
 
 impl Replay {
@@ -79,28 +105,44 @@ impl Replay {
             numbers.reverse();
         }
         numbers.retain(|&number| !warm_ups.iter().any(|known| known.is_on_at(number)));
+        let mut found = None;
         for number in numbers {
             let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
             // Its first segment says whose journal it is.
             let _ = reader.next_entry();
             let Some(id) = reader.id() else { continue };
-            if let Ok(mut saved) = snapshots::read(&disk, folder, id, number) {
-                if let Some(recording) = recording {
-                    saved = saved.recording(recording);
-                }
-                let mut course = Course::restore(&*disk, folder, number, saved, None)?;
-                course.expect(&*disk, folder, number, &warm_ups)?;
-                let reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
-                let (folder, snapshot) = (folder.to_owned(), Some(number));
-                return Ok(Self { disk, folder, reader, course, snapshot, start, removed });
+            if let Some(course) = restored(&disk, folder, (id, number), recording, &warm_ups)? {
+                found = Some((Reader::from(Arc::clone(&disk), folder, number + 1)?, course, Some(number)));
+                break;
             }
         }
-        if first > 1 {
-            return Err(RecordedError::NoStart);
-        }
-        let mut course = Course::begin(&*disk, folder, &rules, &start, None)?;
-        course.expect(&*disk, folder, 0, &warm_ups)?;
-        Ok(Self { disk, folder: folder.to_owned(), reader, course, snapshot: None, start, removed })
+        let (reader, course, snapshot) = match found {
+            Some(found) => found,
+            None if first > 1 => return Err(RecordedError::NoStart),
+            None => {
+                let mut course = Course::begin(&*disk, folder, &rules, &start, None)?;
+                course.expect(&*disk, folder, 0, &warm_ups)?;
+                (reader, course, None)
+            }
+        };
+        let (folder, passed, resumed, places) = (folder.to_owned(), Vec::new(), Vec::new(), VecDeque::new());
+        let (until, different) = (0, 0);
+        Ok(Self {
+            disk,
+            folder,
+            reader,
+            course,
+            snapshot,
+            recording,
+            start,
+            removed,
+            warm_ups,
+            passed,
+            until,
+            places,
+            resumed,
+            different,
+        })
     }
 
     /// What retention has removed before it.
@@ -123,22 +165,84 @@ impl Replay {
         &self.course
     }
 
-    /// Takes the next record in; `each` is told of an event what it is answered. None at the end.
+    /// Damage that was passed over, since somebody decided to go on over it.
+    pub fn passed(&self) -> &[Decided] {
+        &self.passed
+    }
+
+    /// Takes the next record in; `each` is told of an event what it is answered. None at the end. An answer that is another
+    /// since records are missing is counted, and fine.
     pub fn turn(&mut self, mut each: impl FnMut(&Event, Answer<'_>)) -> Result<Option<Turn>, RecordedError> {
-        let Some(entry) = self.reader.next_entry()? else { return Ok(None) };
+        let entry = loop {
+            match self.reader.next_entry() {
+                Ok(Some(entry)) => break entry,
+                Ok(None) => return Ok(None),
+                Err(JournalError::Damaged(damage)) => self.pass_over(damage)?,
+                Err(error) => return Err(error.into()),
+            }
+        };
         if let Ok(super::Record::Control(bytes)) = entry.record()
             && let Some(super::Control::Started { engine, .. }) = super::Control::read(bytes)
             && engine != VERSION
         {
             check_version(&engine, &self.start)?;
         }
-        self.course.entry(&*self.disk, &self.folder, &entry, &mut each).map(Some)
+        let number = entry.number;
+        let mut turn = self.course.entry(&*self.disk, &self.folder, &entry, &mut each)?;
+        if number <= self.until && matches!(turn, Turn::Differs(_)) {
+            self.different += 1;
+            turn = Turn::Fine;
+        }
+        if self.until == u64::MAX && self.places.front().is_some_and(|place| *place <= number) {
+            self.resume(number)?;
+        }
+        Ok(Some(turn))
+    }
+
+    /// Goes on behind damage, if a record says that somebody decided so.
+    fn pass_over(&mut self, damage: Damage) -> Result<(), RecordedError> {
+        if self.snapshot.is_some_and(|number| damage.is_before(number + 1)) {
+            return Ok(());
+        }
+        let known = decided(&self.disk, &self.folder, damage.number, u64::MAX)?;
+        let Some(decided) = known.into_iter().find(|known| known.damage.same(&damage)) else {
+            return Err(JournalError::Damaged(damage).into());
+        };
+        self.until = self.until.max(decided.until());
+        if decided.held {
+            let mut places = snapshots::snapshots(&*self.disk, &self.folder)?;
+            places.retain(|&number| {
+                damage.is_before(number + 1) && !self.warm_ups.iter().any(|known| known.is_on_at(number))
+            });
+            self.places = places.into_iter().rev().collect();
+        }
+        let last = damage.last();
+        self.course.pass_over(damage);
+        self.passed.push(decided);
+        self.resume(last)
+    }
+
+    /// Goes on from the snapshot after a record, if there is a whole one: it is what the engine was then.
+    fn resume(&mut self, number: u64) -> Result<(), RecordedError> {
+        while self.places.front().is_some_and(|place| *place <= number) {
+            let place = self.places.pop_front();
+            if place == Some(number)
+                && let Some(id) = self.reader.id()
+                && let Some(course) =
+                    restored(&self.disk, &self.folder, (id, number), self.recording, &self.warm_ups)?
+            {
+                self.course = course.instead_of(&self.course);
+                self.until = 0;
+                self.resumed.push(number);
+            }
+        }
+        Ok(())
     }
 
     /// How far it is.
     pub fn progress(&self) -> Result<Progress, JournalError> {
         let (bytes, of_bytes) = (self.reader.bytes_read(), self.reader.bytes()?);
-        Ok(Progress { events: self.course.events(), bytes, of_bytes })
+        Ok(Progress { stage: Stage::Taking, events: self.course.events(), bytes, of_bytes })
     }
 
     /// Replays all of it, up to the first difference.
@@ -154,10 +258,30 @@ impl Replay {
         Ok(Replayed {
             events: self.course.events(),
             reproduced: self.course.reproduced(),
+            different: self.different,
             snapshot: self.snapshot,
+            passed: self.passed,
+            resumed: self.resumed,
             unanswered: difference.is_none() && self.course.unanswered().is_some(),
             torn: self.reader.torn().is_some(),
             difference,
         })
     }
+}
+
+/// An engine as a snapshot says that it was, if that one is whole, and on its way over the warm-ups behind it.
+fn restored(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    (id, number): ([u8; 16], u64),
+    recording: Option<Recording>,
+    warm_ups: &[Known],
+) -> Result<Option<Course>, RecordedError> {
+    let Ok(mut saved) = snapshots::read(disk, folder, id, number) else { return Ok(None) };
+    if let Some(recording) = recording {
+        saved = saved.recording(recording);
+    }
+    let mut course = Course::restore(&**disk, folder, number, saved, None)?;
+    course.expect(&**disk, folder, number, warm_ups)?;
+    Ok(Some(course))
 }

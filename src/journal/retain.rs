@@ -2,7 +2,7 @@
 //!
 //! Promises that a crash at any moment loses no record and doubles none; that a segment is archived only where all of it is
 //! whole, and removed only once an engine was made of the snapshot that begins instead; and that what was done is put down
-//! before anything goes. Works beside the process that writes the journal: closed segments are never written or asked for
+//! before anything goes, signed by the journal's key: nobody else's word for it is believed. Works beside the process that writes the journal: closed segments are never written or asked for
 //! by it.
 
 use std::path::Path;
@@ -14,14 +14,18 @@ use super::columns::{self, columns_folder};
 use super::control::Control;
 use super::course::{Course, RecordedError, load};
 use super::error::JournalError;
+use super::heads::Signer;
+use super::note::Note;
 use super::reader::Reader;
 use super::record::Record;
 use super::recorded::{Beginning, started};
 use super::removed::{self, Removed};
 use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan};
 use super::segment::{HEADER_BYTES, Header};
+use super::signing::signed_by;
 use super::window::Window;
-use super::{archive, kept, snapshots};
+use super::{archive, asked, kept, snapshots, warming};
+use crate::hex::hex;
 use crate::io::Disk;
 
 /// What was done.
@@ -57,35 +61,64 @@ pub fn look(
     keep: &Retention,
     now_us: i64,
 ) -> Result<Plan, RecordedError> {
+    Ok(look_as(disk, folder, keep, now_us)?.0)
+}
+
+/// The same, and the journal's id.
+fn look_as(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    keep: &Retention,
+    now_us: i64,
+) -> Result<(Plan, [u8; 16]), RecordedError> {
     let (mut held, id) = holdings(disk, folder, now_us)?;
     let mut needed_from = u64::MAX;
     loop {
         let plan = plan(&held, keep, now_us, needed_from);
-        let Some(base) = plan.base else { return Ok(plan) };
+        let Some(base) = plan.base else { return Ok((plan, id)) };
         // Twice: what reads wrongly once must not look as though nothing were there.
         let needed = needed_up_to(disk, folder, &held, base)?.min(needed_up_to(disk, folder, &held, base)?);
         if needed <= base {
             needed_from = needed;
         } else if is_fit(disk, folder, id, base) {
-            return Ok(plan);
+            return Ok((plan, id));
         } else {
             held.snapshots.retain(|snapshot| snapshot.number != base);
         }
     }
 }
 
-/// Does what is to be done at a time. What it does is handed to `put_down` before anything goes.
-pub fn retain<E: From<RecordedError> + From<JournalError>>(
+/// Who has something archived and removed.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// Their name.
+    pub who: String,
+    /// What for.
+    pub why: String,
+    /// The key of the journal, by which what is done is signed; none where nobody signs the journal, an error where somebody
+    /// does.
+    pub signer: Option<Signer>,
+    /// 16 random bytes, for the name of what is put down.
+    pub unique: [u8; 16],
+}
+
+/// Does what is to be done at a time. What it does is put down, and signed, before anything goes.
+pub fn retain(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     keep: &Retention,
     now_us: i64,
-    put_down: impl FnOnce(&Retained) -> Result<(), E>,
-) -> Result<Retained, E> {
+    by: &By,
+) -> Result<Retained, RecordedError> {
     let files = &**disk;
     let within = folder.join(archive::FOLDER);
     if archive::segments(files, folder)?.is_empty() {
         return Err(JournalError::None { folder: folder.to_owned() }.into());
+    }
+    if by.signer.is_none()
+        && let Some(by) = signed_by(disk, folder)?
+    {
+        return Err(JournalError::KeyGone { path: folder.join("signing.key"), by: hex(by) }.into());
     }
     files.create_folder(&within).map_err(JournalError::disk("make the folder", &within))?;
     let lock = within.join("lock");
@@ -94,7 +127,8 @@ pub fn retain<E: From<RecordedError> + From<JournalError>>(
     for name in archive::list(files, folder)?.iter().filter(|name| name.ends_with(archive::PARTIAL)) {
         archive::remove(files, &within.join(name))?;
     }
-    let mut done = Retained { plan: look(disk, folder, keep, now_us)?, ..Retained::default() };
+    let (plan, id) = look_as(disk, folder, keep, now_us)?;
+    let mut done = Retained { plan, ..Retained::default() };
     let plan = &done.plan;
     if let Some(number) = plan.snapshot {
         done.snapshot = snapshots::put_into_archive(files, folder, number)?.then_some(number);
@@ -122,12 +156,13 @@ pub fn retain<E: From<RecordedError> + From<JournalError>>(
         (Some(base), Some(newest)) => Some(note(disk, folder, now_us, newest.last, base)?),
         _ => None,
     };
-    put_down(&done)?;
+    let said = Note::new(done.said(now_us, by).to_bytes(), &id, by.signer.as_ref());
+    asked::put(files, folder, (now_us, by.unique), &said.to_bytes())?;
     for archived in &done.archived {
         archive::take(files, folder, archived.segment.first)?;
     }
     if let Some(note) = note {
-        removed::put(files, folder, &note)?;
+        removed::put(files, folder, &note, &id, by.signer.as_ref())?;
     }
     // From the oldest on, each for good before the next: what is left has no gap.
     for segment in &done.removed {
@@ -152,7 +187,7 @@ fn note(
     base: u64,
 ) -> Result<Removed, RecordedError> {
     match started(disk, folder, u64::MAX)? {
-        Beginning::Started { said, .. } => Ok(Removed { at_us, last, base, started: *said }),
+        Beginning::Started { said, .. } => Ok(Removed { at_us, last, base, started: *said, note: None }),
         Beginning::Nothing | Beginning::Lost => Err(RecordedError::NoStart),
     }
 }
@@ -168,7 +203,7 @@ impl Retained {
     }
 
     /// The record of it.
-    pub fn said(&self, at_us: i64, who: &str, why: &str) -> Control {
+    fn said(&self, at_us: i64, By { who, why, .. }: &By) -> Control {
         let mut archived: Vec<(u64, u64)> = Vec::new();
         for Archived { segment: Segment { first, last, .. }, .. } in &self.archived {
             match archived.last_mut() {
@@ -179,8 +214,8 @@ impl Retained {
         let removed = self.removed.first().zip(self.removed.last());
         Control::Retained {
             at_us,
-            who: who.to_owned(),
-            why: why.to_owned(),
+            who: who.clone(),
+            why: why.clone(),
             archived,
             removed: removed.map(|(first, last)| (first.first, last.last)),
             base: self.plan.base.filter(|_| removed.is_some()),
@@ -232,10 +267,13 @@ fn holdings(disk: &Arc<dyn Disk>, folder: &Path, now_us: i64) -> Result<(Holding
     Ok((held, id))
 }
 
-/// Whether an engine can be made of a snapshot.
+/// Whether an engine can be made of a snapshot that goes all the way from there: it can't where a rule set was being warmed
+/// then, with what lies before.
 fn is_fit(disk: &Arc<dyn Disk>, folder: &Path, id: [u8; 16], number: u64) -> bool {
     let saved = snapshots::read(disk, folder, id, number);
     saved.is_ok_and(|saved| Course::restore(&**disk, folder, number, saved, None).is_ok())
+        && warming::known(disk, folder, number, u64::MAX)
+            .is_ok_and(|known| !known.iter().any(|known| known.is_on_at(number)))
 }
 
 /// Whether every record of a segment is there, and nothing else.

@@ -13,6 +13,10 @@ use super::record::Kind;
 use crate::hex::hex;
 use crate::io::Disk;
 
+/// In a journal's folder.
+const PRIVATE: &str = "signing.key";
+const PUBLIC: &str = "signing.pub";
+
 /// The key in a file of a PEM (`key`), or the journal's own, `signing.key`, which is made of 32 random bytes where nothing was
 /// signed yet. It must be the one that signed the last head.
 pub fn signer(
@@ -21,35 +25,42 @@ pub fn signer(
     key: Option<&Path>,
     seed: [u8; 32],
 ) -> Result<Signer, JournalError> {
-    let (own, public) = (folder.join("signing.key"), folder.join("signing.pub"));
+    match known_signer(disk, folder, key)? {
+        Some(signer) => Ok(signer),
+        None => Signer::read_or_create(&**disk, &folder.join(PRIVATE), &folder.join(PUBLIC), seed),
+    }
+}
+
+/// The same for who signs beside the journal, and makes no key: none where nobody signed it yet.
+pub fn known_signer(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    key: Option<&Path>,
+) -> Result<Option<Signer>, JournalError> {
+    let (own, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
     let path = key.unwrap_or(&own);
     let by = signed_by(disk, folder)?;
-    let may_make = key.is_none() && by.is_none() && disk.length(&public).is_err();
-    if !may_make && key.is_none() && disk.length(path).is_err() {
-        return Err(JournalError::KeyGone {
-            path: own,
-            by: by.map_or_else(|| "signing.pub".to_owned(), hex),
-        });
+    if key.is_none() && disk.length(path).is_err() {
+        return match by {
+            None if disk.length(&public).is_err() => Ok(None),
+            by => Err(JournalError::KeyGone { path: own, by: by.map_or_else(|| PUBLIC.to_owned(), hex) }),
+        };
     }
-    let signer = if may_make {
-        Signer::read_or_create(&**disk, path, &public, seed)?
-    } else {
-        Signer::read(&**disk, path)?
-    };
+    let signer = Signer::read(&**disk, path)?;
     let is = signer.public().id();
     match by {
         Some(by) if by != is => {
             Err(JournalError::OtherKey { path: path.to_owned(), is: hex(is), by: hex(by) })
         }
-        _ => Ok(signer),
+        _ => Ok(Some(signer)),
     }
 }
 
 /// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens
 /// the journal tells it.
-fn signed_by(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<[u8; 8]>, JournalError> {
-    let firsts: Vec<u64> =
-        Reader::open(Arc::clone(disk), folder)?.segments().iter().map(|(first, _)| *first).collect();
+pub(super) fn signed_by(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<[u8; 8]>, JournalError> {
+    let Some(reader) = Reader::there(disk, folder)? else { return Ok(None) };
+    let firsts: Vec<u64> = reader.segments().iter().map(|(first, _)| *first).collect();
     for first in firsts.into_iter().rev() {
         let mut reader = Reader::from(Arc::clone(disk), folder, first)?;
         let mut by = None;

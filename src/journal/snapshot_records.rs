@@ -60,20 +60,14 @@ pub(super) fn recorded(
     number: u64,
 ) -> Result<Option<String>, JournalError> {
     let mut reader = Reader::from(Arc::clone(disk), folder, number + 1)?;
-    loop {
-        match reader.next_entry() {
-            Ok(Some(entry)) => {
-                if let Ok(Record::Control(bytes)) = entry.record()
-                    && let Some(Control::Snapshot { number: of, sha256, .. }) = Control::read(bytes)
-                    && of == number
-                {
-                    return Ok(Some(sha256));
-                }
-            }
-            Ok(None) => return Ok(None),
-            // Whoever goes that way tells it.
-            Err(JournalError::Damaged(_)) => {}
-            Err(error) => return Err(error),
+    // What is damaged is told by whoever goes that way.
+    while let Some(entry) = reader.next_whole()? {
+        if let Ok(Record::Control(bytes)) = entry.record()
+            && let Some(Control::Snapshot { number: of, sha256, .. }) = Control::read(bytes)
+            && of == number
+        {
+            return Ok(Some(sha256));
         }
     }
+    Ok(None)
 }

@@ -186,6 +186,11 @@ impl Snapshots {
         &self.figures
     }
 
+    /// Whether one is being written, or is to be.
+    pub(super) fn is_busy(&self) -> bool {
+        self.frozen.is_some() || self.writing.is_some()
+    }
+
     /// Freezes the engine as it is after a record.
     #[expect(clippy::disallowed_methods, reason = "what a snapshot costs is measured")]
     pub(super) fn begin(&mut self, engine: &mut Engine, number: u64) {
@@ -245,6 +250,16 @@ impl Snapshots {
             Err(_) => self.figures.failed = Some("the thread that writes it is gone".to_owned()),
         }
         Ok(())
+    }
+}
+
+impl Drop for Snapshots {
+    /// Whoever opens the folder next finds none that comes or goes.
+    fn drop(&mut self) {
+        if let Some((_, writing)) = self.writing.take() {
+            // What it wrote has no record, and is passed over.
+            let _ = writing.join();
+        }
     }
 }
 

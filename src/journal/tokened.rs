@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::course::{RecordedError, Start};
 use super::reader::Reader;
-use super::recorded::{Beginning, Setup, started};
+use super::recorded::{Beginning, started};
+use super::setup::Setup;
 use crate::io::{Bundle, Disk};
 
 /// With what a journal was begun.
@@ -24,7 +25,7 @@ pub enum Begun {
 
 /// Looks with what the journal of a folder was begun.
 pub fn begun(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Begun, RecordedError> {
-    if Reader::open(Arc::clone(disk), folder)?.is_empty() {
+    if Reader::there(disk, folder)?.is_none() {
         return Ok(Begun::NotYet);
     }
     Ok(match started(disk, folder, u64::MAX)? {

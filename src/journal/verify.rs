@@ -10,12 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::damage::Torn;
+use super::damage::{Damage, Torn};
 use super::error::JournalError;
 use super::frame::Chain;
 use super::heads::{Head, PublicKey};
 use super::reader::Reader;
 use super::record::{Kind, Record};
+use super::snapshots;
 use crate::io::Disk;
 
 /// What there is of a journal that nothing was changed in.
@@ -37,7 +38,8 @@ pub struct Whole {
     pub signed_to: u64,
     /// What was being written when all ended.
     pub torn: Option<Torn>,
-    /// The last record that retention says to have removed, and the record that says so; none where none does.
+    /// The last record that retention says to have removed, and the record that says so; none where none does. Where a key
+    /// was given, a head of it speaks for that record.
     pub removed: Option<(u64, u64)>,
     /// The rule sets that records name, by the hashes that they are kept by.
     pub kept: BTreeSet<String>,
@@ -60,7 +62,31 @@ pub enum Verified {
         number: u64,
         /// What is seen there.
         how: Changed,
+        /// What of the rest holds; nothing where no record is damaged.
+        rest: Rest,
     },
+}
+
+/// What holds of a journal in which records are damaged: it is no proof that nothing was changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// The record that says that somebody decided to go on over the first damage.
+    pub decided: Option<u64>,
+    /// Records that follow each other, before, between and behind what is damaged.
+    pub stretches: Vec<Stretch>,
+    /// What else was changed behind the damage: nothing is looked at behind that record.
+    pub then: Option<(u64, Changed)>,
+}
+
+/// Records of which each follows the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first one. Behind missing records that is the second one there, since nothing binds what the first one says.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// The last signed head among them, which speaks for all before it; none where there is none, or no key was given.
+    pub signed_to: Option<u64>,
 }
 
 /// How a change is seen.
@@ -80,12 +106,20 @@ pub enum Changed {
     Expected,
     /// The journal ends before the record that was expected.
     Ended,
+    /// The journal ends before this record, after which there is a snapshot of its own.
+    Cut(u64),
 }
 
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Damaged(why) => why,
+            Self::Cut(number) => {
+                return write!(
+                    f,
+                    "the journal ends before its own snapshot after record {number}, so its end was cut"
+                );
+            }
             Self::Head => "a head tells of another chain than the records before it",
             Self::Signature => "a head is not signed by this key",
             Self::Unsigned => "the segment begins without a signed head before it",
@@ -98,10 +132,14 @@ impl fmt::Display for Changed {
     }
 }
 
+/// A place where something was changed: file, byte and record.
+type Place = (String, Option<u64>, u64);
+
 /// Walks over a whole journal, beside whoever writes it.
 ///
 /// With a public key, every head must be signed by it, and every two segments must have one where they meet. With an expected
-/// head, that record must be there with that chain.
+/// head, that record must be there with that chain. No snapshot of its own may be behind its end. Behind damage it goes on,
+/// to say what of the rest holds.
 pub fn verify(
     disk: &Arc<dyn Disk>,
     folder: &Path,
@@ -109,17 +147,22 @@ pub fn verify(
     expected: Option<(u64, Chain)>,
     mut progress: impl FnMut(&Reader),
 ) -> Result<Verified, JournalError> {
+    // Before the records: one that is written meanwhile may be behind what is seen of them.
+    let taken = snapshots::snapshots(&**disk, folder)?;
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
     if reader.is_empty() {
         return Err(JournalError::None { folder: folder.to_owned() });
     }
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
-    let (mut segment, mut headed, mut removed) = (0, true, None);
+    let (mut segment, mut headed, mut removed) = (0, true, Vec::new());
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
     // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
     let (mut closed, mut closing, mut behind) = (false, false, None);
+    let (mut damaged, mut rest, mut removing) = (None::<Damage>, Rest::default(), Vec::new());
+    // Of what is looked at now, behind any damage: the first record, and whether the next one is that.
+    let (mut begins, mut fresh) = (0, true);
     let file = |reader: &Reader| reader.file().to_owned();
-    loop {
+    let mut found: Option<(Place, Changed)> = loop {
         let id = reader.id();
         let entry = match reader.next_entry() {
             Ok(Some(entry)) => {
@@ -131,42 +174,53 @@ pub fn verify(
                 kept.extend(said.iter().flat_map(Control::kept));
                 match said {
                     Some(Control::Retained { removed: Some((_, last)), .. }) => {
-                        removed = Some((last, entry.number));
+                        removed.push((last, entry.number));
                     }
                     Some(Control::Snapshot { number, sha256, .. }) => {
                         snapshots.insert(number, sha256);
+                    }
+                    Some(Control::WentOn { damage, snapshots, .. }) => {
+                        let known =
+                            damaged.as_ref().is_some_and(|first| damage.iter().any(|d| d.same(first)));
+                        rest.decided = rest.decided.or(known.then_some(entry.number));
+                        removing = snapshots;
                     }
                     _ => {}
                 }
                 (entry.number, entry.chain, entry.kind, Head::read(entry.body), closes)
             }
-            Ok(None) => break,
+            Ok(None) => break None,
             Err(JournalError::Damaged(damage)) => {
-                let how = Changed::Damaged(damage.why.to_string());
-                let (file, byte, number) = (damage.file, Some(damage.byte), damage.number);
-                return Ok(Verified::Changed { file, byte, number, how });
+                rest.stretches.extend(stretch(begins, last, signed_to));
+                damaged.get_or_insert(damage);
+                (begins, last, headed, fresh) = (0, 0, true, true);
+                (closed, closing, behind) = (false, false, None);
+                continue;
             }
             Err(error) => return Err(error),
         };
         progress(&reader);
         let (number, now, kind, head, closes) = entry;
-        let changed = |how| Ok(Verified::Changed { file: file(&reader), byte: None, number, how });
+        let changed = |how| Some(((file(&reader), None, number), how));
+        if std::mem::take(&mut fresh) {
+            begins = if reader.follows() { number } else { number + 1 };
+        }
         let is_head = kind == Kind::Head as u8;
         if reader.segment() != segment {
             let meets = std::mem::replace(&mut segment, reader.segment()) > 0;
             if public.is_some() && meets && !headed && !is_head {
-                return changed(Changed::Unsigned);
+                break changed(Changed::Unsigned);
             }
         }
         if is_head {
             // A journal whose oldest segments are elsewhere begins with records whose chain is in a header alone.
             let before = (number - 1, if last > 0 { chain } else { head.map_or([0; 32], |head| head.chain) });
             let Some(head) = head.filter(|head| (head.number, head.chain) == before) else {
-                return changed(Changed::Head);
+                break changed(Changed::Head);
             };
             if let Some(public) = public {
                 if !public.signed(&reader.id().or(id).unwrap_or_default(), &head) {
-                    return changed(Changed::Signature);
+                    break changed(Changed::Signature);
                 }
                 (heads, signed_to) = (heads + 1, head.number);
             }
@@ -176,21 +230,57 @@ pub fn verify(
         }
         closed = closes;
         if expected.is_some_and(|(at, chain)| at == number && chain != now) {
-            return changed(Changed::Expected);
+            break changed(Changed::Expected);
         }
         if first == 0 {
             first = number;
         }
         (last, chain, headed) = (number, now, is_head);
+    };
+    let last_there = reader.last();
+    let end = || reader.segments().last().map_or_else(String::new, |(_, name)| name.clone());
+    if let (None, Some((number, file)), Some(_)) = (&found, behind, public) {
+        found = Some(((file, None, number), Changed::PutIn));
     }
-    if let (Some((number, file)), Some(_)) = (behind, public) {
-        return Ok(Verified::Changed { file, byte: None, number, how: Changed::PutIn });
+    if found.is_none() && expected.is_some_and(|(at, _)| at > last_there || at < first) {
+        found = Some(((end(), None, last_there + 1), Changed::Ended));
     }
-    if expected.is_some_and(|(at, _)| at > last || at < first) {
-        let file = reader.segments().last().map_or_else(String::new, |(_, name)| name.clone());
-        return Ok(Verified::Changed { file, byte: None, number: last + 1, how: Changed::Ended });
+    let id = reader.id().unwrap_or_default();
+    let is_cut = |&&number: &&u64| {
+        number > last_there
+            && !removing.contains(&number)
+            && snapshots::whole(disk, folder, Some(id), number).is_ok()
+    };
+    if found.is_none()
+        && let Some(&newest) = taken.iter().find(is_cut)
+    {
+        found = Some(((end(), None, last_there + 1), Changed::Cut(newest)));
     }
-    let (id, torn) = (reader.id().unwrap_or_default(), reader.torn().cloned());
+    if let Some(Damage { file, byte, number, why, .. }) = damaged {
+        rest.stretches.extend(stretch(begins, last, signed_to));
+        rest.then = found.map(|((_, _, number), how)| (number, how));
+        let how = Changed::Damaged(why.to_string());
+        return Ok(Verified::Changed { file, byte: Some(byte), number, how, rest });
+    }
+    if let Some(((file, byte, number), how)) = found {
+        return Ok(Verified::Changed { file, byte, number, how, rest: Rest::default() });
+    }
+    // Behind the last head anybody can say so.
+    removed.retain(|(_, number)| public.is_none() || *number <= signed_to);
+    let removed = removed.into_iter().max();
+    let torn = reader.torn().cloned();
     let whole = Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots };
     Ok(Verified::Whole(whole))
+}
+
+/// The records from one to another, if there are any, and how far heads speak for them.
+fn stretch(first: u64, last: u64, signed_to: u64) -> Option<Stretch> {
+    (0 < first && first <= last).then_some(Stretch {
+        first,
+        last,
+        signed_to: (first..=last)
+            .contains(&(signed_to + 1))
+            .then_some(signed_to + 1)
+            .filter(|_| signed_to > 0),
+    })
 }

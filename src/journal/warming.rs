@@ -3,22 +3,24 @@
 //! A second engine goes the journal's way from the oldest place that there is, with the new rule set beside, which changes
 //! nothing. Once it has taken in all that the running one has, it is that one with a warm shadow: it takes its place, and the
 //! record `warmed` says from where, so that whoever goes that way again does the same. Promises that one turn takes in at
-//! most [`SLICE_RECORDS`], and that a warm-up which fails leaves the running engine as it was.
+//! most [`SLICE_RECORDS`], that no event waits for a look at the whole journal or for a snapshot that is read, and that a
+//! warm-up which fails leaves the running engine as it was.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
 
 use thiserror::Error;
 
 use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Turn};
+use super::decided::{Decided, decided};
 use super::error::JournalError;
-use super::journal::Journal;
 use super::kept::{self, KeptError};
 use super::reader::Reader;
 use super::record::Record;
 use super::recorded::{Beginning, Recorded, started};
-use super::snapshots;
+use super::{snapshots, tokened};
 use crate::engine::{Engine, ReloadError, WarmError};
 use crate::io::{Bundle, Disk, Loaded};
 use crate::state::ChunkStore;
@@ -48,6 +50,9 @@ pub enum WarmingError {
     /// An answer is another one than it was.
     #[error("the engine does not answer as it did, so nothing can be warmed: {0}; see `weir replay`")]
     Differs(Box<Difference>),
+    /// What was to begin it is gone.
+    #[error("the thread that was to begin it is gone")]
+    Gone,
     /// A record that is on disk can't be found.
     #[error("the journal ends before record {number}, which is on disk")]
     Ends {
@@ -118,12 +123,16 @@ pub(super) fn known(
 
 /// The oldest record after which the engine can be built, 0 for the beginning: what lies before it no warm-up reads.
 ///
-/// Two warm-ups never overlap, for only one rule set decides beside: behind the last one it is the oldest snapshot since.
+/// Two warm-ups never overlap, for only one rule set decides beside: behind the last one it is the oldest snapshot since. And
+/// all that is left must follow it: what came right behind an older one is removed.
 pub(super) fn oldest_place(beginning: &Beginning, snapshots: &[u64], warmed: Option<u64>) -> Option<u64> {
-    match (beginning, warmed) {
-        (Beginning::Started { first: 1, .. }, None) => Some(0),
-        (_, warmed) => snapshots.iter().copied().filter(|number| warmed.is_none_or(|at| *number >= at)).min(),
-    }
+    let first = match (beginning, warmed) {
+        (Beginning::Started { first: 1, .. }, None) => return Some(0),
+        (Beginning::Started { first, .. }, _) => *first,
+        _ => 0,
+    };
+    let at_least = warmed.unwrap_or(0).max(first.saturating_sub(1));
+    snapshots.iter().copied().filter(|number| *number >= at_least).min()
 }
 
 /// Loads a kept rule set beside an engine, to be warmed.
@@ -152,10 +161,10 @@ pub struct Warmed {
 }
 
 /// How far a warm-up is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Warmth {
-    /// It is warmed with all behind this record; 0 is the beginning.
-    pub from: u64,
+    /// It is warmed with all behind this record, 0 is the beginning; none while that is looked for.
+    pub from: Option<u64>,
     /// The last record that it has taken in.
     pub record: u64,
     /// Events taken in again.
@@ -166,26 +175,50 @@ pub struct Warmth {
 
 /// A rule set that is being warmed.
 pub(super) struct Warming {
-    pub(super) course: Course,
-    reader: Reader,
-    /// The rule set as it was kept.
-    pub(super) rules: String,
-    pub(super) warmth: Warmth,
+    bundle: Bundle,
+    /// It as it was kept.
+    rules: String,
+    doing: Doing,
+    warmth: Warmth,
 }
 
-impl Warming {
-    /// Begins one: an engine as it was after the oldest record there is, with the rule set beside.
-    pub(super) fn begin(
+/// What is being done for it.
+enum Doing {
+    /// A snapshot that is being written may be the place to begin from: until it is there, and all up to this record, once that
+    /// is known, is on disk.
+    Asked(Option<u64>),
+    /// Another thread looks for the place, and makes the engine: no event waits for a look at the whole journal.
+    Beginning(JoinHandle<Result<(u64, Box<Behind>), WarmingError>>),
+    /// It takes in records.
+    On(Box<Behind>),
+}
+
+/// An engine on its way to where the running one is.
+struct Behind {
+    course: Course,
+    reader: Reader,
+    /// The damage on its way that somebody decided to go on over.
+    decided: Vec<Decided>,
+    /// Answers up to this record may be others than they were.
+    until: u64,
+}
+
+impl Behind {
+    /// An engine as it was after the oldest record there is, with the rule set beside; with that record.
+    fn begin(
         disk: &Arc<dyn Disk>,
         folder: &Path,
         (id, last): ([u8; 16], u64),
         bundle: &Bundle,
         store: Option<Box<dyn ChunkStore>>,
-    ) -> Result<Self, WarmingError> {
+    ) -> Result<(u64, Box<Self>), WarmingError> {
         let beginning = started(disk, folder, last)?;
         let warmed = known(disk, folder, 0, last)?.last().map(|known| known.record);
         let held = snapshots::snapshots(&**disk, folder)?;
-        let from = oldest_place(&beginning, &held, warmed).ok_or(RecordedError::NoStart)?;
+        let decided = decided(disk, folder, 0, last)?;
+        // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
+        let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
+        let from = oldest_place(&beginning, &held, warmed.max(lost)).ok_or(RecordedError::NoStart)?;
         let mut course = match &beginning {
             Beginning::Started { rules, start, .. } if from == 0 => {
                 Course::begin(&**disk, folder, rules, start, store)?
@@ -195,50 +228,36 @@ impl Warming {
                 Course::restore(&**disk, folder, from, saved, store)?
             }
         };
-        let rules = kept::hash(bundle);
-        let Loaded { rules: rule_set, lists, rates, .. } = super::course::load(bundle, &rules)?;
-        course.engine.warm(rule_set, lists, rates)?;
-        kept::keep(&**disk, folder, bundle)?;
+        let Loaded { rules, lists, rates, .. } = super::course::load(bundle, &kept::hash(bundle))?;
+        course.engine.warm(rules, lists, rates)?;
         let reader = Reader::from(Arc::clone(disk), folder, from + 1)?;
-        let warmth = Warmth { from, record: from, events: 0, turn_records_max: 0 };
-        Ok(Self { course, reader, rules, warmth })
+        Ok((from, Box::new(Self { course, reader, decided, until: 0 })))
     }
 
-    /// Takes in the next records that are on disk, a slice of them at most; whether it has them all. Where it has all that
-    /// is on disk, it waits for the disk once.
-    pub(super) fn turn(
-        &mut self,
-        disk: &Arc<dyn Disk>,
-        folder: &Path,
-        journal: &mut Journal,
-    ) -> Result<bool, WarmingError> {
-        let last = journal.next_number() - 1;
-        if self.warmth.record >= journal.durable() && self.warmth.record < last {
-            journal.submit().map_err(RecordedError::from)?;
-            journal.sync(last).map_err(RecordedError::from)?;
-        }
-        let until = journal.durable().min(last);
-        let before = self.warmth.record;
-        while self.warmth.record < until.min(before + SLICE_RECORDS) {
-            self.take(disk, folder)?;
-        }
-        self.warmth.turn_records_max = self.warmth.turn_records_max.max(self.warmth.record - before);
-        Ok(self.warmth.record == last)
-    }
-
-    /// Takes in the next record, which is on disk.
-    fn take(&mut self, disk: &Arc<dyn Disk>, folder: &Path) -> Result<(), WarmingError> {
-        let number = self.warmth.record + 1;
+    /// Takes in the record with this number, which is on disk, or the next one that is there; gives its number.
+    fn take(&mut self, disk: &Arc<dyn Disk>, folder: &Path, number: u64) -> Result<u64, WarmingError> {
         for again in [false, true] {
             if again {
                 // Segments that were begun since are seen anew; such a one begins with this record.
                 self.reader = Reader::from(Arc::clone(disk), folder, number)?;
             }
-            if let Some(entry) = self.reader.next_entry()? {
-                let turn = self.course.entry(&**disk, folder, &entry, &mut |_, _| {})?;
-                (self.warmth.record, self.warmth.events) = (entry.number, self.course.events());
-                return match turn {
-                    Turn::Fine => Ok(()),
+            let entry = loop {
+                match self.reader.next_entry() {
+                    Err(JournalError::Damaged(damage)) if damage.is_before(number) => {}
+                    Err(JournalError::Damaged(damage)) => {
+                        let known = self.decided.iter().find(|known| known.damage.same(&damage));
+                        let known = known.ok_or_else(|| JournalError::Damaged(damage.clone()))?;
+                        self.until = self.until.max(known.until());
+                        self.course.pass_over(damage);
+                    }
+                    entry => break entry?,
+                }
+            };
+            if let Some(entry) = entry {
+                return match self.course.entry(&**disk, folder, &entry, &mut |_, _| {})? {
+                    Turn::Fine => Ok(entry.number),
+                    // They were given with what is missing.
+                    Turn::Differs(_) if entry.number <= self.until => Ok(entry.number),
                     Turn::Differs(difference) => Err(WarmingError::Differs(difference)),
                 };
             }
@@ -251,25 +270,20 @@ impl Recorded {
     /// Begins to warm a rule set: it is kept, and takes over by itself once [`step`](Self::step) or
     /// [`warm_on`](Self::warm_on) have taken in all for it that is in the journal. Until then no snapshot is begun. Ends the
     /// process meanwhile, it is begun again by whoever asks again.
-    pub fn warm(&mut self, bundle: &Bundle) -> Result<Warmth, WarmingError> {
+    pub fn warm(&mut self, bundle: &Bundle) -> Result<(), WarmingError> {
         if self.warming.is_some() {
             return Err(WarmingError::Busy);
         }
-        if super::course::load(bundle, &kept::hash(bundle))?.rules.hash == self.engine.rules().hash {
+        tokened::same(self.tokens.as_deref(), bundle.tokens())?;
+        let found = super::course::load(bundle, &kept::hash(bundle))?.rules;
+        if found.hash == self.engine.rules().hash {
             return Err(WarmingError::Live);
         }
-        self.journal.submit().map_err(RecordedError::from)?;
-        self.journal.sync(self.journal.next_number() - 1).map_err(RecordedError::from)?;
-        // One that is being written may be the place to begin from, once its record is there.
-        self.snapshots.finish(&mut self.journal, self.clock)?;
-        let last = self.journal.next_number() - 1;
-        self.journal.submit().map_err(RecordedError::from)?;
-        self.journal.sync(last).map_err(RecordedError::from)?;
-        let store = self.store.as_ref().map(|store| store.another());
-        let warming = Warming::begin(&self.disk, &self.folder, (self.id, last), bundle, store)?;
-        let warmth = warming.warmth;
-        self.warming = Some(Box::new(warming));
-        Ok(warmth)
+        self.engine.check_fit(&found)?;
+        let rules = kept::keep(&*self.disk, &self.folder, bundle)?;
+        let (bundle, doing, warmth) = (bundle.clone(), Doing::Asked(None), Warmth::default());
+        self.warming = Some(Box::new(Warming { bundle, rules, doing, warmth }));
+        Ok(())
     }
 
     /// How far the warm-up is, if one is on.
@@ -282,24 +296,98 @@ impl Recorded {
         self.warmed.take()
     }
 
-    /// Takes in one slice for the rule set that is warmed, if one is; whether more is to be done. Each step does so too.
+    /// Takes in one slice for the rule set that is warmed, if one is; whether more is to be done. Waits until there is one to
+    /// take in. Each step does so too, and does not wait.
     pub fn warm_on(&mut self) -> bool {
+        self.warm_by(true)
+    }
+
+    pub(super) fn warm_by(&mut self, waits: bool) -> bool {
         let Some(mut warming) = self.warming.take() else { return false };
-        let done = match warming.turn(&self.disk, &self.folder, &mut self.journal) {
-            Ok(false) => {
+        let done = match self.warm_turn(&mut warming, waits) {
+            Ok(None) => {
                 self.warming = Some(warming);
                 return true;
             }
-            Ok(true) => self.take_over(*warming),
+            Ok(Some(warmed)) => Ok(warmed),
             Err(error) => Err(error),
         };
         self.warmed = Some(done);
         false
     }
 
+    /// What is to be done next for a rule set; what came of it, once it took over.
+    fn warm_turn(&mut self, warming: &mut Warming, waits: bool) -> Result<Option<Warmed>, WarmingError> {
+        if let Doing::Asked(until) = &mut warming.doing {
+            let Some(last) = self.all_on_disk(until, waits)? else { return Ok(None) };
+            let (disk, folder, id) = (Arc::clone(&self.disk), self.folder.clone(), self.id);
+            let bundle = warming.bundle.clone();
+            let store = self.store.as_ref().map(|store| store.another());
+            let begin = move || Behind::begin(&disk, &folder, (id, last), &bundle, store);
+            let thread = Builder::new().name("weir-warming".to_owned()).spawn(begin);
+            warming.doing = Doing::Beginning(thread.map_err(|source| JournalError::Thread { source })?);
+        }
+        let behind = match std::mem::replace(&mut warming.doing, Doing::Asked(None)) {
+            Doing::Beginning(thread) if waits || thread.is_finished() => {
+                let (from, behind) = thread.join().map_err(|_| WarmingError::Gone)??;
+                warming.warmth = Warmth { from: Some(from), record: from, ..Warmth::default() };
+                behind
+            }
+            Doing::On(behind) => behind,
+            doing => {
+                warming.doing = doing;
+                return Ok(None);
+            }
+        };
+        self.slice(warming, behind)
+    }
+
+    /// The last record, once no snapshot is being written and all up to it is on disk.
+    fn all_on_disk(&mut self, until: &mut Option<u64>, waits: bool) -> Result<Option<u64>, RecordedError> {
+        if waits {
+            self.journal.submit()?;
+            self.journal.sync(self.journal.next_number() - 1)?;
+            self.snapshots.finish(&mut self.journal, self.clock)?;
+        } else if self.snapshots.is_busy() {
+            return Ok(None);
+        }
+        let last = *until.get_or_insert(self.journal.next_number() - 1);
+        self.journal.submit()?;
+        if waits {
+            self.journal.sync(last)?;
+        }
+        Ok((self.journal.durable() >= last).then_some(last))
+    }
+
+    /// Takes in the next records that are on disk, a slice of them at most, and lets the rule set take over where those are all.
+    /// Where it has all that is on disk, it waits for the disk once.
+    fn slice(
+        &mut self,
+        warming: &mut Warming,
+        mut behind: Box<Behind>,
+    ) -> Result<Option<Warmed>, WarmingError> {
+        let (warmth, last) = (&mut warming.warmth, self.journal.next_number() - 1);
+        if warmth.record >= self.journal.durable() && warmth.record < last {
+            self.journal.submit().map_err(RecordedError::from)?;
+            self.journal.sync(last).map_err(RecordedError::from)?;
+        }
+        let (before, until) = (warmth.record, self.journal.durable().min(last));
+        while warmth.record < until.min(before + SLICE_RECORDS) {
+            warmth.record = behind.take(&self.disk, &self.folder, warmth.record + 1)?;
+            warmth.events = behind.course.events();
+        }
+        warmth.turn_records_max = warmth.turn_records_max.max(warmth.record - before);
+        if warmth.record == last {
+            return self.take_over(warming, behind.course).map(Some);
+        }
+        warming.doing = Doing::On(behind);
+        Ok(None)
+    }
+
     /// Puts the engine that was warmed in the running one's place: but for its rule set it is the same.
-    fn take_over(&mut self, warming: Warming) -> Result<Warmed, WarmingError> {
-        let Warming { mut course, rules, warmth: Warmth { from, events, .. }, .. } = warming;
+    fn take_over(&mut self, warming: &Warming, mut course: Course) -> Result<Warmed, WarmingError> {
+        let Warmth { from, events, .. } = warming.warmth;
+        let (rules, from) = (warming.rules.clone(), from.unwrap_or(0));
         course.engine.check_warmed()?;
         let said = Control::Warmed { at_us: (self.clock)(), rules, from };
         let record = self.journal.append(Record::Control(&said.to_bytes()))?;

@@ -11,7 +11,7 @@ use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
 use super::ticket::{Answered, Came, Lost, Ticket};
 use crate::decision::Outcome;
 use crate::event::Kind;
-use crate::journal::Progress;
+use crate::journal::{Progress, Stage as Recovery};
 
 /// Bounds of the sidecar, each with what is done at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,8 @@ struct OnItsWay {
 
 impl Service {
     pub(super) fn new(settings: Settings) -> Self {
-        let stage = Stage::Recovering(Progress { events: 0, bytes: 0, of_bytes: 0 });
+        let stage =
+            Stage::Recovering(Progress { stage: Recovery::Checking, events: 0, bytes: 0, of_bytes: 0 });
         Self {
             queue: Queue::new(settings.bounds.queue_events_max),
             settings,

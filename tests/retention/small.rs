@@ -9,8 +9,8 @@ use weir::event::Event;
 use weir::io::{Bundle, Disk};
 use weir::journal::retention::Retention;
 use weir::journal::{
-    From, OnDamage, Options, Reader, Record, Recorded, RecordedError, Replay, Retained, Signer, Verified,
-    Whole, put_down, retain, verify,
+    By, From, OnDamage, Options, Reader, Record, Recorded, RecordedError, Replay, Retained, Signer, Verified,
+    Whole, retain, verify,
 };
 use weir::time::DAY_US;
 
@@ -81,11 +81,9 @@ pub(crate) fn retained(
     keep: &Retention,
     now_us: i64,
 ) -> Result<Retained, RecordedError> {
-    retain(disk, Path::new(FOLDER), keep, now_us, |done| {
-        put_down(disk, Path::new(FOLDER), journal_options(), &done.said(now_us, "keeper", "policy"))
-            .map(|_| ())
-            .map_err(RecordedError::from)
-    })
+    let signer = Some(Signer::from_seed([1; 32]));
+    let by = By { who: "keeper".to_owned(), why: "policy".to_owned(), signer, unique: [7; 16] };
+    retain(disk, Path::new(FOLDER), keep, now_us, &by)
 }
 
 fn event(rules: &Bundle, n: usize) -> Event {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::super::service::{Service, Stage};
+use crate::journal::Stage as Recovery;
 
 /// It runs.
 pub(super) async fn healthz() -> Response {
@@ -21,6 +22,7 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Response {
         Stage::Ready => return Json(json!({"status": "ready"})).into_response(),
         Stage::Recovering(progress) => json!({
             "status": "recovering",
+            "stage": if progress.stage == Recovery::Checking { "checking" } else { "taking" },
             "events": progress.events,
             "bytes": progress.bytes,
             "of_bytes": progress.of_bytes,

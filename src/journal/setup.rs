@@ -1,0 +1,113 @@
+//! With what an engine is opened beside its journal, and whether it can be.
+//!
+//! Promises that looking writes nothing, so that what is refused leaves nothing behind.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::course::{RecordedError, load};
+use super::reader::Reader;
+use super::recorded::{Beginning, started};
+use super::{kept, tokened};
+use crate::engine::{Engine, Limits, Recording};
+use crate::io::{Bundle, Disk, Loaded};
+use crate::state::ChunkStore;
+
+/// With what an engine is opened.
+pub struct Setup {
+    /// The rule set that decides where the journal is new; otherwise one that the journal knows.
+    pub rules: Bundle,
+    /// Rule sets that control events may take up.
+    pub staged: Vec<Bundle>,
+    /// The bounds; none for those of the journal, or the defaults where it is new.
+    pub limits: Option<Limits>,
+    /// What decisions record; none for what the journal was begun with, or the default.
+    pub recording: Option<Recording>,
+    /// Where the tail log's chunks go that leave memory.
+    pub store: Option<Box<dyn ChunkStore>>,
+    /// A snapshot after so many events; none where none are wanted.
+    pub snapshot_every: Option<u64>,
+}
+
+impl Setup {
+    /// Fails where a folder's journal can't be opened with it, or where none can begin with it. Nothing is written.
+    pub fn check(&self, disk: &Arc<dyn Disk>, folder: &Path) -> Result<(), RecordedError> {
+        if Reader::there(disk, folder)?.is_none() {
+            tokened::check(&Beginning::Nothing, self)?;
+            return self.begins();
+        }
+        let beginning = started(disk, folder, u64::MAX)?;
+        self.fits(&beginning)?;
+        match beginning {
+            Beginning::Nothing => self.begins(),
+            _ => self.is_known(&**disk, folder),
+        }
+    }
+
+    /// Fails where a journal was begun otherwise.
+    pub(super) fn fits(&self, beginning: &Beginning) -> Result<(), RecordedError> {
+        tokened::check(beginning, self)?;
+        let Beginning::Started { start, .. } = beginning else { return Ok(()) };
+        if self.limits.is_some_and(|limits| limits != start.limits) {
+            return Err(RecordedError::Other { what: "bounds" });
+        }
+        if self.recording.is_some_and(|recording| recording != start.recording) {
+            return Err(RecordedError::Other { what: "recorded features" });
+        }
+        Ok(())
+    }
+
+    /// Fails where the rule set is none that is kept, as the one that decides always is.
+    pub(super) fn is_known(&self, disk: &dyn Disk, folder: &Path) -> Result<(), RecordedError> {
+        let asked = load(&self.rules, &kept::hash(&self.rules))?.rules;
+        let mut known = Vec::new();
+        for kept in kept::all(disk, folder)? {
+            let rules = load(&kept::read(disk, folder, &kept)?, &kept)?.rules;
+            if rules.hash == asked.hash {
+                return Ok(());
+            }
+            known.push(rules.hash_text());
+        }
+        Err(RecordedError::OtherRules { asked: asked.hash_text(), known })
+    }
+
+    /// Fails where no engine can begin with it.
+    fn begins(&self) -> Result<(), RecordedError> {
+        let limits = self.limits.unwrap_or_default();
+        limits.check()?;
+        let rules = load(&self.rules, &kept::hash(&self.rules))?.rules;
+        let mut engine = Engine::new(rules, limits, self.recording.unwrap_or_default());
+        for bundle in std::iter::once(&self.rules).chain(&self.staged) {
+            kept::check(bundle)?;
+        }
+        self.staged.iter().try_for_each(|bundle| {
+            let Loaded { rules, lists, rates, .. } = load(bundle, &kept::hash(bundle))?;
+            let rule_set = rules.hash_text();
+            let staged = engine.stage_with_rates(rules, lists, rates);
+            staged.map(|_| ()).map_err(|why| RecordedError::Reload { rule_set, why })
+        })
+    }
+}
+
+/// The files that came with a rule set and say otherwise than what the engine has taken up.
+pub(super) fn unread(engine: &Engine, asked: &Loaded) -> Vec<String> {
+    let Loaded { rules, lists, rates, .. } = asked;
+    let live = engine.rules();
+    let mut unread = Vec::new();
+    for (at, declared) in rules.lists.iter().enumerate() {
+        let held = live.lists.iter().position(|held| held == declared);
+        let held = held.and_then(|held| engine.lists().get(held));
+        if let (Some(held), Some(given), Some(file)) = (held, lists.get(at), &declared.file)
+            && !held.is_loaded_as(given)
+        {
+            unread.push(format!("{file} of the list `{}`", declared.name));
+        }
+    }
+    if let (Some(declared), true) = (&rules.rates, live.rates.is_some())
+        && let Some(file) = &declared.file
+        && rates.version() != engine.rates().version()
+    {
+        unread.push(format!("{file} of the rates"));
+    }
+    unread
+}
