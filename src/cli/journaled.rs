@@ -165,6 +165,7 @@ impl Journaled {
             trust_closed: self.trust_closed,
             signing_key: self.signing_key.clone(),
             snapshot_every: snapshot_every.unwrap_or(SNAPSHOT_EVERY),
+            snapshot_on_exit: false,
             retain: self.retain,
         };
         let held = (limits, files, recording);
@@ -269,8 +270,20 @@ pub(super) struct Found {
 impl Found {
     /// Says on standard error what was found, and archives where that is asked for.
     pub(super) fn tell(&self) -> anyhow::Result<()> {
+        anstream::stderr().lock().write_all(self.lines()?.as_bytes())?;
+        self.retain()
+    }
+
+    /// What was found, a line each.
+    pub(super) fn lines(&self) -> anyhow::Result<String> {
         let live = self.recorded.engine().rules().hash_text();
-        told(&self.how.folder, &self.opened, &live, &mut anstream::stderr().lock())?;
+        let mut lines = Vec::new();
+        told(&self.how.folder, &self.opened, &live, &mut lines)?;
+        Ok(String::from_utf8_lossy(&lines).into_owned())
+    }
+
+    /// Archives and removes what is old, where that is asked for.
+    pub(super) fn retain(&self) -> anyhow::Result<()> {
         if self.how.retain {
             retain::beside(&self.disk, &self.how.folder, Some(self.signer.clone()))?;
         }

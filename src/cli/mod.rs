@@ -90,6 +90,8 @@ enum Command {
 enum Verdict {
     Clean,
     Found,
+    /// The work could not be done, and that was told.
+    Failed,
 }
 
 /// Runs the command line.
@@ -115,6 +117,7 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,
         Ok(Verdict::Found) => ExitCode::from(exit::FOUND),
+        Ok(Verdict::Failed) => ExitCode::from(exit::FAILED),
         // Whoever reads has gone (`weir score | head`): nothing is wrong.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

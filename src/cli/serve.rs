@@ -1,17 +1,20 @@
 //! `weir serve`: the engine beside a payment gateway, over HTTP.
 
-use std::io::Write;
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
 use weir::journal::Progress;
-use weir::server::config::{Config, EngineOptions, JournalOptions, RuleFiles};
-use weir::server::{Ready, serve};
+use weir::server::config::{
+    Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles,
+};
+use weir::server::{Ready, ServeError, serve};
 
 use super::Verdict;
 use super::config::Flags;
 use super::door::Tokened;
-use super::{journaled, memory};
+use super::{exit, journaled, memory, told};
 
 /// Serve decisions over HTTP, beside a payment gateway
 ///
@@ -28,7 +31,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let Config { rules, journal, tokens, engine, settings } = args.flags.load("weir serve")?;
+    let Config { rules, journal, tokens, engine, log, settings } = args.flags.load("weir serve")?;
+    log_to_standard_error(log);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let tokened = Tokened::new(tokens);
     let open = Box::new(move |progress: &mut dyn FnMut(Progress)| {
         Ok(open(&rules, &journal, &tokened, &engine, progress)?)
@@ -39,27 +44,62 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         .build()
         .context("can't start the threads that serve")?;
     let ready = |addresses: &[weir::server::Address]| {
-        let mut out = anstream::stderr().lock();
         for address in addresses {
-            // Whoever looks at a log that can't be written sees nothing, and the gateway is served all the same.
-            let _ = writeln!(out, "listening on {address}");
+            tracing::info!("listening on {address}");
         }
     };
-    runtime.block_on(async {
-        let stop = stopped()?;
-        serve(settings, open, ready, stop).await.map_err(anyhow::Error::from)
-    })?;
+    let done = runtime.block_on(async {
+        let stop = stopped().map_err(ServeError::Signals)?;
+        serve(settings, open, ready, stop).await
+    });
+    if let Err(error) = done {
+        // In the log alone, so that every line of it is of one form.
+        tracing::error!("ended: {}", told(&error.into()));
+        return Ok(Verdict::Failed);
+    }
+    tracing::info!("ended in order");
     Ok(Verdict::Clean)
 }
 
-/// Until the process is told to end.
-fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+/// What happens is told on standard error.
+fn log_to_standard_error(LogOptions { format, level }: LogOptions) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let is_terminal = std::io::stderr().is_terminal();
+    let lines =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let is_json = format == LogFormat::Json || format == LogFormat::Auto && !is_terminal;
+    if is_json {
+        lines.json().flatten_event(true).init();
+    } else {
+        lines.with_ansi(is_terminal).init();
+    }
+}
+
+/// Until the process is told to end. Whoever tells it again doesn't want to wait.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
+        let mut told = async move || {
+            tokio::select! {
+                _ = term.recv() => "SIGTERM",
+                _ = int.recv() => "SIGINT",
+            }
+        };
+        let signal = told().await;
+        tracing::info!(signal, "told to end");
+        tokio::spawn(async move {
+            let signal = told().await;
+            tracing::warn!(
+                signal,
+                "told again, and ends at once; what was answered as durable is in the journal"
+            );
+            std::process::exit(exit::FAILED.into());
+        });
     })
 }
 
@@ -74,7 +114,13 @@ fn open(
     let held = (engine.limits, files, None);
     let ready = journaled::look(journal.clone(), tokened, (&rules.file, &rules.staged), held)?;
     let found = ready.open_with(progress)?;
-    found.tell()?;
+    for line in found.lines()?.lines() {
+        match line.strip_prefix("warning: ") {
+            Some(warning) => tracing::warn!("{warning}"),
+            None => tracing::info!("{line}"),
+        }
+    }
+    found.retain()?;
     let journaled::Found { recorded, tokens, .. } = found;
     Ok(Ready { recorded, tokens, spill })
 }

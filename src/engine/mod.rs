@@ -261,6 +261,11 @@ impl Engine {
         self.live.qualities
     }
 
+    /// Dialogues that wait for an answer of a customer.
+    pub fn step_ups_open(&self) -> usize {
+        self.dialogues.open()
+    }
+
     /// The rules whose breaker kept them from acting when they fired last, as positions.
     pub fn tripped(&self) -> impl Iterator<Item = u16> {
         self.live.decider.tripped()

@@ -397,6 +397,16 @@ impl Watch {
         self.shared.durable()
     }
 
+    /// See [`Journal::figures`].
+    pub fn figures(&self) -> Figures {
+        self.shared.figures()
+    }
+
+    /// See [`Journal::poisoned`].
+    pub fn poisoned(&self) -> Option<Poisoned> {
+        self.shared.check().err()
+    }
+
     /// See [`Journal::wait`]. Once the journal is dropped, what it did not write is an error.
     pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
         wait(&self.shared, self.mode, number)

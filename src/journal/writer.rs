@@ -50,6 +50,11 @@ impl Figures {
         self.sync_ns.as_ref().map_or(0, Histogram::len)
     }
 
+    /// Nanoseconds that all syncs took, to about a thousandth.
+    pub fn syncs_ns(&self) -> f64 {
+        self.sync_ns.as_ref().map_or(0.0, |syncs| syncs.mean() * syncs.len() as f64)
+    }
+
     /// Nanoseconds that this share of all syncs took at most: 0.5 the median, 1.0 the longest.
     pub fn sync_ns(&self, quantile: f64) -> u64 {
         self.sync_ns.as_ref().map_or(0, |syncs| syncs.value_at_quantile(quantile))

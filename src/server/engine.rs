@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::clock::now;
 use super::listen::ServeError;
+use super::metrics::Teller;
 use super::queue::{Next, Waiting};
 use super::reading::{Readers, Taken};
 use super::release::{Group, Release};
@@ -94,17 +95,24 @@ struct Desk {
     release: Release,
     spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
+    teller: Teller,
 }
 
 impl Desk {
     fn new(service: Arc<Service>, ready: Ready) -> Result<Self, ServeError> {
         let Ready { recorded, tokens, spill } = ready;
-        let release = Release::start(recorded.watch()).map_err(ServeError::Thread)?;
+        let release =
+            Release::start(recorded.watch(), Arc::clone(&service.metrics)).map_err(ServeError::Thread)?;
         let unknown_fields = service.settings.unknown_fields;
         service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens, unknown_fields));
         let readers = service.readers().ok_or(ServeError::Panicked)?;
+        let teller = Teller::new(&recorded, &service.metrics);
         service.set_stage(Stage::Ready);
-        Ok(Self { service, recorded, readers, release, spill, batch: Vec::with_capacity(BATCH_EVENTS_MAX) })
+        let after_us = service.metrics.ready_after.get().map_or(0, |after| after.as_micros() as u64);
+        let rules = recorded.engine().rules();
+        tracing::info!(after_us, rule_set = rules.name, hash = rules.hash_text(), "ready");
+        let batch = Vec::with_capacity(BATCH_EVENTS_MAX);
+        Ok(Self { service, recorded, readers, release, spill, batch, teller })
     }
 
     fn run(mut self) -> Result<(), ServeError> {
@@ -122,8 +130,16 @@ impl Desk {
                     }
                 }
             }
+            self.teller.tell(&self.recorded, &self.service.metrics);
         }
         self.release.finish();
+        if self.service.settings.snapshot_on_exit {
+            // All is in the journal; without one the next start reads more of it.
+            match self.recorded.snapshot() {
+                Ok(()) => tracing::info!("the snapshot is written"),
+                Err(error) => tracing::warn!(%error, "there is no snapshot"),
+            }
+        }
         self.recorded.close().map(drop).map_err(ServeError::Journal)
     }
 
@@ -131,7 +147,7 @@ impl Desk {
     fn batch(&mut self) -> Result<(), RecordedError> {
         let begun = now();
         let events = self.batch.len();
-        let mut group = Group { tickets: Vec::with_capacity(events), number: 0 };
+        let mut group = Group { tickets: Vec::with_capacity(events), number: 0, handed: begun };
         let mut batch = std::mem::take(&mut self.batch).into_iter();
         let done = batch.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
         if done.is_err() {
@@ -140,6 +156,8 @@ impl Desk {
             self.batch = Vec::with_capacity(BATCH_EVENTS_MAX);
         }
         let handed = self.recorded.submit();
+        group.handed = now();
+        self.teller.record = self.teller.record.max(group.number);
         if self.recorded.waits() {
             self.release.put(group);
         } else {
@@ -152,6 +170,8 @@ impl Desk {
 
     fn event(&mut self, waiting: Waiting, group: &mut Group) -> Result<(), RecordedError> {
         let Waiting { taken, ticket, .. } = waiting;
+        let begun = now();
+        self.service.metrics.queue.took(begun - ticket.came, 1);
         let told = ticket.take();
         let taken = match told.map(|outcome| self.readers.answered(&taken, outcome.name())) {
             Some(Ok(answered)) => answered,
@@ -161,6 +181,7 @@ impl Desk {
         match self.step(&taken) {
             Ok((answered, number)) => {
                 ticket.step(answered);
+                self.service.metrics.step.took(now() - begun, 1);
                 group.number = number;
                 group.tickets.push(ticket);
                 Ok(())
@@ -181,11 +202,15 @@ impl Desk {
             Answer::Refused(Refusal::IdReused) => What::IdReused,
             Answer::Refused(_) => What::Refused,
         };
-        Ok((Answered { what, line: step.line.to_vec(), durable: false }, step.number))
+        self.teller.tally.count(&taken.event, &step.answer);
+        let answered = (Answered { what, line: step.line.to_vec(), durable: false }, step.number);
+        self.teller.tally.settle(self.recorded.engine().rules());
+        Ok(answered)
     }
 
     /// The journal or the log has failed: nobody is answered by the engine any more.
     fn fail(self, error: ServeError) -> Result<(), ServeError> {
+        tracing::error!(%error, "the journal has failed; answers are declared from now on");
         self.service.set_stage(Stage::JournalFailed(error.to_string().into()));
         let lost = |ticket: &Ticket| ticket.lose(Lost::Journal);
         self.service.queue.clear().iter().for_each(|waiting| lost(&waiting.ticket));

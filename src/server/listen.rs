@@ -70,6 +70,9 @@ pub enum ServeError {
     /// The system gives no thread.
     #[error("can't start a thread: {0}")]
     Thread(std::io::Error),
+    /// The system tells of no signals.
+    #[error("can't wait for signals: {0}")]
+    Signals(std::io::Error),
     /// The engine can't be opened.
     #[error(transparent)]
     Open(Box<dyn std::error::Error + Send + Sync>),

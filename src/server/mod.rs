@@ -14,6 +14,8 @@
 mod clock;
 /// The configuration.
 pub mod config;
+/// What was done, in numbers.
+mod counts;
 /// What is answered where there is no decision in time.
 mod declared;
 /// The engine's thread.
@@ -22,6 +24,10 @@ mod engine;
 mod http;
 /// Sockets and the connections on them.
 mod listen;
+/// What is told of requests.
+mod log;
+/// What can be measured.
+mod metrics;
 /// What waits for the engine.
 mod queue;
 /// Bodies to events.
@@ -67,6 +73,7 @@ pub async fn serve(
         why = failed => Err(why),
     };
     service.drain();
+    tracing::info!(drain_us = service.settings.bounds.drain.as_micros() as u64, "draining");
     listeners.close(service.settings.bounds.drain).await;
     service.queue.close();
     tokio::task::spawn_blocking(move || engine.join()).await.unwrap_or_else(|_| Err(ServeError::Panicked))?;

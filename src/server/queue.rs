@@ -43,6 +43,11 @@ pub(super) enum ShedWhy {
     Closed,
 }
 
+impl ShedWhy {
+    /// Every reason, in declaration order.
+    pub(super) const ALL: [Self; 4] = [Self::Late, Self::Full, Self::Share, Self::Closed];
+}
+
 /// What the engine's thread gets.
 pub(super) enum Next {
     /// Events are in the batch.
@@ -115,6 +120,11 @@ impl Queue {
         drop(inner);
         self.came.notify_one();
         Ok(())
+    }
+
+    /// Events that wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().events.len()
     }
 
     /// Puts up to `many` events into `batch`, which is empty, as soon as there are any.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use super::clock::now;
+use super::metrics::Metrics;
 use super::ticket::{Lost, Ticket};
 use crate::journal::Watch;
 
@@ -11,6 +14,8 @@ use crate::journal::Watch;
 pub(super) struct Group {
     pub(super) tickets: Vec<Arc<Ticket>>,
     pub(super) number: u64,
+    /// When it was handed to the disk.
+    pub(super) handed: Instant,
 }
 
 /// The thread, and the way to it.
@@ -20,10 +25,10 @@ pub(super) struct Release {
 }
 
 impl Release {
-    pub(super) fn start(watch: Watch) -> std::io::Result<Self> {
+    pub(super) fn start(watch: Watch, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (sender, groups) = channel();
         let thread = std::thread::Builder::new().name("weir-release".to_owned());
-        let thread = thread.spawn(move || run(&watch, &groups))?;
+        let thread = thread.spawn(move || run(&watch, &metrics, &groups))?;
         Ok(Self { groups: Some(sender), thread: Some(thread) })
     }
 
@@ -45,10 +50,13 @@ impl Release {
     }
 }
 
-fn run(watch: &Watch, groups: &Receiver<Group>) {
-    for Group { tickets, number } in groups {
+fn run(watch: &Watch, metrics: &Metrics, groups: &Receiver<Group>) {
+    for Group { tickets, number, handed } in groups {
         match watch.wait(number) {
-            Ok(()) => tickets.iter().for_each(|ticket| ticket.release()),
+            Ok(()) => {
+                metrics.disk.took(now() - handed, tickets.len());
+                tickets.iter().for_each(|ticket| ticket.release());
+            }
             Err(_) => tickets.iter().for_each(|ticket| ticket.lose(Lost::Journal)),
         }
     }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::clock::{now, now_us};
+use super::counts::Counts;
 use super::declared::{Cause, Declared};
+use super::log::Trickles;
+use super::metrics::Metrics;
 use super::queue::{Queue, Waiting};
 use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
 use super::ticket::{Answered, Came, Lost, Ticket};
@@ -60,6 +63,10 @@ pub struct Settings {
     pub declared: Declared,
     /// What becomes of fields that events don't have.
     pub unknown_fields: UnknownFields,
+    /// From when on a request is told in the log as slow; none is where it is nought.
+    pub slow: Duration,
+    /// Whether a snapshot is written at the end.
+    pub snapshot_on_exit: bool,
     /// The journal's folder, to read beside the engine.
     pub journal: PathBuf,
 }
@@ -81,6 +88,9 @@ pub(super) enum Stage {
 pub(super) struct Service {
     pub(super) settings: Settings,
     pub(super) queue: Queue,
+    pub(super) counts: Counts,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) trickles: Trickles,
     stage: Mutex<Stage>,
     readers: RwLock<Option<Arc<Readers>>>,
 }
@@ -130,6 +140,9 @@ impl Service {
         Self {
             queue: Queue::new(settings.bounds.queue_events_max),
             settings,
+            counts: Counts::default(),
+            metrics: Arc::default(),
+            trickles: Trickles::default(),
             stage: Mutex::new(stage),
             readers: RwLock::default(),
         }
@@ -172,6 +185,7 @@ impl Service {
         sender: u64,
         deadline: Instant,
     ) -> Vec<(Option<Named>, Result<Reply, NoReply>)> {
+        self.counts.events.add(bodies.len());
         let given = Given { received_us: now_us(), ..given };
         let unready = match self.stage() {
             Stage::Ready => None,
@@ -189,16 +203,24 @@ impl Service {
         let mut events = Vec::with_capacity(bodies.len());
         let mut ways = Vec::with_capacity(bodies.len());
         for body in bodies {
-            ways.push(readers.read(body, given).map(|taken| {
+            let begun = now();
+            let read = readers.read(body, given);
+            self.metrics.read.took(now() - begun, 1);
+            ways.push(read.map(|taken| {
                 let named = Named::of(&taken);
                 let ticket = Arc::new(Ticket::new());
                 events.push(Waiting { taken, ticket: Arc::clone(&ticket), sender });
                 OnItsWay { named, ticket }
             }));
         }
+        let many = events.len();
+        self.counts.bad_bodies.add(bodies.len() - many);
         let shed = match unready {
             Some(cause) => Err((cause, RETRY_AFTER)),
-            None => self.queue.push(events, deadline).map_err(|shed| (Cause::Overload, shed.retry_after)),
+            None => self.queue.push(events, deadline).map_err(|shed| {
+                self.counts.shed[shed.why as usize].add(many);
+                (Cause::Overload, shed.retry_after)
+            }),
         };
         let mut replies = Vec::with_capacity(ways.len());
         for way in ways {
@@ -222,7 +244,11 @@ impl Service {
         let decides = kind == Kind::Transaction;
         let declared = self.settings.declared.of(Cause::Deadline).outcome().filter(|_| decides);
         match way.ticket.wait(deadline, declared).await {
-            Came::Answer(answered) => Ok(Reply::Answer(answered)),
+            Came::Answer(answered) => {
+                self.counts.answered.add(1);
+                self.counts.not_durable.add(usize::from(!answered.durable));
+                Ok(Reply::Answer(answered))
+            }
             Came::Declared if !decides => Ok(Reply::Later),
             Came::Declared => self.declare(Cause::Deadline, kind, Duration::ZERO),
             Came::Lost(Lost::Journal) => self.declare(Cause::JournalFailure, kind, RETRY_AFTER),
@@ -233,6 +259,8 @@ impl Service {
     /// What is answered without a decision.
     fn declare(&self, cause: Cause, kind: Kind, retry_after: Duration) -> Result<Reply, NoReply> {
         let outcome = self.settings.declared.of(cause).outcome().filter(|_| kind == Kind::Transaction);
+        let counts = if outcome.is_some() { &self.counts.declared } else { &self.counts.refused };
+        counts[cause as usize].add(1);
         outcome.map(|outcome| Reply::Declared(outcome, cause)).ok_or(NoReply::Refused(cause, retry_after))
     }
 }

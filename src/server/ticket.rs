@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::clock::now;
 use crate::decision::Outcome;
 
 /// What the engine said.
@@ -63,6 +64,8 @@ enum State {
 pub(super) struct Ticket {
     state: Mutex<State>,
     changed: Notify,
+    /// When it was made.
+    pub(super) came: Instant,
 }
 
 /// What came of a request by its deadline.
@@ -78,7 +81,7 @@ pub(super) enum Came {
 
 impl Ticket {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State::Waiting), changed: Notify::new() }
+        Self { state: Mutex::new(State::Waiting), changed: Notify::new(), came: now() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -161,7 +164,6 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::clock::now;
     use super::*;
 
     fn answered(line: &str) -> Answered {

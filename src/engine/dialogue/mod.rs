@@ -150,6 +150,11 @@ impl Dialogues {
         }
     }
 
+    /// Those that are open.
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// Whether one more may be opened.
     fn has_room(&self, most: usize) -> bool {
         // What was answered stays in the queue until its time has come.

@@ -46,8 +46,45 @@ pub struct Config {
     pub tokens: TokenOptions,
     /// What the engine may hold.
     pub engine: EngineOptions,
+    /// What is told of what happens.
+    pub log: LogOptions,
     /// What the server is told.
     pub settings: Settings,
+}
+
+/// What is told of what happens, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// How a line is written.
+    pub format: LogFormat,
+    /// What is told.
+    pub level: LogLevel,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object.
+    Json,
+    /// For people where they look at it, and a JSON object elsewhere.
+    Auto,
+}
+
+/// What is told, each with all before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What ends the process.
+    Error,
+    /// What somebody should look at.
+    Warn,
+    /// Start and end, and how far it is.
+    #[default]
+    Info,
+    /// Every request.
+    Debug,
 }
 
 /// Rule files.
@@ -74,6 +111,8 @@ pub struct JournalOptions {
     pub signing_key: Option<PathBuf>,
     /// A snapshot after so many events.
     pub snapshot_every: u64,
+    /// Whether a snapshot is written at the end.
+    pub snapshot_on_exit: bool,
     /// Whether what is old is archived and removed when it is opened.
     pub retain: bool,
 }

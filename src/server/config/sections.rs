@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::{Entry, Reader, Section, Wrong};
-use super::{Config, EngineOptions, JournalOptions, RuleFiles, TokenOptions, engine};
+use super::{
+    Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles, TokenOptions, engine,
+};
 use crate::journal::{Mode, OnDamage};
 use crate::server::declared::{Cause, Declaration, Declared};
 use crate::server::listen::Listen;
@@ -33,9 +35,20 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let bounds = bounds(reader);
     let declared = declared(&mut reader.section("declared"));
     let unknown_fields = events(&mut reader.section("events"));
+    let (log, slow) = log(&mut reader.section("log"));
     places(reader, &journal, &engine);
-    let settings = Settings { listen, bounds, declared, unknown_fields, journal: journal.folder.clone() };
-    Some(Config { rules: rules?, journal, tokens, engine, settings })
+    let snapshot_on_exit = journal.snapshot_on_exit;
+    let journal_folder = journal.folder.clone();
+    let settings = Settings {
+        listen,
+        bounds,
+        declared,
+        unknown_fields,
+        slow,
+        snapshot_on_exit,
+        journal: journal_folder,
+    };
+    Some(Config { rules: rules?, journal, tokens, engine, log, settings })
 }
 
 fn rules(reader: &mut Reader) -> Option<RuleFiles> {
@@ -94,6 +107,11 @@ fn journal(reader: &mut Reader) -> JournalOptions {
             1_000_000,
             1_000..=1_000_000_000_000,
             "A snapshot of all that is known after so many events; the fewer, the faster the next start",
+        ),
+        snapshot_on_exit: section.truth(
+            "snapshot_on_exit",
+            true,
+            "Whether a snapshot is written when the process is told to end, so that the next start is fast",
         ),
         retain: section.truth(
             "retain",
@@ -233,6 +251,34 @@ fn events(section: &mut Section<'_>) -> UnknownFields {
         "What becomes of a body with fields that events don't have: refused with status 400, or taken as extra fields that \
          no rule declares",
     )
+}
+
+/// What is told, and from when on a request is slow.
+fn log(section: &mut Section<'_>) -> (LogOptions, Duration) {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json), ("auto", LogFormat::Auto)];
+    let levels = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+    ];
+    let log = LogOptions {
+        format: section.word(
+            "format",
+            &formats,
+            LogFormat::Text,
+            "How lines on standard error are written; `auto` is text on a terminal and JSON elsewhere",
+        ),
+        level: section.word(
+            "level",
+            &levels,
+            LogLevel::Info,
+            "What is told; `debug` has a line for every request",
+        ),
+    };
+    let (least, most) = (Duration::ZERO, Duration::from_secs(600));
+    let about = "From when on a request is told as slow; 0us tells none";
+    (log, section.duration("slow", Duration::from_millis(100), least..=most, about))
 }
 
 /// An address, or none.

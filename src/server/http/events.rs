@@ -14,6 +14,7 @@ use super::super::reading::Given;
 use super::super::service::{Named, NoReply, Reply, Service};
 use super::super::ticket::What;
 use super::Problem;
+use super::observed::WasDeclared;
 use crate::engine::VERSION;
 use crate::event::Kind;
 
@@ -72,6 +73,7 @@ pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, bod
     let given = Given { kind: Some(Kind::Transaction), ..Given::default() };
     let deadline = service.deadline(timeout(&headers));
     let replies = service.ask(&bodies, given, 0, deadline).await;
+    let declared = replies.iter().find_map(|(_, reply)| declared(reply));
     let mut out = b"{\"answers\":[".to_vec();
     for (at, (named, reply)) in replies.into_iter().enumerate() {
         if at > 0 {
@@ -83,7 +85,7 @@ pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, bod
         }
     }
     out.extend_from_slice(b"]}\n");
-    json(StatusCode::OK, out)
+    told(json(StatusCode::OK, out), declared)
 }
 
 async fn one(service: &Service, headers: &HeaderMap, body: Body, given: Given<'_>) -> Response {
@@ -96,10 +98,24 @@ async fn one(service: &Service, headers: &HeaderMap, body: Body, given: Given<'_
     let Some((named, reply)) = replies.pop() else {
         return bad_body("the body is empty".to_owned()).into_response();
     };
+    let declared = declared(&reply);
     match written(named.as_ref(), reply) {
-        Ok((status, line)) => json(status, line),
+        Ok((status, line)) => told(json(status, line), declared),
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The cause, where an answer was declared.
+fn declared(reply: &Result<Reply, NoReply>) -> Option<WasDeclared> {
+    if let Ok(Reply::Declared(_, cause)) = reply { Some(WasDeclared(*cause)) } else { None }
+}
+
+/// A response that says of itself whether it was declared.
+fn told(mut response: Response, declared: Option<WasDeclared>) -> Response {
+    if let Some(declared) = declared {
+        response.extensions_mut().insert(declared);
+    }
+    response
 }
 
 fn json(status: StatusCode, bytes: Vec<u8>) -> Response {

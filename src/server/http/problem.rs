@@ -62,6 +62,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status(), self.to_json()).into_response();
+        let word = self.kind.rsplit(':').next().unwrap_or_default();
+        response.extensions_mut().insert(super::observed::Word(word.to_owned()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(after) = self.retry_after {

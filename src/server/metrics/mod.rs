@@ -1,0 +1,132 @@
+//! What can be measured of the sidecar: how long each stage took, what the engine's thread says of itself, and the page of it.
+//!
+//! Promises that whoever reads it waits neither for the engine nor for the disk, and that nobody who is measured waits for
+//! a reader. What the engine knows is as old as [`PUBLISH_EACH`] at most. Must never hold an identifier.
+
+/// How long things took.
+mod histogram;
+/// What the engine's thread counts.
+mod tally;
+/// The page.
+mod text;
+
+pub(super) use histogram::Durations;
+pub(super) use tally::Tally;
+pub(super) use text::page;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::clock::now;
+use crate::engine::EngineMemory;
+use crate::journal::{Recorded, SnapshotFigures, Watch};
+
+/// How often the engine's thread tells what it knows, at most.
+pub(super) const PUBLISH_EACH: Duration = Duration::from_millis(100);
+/// The same of what takes it longer to tell.
+const MEMORY_EACH: Duration = Duration::from_secs(1);
+
+/// All that is measured.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    pub(super) since: Instant,
+    /// Bodies to events, each.
+    pub(super) read: Durations,
+    /// From there until the engine begins with it.
+    pub(super) queue: Durations,
+    /// The engine's step, with its append to the journal.
+    pub(super) step: Durations,
+    /// From the hand-over to the disk until an answer may go out.
+    pub(super) disk: Durations,
+    /// Requests, from their head to that of the response.
+    pub(super) whole: Durations,
+    /// Responses by the first digit of their status.
+    pub(super) responses: [super::counts::Count; 5],
+    /// From the start until the engine was ready.
+    pub(super) ready_after: OnceLock<Duration>,
+    watch: OnceLock<Watch>,
+    told: Mutex<Option<Arc<Told>>>,
+}
+
+/// What the engine's thread told last.
+#[derive(Debug)]
+struct Told {
+    tally: Tally,
+    memory: EngineMemory,
+    qualities: [u64; 5],
+    step_ups_open: usize,
+    rule_set: String,
+    rule_set_hash: String,
+    /// The last record that was handed over.
+    record: u64,
+    snapshots: SnapshotFigures,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            since: now(),
+            read: Durations::default(),
+            queue: Durations::default(),
+            step: Durations::default(),
+            disk: Durations::default(),
+            whole: Durations::default(),
+            responses: Default::default(),
+            ready_after: OnceLock::new(),
+            watch: OnceLock::new(),
+            told: Mutex::default(),
+        }
+    }
+}
+
+/// What the engine's thread keeps to tell.
+pub(super) struct Teller {
+    pub(super) tally: Tally,
+    /// The last record that was handed over.
+    pub(super) record: u64,
+    told: Option<(Instant, Instant, Arc<Told>)>,
+}
+
+impl Teller {
+    /// Of an engine that is ready.
+    pub(super) fn new(recorded: &Recorded, metrics: &Metrics) -> Self {
+        // There is one engine in a process, and it is ready once.
+        let _ = metrics.watch.set(recorded.watch());
+        let _ = metrics.ready_after.set(now() - metrics.since);
+        let mut teller = Self { tally: Tally::default(), record: recorded.durable(), told: None };
+        teller.tell(recorded, metrics);
+        teller
+    }
+
+    /// Tells what is known, unless that was done just now.
+    pub(super) fn tell(&mut self, recorded: &Recorded, metrics: &Metrics) {
+        let at = now();
+        let last = self.told.as_ref();
+        if last.is_some_and(|(told, ..)| at - *told < PUBLISH_EACH) {
+            return;
+        }
+        let engine = recorded.engine();
+        let rules = engine.rules();
+        let memory = last.filter(|(_, weighed, _)| at - *weighed < MEMORY_EACH);
+        let (weighed, memory) =
+            memory.map_or_else(|| (at, engine.memory()), |(_, weighed, told)| (*weighed, told.memory));
+        let told = Arc::new(Told {
+            tally: self.tally.clone(),
+            memory,
+            qualities: engine.qualities(),
+            step_ups_open: engine.step_ups_open(),
+            rule_set: rules.name.clone(),
+            rule_set_hash: rules.hash_text(),
+            record: self.record,
+            snapshots: recorded.snapshots().clone(),
+        });
+        *metrics.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&told));
+        self.told = Some((at, weighed, told));
+    }
+}
+
+impl Metrics {
+    fn told(&self) -> Option<Arc<Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
