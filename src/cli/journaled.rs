@@ -14,6 +14,7 @@ use weir::journal::{
     Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
     SnapshotFigures, Stage, known_signer, signer,
 };
+use weir::rules::RuleSet;
 use weir::server::config::JournalOptions;
 use weir::tokens::Tokens;
 
@@ -234,6 +235,11 @@ impl Ready {
         let found = opened?;
         found.tell()?;
         Ok((found.recorded, found.tokens, found.warm))
+    }
+
+    /// The rule set that it is given, and its tokens: enough to read events before it is open.
+    pub(super) fn early(&self) -> anyhow::Result<(RuleSet, Option<Tokens>)> {
+        Ok((self.setup.rules.load()?.rules, self.key.tokens.clone()))
     }
 
     /// Opens the journal, or begins it.

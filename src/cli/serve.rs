@@ -1,12 +1,12 @@
 //! `weir serve`: the engine beside a payment gateway, over HTTP.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use weir::journal::Progress;
 use weir::server::config::{Config, EngineOptions, JournalOptions, RuleFiles};
-use weir::server::{Ready, serve};
+use weir::server::{Declaration, Opening, Ready, serve};
 
 use super::Verdict;
 use super::config::Flags;
@@ -30,8 +30,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let Config { rules, journal, tokens, engine, settings } = args.flags.load("weir serve")?;
     let tokened = Tokened::new(tokens);
-    let open = Box::new(move |progress: &mut dyn FnMut(Progress)| {
-        Ok(open(&rules, &journal, &tokened, &engine, progress)?)
+    let early = settings.declared.warming != Declaration::Refuse;
+    let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {
+        Ok(open(&rules, &journal, &tokened, &engine, (early, tell))?)
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("weir-http")
@@ -63,17 +64,23 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Opens the engine; with whether somebody is answered before it is ready, and whom to tell how far that is.
 fn open(
     rules: &RuleFiles,
     journal: &JournalOptions,
     tokened: &Tokened,
     engine: &EngineOptions,
-    progress: &mut dyn FnMut(Progress),
+    tell: (bool, &mut dyn FnMut(Opening)),
 ) -> anyhow::Result<Ready> {
     let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
     let held = (engine.limits, files, None);
     let ready = journaled::look(journal.clone(), tokened, (&rules.file, &rules.staged), held)?;
-    let found = ready.open_with(progress)?;
+    let (early, tell) = tell;
+    if early {
+        let (rules, tokens) = ready.early()?;
+        tell(Opening::Rules(Arc::new(rules), tokens));
+    }
+    let found = ready.open_with(&mut |progress| tell(Opening::Recovering(progress)))?;
     found.tell()?;
     let journaled::Found { recorded, tokens, .. } = found;
     Ok(Ready { recorded, tokens, spill })

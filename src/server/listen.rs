@@ -73,6 +73,18 @@ pub enum ServeError {
     /// The engine can't be opened.
     #[error(transparent)]
     Open(Box<dyn std::error::Error + Send + Sync>),
+    /// What is declared can't be.
+    #[error(transparent)]
+    Declared(#[from] super::declared::DeclaredError),
+    /// Events that are answered without the journal can't be kept.
+    #[error(transparent)]
+    Resend(#[from] crate::journal::ResendError),
+    /// The journal has failed, and answers went on without it.
+    #[error(
+        "{}; {} answers are not durable, and {} events are in {}: once the journal is well, score them with it (--resent --input {})",
+        .0.poisoned, .0.answers, .0.events, .0.path.display(), .0.path.display()
+    )]
+    Unkept(Box<crate::journal::Unkept>),
     /// The journal has failed, or can't be closed.
     #[error(transparent)]
     Journal(RecordedError),

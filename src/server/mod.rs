@@ -14,12 +14,16 @@
 mod clock;
 /// The configuration.
 pub mod config;
+/// What was done so far.
+mod counts;
 /// What is answered where there is no decision in time.
 mod declared;
 /// The engine's thread.
 mod engine;
 /// Routes, problems and what they read and write.
 mod http;
+/// What payments were told.
+mod known;
 /// Sockets and the connections on them.
 mod listen;
 /// What waits for the engine.
@@ -33,8 +37,9 @@ mod service;
 /// One request on its way.
 mod ticket;
 
-pub use declared::{Cause, Declaration, Declared};
-pub use engine::{Opener, Ready};
+pub use counts::Figures;
+pub use declared::{Cause, Declaration, Declared, DeclaredError};
+pub use engine::{Opener, Opening, Ready};
 pub use listen::{Address, Listen, ServeError};
 pub use reading::UnknownFields;
 pub use service::{Bounds, Settings};
@@ -45,7 +50,7 @@ use engine::Engine;
 use service::Service;
 
 /// Serves until `stop` is done: then no connection is taken any more, those that are open end their requests, what waits
-/// for the engine is decided, and the journal is closed. `ready` is told the addresses that are listened on.
+/// for the engine is decided, and the journal is closed; gives what was done. `ready` is told the addresses that are listened on.
 ///
 /// # Errors
 ///
@@ -55,7 +60,7 @@ pub async fn serve(
     open: Opener,
     ready: impl FnOnce(&[Address]),
     stop: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+) -> Result<Figures, ServeError> {
     let sockets = listen::bind(&settings.listen).await?;
     ready(&sockets.addresses());
     let service = Arc::new(Service::new(settings));
@@ -70,5 +75,5 @@ pub async fn serve(
     listeners.close(service.settings.bounds.drain).await;
     service.queue.close();
     tokio::task::spawn_blocking(move || engine.join()).await.unwrap_or_else(|_| Err(ServeError::Panicked))?;
-    ended
+    ended.map(|()| service.figures())
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::decision::Demand;
+use crate::engine::Floor;
 use crate::event::{Event, EventError, Kind, TextField};
 use crate::io::{Door, LineReader, Reason, write_event};
 use crate::rules::RuleSet;
@@ -69,6 +71,7 @@ pub(super) struct Readers {
     tokens: Option<Tokens>,
     unknown_fields: UnknownFields,
     idle: Mutex<Vec<Reader>>,
+    idle_floors: Mutex<Vec<Floor>>,
 }
 
 struct Reader {
@@ -78,7 +81,8 @@ struct Reader {
 
 impl Readers {
     pub(super) fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>, unknown_fields: UnknownFields) -> Self {
-        Self { rules, tokens, unknown_fields, idle: Mutex::default() }
+        let (idle, idle_floors) = Default::default();
+        Self { rules, tokens, unknown_fields, idle, idle_floors }
     }
 
     fn lines(&self) -> LineReader {
@@ -102,6 +106,20 @@ impl Readers {
             BadBody::Reason(reason) => BadBody::Reason(reason.without_values()),
             other => other,
         })
+    }
+
+    /// The rule set.
+    pub(super) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// What an event requires by its own fields.
+    pub(super) fn floor(&self, event: &Event) -> Demand {
+        let idle = self.idle_floors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut floor = idle.unwrap_or_else(|| Floor::new(Arc::clone(&self.rules)));
+        let demand = floor.of(event);
+        self.idle_floors.lock().unwrap_or_else(PoisonError::into_inner).push(floor);
+        demand
     }
 
     /// The same of an event that the sidecar wrote itself, with what it was answered meanwhile.

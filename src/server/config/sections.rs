@@ -31,10 +31,11 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let engine = engine::read(reader);
     let listen = server(reader);
     let bounds = bounds(reader);
-    let declared = declared(&mut reader.section("declared"));
+    let (declared, resend) = declared(reader);
     let unknown_fields = events(&mut reader.section("events"));
     places(reader, &journal, &engine);
-    let settings = Settings { listen, bounds, declared, unknown_fields, journal: journal.folder.clone() };
+    let journal_folder = journal.folder.clone();
+    let settings = Settings { listen, bounds, declared, unknown_fields, journal: journal_folder, resend };
     Some(Config { rules: rules?, journal, tokens, engine, settings })
 }
 
@@ -209,20 +210,35 @@ fn bounds(reader: &mut Reader) -> Bounds {
     bounds
 }
 
-fn declared(section: &mut Section<'_>) -> Declared {
-    let words = [
-        ("refuse", Declaration::Refuse),
-        ("allow", Declaration::Allow),
-        ("step_up", Declaration::StepUp),
-        ("block", Declaration::Block),
-    ];
-    let mut of = |cause: Cause, about| section.word(cause.name(), &words, Declaration::Refuse, about);
-    Declared {
-        deadline: of(Cause::Deadline, "What is answered at the deadline; `refuse` is status 503"),
+fn declared(reader: &mut Reader) -> (Declared, Option<PathBuf>) {
+    let mut section = reader.section("declared");
+    let words = Declaration::ALL.map(|said| (said.name(), said));
+    let mut of = |cause: Cause, about| {
+        // Only where the journal has failed is there an engine that can decide.
+        let words = if cause == Cause::JournalFailure { &words[..] } else { &words[..words.len() - 1] };
+        section.word(cause.name(), words, Declaration::Refuse, about)
+    };
+    let declared = Declared {
+        deadline: of(
+            Cause::Deadline,
+            "What is answered at the deadline; `refuse` is status 503, `own_fields` what the payment's own fields require of mandatory rules, and otherwise allow",
+        ),
         overload: of(Cause::Overload, "What is answered where more comes than is decided in time"),
         journal_failure: of(Cause::JournalFailure, "What is answered where the journal can't be written"),
         warming: of(Cause::Warming, "What is answered while the engine recovers or fills its features"),
+    };
+    let resend = section.path(
+        "resend",
+        None,
+        "Where events go that are answered though the journal has failed, to be sent again: on another disk than the \
+         journal's. Must be said where `journal_failure` is not `refuse`",
+    );
+    if declared.journal_failure != Declaration::Refuse && resend.is_none() {
+        let message = "what is answered though the journal has failed has nowhere to go".to_owned();
+        let help = "give `declared.resend` a file on another disk than the journal's, or say `refuse`";
+        reader.conflict(&["declared.journal_failure"], message, help);
     }
+    (declared, resend)
 }
 
 fn events(section: &mut Section<'_>) -> UnknownFields {

@@ -137,14 +137,22 @@ fn written(named: Option<&Named>, reply: Result<Reply, NoReply>) -> Result<(Stat
     let id = named.map(|named| named.id.as_str());
     let answered = match reply {
         Ok(Reply::Answer(answered)) => answered,
-        Ok(Reply::Declared(outcome, cause)) => {
-            let declared = serde_json::json!({
+        Ok(Reply::Declared(said)) => {
+            let mut declared = serde_json::json!({
                 "id": id,
                 "time_us": named.map(|named| named.time_us),
-                "outcome": outcome.name(),
-                "declared": cause.name(),
+                "outcome": said.demand.outcome.name(),
+                "declared": said.cause.name(),
+                // It is on disk no sooner than the engine has taken the event in.
+                "durable": false,
                 "engine": VERSION,
             });
+            if let Some(tenant) = named.and_then(|named| named.tenant.as_deref()) {
+                declared["tenant"] = tenant.into();
+            }
+            if !said.auth.is_empty() {
+                declared["auth"] = said.auth.clone().into();
+            }
             return Ok((StatusCode::OK, declared.to_string().into_bytes()));
         }
         Ok(Reply::Later) => {
