@@ -1,7 +1,13 @@
 //! Deadlines, a journal that stalls or fails, and the time before an engine is ready: what is declared is answered, it says
 //! so, the event enters the state all the same, and no id ever has two answers that differ.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a helper of a test may stop it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may stop it, and times are what it looks at"
+)]
 
 #[path = "support/served.rs"]
 mod served;

@@ -1,6 +1,12 @@
 //! More comes than is decided: what is shed is told so at once, what is served is served in time, and memory stays flat.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a helper of a test may stop it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may stop it, and times are what it looks at"
+)]
 
 #[path = "support/served.rs"]
 mod served;
@@ -36,7 +42,7 @@ then = "block"
 /// Events that may wait for the engine, and answers that may wait for the disk.
 const QUEUE: usize = 24;
 const DEADLINE_MS: u64 = 400;
-const CLIENTS: usize = 96;
+const CLIENTS: usize = 288;
 
 fn rules() -> Bundle {
     let files = BTreeMap::from([("rules.toml".to_owned(), Arc::from(RULES.as_bytes()))]);
@@ -117,7 +123,7 @@ async fn overloaded(declaration: Declaration) {
         late.len(),
     );
     assert!(came.iter().all(|came| [200, 503].contains(&came.status)));
-    assert!(came.len() as f64 > capacity * 2.0 * time.as_secs_f64(), "it was no overload");
+    assert!(came.len() as f64 > capacity * 2.5 * time.as_secs_f64(), "it was no overload");
     assert!(goodput > capacity * 0.5, "{goodput} of {capacity}");
     assert!(served_p99 < Duration::from_millis(DEADLINE_MS + 300), "{served_p99:?}");
     assert!(shed_p99 < Duration::from_millis(DEADLINE_MS), "{shed_p99:?}");
