@@ -52,6 +52,9 @@ pub(super) enum BadBody {
     /// A field that says other than what is known.
     #[error("`{0}` is not what the request says; leave it out of the body")]
     Other(&'static str),
+    /// The event of another tenant than the sender's.
+    #[error("`tenant` is not the one that the sender may send events of; leave it out of the body")]
+    OtherTenant,
     /// The gateway has an answer already.
     #[error("`answered` is for events that are sent again from a file; leave it out")]
     Answered,
@@ -82,7 +85,7 @@ impl Readers {
     }
 
     fn lines(&self) -> LineReader {
-        let lines = LineReader::new(Arc::clone(&self.rules.schema));
+        let lines = LineReader::new(Arc::clone(&self.rules.schema)).refusing_secrets();
         match self.unknown_fields {
             UnknownFields::Refuse => lines,
             UnknownFields::Keep => lines.keep_unknown(),
@@ -128,6 +131,9 @@ impl Reader {
         {
             let Some(known) = known else { continue };
             match draft.peek(field) {
+                Some(said) if said != known && field == TextField::Tenant => {
+                    return Err(BadBody::OtherTenant);
+                }
                 Some(said) if said != known => return Err(BadBody::Other(field.name())),
                 Some(_) => {}
                 None => draft.text(field, known)?,
