@@ -47,11 +47,13 @@ fn lasts(mut stream: TcpStream, bytes: &[u8], each: Duration) -> (Duration, side
     (lasted, read_answer(&said[..]))
 }
 
-fn is_served(sidecar: &Sidecar, id: &str) {
+/// What a payment is answered, which is soon.
+fn is_served(sidecar: &Sidecar, id: &str) -> String {
     let began = Instant::now();
     let said = sidecar.ask(&request("POST", "/v1/decisions", "", &payment(id, "")));
     assert_eq!(said.status, 200, "{said:?}");
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    said.body
 }
 
 #[test]
@@ -145,15 +147,13 @@ fn halves_and_those_who_go_away_harm_nobody() {
         sidecar.connect().write_all(whole.as_bytes()).unwrap();
     }
     for id in ["a", "b", "c", "d"] {
-        is_served(&sidecar, id);
-        is_served(&sidecar, id);
+        assert_eq!(is_served(&sidecar, id), is_served(&sidecar, id));
     }
     let journal = String::from_utf8_lossy(&sidecar.end()).into_owned();
     for id in ["a", "b", "c", "d"] {
-        let events =
-            journal.matches(&format!("\"id\":\"{id}\",\"time_us\":1795341600000000,\"received_us\"")).count();
-        let all = journal.matches(&format!("\"id\":\"{id}\"")).count();
-        assert!(events <= 1 && all >= 1, "{id}: {events} of {all}");
+        // An event and its answer each time; the time that nobody waited for may not have come whole.
+        let lines = journal.matches(&format!("\"id\":\"{id}\"")).count();
+        assert!(lines == 4 || lines == 6 && id != "d", "{id}: {lines}");
     }
     assert!(!journal.contains("\"id\":\"1\""));
 }
@@ -250,7 +250,7 @@ fn a_flood_of_streams_that_are_taken_back_ends_its_connection() {
     let _ = stream.write_all(&flood);
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said);
-    // Frames: the last but for the end is that it goes away (7), calmly (11) or for a mistake of the protocol.
+    // The last frame says that it goes away (7).
     let mut kinds = Vec::new();
     let mut rest = &said[..];
     while let Some((head, after)) = rest.split_at_checked(9) {
@@ -258,6 +258,6 @@ fn a_flood_of_streams_that_are_taken_back_ends_its_connection() {
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
         rest = after.get(length..).unwrap_or_default();
     }
-    assert!(kinds.contains(&7) || kinds.len() < 10_000, "{} frames", kinds.len());
+    assert!(kinds.len() < 100 && kinds.last() == Some(&7), "{kinds:?}");
     is_served(&sidecar, "1");
 }
