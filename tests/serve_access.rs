@@ -1,10 +1,11 @@
 //! Who may ask the sidecar for what, and that nothing of what it is sent shows where it should not.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     missing_docs,
     unreachable_pub,
-    reason = "a test fails loudly, and documents nothing"
+    reason = "a test fails loudly, documents nothing, and has a clock and threads"
 )]
 
 #[path = "support/commands.rs"]

@@ -1,10 +1,11 @@
 //! Clients that are slow, send halves or too much, or go away: they lose their connection, and nobody else notices.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     missing_docs,
     unreachable_pub,
-    reason = "a test fails loudly, and documents nothing"
+    reason = "a test fails loudly, documents nothing, and has a clock and threads"
 )]
 
 #[path = "support/sidecar.rs"]

@@ -1,10 +1,11 @@
 //! TLS in front of the sidecar: versions, HTTP/2, certificates of clients, and what breaks it.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     missing_docs,
     unreachable_pub,
-    reason = "a test fails loudly, and documents nothing"
+    reason = "a test fails loudly, documents nothing, and has a clock and threads"
 )]
 
 #[path = "support/commands.rs"]
