@@ -86,7 +86,31 @@ impl Sidecar {
         });
         let Ok(addresses) = told.recv() else { return Err(thread.join().unwrap().unwrap_err()) };
         let sidecar = Self { addresses, folder, stop: Some(stop), thread: Some(thread) };
-        std::thread::sleep(Duration::from_millis(300));
+        let asks = request("GET", "/readyz", "", "");
+        let is_ready = || match &sidecar.addresses[0] {
+            Address::Tcp(address) => {
+                answer(
+                    connect((*address).to_string().replace("0.0.0.0", "127.0.0.1").parse().unwrap()),
+                    &asks,
+                )
+                .status
+                    == 200
+            }
+            Address::Unix(path) => {
+                answer(std::os::unix::net::UnixStream::connect(path).unwrap(), &asks).status == 200
+            }
+            // Whoever tests TLS has a client of its own.
+            _ => {
+                std::thread::sleep(Duration::from_secs(1));
+                true
+            }
+        };
+        (0..400)
+            .find(|_| {
+                std::thread::sleep(Duration::from_millis(20));
+                is_ready() || sidecar.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            })
+            .unwrap();
         let ended = sidecar.thread.as_ref().is_some_and(JoinHandle::is_finished);
         assert!(!ended, "{:?}", sidecar.thread.unwrap().join().unwrap());
         Ok(sidecar)
