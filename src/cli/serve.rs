@@ -11,7 +11,7 @@ use weir::server::{Declaration, Opening, Ready, serve};
 use super::Verdict;
 use super::config::Flags;
 use super::door::Tokened;
-use super::{journaled, memory};
+use super::{access, journaled, memory};
 
 /// Serve decisions over HTTP, beside a payment gateway
 ///
@@ -28,7 +28,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let Config { rules, journal, tokens, engine, settings } = args.flags.load("weir serve")?;
+    let Config { rules, journal, tokens, engine, security, settings } = args.flags.load("weir serve")?;
+    let settings = access::secured(settings, &security)?;
     let tokened = Tokened::new(tokens);
     let early = settings.declared.warming != Declaration::Refuse;
     let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {

@@ -10,10 +10,14 @@
 //! it is not the engine's own or not on disk; and that memory is bounded by the configuration. The only part beside
 //! `backtest` that knows tokio. Must never know what a rule means or how a window is kept.
 
+/// Who may ask for what.
+mod access;
 /// Time and chance, in one place.
 mod clock;
 /// The configuration.
 pub mod config;
+/// One connection, from its handshake to its end.
+mod connection;
 /// What was done so far.
 mod counts;
 /// What is answered where there is no decision in time.
@@ -36,13 +40,17 @@ mod release;
 mod service;
 /// One request on its way.
 mod ticket;
+/// Certificates.
+mod tls;
 
+pub use access::{Access, AccessError, Caller, Proof, Scope};
 pub use counts::Figures;
 pub use declared::{Cause, Declaration, Declared, DeclaredError};
 pub use engine::{Opener, Opening, Ready};
 pub use listen::{Address, Listen, ServeError};
 pub use reading::UnknownFields;
-pub use service::{Bounds, Settings};
+pub use service::{BODY_GRACE, Bounds, Settings};
+pub use tls::{Tls, TlsError};
 
 use std::sync::Arc;
 
@@ -61,7 +69,7 @@ pub async fn serve(
     ready: impl FnOnce(&[Address]),
     stop: impl Future<Output = ()>,
 ) -> Result<Figures, ServeError> {
-    let sockets = listen::bind(&settings.listen).await?;
+    let sockets = listen::bind(&settings).await?;
     ready(&sockets.addresses());
     let service = Arc::new(Service::new(settings));
     let listeners = sockets.start(&service);

@@ -41,8 +41,7 @@ pub enum UnknownFields {
     /// The body is refused.
     #[default]
     Refuse,
-    /// They are taken as extra fields that no rule declares: they tell an event from another of its id, and are nothing
-    /// else. What a rule set declares is still refused outside `extra`.
+    /// They are left out: they are in no record, and tell no two events of one id apart.
     Keep,
 }
 
@@ -54,6 +53,9 @@ pub(super) enum BadBody {
     /// A field that says other than what is known.
     #[error("`{0}` is not what the request says; leave it out of the body")]
     Other(&'static str),
+    /// The event of another tenant than the sender's.
+    #[error("`tenant` is not the one that the sender may send events of; leave it out of the body")]
+    OtherTenant,
     /// The gateway has an answer already.
     #[error("`answered` is for events that are sent again from a file; leave it out")]
     Answered,
@@ -77,6 +79,8 @@ pub(super) struct Readers {
 struct Reader {
     lines: LineReader,
     door: Option<Door>,
+    /// Reads what was written, where that says less than the body did.
+    again: LineReader,
 }
 
 impl Readers {
@@ -86,7 +90,7 @@ impl Readers {
     }
 
     fn lines(&self) -> LineReader {
-        let lines = LineReader::new(Arc::clone(&self.rules.schema));
+        let lines = LineReader::new(Arc::clone(&self.rules.schema)).refusing_secrets();
         match self.unknown_fields {
             UnknownFields::Refuse => lines,
             UnknownFields::Keep => lines.keep_unknown(),
@@ -99,6 +103,7 @@ impl Readers {
         let mut reader = idle.unwrap_or_else(|| Reader {
             lines: self.lines(),
             door: self.tokens.clone().map(|tokens| Door::new(tokens, &self.rules)),
+            again: LineReader::new(Arc::clone(&self.rules.schema)),
         });
         let taken = reader.read(body, given, &self.rules);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
@@ -146,6 +151,9 @@ impl Reader {
         {
             let Some(known) = known else { continue };
             match draft.peek(field) {
+                Some(said) if said != known && field == TextField::Tenant => {
+                    return Err(BadBody::OtherTenant);
+                }
                 Some(said) if said != known => return Err(BadBody::Other(field.name())),
                 Some(_) => {}
                 None => draft.text(field, known)?,
@@ -165,7 +173,8 @@ impl Reader {
                 let mut line = Vec::with_capacity(body.len() + 64);
                 let _ = write_event(event, &mut line);
                 line.pop();
-                (event.clone(), line)
+                // The event is what its record says: fields that no rule file declares are in none, and tell no two apart.
+                (self.again.read(&line)?.clone(), line)
             }
         };
         Ok(Taken { event, line })

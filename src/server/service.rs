@@ -4,13 +4,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
+use super::access::Access;
 use super::clock::{now, now_us};
 use super::counts::{Counts, Figures};
 use super::declared::{Cause, Declaration, Declared, Said, at_least};
 use super::known::{Before, Known};
+use super::listen::Listen;
 use super::queue::{Queue, Waiting};
 use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
 use super::ticket::{Answered, Came, Lost, Ticket, What};
+use super::tls::Tls;
 use crate::engine::Refusal;
 use crate::event::{Kind, TextField};
 use crate::io::decision::write_refusal;
@@ -27,12 +32,37 @@ pub struct Bounds {
     pub batch_events_max: usize,
     /// Connections; more wait to be taken.
     pub connections_max: usize,
+    /// Connections of one peer: an IPv4 address, 64 bits of an IPv6 address, or a user; more are closed at once.
+    pub connections_per_peer_max: usize,
+    /// Connections to the administrative listener, which no others keep it from; more wait to be taken.
+    pub admin_connections_max: usize,
+    /// How long a TLS handshake may take; then the connection is closed.
+    pub handshake_timeout: Duration,
     /// How long a request waits for its answer where it says nothing.
     pub deadline: Duration,
     /// How long a request may ask to wait; more is taken as this.
     pub deadline_max: Duration,
-    /// How long a client may take to send its header.
+    /// How long a client may take to send a header, and until its first; then the connection is closed, at most half as much
+    /// later.
     pub header_timeout: Duration,
+    /// Bytes of a header with its first line; a longer one is answered 431. At least 8192.
+    pub header_bytes_max: usize,
+    /// Fields of a header; more are answered 431.
+    pub headers_max: usize,
+    /// Bytes of a URL; a longer one is answered 414.
+    pub url_bytes_max: usize,
+    /// How long a body may take to come, whatever its length; then it is answered 408.
+    pub body_timeout: Duration,
+    /// Bytes a second that a body must come with once [`BODY_GRACE`] is over; a slower one is answered 408.
+    pub body_bytes_per_s_min: usize,
+    /// Bytes of all bodies that are read or decided at one time; what comes beside them is answered 503.
+    pub bodies_bytes_max: usize,
+    /// How long a connection may be without a request, or not take its answer; then it is closed.
+    pub idle_timeout: Duration,
+    /// Requests at one time on an HTTP/2 connection; more are refused by the protocol.
+    pub streams_max: u32,
+    /// Streams that a client opened and took back, and that are not done with; with more the connection is closed.
+    pub resets_max: usize,
     /// How long open requests have to end when the process is told to.
     pub drain: Duration,
 }
@@ -46,17 +76,38 @@ impl Default for Bounds {
             connections_max: 10_000,
             deadline: Duration::from_millis(200),
             deadline_max: Duration::from_secs(30),
+            connections_per_peer_max: 2_000,
+            admin_connections_max: 64,
+            handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(10),
+            header_bytes_max: 16 << 10,
+            headers_max: 64,
+            url_bytes_max: 2 << 10,
+            body_timeout: Duration::from_secs(10),
+            body_bytes_per_s_min: 1 << 10,
+            bodies_bytes_max: 64 << 20,
+            idle_timeout: Duration::from_secs(75),
+            streams_max: 128,
+            resets_max: 20,
             drain: Duration::from_secs(10),
         }
     }
 }
 
+/// How long a body may be slower than [`Bounds::body_bytes_per_s_min`].
+pub const BODY_GRACE: Duration = Duration::from_secs(2);
+
 /// With what a sidecar is started.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Where to listen on TCP.
-    pub listen: super::listen::Listen,
+    pub listen: Listen,
+    /// Where to listen for those who administrate; nowhere by default.
+    pub admin: Listen,
+    /// Who may ask for what.
+    pub access: Access,
+    /// TLS on every TCP listener, where there is any.
+    pub tls: Option<Tls>,
     /// Bounds.
     pub bounds: Bounds,
     /// What is answered without a decision.
@@ -93,6 +144,8 @@ pub(super) struct Service {
     pub(super) known: Known,
     stage: Mutex<Stage>,
     readers: RwLock<Option<Arc<Readers>>>,
+    /// Bytes that bodies may still have.
+    pub(super) bodies: Arc<Semaphore>,
 }
 
 /// What an event is called.
@@ -153,6 +206,7 @@ impl Service {
             queue: Queue::new(settings.bounds.queue_events_max),
             counts: Counts::default(),
             known: Known::new(now_us()),
+            bodies: Arc::new(Semaphore::new(settings.bounds.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
             settings,
             stage: Mutex::new(stage),
             readers: RwLock::default(),
