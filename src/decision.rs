@@ -3,6 +3,8 @@
 //! Rules, features and methods are numbers into the rule set that decided, so that a decision is made and
 //! stored without touching text. Must never know how it is written.
 
+use std::cmp::Ordering;
+
 use crate::rates::Conversion;
 
 /// What is to happen with the payment, from weakest to strongest.
@@ -138,6 +140,58 @@ impl Requirement {
         self.any_of.retain(|&held| methods & !held != 0);
         let at = self.any_of.partition_point(|&held| held < methods);
         self.any_of.insert(at, methods);
+    }
+
+    /// What is met wherever one of the two is.
+    #[must_use]
+    pub fn either(&self, other: &Self) -> Self {
+        let mut either = Self::none();
+        for one in &self.any_of {
+            other.any_of.iter().for_each(|another| either.join(one | another));
+        }
+        either
+    }
+
+    /// Whether what meets this meets the other too.
+    pub fn implies(&self, other: &Self) -> bool {
+        other.any_of.iter().all(|&wide| self.any_of.iter().any(|&narrow| narrow & !wide == 0))
+    }
+}
+
+/// An outcome, and what it asks of the customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The authentication required; empty unless stepped up, and where any would do.
+    pub requirement: Requirement,
+}
+
+impl Demand {
+    /// An outcome that requires nothing particular.
+    pub const fn of(outcome: Outcome) -> Self {
+        Self { outcome, requirement: Requirement::none() }
+    }
+
+    /// Asks for what another demand asks for as well.
+    pub fn join(&mut self, other: &Self) {
+        if other.outcome > self.outcome {
+            self.clone_from(other);
+        } else if other.outcome == self.outcome {
+            other.requirement.any_of().iter().for_each(|&methods| self.requirement.join(methods));
+        }
+    }
+
+    /// What is asked for wherever one of the two is.
+    #[must_use]
+    pub fn either(&self, other: &Self) -> Self {
+        match self.outcome.cmp(&other.outcome) {
+            Ordering::Less => self.clone(),
+            Ordering::Greater => other.clone(),
+            Ordering::Equal => {
+                Self { outcome: self.outcome, requirement: self.requirement.either(&other.requirement) }
+            }
+        }
     }
 }
 

@@ -171,6 +171,7 @@ fn only_the_engine_knows_both_rules_and_state() {
                     &["rules", "state", "engine", "decision", "event"]
                 }
                 "src/journal/failure.rs"
+                | "src/journal/resend.rs"
                 | "src/journal/replay.rs"
                 | "src/journal/snapshots.rs"
                 | "src/journal/answers.rs" => &["rules", "engine", "decision", "event"],

@@ -62,6 +62,21 @@ pub(super) struct Flags {
     /// Listen on a Unix socket as well
     #[arg(long, value_name = "PATH")]
     unix: Option<OsString>,
+    /// Who may ask for what; without it everybody on this machine may ask for all
+    #[arg(long, value_name = "FILE")]
+    access: Option<OsString>,
+    /// The certificate for TLS, with those up to an authority that clients know, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<OsString>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<OsString>,
+    /// The authorities that sign the certificates which clients must have, in PEM
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<OsString>,
+    /// Where those listen who administrate, or `off` [default: off]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<OsString>,
     /// The journal's folder, which is made if it is not there [default: weir-journal]
     #[arg(long, value_name = "DIR")]
     journal: Option<OsString>,
@@ -106,6 +121,11 @@ impl Flags {
             ("rules.file", "--rules", &self.rules),
             ("server.listen", "--listen", &self.listen),
             ("server.unix", "--unix", &self.unix),
+            ("access.file", "--access", &self.access),
+            ("tls.certificate", "--tls-cert", &self.tls_cert),
+            ("tls.key", "--tls-key", &self.tls_key),
+            ("tls.client_ca", "--client-ca", &self.client_ca),
+            ("admin.listen", "--admin", &self.admin),
             ("journal.folder", "--journal", &self.journal),
             ("journal.durability", "--durability", &self.durability),
             ("journal.on_damage", "--on-damage", &self.on_damage),

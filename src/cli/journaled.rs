@@ -11,15 +11,15 @@ use weir::engine::{Limits, Recording};
 use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Setup, Signer, SnapshotFigures,
-    Stage, known_signer, signer,
+    Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
+    SnapshotFigures, Stage, known_signer, signer,
 };
+use weir::rules::RuleSet;
 use weir::server::config::JournalOptions;
 use weir::tokens::Tokens;
 
 use super::door::{JournalTokens, Tokened};
 use super::progress::Share;
-use super::resend::Resend;
 use super::{retain, rule_file};
 
 /// How steps are kept.
@@ -138,14 +138,15 @@ pub(super) fn for_its_owner_alone(folder: &Path, key: Option<&Path>) -> anyhow::
 impl Journaled {
     /// Fails where events can't go where they are to be sent again from.
     pub(super) fn check_resend(&self) -> anyhow::Result<()> {
-        self.resend.as_deref().map_or(Ok(()), |path| Resend::check(path).map(|_| ()))
+        self.resend.as_deref().map_or(Ok(()), |path| Ok(Resend::check(&RealDisk, path).map(drop)?))
     }
 
     /// Where events go that are answered without the journal, if they are to be answered.
     pub(super) fn resend(&self, tokens: Option<&Tokens>) -> anyhow::Result<Option<Resend>> {
         let answers = self.on_journal_failure == Failing::Answer;
         let tokens = || tokens.map(|tokens| tokens.id().to_owned());
-        self.resend.as_deref().filter(|_| answers).map(|path| Resend::create(path, tokens())).transpose()
+        let create = |path| Ok(Resend::create(Arc::new(RealDisk), path, tokens())?);
+        self.resend.as_deref().filter(|_| answers).map(create).transpose()
     }
 
     /// Looks at the journal, or where one is to begin. What is refused here leaves nothing behind.
@@ -235,6 +236,11 @@ impl Ready {
         let found = opened?;
         found.tell()?;
         Ok((found.recorded, found.tokens, found.warm))
+    }
+
+    /// The rule set that it is given, and its tokens: enough to read events before it is open.
+    pub(super) fn early(&self) -> anyhow::Result<(RuleSet, Option<Tokens>)> {
+        Ok((self.setup.rules.load()?.rules, self.key.tokens.clone()))
     }
 
     /// Opens the journal, or begins it.

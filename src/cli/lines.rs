@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::Context;
 use weir::event::Event;
 use weir::io::{Output, create};
-use weir::journal::{JournalError, Poisoned, Recorded, RecordedError, Step};
+use weir::journal::{JournalError, Poisoned, Recorded, RecordedError, Resend, Step, Unkept};
 
-use super::resend::{Resend, Unkept};
+use super::resend;
 use super::way::Way;
 
 /// Bytes of answers gathered before they are written.
@@ -194,7 +194,9 @@ impl Lines {
         self.held.clear();
         self.buffer.clear();
         self.number = poisoned.durable;
-        resend.fail(poisoned, self.given_number, &mut self.buffer)
+        resend::warn(&poisoned, resend.path())?;
+        resend.fail(poisoned, self.given_number, &mut self.buffer);
+        Ok(())
     }
 
     /// What is said where answers that are not on disk are never given.

@@ -1,5 +1,6 @@
 //! One file per command. The only part that prints, colours and measures with a clock.
 
+mod access;
 mod asks;
 mod audit;
 mod breakers;
@@ -83,6 +84,7 @@ enum Command {
     Replay(replay::Args),
     Audit(audit::Args),
     Token(token::Args),
+    Access(access::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -113,6 +115,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Access(args) => access::run(&args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

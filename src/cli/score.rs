@@ -19,6 +19,7 @@ use super::journaled::{self, Journaled};
 use super::lines::Lines;
 use super::memory::{self, Memory};
 use super::progress::Progress;
+use super::resend;
 use super::snapshots::{self, Snapshots};
 use super::stream::Source;
 use super::tally::Tally;
@@ -179,7 +180,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         tally.summary(way.engine(), &mut report)?;
         forgotten.summary(&mut report)?;
         way.close(unkept.is_some(), &mut report)?;
-        unkept.map_or(Ok(()), |unkept| unkept.summary(&mut report))?;
+        unkept.map_or(Ok(()), |unkept| resend::summary(&unkept, &mut report))?;
         return Err(error.into());
     }
     warm.finish(&mut way)?;
@@ -198,7 +199,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         counts.taken, counts.bad
     )?;
     let Some(unkept) = unkept else { return Ok(Verdict::Clean) };
-    unkept.summary(&mut report)?;
+    resend::summary(&unkept, &mut report)?;
     Err(unkept.poisoned.into())
 }
 

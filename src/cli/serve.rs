@@ -1,20 +1,20 @@
 //! `weir serve`: the engine beside a payment gateway, over HTTP.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
-use weir::journal::Progress;
 use weir::server::config::{
     Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles,
 };
-use weir::server::{Ready, ServeError, serve};
+use weir::server::{Declaration, Opening, Ready, ServeError, serve};
 
 use super::Verdict;
 use super::config::Flags;
 use super::door::Tokened;
-use super::{exit, journaled, memory, told};
+use super::{access, exit, journaled, memory, told};
 
 /// Serve decisions over HTTP, beside a payment gateway
 ///
@@ -31,12 +31,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
-    let Config { rules, journal, tokens, engine, log, settings } = args.flags.load("weir serve")?;
+    let Config { rules, journal, tokens, engine, security, log, settings } = args.flags.load("weir serve")?;
+    let settings = access::secured(settings, &security)?;
     log_to_standard_error(log);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let tokened = Tokened::new(tokens);
-    let open = Box::new(move |progress: &mut dyn FnMut(Progress)| {
-        Ok(open(&rules, &journal, &tokened, &engine, progress)?)
+    let early = settings.declared.warming != Declaration::Refuse;
+    let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {
+        Ok(open(&rules, &journal, &tokened, &engine, (early, tell))?)
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("weir-http")
@@ -103,17 +105,23 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Opens the engine; with whether somebody is answered before it is ready, and whom to tell how far that is.
 fn open(
     rules: &RuleFiles,
     journal: &JournalOptions,
     tokened: &Tokened,
     engine: &EngineOptions,
-    progress: &mut dyn FnMut(Progress),
+    tell: (bool, &mut dyn FnMut(Opening)),
 ) -> anyhow::Result<Ready> {
     let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
     let held = (engine.limits, files, None);
     let ready = journaled::look(journal.clone(), tokened, (&rules.file, &rules.staged), held)?;
-    let found = ready.open_with(progress)?;
+    let (early, tell) = tell;
+    if early {
+        let (rules, tokens) = ready.early()?;
+        tell(Opening::Rules(Arc::new(rules), tokens));
+    }
+    let found = ready.open_with(&mut |progress| tell(Opening::Recovering(progress)))?;
     for line in found.lines()?.lines() {
         match line.strip_prefix("warning: ") {
             Some(warning) => tracing::warn!("{warning}"),

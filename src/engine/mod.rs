@@ -12,6 +12,7 @@ mod dialogue;
 mod exchange;
 mod export;
 mod features;
+mod floor;
 mod gather;
 mod judge;
 mod ledger;
@@ -34,6 +35,8 @@ mod share;
 
 pub use alert::{Alert, NotAllowed};
 pub use export::{KeyRow, KeyRows, KeyTable};
+pub use floor::Floor;
+pub(crate) use floor::demanding;
 pub use limits::{LEDGERS_MAX, Limits, LimitsError, RULE_SETS_MAX, STAGED_MAX, ShadowLimits};
 pub use promote::WarmError;
 pub use refusal::Refusal;

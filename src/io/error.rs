@@ -105,6 +105,14 @@ pub enum Reason {
         /// What may have been meant; may be empty.
         hint: String,
     },
+    /// A key whose name says that it holds what must never be kept.
+    #[error(
+        "`{key}` holds a secret by its name; leave it out: no decision needs it, and it must not be kept"
+    )]
+    Secret {
+        /// The key.
+        key: String,
+    },
     /// A key twice in one event.
     #[error("`{key}` is there twice")]
     Twice {
@@ -200,7 +208,8 @@ impl Reason {
     #[must_use]
     pub fn without_values(self) -> Self {
         let found = "a value that is not shown".to_owned();
-        let wrong = |key: String, expected| Self::WrongType { key, found: found.clone(), expected };
+        let wrong =
+            |key: String, expected| Self::WrongType { key: nameable(key), found: found.clone(), expected };
         match self {
             Self::WrongType { key, expected, .. } => wrong(key, expected),
             Self::UnknownWord { key, expected, .. } => wrong(key, expected),
@@ -211,9 +220,19 @@ impl Reason {
             }
             Self::Event(EventError::Money(_)) => wrong("amount_minor".to_owned(), "an amount that is taken"),
             Self::Event(EventError::Rate(_)) => wrong("rate".to_owned(), "a rate that is taken"),
+            Self::UnknownKey { key, hint } => Self::UnknownKey { key: nameable(key), hint },
+            Self::Twice { key } => Self::Twice { key: nameable(key) },
             other => other,
         }
     }
+}
+
+/// A key that the sender chose, where it looks like the name of a field; else it may be a value in a wrong place.
+fn nameable(key: String) -> String {
+    let is_name = key.len() <= 40
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        && key.bytes().filter(u8::is_ascii_digit).count() <= 2;
+    if is_name { key } else { "a key that is not shown".to_owned() }
 }
 
 fn spans(last_line: Option<u64>) -> String {

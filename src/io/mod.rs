@@ -51,6 +51,8 @@ mod reader;
 mod resent;
 /// One JSON value of any type.
 mod scalar;
+/// Names of fields that hold what must never be kept.
+mod secrets;
 /// The tables of a mapping file.
 mod section;
 /// A whole engine at one moment, as one file.

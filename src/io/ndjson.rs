@@ -14,6 +14,7 @@ use super::error::Reason;
 use super::names::{currency_of, did_you_mean, kind_of, shown};
 use super::nested::{Extras, Scratch, Words};
 use super::scalar::{Scalar, Take, stop};
+use super::secrets::is_secret;
 use crate::event::{Draft, EventError, ExtraValue, Form, Kind, Schema, TextField};
 use crate::money::Currency;
 
@@ -76,6 +77,11 @@ impl Parser {
         self.keeps_unknown = true;
     }
 
+    /// From now on extra fields whose names say that they hold a secret are refused.
+    pub(super) fn refuse_secrets(&mut self) {
+        self.scratch.refuses_secrets = true;
+    }
+
     /// Sets all that the line says, which may leave out a kind that is known; whether it is a whole event, [`Draft::seal`]
     /// tells.
     pub(super) fn parse(
@@ -125,6 +131,9 @@ impl LineVisitor<'_> {
     fn key(&self, name: &str) -> Result<(Key, u64), Reason> {
         if let Some(key) = self.keys.get(name) {
             return Ok(*key);
+        }
+        if is_secret(name) {
+            return Err(Reason::Secret { key: shown(name) });
         }
         let is_extra = self.schema.find(name).is_some();
         if self.keeps_unknown && !is_extra {

@@ -10,6 +10,7 @@ use super::EXTRAS_MAX;
 use super::error::Reason;
 use super::names::shown;
 use super::scalar::{Scalar, Take, refuse_scalars, stop};
+use super::secrets::is_secret;
 use crate::event::{Draft, ExtraType, ExtraValue, Schema, TextField};
 
 /// Buffers used again for every line.
@@ -18,6 +19,8 @@ pub(super) struct Scratch {
     /// Why parsing stopped, where the JSON itself is right.
     pub(super) reason: RefCell<Option<Reason>>,
     pub(super) words: String,
+    /// Whether no field may hold a secret.
+    pub(super) refuses_secrets: bool,
     name: String,
     names_seen: Vec<u64>,
 }
@@ -121,7 +124,7 @@ impl<'de> Visitor<'de> for Extras<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { scratch: Scratch { reason, name, names_seen, .. }, schema, draft } = self;
+        let Self { scratch: Scratch { reason, name, names_seen, refuses_secrets, .. }, schema, draft } = self;
         names_seen.clear();
         loop {
             let find = |found: Scalar<'_>| match found {
@@ -134,6 +137,9 @@ impl<'de> Visitor<'de> for Extras<'_> {
                     }
                     if names_seen.len() == EXTRAS_MAX {
                         return Err(Reason::TooManyExtras);
+                    }
+                    if *refuses_secrets && is_secret(found) {
+                        return Err(Reason::Secret { key: format!("extra.{}", shown(found)) });
                     }
                     names_seen.push(hash);
                     Ok(())

@@ -103,6 +103,14 @@ impl LineReader {
         self
     }
 
+    /// One that takes no event with a field whose name says that it holds a one-time password, a PIN, the number of a card or
+    /// another secret, whether rule files declare it or not.
+    #[must_use]
+    pub fn refusing_secrets(mut self) -> Self {
+        self.parser.refuse_secrets();
+        self
+    }
+
     /// The event that a line says.
     pub fn read(&mut self, line: &[u8]) -> Result<&Event, Reason> {
         self.parser.parse(line, None, &self.schema, &mut self.draft)?;

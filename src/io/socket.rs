@@ -28,10 +28,10 @@ pub fn listen_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
 
 /// Removes a socket that nobody listens on.
 fn leave(path: &Path) -> io::Result<()> {
+    // One that may not be connected to is somebody's.
+    let gone = || UnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
     match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() && UnixStream::connect(path).is_err() => {
-            fs::remove_file(path)
-        }
+        Ok(found) if found.file_type().is_socket() && gone() => fs::remove_file(path),
         _ => Ok(()),
     }
 }

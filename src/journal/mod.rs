@@ -48,6 +48,8 @@ mod recovery;
 mod removed;
 /// The journal through the engine again.
 mod replay;
+/// Events to be sent again.
+mod resend;
 /// Doing what retention plans.
 mod retain;
 /// How long what is kept.
@@ -93,6 +95,7 @@ pub use recorded::{Opened, Progress, Recorded, Stage, Step};
 pub use recovery::{OnDamage, Recovered};
 pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
+pub use resend::{Resend, ResendError, Unkept};
 pub use retain::{Archived, By, Retained, look, retain};
 pub use segment::HEADER_BYTES;
 pub use setup::Setup;

@@ -6,6 +6,7 @@
 mod common;
 mod decimal;
 mod needs;
+mod sure;
 mod text;
 mod truth;
 mod whole;
@@ -13,6 +14,7 @@ mod whole;
 pub(super) use common::{Case, Chooser, Common};
 pub(super) use decimal::{DecimalExpr, DecimalOp};
 pub(super) use needs::Needs;
+pub(crate) use sure::Own;
 pub(super) use text::TextExpr;
 pub(super) use truth::{Comparison, Test, TruthExpr};
 pub(super) use whole::{WholeExpr, WholeOp};

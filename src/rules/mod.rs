@@ -79,6 +79,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use description::Description;
+pub(crate) use expr::Own;
 pub use expr::{Condition, Facts, presented};
 pub use index::{Index, Scratch};
 pub(crate) use names::{did_you_mean, listed, near};

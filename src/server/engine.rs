@@ -1,7 +1,9 @@
 //! The engine's thread: it alone owns the state, takes events in as they come, and hands them to the journal.
 //!
 //! Promises that events are taken in the order of the queue, that an answer is given where the journal's mode says that it
-//! may, and that a failed journal is told to all who wait. It never waits for the disk; see [`super::release`].
+//! may, and that a failed journal is told to all who wait; or, where that is declared, that events go on in memory, each kept
+//! in a file to be sent again before its answer goes out. It never waits for the disk while there is room; see
+//! [`super::release`].
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,7 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::clock::now;
+use super::clock::{now, now_us};
+use super::declared::{Declaration, DeclaredError};
 use super::listen::ServeError;
 use super::metrics::Teller;
 use super::queue::{Next, Waiting};
@@ -17,10 +20,13 @@ use super::reading::{Readers, Taken};
 use super::release::{Group, Release};
 use super::service::{Service, Stage};
 use super::ticket::{Answered, Lost, Ticket, What};
+use crate::decision::{Decision, Demand};
 use crate::engine::Answer;
 use crate::engine::Refusal;
-use crate::io::SpillWatch;
-use crate::journal::{JournalError, Progress, Recorded, RecordedError};
+use crate::event::Kind;
+use crate::io::{RealDisk, SpillWatch};
+use crate::journal::{JournalError, OnFailure, Poisoned, Progress, Recorded, RecordedError, Resend};
+use crate::rules::RuleSet;
 use crate::tokens::Tokens;
 
 /// Events taken at once at most: what gathers while a group is written.
@@ -38,9 +44,18 @@ pub struct Ready {
     pub spill: Option<SpillWatch>,
 }
 
+/// What is known of an engine before it is ready.
+pub enum Opening {
+    /// The rule set that it was started with, and what identifiers become: enough to answer as declared. Another one may turn
+    /// out to decide, where the journal knows of it.
+    Rules(Arc<RuleSet>, Option<Tokens>),
+    /// How far recovery is.
+    Recovering(Progress),
+}
+
 /// Opens an engine, and tells how far that is.
 pub type Opener = Box<
-    dyn FnOnce(&mut dyn FnMut(Progress)) -> Result<Ready, Box<dyn std::error::Error + Send + Sync>> + Send,
+    dyn FnOnce(&mut dyn FnMut(Opening)) -> Result<Ready, Box<dyn std::error::Error + Send + Sync>> + Send,
 >;
 
 /// The thread.
@@ -54,12 +69,20 @@ impl Engine {
         let (tell, failed) = oneshot::channel();
         let thread = std::thread::Builder::new().name("weir-engine".to_owned());
         let work = move || {
-            let opened = open(&mut |progress| service.set_stage(Stage::Recovering(progress)));
-            match opened {
-                Ok(ready) => Desk::new(service, ready)?.run(),
+            let opened = open(&mut |opening| match opening {
+                Opening::Rules(rules, tokens) => {
+                    let unknown_fields = service.settings.unknown_fields;
+                    service.set_readers(Readers::new(rules, tokens, unknown_fields));
+                }
+                Opening::Recovering(progress) => service.set_stage(Stage::Recovering(progress)),
+            });
+            let desk = opened.map_err(ServeError::Open).and_then(|ready| Desk::new(&service, ready));
+            match desk {
+                Ok(desk) => desk.run(),
                 Err(error) => {
+                    service.queue.clear().iter().for_each(|waiting| waiting.ticket.lose(Lost::Ended));
                     // Whoever serves ends with it.
-                    let _ = tell.send(ServeError::Open(error));
+                    let _ = tell.send(error);
                     Ok(())
                 }
             }
@@ -96,14 +119,32 @@ struct Desk {
     spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
     teller: Teller,
+    /// How long it has waited for the disk since the last batch.
+    paused: Duration,
+    /// Where events go once the journal has failed, where they are answered then.
+    resend: Option<Resend>,
 }
 
 impl Desk {
-    fn new(service: Arc<Service>, ready: Ready) -> Result<Self, ServeError> {
-        let Ready { recorded, tokens, spill } = ready;
-        let release =
-            Release::start(recorded.watch(), Arc::clone(&service.metrics)).map_err(ServeError::Thread)?;
-        let unknown_fields = service.settings.unknown_fields;
+    fn new(service: &Arc<Service>, ready: Ready) -> Result<Self, ServeError> {
+        let Ready { mut recorded, tokens, spill } = ready;
+        let settings = &service.settings;
+        settings.declared.check(recorded.engine().rules())?;
+        let said = settings.declared.journal_failure;
+        let resend = match &settings.resend {
+            _ if said == Declaration::Refuse => None,
+            Some(path) => {
+                let tokens = tokens.as_ref().map(|tokens| tokens.id().to_owned());
+                Some(Resend::create(Arc::new(RealDisk), path, tokens)?)
+            }
+            None => return Err(DeclaredError::NoResend { said }.into()),
+        };
+        if resend.is_some() {
+            recorded.on_failure(OnFailure::Answer);
+        }
+        let release = Release::start(recorded.watch(), resend.is_some(), Arc::clone(service));
+        let release = release.map_err(ServeError::Thread)?;
+        let unknown_fields = settings.unknown_fields;
         service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens, unknown_fields));
         let readers = service.readers().ok_or(ServeError::Panicked)?;
         let teller = Teller::new(&recorded, &service.metrics);
@@ -112,39 +153,79 @@ impl Desk {
         let rules = recorded.engine().rules();
         tracing::info!(after_us, rule_set = rules.name, hash = rules.hash_text(), "ready");
         let batch = Vec::with_capacity(BATCH_EVENTS_MAX);
-        Ok(Self { service, recorded, readers, release, spill, batch, teller })
+        Ok(Self {
+            service: Arc::clone(service),
+            recorded,
+            readers,
+            release,
+            spill,
+            batch,
+            teller,
+            paused: Duration::ZERO,
+            resend,
+        })
     }
 
     fn run(mut self) -> Result<(), ServeError> {
         loop {
-            match self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, IDLE) {
-                Next::Nothing => {}
+            // What waits for the disk is bounded by what may wait for the engine: beyond, that fills, and is shed.
+            let waited = now();
+            if !self.release.has_room(self.service.settings.bounds.queue_events_max, IDLE) {
+                self.paused += now() - waited;
+                continue;
+            }
+            self.paused += now() - waited;
+            let next = self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, IDLE);
+            let done = match next {
+                Next::Nothing => self.look_up(),
                 Next::Closed => break,
+                // What the log lost there would only be asked of it again.
                 Next::Work => {
-                    if let Err(error) = self.batch() {
-                        return self.fail(ServeError::Journal(error));
-                    }
-                    // What the log lost there would only be asked of it again.
-                    if let Some(error) = self.spill.as_ref().and_then(SpillWatch::error) {
-                        return self.fail(ServeError::Spill(error));
-                    }
+                    self.batch().and_then(|()| match self.spill.as_ref().and_then(SpillWatch::error) {
+                        Some(error) => Err(ServeError::Spill(error)),
+                        None => Ok(()),
+                    })
                 }
+            };
+            if let Err(error) = done {
+                return self.fail(error);
             }
             self.teller.tell(&self.recorded, &self.service.metrics);
         }
-        self.release.finish();
-        if self.service.settings.snapshot_on_exit {
+        self.finish()
+    }
+
+    /// Ends in order.
+    fn finish(mut self) -> Result<(), ServeError> {
+        self.look_up()?;
+        let failed = self.release.finish();
+        let journal_is_well = self.recorded.poisoned().is_none() && failed.is_empty();
+        if self.service.settings.snapshot_on_exit && journal_is_well {
             // All is in the journal; without one the next start reads more of it.
             match self.recorded.snapshot() {
                 Ok(()) => tracing::info!("the snapshot is written"),
                 Err(error) => tracing::warn!(%error, "there is no snapshot"),
             }
         }
-        self.recorded.close().map(drop).map_err(ServeError::Journal)
+        let Some(mut resend) = self.resend else {
+            return self.recorded.close().map(drop).map_err(ServeError::Journal);
+        };
+        if !resend.failed()
+            && let Some(poisoned) = self.recorded.poisoned()
+        {
+            resend.fail(poisoned, 0, &mut Vec::new());
+            resend.sync()?;
+        }
+        failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| ticket.release(false));
+        let closed = if resend.failed() { Ok(()) } else { self.recorded.close().map(drop) };
+        match resend.finish()? {
+            Some(unkept) => Err(ServeError::Unkept(Box::new(unkept))),
+            None => closed.map_err(ServeError::Journal),
+        }
     }
 
     /// Takes all in that has gathered, and hands it to the disk.
-    fn batch(&mut self) -> Result<(), RecordedError> {
+    fn batch(&mut self) -> Result<(), ServeError> {
         let begun = now();
         let events = self.batch.len();
         let mut group = Group { tickets: Vec::with_capacity(events), number: 0, handed: begun };
@@ -157,28 +238,87 @@ impl Desk {
         }
         let handed = self.recorded.submit();
         group.handed = now();
-        self.teller.record = self.teller.record.max(group.number);
+        self.teller.wrote(group.number);
+        let paused = std::mem::take(&mut self.paused);
+        self.service.queue.took(events, now() - begun + paused);
+        if self.resend.is_some() {
+            if let Err(poisoned) = handed {
+                self.go_on_alone(poisoned)?;
+            }
+            done.map_err(ServeError::Journal)?;
+            return self.give(group);
+        }
         if self.recorded.waits() {
             self.release.put(group);
         } else {
-            group.tickets.iter().for_each(|ticket| ticket.release());
+            group.tickets.iter().for_each(|ticket| ticket.release(true));
         }
-        self.service.queue.took(events, now() - begun);
-        done?;
-        Ok(handed.map_err(JournalError::from)?)
+        done.map_err(ServeError::Journal)?;
+        handed.map_err(|poisoned| ServeError::Journal(JournalError::from(poisoned).into()))
+    }
+
+    /// Lets answers go once they are on disk, or once their events are kept elsewhere.
+    fn give(&mut self, group: Group) -> Result<(), ServeError> {
+        let Some(resend) = &mut self.resend else { return Ok(()) };
+        if resend.failed() {
+            let durable = self.recorded.durable();
+            resend.release(durable, 0, &mut Vec::new());
+            resend.sync()?;
+            self.service.counts.unrecorded.add(group.tickets.len());
+            group.tickets.iter().for_each(|ticket| ticket.release(group.number <= durable));
+        } else if self.recorded.waits() {
+            resend.forget(self.recorded.durable());
+            self.release.put(group);
+        } else {
+            resend.forget(self.recorded.durable());
+            group.tickets.iter().for_each(|ticket| ticket.release(true));
+        }
+        self.look_up()
+    }
+
+    /// Looks whether the journal has failed beside.
+    fn look_up(&mut self) -> Result<(), ServeError> {
+        if self.resend.is_none() {
+            return Ok(());
+        }
+        if let Some(poisoned) = self.recorded.poisoned() {
+            self.go_on_alone(poisoned)?;
+        }
+        if self.alone() {
+            // Their events were kept when that was found.
+            let failed = self.release.failed();
+            failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| ticket.release(false));
+        }
+        Ok(())
+    }
+
+    fn alone(&self) -> bool {
+        self.resend.as_ref().is_some_and(Resend::failed)
+    }
+
+    /// The journal has failed: what is not on disk of it is kept elsewhere from now on.
+    fn go_on_alone(&mut self, poisoned: Poisoned) -> Result<(), ServeError> {
+        if let Some(resend) = self.resend.as_mut().filter(|resend| !resend.failed()) {
+            self.service.set_stage(Stage::Alone(poisoned.to_string().into()));
+            resend.fail(poisoned, 0, &mut Vec::new());
+            resend.sync()?;
+        }
+        Ok(())
     }
 
     fn event(&mut self, waiting: Waiting, group: &mut Group) -> Result<(), RecordedError> {
-        let Waiting { taken, ticket, .. } = waiting;
+        let Waiting { taken, ticket, said, .. } = waiting;
         let begun = now();
         self.service.metrics.queue.took(begun - ticket.came, 1);
+        said.and_then(|said| ticket.declare(&said));
         let told = ticket.take();
-        let taken = match told.map(|outcome| self.readers.answered(&taken, outcome.name())) {
+        let answered = told.map(|outcome| self.readers.answered(&taken, outcome.name()));
+        let taken = match &answered {
             Some(Ok(answered)) => answered,
             // Nothing of the line changes what it says otherwise.
-            Some(Err(_)) | None => taken,
+            Some(Err(_)) | None => &*taken,
         };
-        match self.step(&taken) {
+        match self.step(taken) {
             Ok((answered, number)) => {
                 ticket.step(answered);
                 self.service.metrics.step.took(now() - begun, 1);
@@ -194,7 +334,19 @@ impl Desk {
     }
 
     fn step(&mut self, taken: &Taken) -> Result<(Answered, u64), RecordedError> {
-        let step = self.recorded.step(&taken.event, &taken.line)?;
+        let Taken { event, line } = taken;
+        let step = self.recorded.step(event, line)?;
+        if let Some(resend) = &mut self.resend {
+            resend.hold(event, line, &step);
+        }
+        if event.kind() == Kind::Transaction {
+            match step.answer {
+                Answer::Decided(decision) | Answer::Repeated(decision) => {
+                    self.service.known.told(event, demand(decision), now_us());
+                }
+                _ => self.service.known.forget(event),
+            }
+        }
         let what = match step.answer {
             Answer::Decided(_) | Answer::Repeated(_) => What::Decision,
             Answer::Taken | Answer::TakenBefore => What::Taken,
@@ -214,7 +366,17 @@ impl Desk {
         self.service.set_stage(Stage::JournalFailed(error.to_string().into()));
         let lost = |ticket: &Ticket| ticket.lose(Lost::Journal);
         self.service.queue.clear().iter().for_each(|waiting| lost(&waiting.ticket));
-        self.release.finish();
+        let failed = self.release.finish();
+        failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| lost(ticket));
         Err(error)
     }
+}
+
+/// What a decision asks for.
+fn demand(decision: &Decision) -> Demand {
+    let mut demand = Demand::of(decision.outcome);
+    if !decision.met {
+        demand.requirement.clone_from(&decision.requirement);
+    }
+    demand
 }

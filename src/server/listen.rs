@@ -1,4 +1,6 @@
-//! Sockets and the connections on them: bounded in number, in the time for a header, and ended in order.
+//! Sockets: who may listen where, binding, and the connections that are taken from them.
+//!
+//! Promises that no address which others reach is listened on where nobody is named who may ask.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,18 +8,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use super::access::{Proof, Scope, is_here};
+use super::connection::{Doorman, Ending, Peers};
 use super::http;
-use super::service::Service;
+use super::service::{Service, Settings};
+use super::tls::TlsError;
 use crate::io::{ChunkError, listen_unix};
 use crate::journal::RecordedError;
 
@@ -43,15 +44,21 @@ impl Default for Listen {
 pub enum Address {
     /// TCP.
     Tcp(SocketAddr),
+    /// TCP with TLS.
+    Tls(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+    /// One of these, for those who administrate.
+    Admin(Box<Address>),
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "http://{address}"),
+            Self::Tls(address) => write!(f, "https://{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Admin(address) => write!(f, "{address} (administration)"),
         }
     }
 }
@@ -67,6 +74,28 @@ pub enum ServeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There can't be TLS.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// Others reach the address, and nobody is named who may ask there.
+    #[error(
+        "others than this machine reach {address}, and nobody is named who may ask for {what} there: give an access file \
+         (`weir access new` writes what it must hold), or listen on 127.0.0.1 or a Unix socket"
+    )]
+    Exposed {
+        /// The address.
+        address: SocketAddr,
+        /// What nobody may ask for.
+        what: &'static str,
+    },
+    /// Others reach the administrative listener, and what goes over it is not encrypted.
+    #[error("others than this machine reach {0}: rules are changed there, so it needs TLS")]
+    Plain(SocketAddr),
+    /// Callers have certificates, and nobody asks for them.
+    #[error(
+        "the access file names a certificate (caller `{0}`), and clients need none; give TLS the authority that signs them"
+    )]
+    NoCertificates(String),
     /// The system gives no thread.
     #[error("can't start a thread: {0}")]
     Thread(std::io::Error),
@@ -76,6 +105,18 @@ pub enum ServeError {
     /// The engine can't be opened.
     #[error(transparent)]
     Open(Box<dyn std::error::Error + Send + Sync>),
+    /// What is declared can't be.
+    #[error(transparent)]
+    Declared(#[from] super::declared::DeclaredError),
+    /// Events that are answered without the journal can't be kept.
+    #[error(transparent)]
+    Resend(#[from] crate::journal::ResendError),
+    /// The journal has failed, and answers went on without it.
+    #[error(
+        "{}; {} answers are not durable, and {} events are in {}: once the journal is well, score them with it (--resent --input {})",
+        .0.poisoned, .0.answers, .0.events, .0.path.display(), .0.path.display()
+    )]
+    Unkept(Box<crate::journal::Unkept>),
     /// The journal has failed, or can't be closed.
     #[error(transparent)]
     Journal(RecordedError),
@@ -87,136 +128,169 @@ pub enum ServeError {
     Panicked,
 }
 
+/// Who a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Clients,
+    Admin,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    /// With the number of its owner.
+    Unix(UnixListener, u32),
+}
+
+struct Bound {
+    side: Side,
+    socket: Socket,
+    address: Address,
+}
+
 /// Sockets that are bound.
 pub(super) struct Sockets {
-    tcp: Option<(SocketAddr, TcpListener)>,
-    unix: Option<(PathBuf, UnixListener)>,
+    bound: Vec<Bound>,
+    tls: Option<TlsAcceptor>,
+}
+
+/// Whether what is to be listened on is safe with those who may ask.
+fn check(settings: &Settings) -> Result<(), ServeError> {
+    let Settings { access, tls, .. } = settings;
+    let certificates = tls.as_ref().is_some_and(|tls| tls.client_ca_pem.is_some());
+    let named = access.callers().find(|caller| matches!(caller.proof, Proof::Certificate(_)));
+    if let Some(caller) = named.filter(|_| !certificates) {
+        return Err(ServeError::NoCertificates(caller.name.clone()));
+    }
+    let afar = |listen: &Listen| listen.tcp.filter(|address| !is_here(address.ip()));
+    if let Some(address) = afar(&settings.listen)
+        && !access.reaches(&[Scope::Score, Scope::Events, Scope::Read], certificates)
+    {
+        return Err(ServeError::Exposed { address, what: "anything" });
+    }
+    if let Some(address) = afar(&settings.admin) {
+        if !access.reaches(&[Scope::Rules, Scope::Admin], certificates) {
+            return Err(ServeError::Exposed { address, what: "`rules` or `admin`" });
+        }
+        if tls.is_none() {
+            return Err(ServeError::Plain(address));
+        }
+    }
+    Ok(())
 }
 
 /// Binds all sockets.
-pub(super) async fn bind(listen: &Listen) -> Result<Sockets, ServeError> {
-    let mut sockets = Sockets { tcp: None, unix: None };
-    if let Some(wanted) = listen.tcp {
-        let failed = |source| ServeError::Listen { address: Address::Tcp(wanted), source };
-        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
-        sockets.tcp = Some((listener.local_addr().map_err(failed)?, listener));
+pub(super) async fn bind(settings: &Settings) -> Result<Sockets, ServeError> {
+    check(settings)?;
+    let tls = settings.tls.as_ref().map(|tls| tls.acceptor()).transpose()?;
+    let mut bound = Vec::new();
+    for (side, listen) in [(Side::Clients, &settings.listen), (Side::Admin, &settings.admin)] {
+        let of = |address| match side {
+            Side::Clients => address,
+            Side::Admin => Address::Admin(Box::new(address)),
+        };
+        if let Some(wanted) = listen.tcp {
+            let kind = if tls.is_some() { Address::Tls } else { Address::Tcp };
+            let failed = |source| ServeError::Listen { address: of(kind(wanted)), source };
+            let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+            let address = of(kind(listener.local_addr().map_err(failed)?));
+            bound.push(Bound { side, socket: Socket::Tcp(listener), address });
+        }
+        if let Some(path) = &listen.unix {
+            let address = of(Address::Unix(path.clone()));
+            let failed = |source| ServeError::Listen { address: address.clone(), source };
+            let listener =
+                listen_unix(path, listen.unix_mode).and_then(UnixListener::from_std).map_err(failed)?;
+            // Both ends of this pair are this process.
+            let owner = UnixStream::pair().and_then(|(own, _)| own.peer_cred()).map_err(failed)?.uid();
+            bound.push(Bound { side, socket: Socket::Unix(listener, owner), address });
+        }
     }
-    if let Some(path) = &listen.unix {
-        let failed = |source| ServeError::Listen { address: Address::Unix(path.clone()), source };
-        let listener =
-            listen_unix(path, listen.unix_mode).and_then(UnixListener::from_std).map_err(failed)?;
-        sockets.unix = Some((path.clone(), listener));
-    }
-    Ok(sockets)
+    Ok(Sockets { bound, tls })
 }
 
 impl Sockets {
     pub(super) fn addresses(&self) -> Vec<Address> {
-        let tcp = self.tcp.iter().map(|(address, _)| Address::Tcp(*address));
-        tcp.chain(self.unix.iter().map(|(path, _)| Address::Unix(path.clone()))).collect()
+        self.bound.iter().map(|bound| bound.address.clone()).collect()
     }
 
     /// Takes connections from now on.
     pub(super) fn start(self, service: &Arc<Service>) -> Listeners {
-        let (stop, stopped) = watch::channel(false);
-        let doorman = Arc::new(Doorman {
-            routes: http::routes(Arc::clone(service)),
-            room: Arc::new(Semaphore::new(service.settings.bounds.connections_max)),
-            header_timeout: service.settings.bounds.header_timeout,
-            open: GracefulShutdown::new(),
-        });
+        let (end, ending) = watch::channel(Ending::No);
+        let Settings { bounds, access, .. } = &service.settings;
+        let doorman = |side| {
+            let (routes, connections_max) = match side {
+                Side::Clients => (http::routes(Arc::clone(service)), bounds.connections_max),
+                Side::Admin => (http::admin_routes(Arc::clone(service)), bounds.admin_connections_max),
+            };
+            Arc::new(Doorman {
+                routes,
+                room: Arc::new(Semaphore::new(connections_max)),
+                peers: Arc::new(Peers::default()),
+                tls: self.tls.clone(),
+                access: access.clone(),
+                bounds: *bounds,
+                ending: ending.clone(),
+            })
+        };
+        let (clients, admin) = (doorman(Side::Clients), doorman(Side::Admin));
+        let rooms = [(&clients, bounds.connections_max), (&admin, bounds.admin_connections_max)]
+            .map(|(doorman, most)| (Arc::clone(&doorman.room), u32::try_from(most).unwrap_or(u32::MAX)));
         let mut loops = JoinSet::new();
-        if let Some((_, listener)) = self.tcp {
-            let (doorman, mut stopped) = (Arc::clone(&doorman), stopped.clone());
-            loops.spawn(async move {
-                while let Some(room) = doorman.room(&mut stopped).await {
-                    let taken = tokio::select! {
-                        taken = listener.accept() => taken,
-                        _ = stopped.wait_for(|stop| *stop) => return,
-                    };
-                    match taken {
-                        Ok((stream, _)) => {
-                            // Small answers must not wait for more to send.
-                            let _ = stream.set_nodelay(true);
-                            doorman.serve(stream, room);
-                        }
-                        Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
-                    }
-                }
-            });
+        for Bound { side, socket, .. } in self.bound {
+            let doorman = Arc::clone(if side == Side::Clients { &clients } else { &admin });
+            loops.spawn(take(socket, doorman));
         }
-        if let Some((_, listener)) = self.unix {
-            let (doorman, mut stopped) = (Arc::clone(&doorman), stopped);
-            loops.spawn(async move {
-                while let Some(room) = doorman.room(&mut stopped).await {
-                    let taken = tokio::select! {
-                        taken = listener.accept() => taken,
-                        _ = stopped.wait_for(|stop| *stop) => return,
-                    };
-                    match taken {
-                        Ok((stream, _)) => doorman.serve(stream, room),
-                        Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
-                    }
+        Listeners { loops, end, rooms }
+    }
+}
+
+/// Takes connections until no more are taken.
+async fn take(socket: Socket, doorman: Arc<Doorman>) {
+    let mut ending = doorman.ending.clone();
+    while let Some(room) = doorman.room().await {
+        let ends = ending.wait_for(|ending| *ending > Ending::No);
+        let failed = match &socket {
+            Socket::Tcp(listener) => tokio::select! {
+                taken = listener.accept() => {
+                    taken.map(|(stream, from)| doorman.tcp(stream, from.ip(), room)).is_err()
                 }
-            });
+                _ = ends => return,
+            },
+            Socket::Unix(listener, owner) => tokio::select! {
+                taken = listener.accept() => {
+                    taken.map(|(stream, _)| doorman.unix(stream, *owner, room)).is_err()
+                }
+                _ = ends => return,
+            },
+        };
+        if failed {
+            tokio::time::sleep(ACCEPT_AGAIN).await;
         }
-        Listeners { loops, stop, doorman }
     }
 }
 
 /// How long to wait where the system gives no connection, such as for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 
-/// What every connection is served with.
-struct Doorman {
-    routes: axum::Router,
-    room: Arc<Semaphore>,
-    header_timeout: Duration,
-    open: GracefulShutdown,
-}
-
-impl Doorman {
-    /// Room for one more connection; none where no more are taken.
-    async fn room(&self, stopped: &mut watch::Receiver<bool>) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        tokio::select! {
-            room = Arc::clone(&self.room).acquire_owned() => room.ok(),
-            _ = stopped.wait_for(|stop| *stop) => None,
-        }
-    }
-
-    fn serve(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        room: tokio::sync::OwnedSemaphorePermit,
-    ) {
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
-        builder.http2().timer(TokioTimer::new());
-        let routes = TowerToHyperService::new(self.routes.clone());
-        let watcher = self.open.watcher();
-        tokio::spawn(async move {
-            let connection = builder.serve_connection(TokioIo::new(stream), routes);
-            // What a client does to its connection is nobody else's matter.
-            let _ = watcher.watch(connection.into_owned()).await;
-            drop(room);
-        });
-    }
-}
-
 /// Sockets that connections are taken from.
 pub(super) struct Listeners {
     loops: JoinSet<()>,
-    stop: watch::Sender<bool>,
-    doorman: Arc<Doorman>,
+    end: watch::Sender<Ending>,
+    /// With how many connections are free in each where none is open.
+    rooms: [(Arc<Semaphore>, u32); 2],
 }
 
 impl Listeners {
     /// Takes no more connections, and gives those that are open so long to end their requests.
     pub(super) async fn close(mut self, drain: Duration) {
-        let _ = self.stop.send(true);
+        let _ = self.end.send(Ending::Soon);
         while self.loops.join_next().await.is_some() {}
-        if let Some(doorman) = Arc::into_inner(self.doorman) {
-            let _ = tokio::time::timeout(drain, doorman.open.shutdown()).await;
-        }
+        let ended = async {
+            for (room, all) in &self.rooms {
+                let _ = room.acquire_many(*all).await;
+            }
+        };
+        let _ = tokio::time::timeout(drain, ended).await;
+        let _ = self.end.send(Ending::Now);
     }
 }

@@ -10,11 +10,15 @@
 //! it is not the engine's own or not on disk; and that memory is bounded by the configuration. The only part beside
 //! `backtest` that knows tokio. Must never know what a rule means or how a window is kept.
 
+/// Who may ask for what.
+mod access;
 /// Time and chance, in one place.
 mod clock;
 /// The configuration.
 pub mod config;
-/// What was done, in numbers.
+/// One connection, from its handshake to its end.
+mod connection;
+/// What was done so far.
 mod counts;
 /// What is answered where there is no decision in time.
 mod declared;
@@ -22,6 +26,8 @@ mod declared;
 mod engine;
 /// Routes, problems and what they read and write.
 mod http;
+/// What payments were told.
+mod known;
 /// Sockets and the connections on them.
 mod listen;
 /// What is told of requests.
@@ -38,12 +44,17 @@ mod release;
 mod service;
 /// One request on its way.
 mod ticket;
+/// Certificates.
+mod tls;
 
-pub use declared::{Cause, Declaration, Declared};
-pub use engine::{Opener, Ready};
+pub use access::{Access, AccessError, Caller, Proof, Scope};
+pub use counts::Figures;
+pub use declared::{Cause, Declaration, Declared, DeclaredError};
+pub use engine::{Opener, Opening, Ready};
 pub use listen::{Address, Listen, ServeError};
 pub use reading::UnknownFields;
-pub use service::{Bounds, Settings};
+pub use service::{BODY_GRACE, Bounds, Settings};
+pub use tls::{Tls, TlsError};
 
 use std::sync::Arc;
 
@@ -51,7 +62,7 @@ use engine::Engine;
 use service::Service;
 
 /// Serves until `stop` is done: then no connection is taken any more, those that are open end their requests, what waits
-/// for the engine is decided, and the journal is closed. `ready` is told the addresses that are listened on.
+/// for the engine is decided, and the journal is closed; gives what was done. `ready` is told the addresses that are listened on.
 ///
 /// # Errors
 ///
@@ -61,8 +72,8 @@ pub async fn serve(
     open: Opener,
     ready: impl FnOnce(&[Address]),
     stop: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
-    let sockets = listen::bind(&settings.listen).await?;
+) -> Result<Figures, ServeError> {
+    let sockets = listen::bind(&settings).await?;
     ready(&sockets.addresses());
     let service = Arc::new(Service::new(settings));
     let listeners = sockets.start(&service);
@@ -77,5 +88,5 @@ pub async fn serve(
     listeners.close(service.settings.bounds.drain).await;
     service.queue.close();
     tokio::task::spawn_blocking(move || engine.join()).await.unwrap_or_else(|_| Err(ServeError::Panicked))?;
-    ended
+    ended.map(|()| service.figures())
 }

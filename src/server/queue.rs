@@ -1,7 +1,8 @@
 //! What waits for the engine: bounded, in the order of arrival, and shed early.
 //!
 //! Promises that what is let in is taken in order, that what can't be answered by its deadline is not let in, and that
-//! where there is little room no sender has more of it than its share.
+//! where there is little room no sender has more of it than its share. What was answered before it could be let in waits in
+//! a lane of its own, bounded too: it is taken where nothing else waits, and one for every [`ON_TIME`] others at least.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,16 +12,19 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::clock::now;
+use super::declared::Said;
 use super::reading::Taken;
 use super::ticket::Ticket;
 
 /// An event that waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) taken: Taken,
+    pub(super) taken: Arc<Taken>,
     pub(super) ticket: Arc<Ticket>,
     /// Who sends it, for shares.
     pub(super) sender: u64,
+    /// What it is answered, whenever it is taken.
+    pub(super) said: Option<Arc<Said>>,
 }
 
 /// Why something was not let in, and when to try again.
@@ -60,6 +64,13 @@ pub(super) enum Next {
 
 struct Inner {
     events: VecDeque<Waiting>,
+    late: VecDeque<Waiting>,
+    /// Events on time that were taken since a late one was.
+    since_late: usize,
+    /// The most that waited in either lane.
+    waiting_max: [usize; 2],
+    /// The thread is to look up.
+    woken: bool,
     /// Events that wait, by sender.
     shares: HashMap<u64, usize, FixedState>,
     /// What an event takes the engine, smoothed.
@@ -76,11 +87,17 @@ pub(super) struct Queue {
 
 /// How much the last batch says of what an event takes.
 const SMOOTHING: f64 = 0.1;
+/// For so many events on time one late one is taken.
+pub(super) const ON_TIME: usize = 16;
 
 impl Queue {
     pub(super) fn new(events_max: usize) -> Self {
         let inner = Inner {
             events: VecDeque::with_capacity(events_max.min(1 << 16)),
+            late: VecDeque::new(),
+            since_late: 0,
+            waiting_max: [0; 2],
+            woken: false,
             shares: HashMap::default(),
             each_ns: 0.0,
             closed: false,
@@ -93,8 +110,12 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets events of one sender in, all or none, that must be answered by the deadline.
-    pub(super) fn push(&self, events: Vec<Waiting>, deadline: Instant) -> Result<(), Shed> {
+    /// Lets events of one sender in, all or none, that must be answered by the deadline; gives them back otherwise.
+    pub(super) fn push(
+        &self,
+        events: Vec<Waiting>,
+        deadline: Option<Instant>,
+    ) -> Result<(), (Shed, Vec<Waiting>)> {
         let mut inner = self.lock();
         let (waiting, many) = (inner.events.len(), events.len());
         let Some(sender) = events.first().map(|event| event.sender) else { return Ok(()) };
@@ -107,42 +128,76 @@ impl Queue {
             Some(ShedWhy::Full)
         } else if waiting > self.events_max / 2 && held + many > (self.events_max / senders).max(1) {
             Some(ShedWhy::Share)
-        } else if waiting > 0 && now() + wait > deadline {
+        } else if waiting > 0 && deadline.is_some_and(|deadline| now() + wait > deadline) {
             Some(ShedWhy::Late)
         } else {
             None
         };
         if let Some(why) = why {
-            return Err(Shed { why, retry_after: wait });
+            return Err((Shed { why, retry_after: wait }, events));
         }
         *inner.shares.entry(sender).or_insert(0) += many;
         inner.events.extend(events);
+        inner.waiting_max[0] = inner.waiting_max[0].max(inner.events.len());
         drop(inner);
         self.came.notify_one();
         Ok(())
     }
 
-    /// Events that wait.
-    pub(super) fn len(&self) -> usize {
-        self.lock().events.len()
+    /// Lets events in that are answered by the time they are taken, all or none.
+    pub(super) fn push_late(&self, events: Vec<Waiting>) -> bool {
+        let mut inner = self.lock();
+        if inner.closed || inner.late.len() + events.len() > self.events_max {
+            return false;
+        }
+        inner.late.extend(events);
+        inner.waiting_max[1] = inner.waiting_max[1].max(inner.late.len());
+        drop(inner);
+        self.came.notify_one();
+        true
+    }
+
+    /// Makes whoever takes events look up.
+    pub(super) fn wake(&self) {
+        self.lock().woken = true;
+        self.came.notify_one();
+    }
+
+    /// How long what comes now would wait.
+    pub(super) fn estimate(&self) -> Duration {
+        let inner = self.lock();
+        Duration::from_nanos((inner.each_ns * inner.events.len() as f64) as u64)
+    }
+
+    /// How many wait, on time and late, and the most that did.
+    pub(super) fn waiting(&self) -> ([usize; 2], [usize; 2]) {
+        let inner = self.lock();
+        ([inner.events.len(), inner.late.len()], inner.waiting_max)
     }
 
     /// Puts up to `many` events into `batch`, which is empty, as soon as there are any.
     pub(super) fn next(&self, many: usize, batch: &mut Vec<Waiting>, idle: Duration) -> Next {
         let mut inner = self.lock();
-        while inner.events.is_empty() {
+        while inner.events.is_empty() && inner.late.is_empty() {
             if inner.closed {
                 return Next::Closed;
             }
+            if std::mem::take(&mut inner.woken) {
+                return Next::Nothing;
+            }
             let (held, waited) = self.came.wait_timeout(inner, idle).unwrap_or_else(PoisonError::into_inner);
             inner = held;
-            if waited.timed_out() && inner.events.is_empty() && !inner.closed {
+            if waited.timed_out() && inner.events.is_empty() && inner.late.is_empty() && !inner.closed {
                 return Next::Nothing;
             }
         }
-        let many = many.min(inner.events.len());
-        let Inner { events, shares, .. } = &mut *inner;
-        for event in events.drain(..many) {
+        let Inner { events, late, shares, since_late, .. } = &mut *inner;
+        let on_time = many.min(events.len());
+        *since_late += on_time;
+        let due = if on_time == 0 { many } else { *since_late / ON_TIME };
+        *since_late %= ON_TIME;
+        let due = due.min(late.len());
+        for event in events.drain(..on_time) {
             if let Some(held) = shares.get_mut(&event.sender) {
                 *held -= 1;
                 if *held == 0 {
@@ -151,6 +206,7 @@ impl Queue {
             }
             batch.push(event);
         }
+        batch.extend(late.drain(..due));
         Next::Work
     }
 
@@ -175,6 +231,7 @@ impl Queue {
         let mut inner = self.lock();
         inner.closed = true;
         inner.shares.clear();
-        inner.events.drain(..).collect()
+        let Inner { events, late, .. } = &mut *inner;
+        events.drain(..).chain(late.drain(..)).collect()
     }
 }

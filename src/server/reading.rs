@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::decision::Demand;
+use crate::engine::Floor;
 use crate::event::{Event, EventError, Kind, TextField};
 use crate::io::{Door, LineReader, Reason, write_event};
 use crate::rules::RuleSet;
@@ -39,8 +41,7 @@ pub enum UnknownFields {
     /// The body is refused.
     #[default]
     Refuse,
-    /// They are taken as extra fields that no rule declares: they tell an event from another of its id, and are nothing
-    /// else. What a rule set declares is still refused outside `extra`.
+    /// They are left out: they are in no record, and tell no two events of one id apart.
     Keep,
 }
 
@@ -52,6 +53,9 @@ pub(super) enum BadBody {
     /// A field that says other than what is known.
     #[error("`{0}` is not what the request says; leave it out of the body")]
     Other(&'static str),
+    /// The event of another tenant than the sender's.
+    #[error("`tenant` is not the one that the sender may send events of; leave it out of the body")]
+    OtherTenant,
     /// The gateway has an answer already.
     #[error("`answered` is for events that are sent again from a file; leave it out")]
     Answered,
@@ -69,20 +73,24 @@ pub(super) struct Readers {
     tokens: Option<Tokens>,
     unknown_fields: UnknownFields,
     idle: Mutex<Vec<Reader>>,
+    idle_floors: Mutex<Vec<Floor>>,
 }
 
 struct Reader {
     lines: LineReader,
     door: Option<Door>,
+    /// Reads what was written, where that says less than the body did.
+    again: LineReader,
 }
 
 impl Readers {
     pub(super) fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>, unknown_fields: UnknownFields) -> Self {
-        Self { rules, tokens, unknown_fields, idle: Mutex::default() }
+        let (idle, idle_floors) = Default::default();
+        Self { rules, tokens, unknown_fields, idle, idle_floors }
     }
 
     fn lines(&self) -> LineReader {
-        let lines = LineReader::new(Arc::clone(&self.rules.schema));
+        let lines = LineReader::new(Arc::clone(&self.rules.schema)).refusing_secrets();
         match self.unknown_fields {
             UnknownFields::Refuse => lines,
             UnknownFields::Keep => lines.keep_unknown(),
@@ -95,6 +103,7 @@ impl Readers {
         let mut reader = idle.unwrap_or_else(|| Reader {
             lines: self.lines(),
             door: self.tokens.clone().map(|tokens| Door::new(tokens, &self.rules)),
+            again: LineReader::new(Arc::clone(&self.rules.schema)),
         });
         let taken = reader.read(body, given, &self.rules);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
@@ -102,6 +111,20 @@ impl Readers {
             BadBody::Reason(reason) => BadBody::Reason(reason.without_values()),
             other => other,
         })
+    }
+
+    /// The rule set.
+    pub(super) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// What an event requires by its own fields.
+    pub(super) fn floor(&self, event: &Event) -> Demand {
+        let idle = self.idle_floors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut floor = idle.unwrap_or_else(|| Floor::new(Arc::clone(&self.rules)));
+        let demand = floor.of(event);
+        self.idle_floors.lock().unwrap_or_else(PoisonError::into_inner).push(floor);
+        demand
     }
 
     /// The same of an event that the sidecar wrote itself, with what it was answered meanwhile.
@@ -128,6 +151,9 @@ impl Reader {
         {
             let Some(known) = known else { continue };
             match draft.peek(field) {
+                Some(said) if said != known && field == TextField::Tenant => {
+                    return Err(BadBody::OtherTenant);
+                }
                 Some(said) if said != known => return Err(BadBody::Other(field.name())),
                 Some(_) => {}
                 None => draft.text(field, known)?,
@@ -147,7 +173,8 @@ impl Reader {
                 let mut line = Vec::with_capacity(body.len() + 64);
                 let _ = write_event(event, &mut line);
                 line.pop();
-                (event.clone(), line)
+                // The event is what its record says: fields that no rule file declares are in none, and tell no two apart.
+                (self.again.read(&line)?.clone(), line)
             }
         };
         Ok(Taken { event, line })

@@ -4,16 +4,23 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
+use super::access::Access;
 use super::clock::{now, now_us};
-use super::counts::Counts;
-use super::declared::{Cause, Declared};
+use super::counts::{Counts, Figures};
+use super::declared::{Cause, Declaration, Declared, Said, at_least};
+use super::known::{Before, Known};
+use super::listen::Listen;
 use super::log::Trickles;
 use super::metrics::Metrics;
 use super::queue::{Queue, Waiting};
 use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
-use super::ticket::{Answered, Came, Lost, Ticket};
-use crate::decision::Outcome;
-use crate::event::Kind;
+use super::ticket::{Answered, Came, Lost, Ticket, What};
+use super::tls::Tls;
+use crate::engine::Refusal;
+use crate::event::{Kind, TextField};
+use crate::io::decision::write_refusal;
 use crate::journal::{Progress, Stage as Recovery};
 
 /// Bounds of the sidecar, each with what is done at it.
@@ -27,12 +34,37 @@ pub struct Bounds {
     pub batch_events_max: usize,
     /// Connections; more wait to be taken.
     pub connections_max: usize,
+    /// Connections of one peer: an IPv4 address, 64 bits of an IPv6 address, or a user; more are closed at once.
+    pub connections_per_peer_max: usize,
+    /// Connections to the administrative listener, which no others keep it from; more wait to be taken.
+    pub admin_connections_max: usize,
+    /// How long a TLS handshake may take; then the connection is closed.
+    pub handshake_timeout: Duration,
     /// How long a request waits for its answer where it says nothing.
     pub deadline: Duration,
     /// How long a request may ask to wait; more is taken as this.
     pub deadline_max: Duration,
-    /// How long a client may take to send its header.
+    /// How long a client may take to send a header, and until its first; then the connection is closed, at most half as much
+    /// later.
     pub header_timeout: Duration,
+    /// Bytes of a header with its first line; a longer one is answered 431. At least 8192.
+    pub header_bytes_max: usize,
+    /// Fields of a header; more are answered 431.
+    pub headers_max: usize,
+    /// Bytes of a URL; a longer one is answered 414.
+    pub url_bytes_max: usize,
+    /// How long a body may take to come, whatever its length; then it is answered 408.
+    pub body_timeout: Duration,
+    /// Bytes a second that a body must come with once [`BODY_GRACE`] is over; a slower one is answered 408.
+    pub body_bytes_per_s_min: usize,
+    /// Bytes of all bodies that are read or decided at one time; what comes beside them is answered 503.
+    pub bodies_bytes_max: usize,
+    /// How long a connection may be without a request, or not take its answer; then it is closed.
+    pub idle_timeout: Duration,
+    /// Requests at one time on an HTTP/2 connection; more are refused by the protocol.
+    pub streams_max: u32,
+    /// Streams that a client opened and took back, and that are not done with; with more the connection is closed.
+    pub resets_max: usize,
     /// How long open requests have to end when the process is told to.
     pub drain: Duration,
 }
@@ -46,17 +78,38 @@ impl Default for Bounds {
             connections_max: 10_000,
             deadline: Duration::from_millis(200),
             deadline_max: Duration::from_secs(30),
+            connections_per_peer_max: 2_000,
+            admin_connections_max: 64,
+            handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(10),
+            header_bytes_max: 16 << 10,
+            headers_max: 64,
+            url_bytes_max: 2 << 10,
+            body_timeout: Duration::from_secs(10),
+            body_bytes_per_s_min: 1 << 10,
+            bodies_bytes_max: 64 << 20,
+            idle_timeout: Duration::from_secs(75),
+            streams_max: 128,
+            resets_max: 20,
             drain: Duration::from_secs(10),
         }
     }
 }
 
+/// How long a body may be slower than [`Bounds::body_bytes_per_s_min`].
+pub const BODY_GRACE: Duration = Duration::from_secs(2);
+
 /// With what a sidecar is started.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Where to listen on TCP.
-    pub listen: super::listen::Listen,
+    pub listen: Listen,
+    /// Where to listen for those who administrate; nowhere by default.
+    pub admin: Listen,
+    /// Who may ask for what.
+    pub access: Access,
+    /// TLS on every TCP listener, where there is any.
+    pub tls: Option<Tls>,
     /// Bounds.
     pub bounds: Bounds,
     /// What is answered without a decision.
@@ -69,6 +122,9 @@ pub struct Settings {
     pub snapshot_on_exit: bool,
     /// The journal's folder, to read beside the engine.
     pub journal: PathBuf,
+    /// Where events go that are answered though the journal has failed; needed where that is declared, and best on another
+    /// disk than the journal's.
+    pub resend: Option<PathBuf>,
 }
 
 /// How the engine is.
@@ -78,6 +134,8 @@ pub(super) enum Stage {
     Recovering(Progress),
     /// It decides.
     Ready,
+    /// The journal has failed, for this reason, and the engine goes on in memory.
+    Alone(Arc<str>),
     /// The journal has failed, for this reason.
     JournalFailed(Arc<str>),
     /// It ends.
@@ -89,17 +147,20 @@ pub(super) struct Service {
     pub(super) settings: Settings,
     pub(super) queue: Queue,
     pub(super) counts: Counts,
+    pub(super) known: Known,
     pub(super) metrics: Arc<Metrics>,
     pub(super) trickles: Trickles,
     stage: Mutex<Stage>,
     readers: RwLock<Option<Arc<Readers>>>,
+    /// Bytes that bodies may still have.
+    pub(super) bodies: Arc<Semaphore>,
 }
 
 /// What an event is called.
 #[derive(Clone, Debug)]
 pub(super) struct Named {
-    pub(super) kind: Kind,
     pub(super) id: String,
+    pub(super) tenant: Option<String>,
     pub(super) time_us: i64,
 }
 
@@ -109,7 +170,7 @@ pub(super) enum Reply {
     /// The engine's.
     Answer(Answered),
     /// What was declared.
-    Declared(Outcome, Cause),
+    Declared(Arc<Said>),
     /// It is taken in, and that is not known to be on disk yet.
     Later,
 }
@@ -127,10 +188,22 @@ pub(super) enum NoReply {
 /// When to try again where nobody can tell.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How events are answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By the engine.
+    Engine,
+    /// As is declared for a cause, and the engine takes them in later.
+    Told(Cause),
+    /// With nothing, for a cause.
+    Refused(Cause),
+}
+
 /// An event on its way.
 struct OnItsWay {
-    named: Named,
+    taken: Arc<Taken>,
     ticket: Arc<Ticket>,
+    before: Before,
 }
 
 impl Service {
@@ -139,8 +212,10 @@ impl Service {
             Stage::Recovering(Progress { stage: Recovery::Checking, events: 0, bytes: 0, of_bytes: 0 });
         Self {
             queue: Queue::new(settings.bounds.queue_events_max),
-            settings,
             counts: Counts::default(),
+            known: Known::new(now_us()),
+            bodies: Arc::new(Semaphore::new(settings.bounds.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
+            settings,
             metrics: Arc::default(),
             trickles: Trickles::default(),
             stage: Mutex::new(stage),
@@ -153,7 +228,11 @@ impl Service {
     }
 
     pub(super) fn set_stage(&self, stage: Stage) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        let mut held = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        // What ends does not begin again.
+        if *held != Stage::Draining {
+            *held = stage;
+        }
     }
 
     /// No request is taken from now on.
@@ -161,7 +240,13 @@ impl Service {
         self.set_stage(Stage::Draining);
     }
 
-    /// What reads bodies, once the engine is ready.
+    /// What the sidecar has done so far.
+    pub(super) fn figures(&self) -> Figures {
+        let (waiting, waiting_max) = self.queue.waiting();
+        self.counts.figures(waiting, waiting_max)
+    }
+
+    /// What reads bodies, once a rule set is known.
     pub(super) fn readers(&self) -> Option<Arc<Readers>> {
         self.readers.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -176,6 +261,22 @@ impl Service {
         now() + asked.unwrap_or(bounds.deadline).min(bounds.deadline_max)
     }
 
+    fn way(&self) -> Result<Way, NoReply> {
+        let declared = &self.settings.declared;
+        let told = |cause| match declared.of(cause) {
+            Declaration::Refuse | Declaration::Decide => Way::Refused(cause),
+            _ => Way::Told(cause),
+        };
+        match self.stage() {
+            Stage::Draining => Err(NoReply::Draining),
+            Stage::Ready => Ok(Way::Engine),
+            Stage::Recovering(_) => Ok(told(Cause::Warming)),
+            Stage::Alone(_) if declared.journal_failure == Declaration::Decide => Ok(Way::Engine),
+            Stage::Alone(_) => Ok(told(Cause::JournalFailure)),
+            Stage::JournalFailed(_) => Ok(Way::Refused(Cause::JournalFailure)),
+        }
+    }
+
     /// Takes events of one sender in and waits for their answers: one each, in order, with what the event is called where
     /// the body is one. Where they are shed, all are.
     pub(super) async fn ask(
@@ -187,87 +288,196 @@ impl Service {
     ) -> Vec<(Option<Named>, Result<Reply, NoReply>)> {
         self.counts.events.add(bodies.len());
         let given = Given { received_us: now_us(), ..given };
-        let unready = match self.stage() {
-            Stage::Ready => None,
-            Stage::Draining => return bodies.iter().map(|_| (None, Err(NoReply::Draining))).collect(),
-            Stage::Recovering(_) => Some(Cause::Warming),
-            Stage::JournalFailed(_) => Some(Cause::JournalFailure),
+        let way = match self.way() {
+            Ok(way) => way,
+            Err(_) => return bodies.iter().map(|_| (None, Err(NoReply::Draining))).collect(),
         };
+        // The fields that a body may have are those of the rule set.
         let Some(readers) = self.readers() else {
-            // The fields that a body may have are those of the rule set.
-            return bodies
-                .iter()
-                .map(|_| (None, Err(NoReply::Refused(Cause::Warming, RETRY_AFTER))))
-                .collect();
+            let refused = |_| (None, Err(self.refuse(Cause::Warming, RETRY_AFTER)));
+            return bodies.iter().map(refused).collect();
         };
-        let mut events = Vec::with_capacity(bodies.len());
-        let mut ways = Vec::with_capacity(bodies.len());
-        for body in bodies {
-            let begun = now();
-            let read = readers.read(body, given);
-            self.metrics.read.took(now() - begun, 1);
-            ways.push(read.map(|taken| {
-                let named = Named::of(&taken);
+        let read: Vec<_> = bodies
+            .iter()
+            .map(|body| {
+                let begun = now();
+                let taken = Arc::new(readers.read(body, given)?);
+                self.metrics.read.took(now() - begun, 1);
                 let ticket = Arc::new(Ticket::new());
-                events.push(Waiting { taken, ticket: Arc::clone(&ticket), sender });
-                OnItsWay { named, ticket }
-            }));
-        }
-        let many = events.len();
-        self.counts.bad_bodies.add(bodies.len() - many);
-        let shed = match unready {
-            Some(cause) => Err((cause, RETRY_AFTER)),
-            None => self.queue.push(events, deadline).map_err(|shed| {
-                self.counts.shed[shed.why as usize].add(many);
-                (Cause::Overload, shed.retry_after)
-            }),
-        };
-        let mut replies = Vec::with_capacity(ways.len());
-        for way in ways {
-            replies.push(match (way, shed) {
-                (Err(bad), _) => (None, Err(NoReply::BadBody(bad))),
-                (Ok(way), Err((cause, retry_after))) => {
-                    let reply = self.declare(cause, way.named.kind, retry_after);
-                    (Some(way.named), reply)
+                let before = match taken.event.kind() {
+                    Kind::Transaction => self.known.begin(&taken.event, &ticket, given.received_us),
+                    _ => Before::Nothing,
+                };
+                let ticket = if let Before::OnItsWay(first) = &before { Arc::clone(first) } else { ticket };
+                Ok(OnItsWay { taken, ticket, before })
+            })
+            .collect();
+        let let_in = self.let_in(&readers, read.iter().flatten(), way, sender, deadline);
+        let mut replies = Vec::with_capacity(read.len());
+        for on_its_way in read {
+            replies.push(match on_its_way {
+                Err(bad) => {
+                    self.counts.bad_bodies.add(1);
+                    (None, Err(NoReply::BadBody(bad)))
                 }
-                (Ok(way), Ok(())) => {
-                    let reply = self.wait(&way, deadline).await;
-                    (Some(way.named), reply)
+                Ok(on_its_way) => {
+                    let named = Named::of(&on_its_way.taken);
+                    (Some(named), self.reply(&readers, &on_its_way, let_in, deadline).await)
                 }
             });
         }
         replies
     }
 
-    async fn wait(&self, way: &OnItsWay, deadline: Instant) -> Result<Reply, NoReply> {
-        let kind = way.named.kind;
-        let decides = kind == Kind::Transaction;
-        let declared = self.settings.declared.of(Cause::Deadline).outcome().filter(|_| decides);
-        match way.ticket.wait(deadline, declared).await {
-            Came::Answer(answered) => {
-                self.counts.answered.add(1);
-                self.counts.not_durable.add(usize::from(!answered.durable));
-                Ok(Reply::Answer(answered))
+    /// Lets events in, or says why not and when to try again.
+    fn let_in<'o>(
+        &self,
+        readers: &Readers,
+        events: impl Iterator<Item = &'o OnItsWay>,
+        way: Way,
+        sender: u64,
+        deadline: Instant,
+    ) -> Result<(), (Cause, Duration)> {
+        // What is on its way already waits there, and what can only be refused need not wait.
+        let new: Vec<&OnItsWay> =
+            events.filter(|event| !matches!(event.before, Before::OnItsWay(_) | Before::Other)).collect();
+        let (cause, pushed) = match way {
+            Way::Refused(cause) => (cause, Err(RETRY_AFTER)),
+            Way::Engine => {
+                (Cause::Overload, self.push(waiting(&new, sender, &[]), Some(deadline)).map(|()| Vec::new()))
             }
-            Came::Declared if !decides => Ok(Reply::Later),
-            Came::Declared => self.declare(Cause::Deadline, kind, Duration::ZERO),
-            Came::Lost(Lost::Journal) => self.declare(Cause::JournalFailure, kind, RETRY_AFTER),
-            Came::Lost(Lost::Ended) => Err(NoReply::Draining),
+            Way::Told(cause) => {
+                let said: Vec<_> = new.iter().map(|event| self.said(readers, cause, event)).collect();
+                // While it recovers nothing is taken in that nobody was told about; without its journal it is.
+                let fine = |(event, said): (&&OnItsWay, &Option<Arc<Said>>)| {
+                    said.is_some() || cause == Cause::JournalFailure && !event.decides()
+                };
+                let fine = new.iter().zip(&said).all(fine);
+                let pushed =
+                    if fine { self.push(waiting(&new, sender, &said), None) } else { Err(RETRY_AFTER) };
+                (cause, pushed.map(|()| said))
+            }
+        };
+        let pushed = pushed.or_else(|retry_after| {
+            let said: Vec<_> = match cause {
+                Cause::Overload => new.iter().map(|event| self.said(readers, cause, event)).collect(),
+                _ => return Err(retry_after),
+            };
+            let all = said.iter().all(Option::is_some);
+            if !all || !self.queue.push_late(waiting(&new, sender, &said)) {
+                return Err(retry_after);
+            }
+            self.counts.late.add(new.len());
+            Ok(said)
+        });
+        match pushed {
+            Ok(said) => {
+                // Whoever comes first, this or the engine, says it.
+                for (event, said) in new.iter().zip(said) {
+                    said.and_then(|said| event.ticket.declare(&said));
+                }
+                Ok(())
+            }
+            Err(retry_after) => {
+                for event in new {
+                    self.known.forget(&event.taken.event);
+                    event.ticket.lose(Lost::Shed);
+                }
+                Err((cause, retry_after))
+            }
         }
     }
 
-    /// What is answered without a decision.
-    fn declare(&self, cause: Cause, kind: Kind, retry_after: Duration) -> Result<Reply, NoReply> {
-        let outcome = self.settings.declared.of(cause).outcome().filter(|_| kind == Kind::Transaction);
-        let counts = if outcome.is_some() { &self.counts.declared } else { &self.counts.refused };
-        counts[cause as usize].add(1);
-        outcome.map(|outcome| Reply::Declared(outcome, cause)).ok_or(NoReply::Refused(cause, retry_after))
+    fn push(&self, events: Vec<Waiting>, deadline: Option<Instant>) -> Result<(), Duration> {
+        self.queue.push(events, deadline).map_err(|(shed, events)| {
+            self.counts.shed[shed.why as usize].add(events.len());
+            shed.retry_after
+        })
     }
+
+    /// What is to be answered to an event for a cause; none where that is nothing, or might not be what it was told before.
+    fn said(&self, readers: &Readers, cause: Cause, on_its_way: &OnItsWay) -> Option<Arc<Said>> {
+        let event = &on_its_way.taken.event;
+        let outcome = self.settings.declared.of(cause).outcome().filter(|_| on_its_way.decides())?;
+        if let Before::Told(told) = &on_its_way.before {
+            return Some(Arc::new(Said::new(cause, told.clone(), readers.rules())));
+        }
+        let demand = || at_least(outcome, readers.floor(event), readers.rules());
+        self.known.is_new(event).then(|| Arc::new(Said::new(cause, demand(), readers.rules())))
+    }
+
+    async fn reply(
+        &self,
+        readers: &Readers,
+        on_its_way: &OnItsWay,
+        let_in: Result<(), (Cause, Duration)>,
+        deadline: Instant,
+    ) -> Result<Reply, NoReply> {
+        match &on_its_way.before {
+            Before::Other => return Ok(Reply::Answer(reused(&on_its_way.taken))),
+            Before::OnItsWay(_) => self.counts.joined.add(1),
+            Before::Nothing | Before::Told(_) => {
+                let_in.map_err(|(cause, retry_after)| self.refuse(cause, retry_after))?;
+            }
+        }
+        loop {
+            match on_its_way.ticket.wait(deadline).await {
+                Came::Answer(answered) => {
+                    self.counts.answered.add(1);
+                    self.counts.not_durable.add((!answered.durable).into());
+                    return Ok(Reply::Answer(answered));
+                }
+                Came::Declared(said) => {
+                    self.counts.declared[said.cause as usize].add(1);
+                    return Ok(Reply::Declared(said));
+                }
+                Came::Late if !on_its_way.decides() => return Ok(Reply::Later),
+                Came::Late => match self.said(readers, Cause::Deadline, on_its_way) {
+                    // Where the engine has begun meanwhile, it is waited for.
+                    Some(said) => drop(on_its_way.ticket.declare(&said)),
+                    None => return Err(self.refuse(Cause::Deadline, self.queue.estimate())),
+                },
+                Came::Lost(Lost::Journal) => return Err(self.refuse(Cause::JournalFailure, RETRY_AFTER)),
+                Came::Lost(Lost::Shed) => return Err(self.refuse(Cause::Overload, self.queue.estimate())),
+                Came::Lost(Lost::Ended) => return Err(NoReply::Draining),
+            }
+        }
+    }
+
+    fn refuse(&self, cause: Cause, retry_after: Duration) -> NoReply {
+        self.counts.refused[cause as usize].add(1);
+        NoReply::Refused(cause, retry_after)
+    }
+}
+
+impl OnItsWay {
+    fn decides(&self) -> bool {
+        self.taken.event.kind() == Kind::Transaction
+    }
+}
+
+/// Events as they wait, with what each is answered where that is said.
+fn waiting(events: &[&OnItsWay], sender: u64, said: &[Option<Arc<Said>>]) -> Vec<Waiting> {
+    let said = said.iter().cloned().chain(std::iter::repeat(None));
+    let waiting = |(event, said): (&&OnItsWay, _)| {
+        let (taken, ticket) = (Arc::clone(&event.taken), Arc::clone(&event.ticket));
+        Waiting { taken, ticket, sender, said }
+    };
+    events.iter().zip(said).map(waiting).collect()
+}
+
+/// What is answered where another payment has the id.
+fn reused(taken: &Taken) -> Answered {
+    let (refusal, mut line) = (Refusal::IdReused, Vec::new());
+    // A buffer takes all that is written to it.
+    let _ = write_refusal(&taken.event, refusal.code(), None, &refusal.to_string(), &mut line);
+    Answered { what: What::IdReused, line, durable: true }
 }
 
 impl Named {
     fn of(taken: &Taken) -> Self {
         let event = &taken.event;
-        Self { kind: event.kind(), id: event.id().to_owned(), time_us: event.time_us() }
+        let tenant = event.text(TextField::Tenant).map(str::to_owned);
+        Self { id: event.id().to_owned(), tenant, time_us: event.time_us() }
     }
 }

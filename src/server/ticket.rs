@@ -1,15 +1,16 @@
 //! One request on its way: from the queue to the engine, from there to the disk, and out.
 //!
-//! Promises that a request has one answer. Whoever waits for it may declare one while the engine has not begun with it, and
-//! the engine then takes the event in as one that was answered so; from the moment when the engine takes it, only the
-//! engine's answer can be given.
+//! Promises that a request has one answer, however many wait for it. Any of them may declare one while the engine has not
+//! begun with it: all are told the same then, and the engine takes the event in as one that was answered so. From the moment
+//! when the engine takes it, only the engine's answer can be given.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::clock::now;
+use super::declared::Said;
 use crate::decision::Outcome;
 
 /// What the engine said.
@@ -43,6 +44,8 @@ pub(super) enum What {
 pub(super) enum Lost {
     /// The journal has failed.
     Journal,
+    /// It was not let in.
+    Shed,
     /// The engine has ended.
     Ended,
 }
@@ -50,8 +53,8 @@ pub(super) enum Lost {
 #[derive(Debug)]
 enum State {
     Waiting,
-    /// The waiter was told this; the engine has not begun.
-    Declared(Outcome),
+    /// Whoever waits is told this for good; the engine has not begun, or has with what was told.
+    Declared(Arc<Said>),
     /// The engine is at it.
     Taken,
     /// The engine is done, and the disk is not.
@@ -73,8 +76,10 @@ pub(super) struct Ticket {
 pub(super) enum Came {
     /// An answer; it says itself whether it is on disk.
     Answer(Answered),
-    /// None, and the engine had not begun: from now on `declared` is the answer.
-    Declared,
+    /// This was declared.
+    Declared(Arc<Said>),
+    /// None, and the engine had not begun.
+    Late,
     /// None, and none will come.
     Lost(Lost),
 }
@@ -92,63 +97,78 @@ impl Ticket {
     /// The engine begins with it: what the event was answered meanwhile, if it was.
     pub(super) fn take(&self) -> Option<Outcome> {
         let mut state = self.lock();
-        if let State::Declared(outcome) = *state {
-            return Some(outcome);
+        if let State::Declared(said) = &*state {
+            return Some(said.demand.outcome);
         }
         *state = State::Taken;
         None
     }
 
-    /// The engine has answered; the disk has not.
-    pub(super) fn step(&self, answered: Answered) {
-        *self.lock() = State::Stepped(answered);
-        self.changed.notify_one();
+    /// From now on this is the answer; another one where one was declared before, and none where the engine has begun.
+    pub(super) fn declare(&self, said: &Arc<Said>) -> Option<Arc<Said>> {
+        let mut state = self.lock();
+        match &*state {
+            State::Declared(said) => Some(Arc::clone(said)),
+            State::Waiting => {
+                *state = State::Declared(Arc::clone(said));
+                drop(state);
+                self.changed.notify_waiters();
+                Some(Arc::clone(said))
+            }
+            State::Taken | State::Stepped(_) | State::Done(_) => None,
+        }
     }
 
-    /// It is on disk, as far as answers wait for that.
-    pub(super) fn release(&self) {
+    /// Goes on unless whoever waits was told something else.
+    fn turn(&self, next: impl FnOnce(&mut State) -> bool) {
         let mut state = self.lock();
-        if let State::Stepped(answered) = &mut *state {
-            let answered = Answered { durable: true, line: std::mem::take(&mut answered.line), ..*answered };
-            *state = State::Done(Ok(answered));
+        if !matches!(*state, State::Declared(_) | State::Done(_)) && next(&mut state) {
             drop(state);
-            self.changed.notify_one();
+            self.changed.notify_waiters();
         }
+    }
+
+    /// The engine has answered; the disk has not.
+    pub(super) fn step(&self, answered: Answered) {
+        self.turn(|state| {
+            *state = State::Stepped(answered);
+            true
+        });
+    }
+
+    /// It is on disk, as far as answers wait for that, or never will be.
+    pub(super) fn release(&self, durable: bool) {
+        self.turn(|state| {
+            let State::Stepped(answered) = state else { return false };
+            let answered = Answered { durable, line: std::mem::take(&mut answered.line), ..*answered };
+            *state = State::Done(Ok(answered));
+            true
+        });
     }
 
     /// No answer will come, or none that is on disk.
     pub(super) fn lose(&self, lost: Lost) {
-        let mut state = self.lock();
-        if !matches!(*state, State::Done(_)) {
+        self.turn(|state| {
             *state = State::Done(Err(lost));
-            drop(state);
-            self.changed.notify_one();
-        }
+            true
+        });
     }
 
-    /// Waits until there is an answer that may go out, or until the deadline. Where the engine has not begun by then, `declared`
-    /// is the answer from then on; where none is given the event is decided all the same, and nobody is told.
-    pub(super) async fn wait(&self, deadline: Instant, declared: Option<Outcome>) -> Came {
+    /// Waits until there is an answer that may go out, or until the deadline. Where the engine has not begun by then, it is
+    /// late: whoever waits may declare an answer, or say that there is none; the event is decided all the same.
+    pub(super) async fn wait(&self, deadline: Instant) -> Came {
         let mut late = false;
         loop {
             let changed = self.changed.notified();
-            {
-                let mut state = self.lock();
-                match &mut *state {
-                    State::Done(Ok(answered)) => return Came::Answer(answered.clone()),
-                    State::Done(Err(lost)) => return Came::Lost(*lost),
-                    // It is decided, and that can't be taken back; the answer says that it is not on disk.
-                    State::Stepped(answered) if late => return Came::Answer(answered.clone()),
-                    State::Waiting if late => {
-                        if let Some(outcome) = declared {
-                            *state = State::Declared(outcome);
-                        }
-                        return Came::Declared;
-                    }
-                    State::Declared(_) => return Came::Declared,
-                    // A step takes microseconds.
-                    State::Taken | State::Waiting | State::Stepped(_) => {}
-                }
+            match &*self.lock() {
+                State::Done(Ok(answered)) => return Came::Answer(answered.clone()),
+                State::Done(Err(lost)) => return Came::Lost(*lost),
+                State::Declared(said) => return Came::Declared(Arc::clone(said)),
+                // It is decided, and that can't be taken back; the answer says that it is not on disk.
+                State::Stepped(answered) if late => return Came::Answer(answered.clone()),
+                State::Waiting if late => return Came::Late,
+                // A step takes microseconds.
+                State::Taken | State::Waiting | State::Stepped(_) => {}
             }
             if late {
                 changed.await;
@@ -164,7 +184,10 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::clock::now;
+    use super::super::declared::Cause;
     use super::*;
+    use crate::decision::Demand;
 
     fn answered(line: &str) -> Answered {
         Answered { what: What::Decision, line: line.into(), durable: false }
@@ -174,34 +197,54 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
     }
 
+    fn said(outcome: Outcome) -> Arc<Said> {
+        Arc::new(Said { cause: Cause::Deadline, demand: Demand::of(outcome), auth: Vec::new() })
+    }
+
     #[test]
-    fn an_answer_goes_out_once_it_is_on_disk() {
+    fn an_answer_goes_out_once_it_is_on_disk_to_all_who_wait() {
         in_a_runtime(async {
             let ticket = Arc::new(Ticket::new());
-            let waiter = Arc::clone(&ticket);
-            let waits = tokio::spawn(async move { waiter.wait(now() + Duration::from_secs(60), None).await });
+            let waits: Vec<_> = (0..3)
+                .map(|_| {
+                    let waiter = Arc::clone(&ticket);
+                    tokio::spawn(async move { waiter.wait(now() + Duration::from_secs(60)).await })
+                })
+                .collect();
             assert_eq!(ticket.take(), None);
             ticket.step(answered("a"));
             tokio::task::yield_now().await;
-            assert!(!waits.is_finished());
-            ticket.release();
-            assert_eq!(waits.await.unwrap(), Came::Answer(Answered { durable: true, ..answered("a") }));
+            assert!(waits.iter().all(|wait| !wait.is_finished()));
+            ticket.release(true);
+            for wait in waits {
+                assert_eq!(wait.await.unwrap(), Came::Answer(Answered { durable: true, ..answered("a") }));
+            }
         });
     }
 
     #[test]
-    fn what_was_declared_stands_until_the_engine_has_begun() {
+    fn what_was_declared_first_stands_until_the_engine_has_begun() {
         in_a_runtime(async {
             let early = Ticket::new();
-            assert_eq!(early.wait(now(), Some(Outcome::Block)).await, Came::Declared);
+            assert_eq!(early.wait(now()).await, Came::Late);
+            let first = early.declare(&said(Outcome::Block)).unwrap();
+            assert_eq!(
+                early.declare(&said(Outcome::Allow)),
+                Some(Arc::clone(&first)),
+                "nobody is told otherwise"
+            );
             assert_eq!(early.take(), Some(Outcome::Block));
+            early.step(answered("own"));
+            early.release(true);
+            assert_eq!(early.wait(now()).await, Came::Declared(first));
             let stepped = Ticket::new();
             assert_eq!(stepped.take(), None);
+            assert_eq!(stepped.declare(&said(Outcome::Block)), None);
             stepped.step(answered("own"));
-            assert_eq!(stepped.wait(now(), Some(Outcome::Block)).await, Came::Answer(answered("own")));
+            assert_eq!(stepped.wait(now()).await, Came::Answer(answered("own")));
             let lost = Ticket::new();
             lost.lose(Lost::Journal);
-            assert_eq!(lost.wait(now(), None).await, Came::Lost(Lost::Journal));
+            assert_eq!(lost.wait(now()).await, Came::Lost(Lost::Journal));
         });
     }
 
@@ -211,7 +254,7 @@ mod tests {
             let ticket = Arc::new(Ticket::new());
             assert_eq!(ticket.take(), None);
             let waiter = Arc::clone(&ticket);
-            let waits = tokio::spawn(async move { waiter.wait(now(), Some(Outcome::Block)).await });
+            let waits = tokio::spawn(async move { waiter.wait(now()).await });
             tokio::time::sleep(Duration::from_millis(5)).await;
             assert!(!waits.is_finished());
             ticket.step(answered("own"));

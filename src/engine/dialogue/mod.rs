@@ -21,7 +21,7 @@ use super::NotAllowed;
 use super::answers::Place;
 use super::limits::Limits;
 use super::recent::Recent;
-use crate::decision::{Decision, Outcome};
+use crate::decision::{Decision, Outcome, Requirement};
 use crate::event::{Draft, Event, Kept, TEXT_BYTES_MAX, TextField};
 use crate::rules::RuleSet;
 use crate::rules::limits::ATTEMPTS_MAX;
@@ -196,6 +196,12 @@ fn attempt(row: u64, event: &Event) -> Option<u128> {
 fn mask(rules: &RuleSet, words: &str) -> u64 {
     let bit = |word: &str| rules.methods.binary_search_by(|method| method.as_str().cmp(word)).ok();
     words.split(',').filter_map(bit).fold(0, |mask, bit| mask | 1 << bit)
+}
+
+/// Whether methods, joined by commas, meet a requirement. Where nothing says which, any does.
+pub(super) fn meets(rules: &RuleSet, presented: &str, requirement: &Requirement) -> bool {
+    let (methods, sets) = (mask(rules, presented), requirement.any_of());
+    sets.iter().all(|set| set & methods != 0) && !(sets.is_empty() && presented.is_empty())
 }
 
 /// Allows what was to be stepped up where the methods presented meet the requirement; says what is missing where they

@@ -103,7 +103,7 @@ impl Comparison {
     }
 
     #[inline]
-    fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
+    pub(super) fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
             Self::Equal => left == right,
             Self::Unequal => left != right,

@@ -11,11 +11,14 @@ mod engine;
 mod given;
 /// Reading values by key.
 mod reader;
-/// The sections but for the engine's.
+/// The sections but for the engine's, and for who may ask.
 mod sections;
+/// Who may ask, and over what.
+mod security;
 
 pub use given::Origin;
 pub use reader::Entry;
+pub use security::{SecurityFiles, TlsFiles};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -48,6 +51,8 @@ pub struct Config {
     pub engine: EngineOptions,
     /// What is told of what happens.
     pub log: LogOptions,
+    /// Who may ask, and over what: files, which are not in `settings` yet.
+    pub security: SecurityFiles,
     /// What the server is told.
     pub settings: Settings,
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::reader::{Entry, Reader, Section, Wrong};
 use super::{
     Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles, TokenOptions, engine,
+    security,
 };
 use crate::journal::{Mode, OnDamage};
 use crate::server::declared::{Cause, Declaration, Declared};
@@ -32,23 +33,27 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let tokens = tokens(reader);
     let engine = engine::read(reader);
     let listen = server(reader);
+    let (security, admin) = security::read(reader);
     let bounds = bounds(reader);
-    let declared = declared(&mut reader.section("declared"));
+    let (declared, resend) = declared(reader);
     let unknown_fields = events(&mut reader.section("events"));
     let (log, slow) = log(&mut reader.section("log"));
     places(reader, &journal, &engine);
     let snapshot_on_exit = journal.snapshot_on_exit;
-    let journal_folder = journal.folder.clone();
+    let folder = journal.folder.clone();
     let settings = Settings {
         listen,
+        admin,
         bounds,
         declared,
         unknown_fields,
         slow,
         snapshot_on_exit,
-        journal: journal_folder,
+        journal: folder,
+        resend,
+        ..Settings::default()
     };
-    Some(Config { rules: rules?, journal, tokens, engine, log, settings })
+    Some(Config { rules: rules?, journal, tokens, engine, security, log, settings })
 }
 
 fn rules(reader: &mut Reader) -> Option<RuleFiles> {
@@ -189,6 +194,25 @@ fn bounds(reader: &mut Reader) -> Bounds {
             1..=1_000_000,
             "Connections; more wait to be taken",
         ),
+        connections_per_peer_max: section.whole(
+            "connections_per_peer_max",
+            default.connections_per_peer_max,
+            1..=1_000_000,
+            "Connections of one IPv4 address, of 64 bits of an IPv6 address, or of one user on a Unix socket; more are \
+             closed at once",
+        ),
+        admin_connections_max: section.whole(
+            "admin_connections_max",
+            default.admin_connections_max,
+            1..=10_000,
+            "Connections of those who administrate, which no others keep them from; more wait to be taken",
+        ),
+        handshake_timeout: section.duration(
+            "handshake_timeout",
+            default.handshake_timeout,
+            ms(100)..=s(600),
+            "How long a TLS handshake may take; then the connection is closed",
+        ),
         deadline: section.duration(
             "deadline",
             default.deadline,
@@ -205,7 +229,62 @@ fn bounds(reader: &mut Reader) -> Bounds {
             "header_timeout",
             default.header_timeout,
             ms(100)..=s(600),
-            "How long a client may take to send its header",
+            "How long a client may take to send a header, and until its first; then the connection is closed, at most half \
+             as much later",
+        ),
+        header_bytes_max: section.bytes(
+            "header_bytes_max",
+            default.header_bytes_max,
+            8 << 10..=1 << 20,
+            "Bytes of a header with its first line; a longer one is answered 431",
+        ),
+        headers_max: section.whole(
+            "headers_max",
+            default.headers_max,
+            16..=1_000,
+            "Fields of a header; more are answered 431",
+        ),
+        url_bytes_max: section.bytes(
+            "url_bytes_max",
+            default.url_bytes_max,
+            256..=64 << 10,
+            "Bytes of a URL; a longer one is answered 414",
+        ),
+        body_timeout: section.duration(
+            "body_timeout",
+            default.body_timeout,
+            ms(100)..=s(600),
+            "How long a body may take to come, whatever its length; then it is answered 408",
+        ),
+        body_bytes_per_s_min: section.bytes(
+            "body_bytes_per_s_min",
+            default.body_bytes_per_s_min,
+            1..=1 << 30,
+            "Bytes a second that a body must come with after its first two seconds; a slower one is answered 408",
+        ),
+        bodies_bytes_max: section.bytes(
+            "bodies_bytes_max",
+            default.bodies_bytes_max,
+            1 << 20..=1 << 40,
+            "Bytes of all bodies that are read or decided at one time; what comes beside them is answered 503",
+        ),
+        idle_timeout: section.duration(
+            "idle_timeout",
+            default.idle_timeout,
+            ms(100)..=s(86_400),
+            "How long a connection may be without a request, or not take its answer; then it is closed",
+        ),
+        streams_max: section.whole(
+            "streams_max",
+            default.streams_max,
+            1..=10_000,
+            "Requests at one time on an HTTP/2 connection; more are refused by the protocol",
+        ),
+        resets_max: section.whole(
+            "resets_max",
+            default.resets_max,
+            1..=10_000,
+            "Streams that an HTTP/2 client took back and that are not done with; with more the connection is closed",
         ),
         drain: section.duration(
             "drain",
@@ -224,23 +303,43 @@ fn bounds(reader: &mut Reader) -> Bounds {
         let help = "make `bounds.queue_events_max` at least as large as `bounds.batch_events_max`";
         reader.conflict(&["bounds.queue_events_max", "bounds.batch_events_max"], message, help);
     }
+    if bounds.body_bytes_max > bounds.bodies_bytes_max {
+        let message = "a whole body would never find room".to_owned();
+        let help = "make `bounds.bodies_bytes_max` at least as large as `bounds.body_bytes_max`";
+        reader.conflict(&["bounds.bodies_bytes_max", "bounds.body_bytes_max"], message, help);
+    }
     bounds
 }
 
-fn declared(section: &mut Section<'_>) -> Declared {
-    let words = [
-        ("refuse", Declaration::Refuse),
-        ("allow", Declaration::Allow),
-        ("step_up", Declaration::StepUp),
-        ("block", Declaration::Block),
-    ];
-    let mut of = |cause: Cause, about| section.word(cause.name(), &words, Declaration::Refuse, about);
-    Declared {
-        deadline: of(Cause::Deadline, "What is answered at the deadline; `refuse` is status 503"),
+fn declared(reader: &mut Reader) -> (Declared, Option<PathBuf>) {
+    let mut section = reader.section("declared");
+    let words = Declaration::ALL.map(|said| (said.name(), said));
+    let mut of = |cause: Cause, about| {
+        // Only where the journal has failed is there an engine that can decide.
+        let words = if cause == Cause::JournalFailure { &words[..] } else { &words[..words.len() - 1] };
+        section.word(cause.name(), words, Declaration::Refuse, about)
+    };
+    let declared = Declared {
+        deadline: of(
+            Cause::Deadline,
+            "What is answered at the deadline; `refuse` is status 503, `own_fields` what the payment's own fields require of mandatory rules, and otherwise allow",
+        ),
         overload: of(Cause::Overload, "What is answered where more comes than is decided in time"),
         journal_failure: of(Cause::JournalFailure, "What is answered where the journal can't be written"),
         warming: of(Cause::Warming, "What is answered while the engine recovers or fills its features"),
+    };
+    let resend = section.path(
+        "resend",
+        None,
+        "Where events go that are answered though the journal has failed, to be sent again: on another disk than the \
+         journal's. Must be said where `journal_failure` is not `refuse`",
+    );
+    if declared.journal_failure != Declaration::Refuse && resend.is_none() {
+        let message = "what is answered though the journal has failed has nowhere to go".to_owned();
+        let help = "give `declared.resend` a file on another disk than the journal's, or say `refuse`";
+        reader.conflict(&["declared.journal_failure"], message, help);
     }
+    (declared, resend)
 }
 
 fn events(section: &mut Section<'_>) -> UnknownFields {
@@ -308,7 +407,7 @@ impl Section<'_> {
     pub(super) fn address(
         &mut self,
         key: &str,
-        default: SocketAddr,
+        default: impl Into<Option<SocketAddr>>,
         about: &'static str,
     ) -> Option<SocketAddr> {
         let parse = |text: &str| match text {
@@ -318,7 +417,7 @@ impl Section<'_> {
                     .help("write an IP address and a port, such as 127.0.0.1:8420 or [::1]:8420, or off")
             }),
         };
-        self.parsed(key, ADDRESS, Some(Address(Some(default))), about, parse).and_then(|address| address.0)
+        self.parsed(key, ADDRESS, Some(Address(default.into())), about, parse).and_then(|address| address.0)
     }
 
     /// The path of a Unix socket, if there is to be one.

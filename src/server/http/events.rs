@@ -3,51 +3,71 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::Extension;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 
-use super::super::reading::Given;
+use super::super::access::Who;
+use super::super::reading::{BadBody, Given};
 use super::super::service::{Named, NoReply, Reply, Service};
 use super::super::ticket::What;
 use super::Problem;
+use super::body::whole;
 use super::observed::WasDeclared;
 use crate::engine::VERSION;
 use crate::event::Kind;
+use crate::io::Reason;
 
 /// How long the client waits, in milliseconds; the second is what Envoy says.
 const TIMEOUT_HEADERS: [&str; 2] = ["weir-timeout-ms", "x-envoy-expected-rq-timeout-ms"];
 
 type Shared = State<Arc<Service>>;
+type By = Extension<Who>;
 
 /// One transaction.
-pub(super) async fn decide(State(service): Shared, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn decide(
+    State(service): Shared,
+    Extension(who): By,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let given = Given { kind: Some(Kind::Transaction), ..Given::default() };
-    one(&service, &headers, body, given).await
+    one(&service, &who, &headers, body, given).await
 }
 
 /// How a step-up of a transaction was answered.
 pub(super) async fn authenticate(
     State(service): Shared,
+    Extension(who): By,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let given =
         Given { kind: Some(Kind::Authentication), transaction: Some(id.as_str()), ..Given::default() };
-    one(&service, &headers, body, given).await
+    one(&service, &who, &headers, body, given).await
 }
 
 /// Any other event.
-pub(super) async fn take(State(service): Shared, headers: HeaderMap, body: Body) -> Response {
-    one(&service, &headers, body, Given::default()).await
+pub(super) async fn take(
+    State(service): Shared,
+    Extension(who): By,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    one(&service, &who, &headers, body, Given::default()).await
 }
 
 /// Many transactions; each has an answer of its own.
-pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn decide_batch(
+    State(service): Shared,
+    Extension(who): By,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let body = match whole(&service, body).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
@@ -55,7 +75,9 @@ pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, bod
     let bodies: Vec<&RawValue> = match serde_json::from_slice(&body) {
         Ok(bodies) => bodies,
         Err(error) => {
-            return bad_body(format!("the body is no JSON array: {error}")).into_response();
+            // What the parser says of a value may show it.
+            let at = error.column();
+            return bad_body(format!("the body is no JSON array (byte {at})")).into_response();
         }
     };
     let most = service.settings.bounds.batch_events_max;
@@ -70,9 +92,9 @@ pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, bod
         .into_response();
     }
     let bodies: Vec<&[u8]> = bodies.iter().map(|body| body.get().as_bytes()).collect();
-    let given = Given { kind: Some(Kind::Transaction), ..Given::default() };
+    let given = Given { kind: Some(Kind::Transaction), tenant: who.tenant(), ..Given::default() };
     let deadline = service.deadline(timeout(&headers));
-    let replies = service.ask(&bodies, given, 0, deadline).await;
+    let replies = service.ask(&bodies, given, who.sender, deadline).await;
     let declared = replies.iter().find_map(|(_, reply)| declared(reply));
     let mut out = b"{\"answers\":[".to_vec();
     for (at, (named, reply)) in replies.into_iter().enumerate() {
@@ -88,13 +110,14 @@ pub(super) async fn decide_batch(State(service): Shared, headers: HeaderMap, bod
     told(json(StatusCode::OK, out), declared)
 }
 
-async fn one(service: &Service, headers: &HeaderMap, body: Body, given: Given<'_>) -> Response {
+async fn one(service: &Service, who: &Who, headers: &HeaderMap, body: Body, given: Given<'_>) -> Response {
     let body = match whole(service, body).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
     let deadline = service.deadline(timeout(headers));
-    let mut replies = service.ask(&[&body], given, 0, deadline).await;
+    let given = Given { tenant: who.tenant(), ..given };
+    let mut replies = service.ask(&[&body], given, who.sender, deadline).await;
     let Some((named, reply)) = replies.pop() else {
         return bad_body("the body is empty".to_owned()).into_response();
     };
@@ -107,7 +130,7 @@ async fn one(service: &Service, headers: &HeaderMap, body: Body, given: Given<'_
 
 /// The cause, where an answer was declared.
 fn declared(reply: &Result<Reply, NoReply>) -> Option<WasDeclared> {
-    if let Ok(Reply::Declared(_, cause)) = reply { Some(WasDeclared(*cause)) } else { None }
+    if let Ok(Reply::Declared(said)) = reply { Some(WasDeclared(said.cause)) } else { None }
 }
 
 /// A response that says of itself whether it was declared.
@@ -129,22 +152,20 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
     ms.map(Duration::from_millis)
 }
 
-/// The whole body, within the bound.
-async fn whole(service: &Service, body: Body) -> Result<Bytes, Problem> {
-    let most = service.settings.bounds.body_bytes_max;
-    match Limited::new(body, most).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            "The body is too large",
-            format!("a body has at most {most} bytes"),
-        )),
-        Err(error) => Err(bad_body(format!("the body can't be read: {error}"))),
+/// The problem that a body is which is no event.
+fn no_event(bad: &BadBody) -> Problem {
+    match bad {
+        BadBody::OtherTenant => {
+            Problem::new(StatusCode::FORBIDDEN, "tenant", "The event is another tenant's", bad)
+        }
+        BadBody::Reason(Reason::Secret { .. }) => {
+            Problem::new(StatusCode::BAD_REQUEST, "secret", "The event holds a secret", bad)
+        }
+        _ => bad_body(bad.to_string()),
     }
 }
 
-fn bad_body(detail: String) -> Problem {
+pub(super) fn bad_body(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-event", "The body is no event", detail)
 }
 
@@ -153,21 +174,29 @@ fn written(named: Option<&Named>, reply: Result<Reply, NoReply>) -> Result<(Stat
     let id = named.map(|named| named.id.as_str());
     let answered = match reply {
         Ok(Reply::Answer(answered)) => answered,
-        Ok(Reply::Declared(outcome, cause)) => {
-            let declared = serde_json::json!({
+        Ok(Reply::Declared(said)) => {
+            let mut declared = serde_json::json!({
                 "id": id,
                 "time_us": named.map(|named| named.time_us),
-                "outcome": outcome.name(),
-                "declared": cause.name(),
+                "outcome": said.demand.outcome.name(),
+                "declared": said.cause.name(),
+                // It is on disk no sooner than the engine has taken the event in.
+                "durable": false,
                 "engine": VERSION,
             });
+            if let Some(tenant) = named.and_then(|named| named.tenant.as_deref()) {
+                declared["tenant"] = tenant.into();
+            }
+            if !said.auth.is_empty() {
+                declared["auth"] = said.auth.clone().into();
+            }
             return Ok((StatusCode::OK, declared.to_string().into_bytes()));
         }
         Ok(Reply::Later) => {
             let later = serde_json::json!({"id": id, "taken": "later"});
             return Ok((StatusCode::ACCEPTED, later.to_string().into_bytes()));
         }
-        Err(NoReply::BadBody(bad)) => return Err(bad_body(bad.to_string())),
+        Err(NoReply::BadBody(bad)) => return Err(no_event(&bad)),
         Err(NoReply::Draining) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Err(Problem::new(status, "draining", "The process is about to end", "").of(id));

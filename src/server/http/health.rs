@@ -27,6 +27,10 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Response {
             "bytes": progress.bytes,
             "of_bytes": progress.of_bytes,
         }),
+        Stage::Alone(why) => {
+            let said = json!({"status": "journal_failed", "why": &*why, "answers": true});
+            return Json(said).into_response();
+        }
         Stage::JournalFailed(why) => json!({"status": "journal_failed", "why": &*why}),
         Stage::Draining => json!({"status": "draining"}),
     };

@@ -1,7 +1,13 @@
 //! Routes: what can be asked, and how answers and problems are written.
 
+/// What only those may ask for who administrate.
+mod admin;
+/// A request's body.
+mod body;
 /// Transactions and other events.
 mod events;
+/// Who may ask for what.
+mod guard;
 /// How the process is.
 mod health;
 /// What is measured and told.
@@ -21,18 +27,37 @@ use super::service::Service;
 
 /// All routes for clients.
 pub(super) fn routes(service: Arc<Service>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/v1/decisions", post(events::decide))
         .route("/v1/decisions:batch", post(events::decide_batch))
         .route("/v1/decisions/{id}/authentication", post(events::authenticate))
         .route("/v1/events", post(events::take))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(observed::page))
+        .route("/metrics", get(observed::page));
+    guarded(routes, service)
+}
+
+/// All routes for those who administrate.
+pub(super) fn admin_routes(service: Arc<Service>) -> Router {
+    let routes = Router::new()
+        .route("/v1/access", get(admin::access))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(observed::page));
+    guarded(routes, service)
+}
+
+/// The same with what stands before every route, and with problems where there is none.
+fn guarded(routes: Router<Arc<Service>>, service: Arc<Service>) -> Router {
+    routes
+        .route_layer(from_fn_with_state(Arc::clone(&service), guard::guard))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-path", "There is no such path", ""))
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This path has no such method", "")
-        })
+        .method_not_allowed_fallback(async || no_method())
         .layer(from_fn_with_state(Arc::clone(&service), observed::observe))
         .with_state(service)
+}
+
+fn no_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This path has no such method", "")
 }

@@ -98,6 +98,13 @@ impl Teller {
         teller
     }
 
+    /// Up to this record all was handed over; a number that no record will ever have says that the journal has failed.
+    pub(super) fn wrote(&mut self, record: u64) {
+        if record != u64::MAX {
+            self.record = self.record.max(record);
+        }
+    }
+
     /// Tells what is known, unless that was done just now.
     pub(super) fn tell(&mut self, recorded: &Recorded, metrics: &Metrics) {
         let at = now();

@@ -170,7 +170,14 @@ fn of_requests(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
     out.counters(("unanswered", "cause"), "Events with status 503, since nothing is declared", refused)?;
     let shed = ShedWhy::ALL.map(|why| (shed_name(why), counts.shed[why as usize].get()));
     out.counters(("shed", "why"), "Events that the queue did not let in", shed)?;
-    out.gauge("queue_events", "Events that wait for the engine", service.queue.len())?;
+    let joined = "Requests for a payment that was on its way already";
+    out.counter("joined", joined, counts.joined.get())?;
+    out.counter("late_events", "Events let in after they were answered as declared", counts.late.get())?;
+    let unrecorded = "Events taken in since the journal failed, to be sent again";
+    out.counter("unrecorded", unrecorded, counts.unrecorded.get())?;
+    let ([on_time, late], _) = service.queue.waiting();
+    out.gauge("queue_events", "Events that wait for the engine", on_time)?;
+    out.gauge("queue_events_late", "Events that wait for it and are answered", late)?;
     let most = service.settings.bounds.queue_events_max;
     out.gauge("queue_events_max", "How many may wait", most)
 }

@@ -1,0 +1,195 @@
+//! What payments were told, so that no id ever has two answers that differ.
+//!
+//! Promises that a payment which comes again while it is on its way is answered as the first is; that what was told is told
+//! again for as long as it is remembered; and to say of no payment that it is new where it may have been told something
+//! before, also by an earlier process. Memory is bounded: what was told longest ago is forgotten first.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::ticket::Ticket;
+use crate::decision::Demand;
+use crate::event::Event;
+
+/// How many payments are remembered, about.
+const PAYMENTS_MAX: usize = 1 << 18;
+/// Parts with a lock of their own.
+const SHARDS: usize = 16;
+/// How far the clocks of those who send payments may be ahead of ours, in microseconds.
+const AHEAD_US: i64 = 1_000_000;
+
+/// What is known of a payment that comes in.
+#[derive(Debug)]
+pub(super) enum Before {
+    /// Nothing: it is on its way from now on.
+    Nothing,
+    /// It is on its way.
+    OnItsWay(Arc<Ticket>),
+    /// It was told this.
+    Told(Demand),
+    /// Another payment has its id.
+    Other,
+}
+
+#[derive(Debug)]
+enum Entry {
+    OnItsWay(u64, Arc<Ticket>),
+    /// Most are let through, and require nothing: a box takes a word of them.
+    Told(u64, Option<Box<Demand>>),
+}
+
+type Entries = HashMap<u128, Entry, FixedState>;
+
+#[derive(Debug)]
+struct Shard {
+    new: Entries,
+    old: Entries,
+    /// What was told since these moments is in both together, and in the new ones.
+    since_us: i64,
+    new_since_us: i64,
+}
+
+/// What payments were told.
+#[derive(Debug)]
+pub(super) struct Known {
+    shards: Vec<Mutex<Shard>>,
+    shard_max: usize,
+}
+
+impl Known {
+    /// Knows nothing of what was told before now, in microseconds since 1970 UTC.
+    pub(super) fn new(now_us: i64) -> Self {
+        Self::holding(PAYMENTS_MAX, now_us)
+    }
+
+    fn holding(payments: usize, now_us: i64) -> Self {
+        let shard = || {
+            let (new, old) = Default::default();
+            Mutex::new(Shard { new, old, since_us: now_us, new_since_us: now_us })
+        };
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), shard_max: (payments / SHARDS / 2).max(1) }
+    }
+
+    fn shard(&self, identity: u128) -> MutexGuard<'_, Shard> {
+        let shard = &self.shards[identity as usize % SHARDS];
+        // Nothing panics while it is held, and whole is what it is.
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a payment that comes in with this ticket, and gives what was known of it.
+    pub(super) fn begin(&self, event: &Event, ticket: &Arc<Ticket>, now_us: i64) -> Before {
+        let mut shard = self.shard(event.identity());
+        let Shard { new, old, .. } = &mut *shard;
+        match new.get(&event.identity()).or_else(|| old.get(&event.identity())) {
+            Some(Entry::OnItsWay(content, _) | Entry::Told(content, _))
+                if *content != event.fingerprint() =>
+            {
+                Before::Other
+            }
+            Some(Entry::OnItsWay(_, ticket)) => Before::OnItsWay(Arc::clone(ticket)),
+            Some(Entry::Told(_, told)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
+            None => {
+                let entry = Entry::OnItsWay(event.fingerprint(), Arc::clone(ticket));
+                shard.put(event.identity(), entry, self.shard_max, now_us);
+                Before::Nothing
+            }
+        }
+    }
+
+    /// The payment was told this.
+    pub(super) fn told(&self, event: &Event, demand: Demand, now_us: i64) {
+        let told = (demand != Demand::default()).then(|| Box::new(demand));
+        let entry = Entry::Told(event.fingerprint(), told);
+        self.shard(event.identity()).put(event.identity(), entry, self.shard_max, now_us);
+    }
+
+    /// The payment was told nothing, and is not on its way any more.
+    pub(super) fn forget(&self, event: &Event) {
+        let mut shard = self.shard(event.identity());
+        let Shard { new, old, .. } = &mut *shard;
+        for entries in [new, old] {
+            if let Some(Entry::OnItsWay(..)) = entries.get(&event.identity()) {
+                entries.remove(&event.identity());
+            }
+        }
+    }
+
+    /// Whether a payment that nothing is known of was surely never told anything: it happened since all is remembered.
+    pub(super) fn is_new(&self, event: &Event) -> bool {
+        event.time_us() > self.shard(event.identity()).since_us.saturating_add(AHEAD_US)
+    }
+}
+
+impl Shard {
+    fn put(&mut self, identity: u128, entry: Entry, most: usize, now_us: i64) {
+        if self.new.len() >= most {
+            let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.new));
+            // What is on its way is bounded by what else waits, and stays.
+            let stays = |(_, entry): &(u128, Entry)| matches!(entry, Entry::OnItsWay(..));
+            self.new = old.into_iter().filter(stays).collect();
+            (self.since_us, self.new_since_us) = (self.new_since_us, now_us);
+        }
+        self.old.remove(&identity);
+        self.new.insert(identity, entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Outcome;
+    use crate::event::{Draft, Kind, TextField};
+    use crate::money::Currency;
+
+    fn payment(id: usize, minor: i64, time_us: i64) -> Event {
+        let mut draft = Draft::new(Arc::default());
+        draft.begin(Kind::Transaction, time_us).unwrap();
+        draft.amount(minor, Currency::VND).unwrap();
+        draft.text(TextField::Id, &format!("t{id}")).unwrap();
+        draft.seal().unwrap().clone()
+    }
+
+    #[test]
+    fn one_id_is_on_its_way_once_and_told_one_thing() {
+        let (known, ticket) = (Known::new(0), Arc::new(Ticket::new()));
+        let (event, other) = (payment(1, 5, 7), payment(1, 6, 7));
+        assert!(matches!(known.begin(&event, &ticket, 1), Before::Nothing));
+        let again = Arc::new(Ticket::new());
+        let Before::OnItsWay(first) = known.begin(&event, &again, 2) else { panic!("it is on its way") };
+        assert!(Arc::ptr_eq(&first, &ticket));
+        assert!(matches!(known.begin(&other, &again, 2), Before::Other));
+        known.told(&event, Demand::of(Outcome::Block), 3);
+        known.forget(&event);
+        let Before::Told(told) = known.begin(&event, &again, 4) else { panic!("it was told") };
+        assert_eq!(told, Demand::of(Outcome::Block));
+    }
+
+    #[test]
+    fn what_may_have_been_told_before_is_not_new() {
+        let (known, ticket) = (Known::holding(1_000, 0), Arc::new(Ticket::new()));
+        assert!(!known.is_new(&payment(0, 1, AHEAD_US)));
+        let mut on_its_way = 0;
+        for at in 1..20_000_i64 {
+            let (now_us, event) = (at * AHEAD_US, payment(at as usize, 1, at * AHEAD_US));
+            known.begin(&event, &ticket, now_us);
+            if at % 50 == 0 {
+                on_its_way += 1;
+                assert!(on_its_way < 1_000);
+            } else {
+                known.told(&event, Demand::default(), now_us);
+            }
+            // Whatever is forgotten is not said to be new.
+            let back = (at - (at * 7 % 4_000)).max(1);
+            let before = payment(back as usize, 1, back * AHEAD_US);
+            if known.is_new(&before) {
+                assert!(!matches!(known.begin(&before, &ticket, now_us), Before::Nothing), "{at} {back}");
+            }
+        }
+        let held: usize = known.shards.iter().map(|shard| shard.lock().unwrap().new.len()).sum();
+        assert!(held < 2_000, "{held}");
+        let first = payment(50, 1, 50 * AHEAD_US);
+        assert!(matches!(known.begin(&first, &ticket, 0), Before::OnItsWay(_)), "it stays");
+    }
+}

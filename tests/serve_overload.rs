@@ -1,0 +1,165 @@
+//! More comes than is decided: what is shed is told so at once, what is served is served in time, and memory stays flat.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may stop it, and times are what it looks at"
+)]
+
+#[path = "support/served.rs"]
+mod served;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use served::{Client, Moody, Served, payment, start};
+use weir::io::Bundle;
+use weir::server::{Bounds, Declaration, Declared, Settings};
+
+const RULES: &str = r#"
+[ruleset]
+name = "served"
+time_zone = "UTC"
+currency = "VND"
+[features]
+many = { count = "*", by = "account", over = "1h" }
+[[rule]]
+id = "huge"
+when = "amount > 950"
+then = "block"
+tier = "mandatory"
+[[rule]]
+id = "often"
+when = "many > 1000000"
+then = "block"
+"#;
+
+/// Events that may wait for the engine, and answers that may wait for the disk.
+const QUEUE: usize = 24;
+const DEADLINE_MS: u64 = 400;
+const CLIENTS: usize = 288;
+
+fn rules() -> Bundle {
+    let files = BTreeMap::from([("rules.toml".to_owned(), Arc::from(RULES.as_bytes()))]);
+    Bundle::new("rules.toml".to_owned(), files)
+}
+
+/// What came of a request.
+struct Came {
+    status: u16,
+    said: Value,
+    retry: Option<u64>,
+    took: Duration,
+    body: String,
+}
+
+/// Clients that send one payment after another, each at most every `pause`; all that came.
+async fn drive(served: &Served, clients: usize, pause: Duration, time: Duration, name: &str) -> Vec<Came> {
+    let tasks: Vec<_> = (0..clients)
+        .map(|client| {
+            let (address, name) = (served.address, format!("{name}{client}"));
+            tokio::spawn(async move {
+                let mut connection = Client::new(address).await;
+                tokio::time::sleep(pause * client as u32 / clients as u32).await;
+                let (mut came, end) = (Vec::new(), Instant::now() + time);
+                for at in 0.. {
+                    let begun = Instant::now();
+                    if begun > end {
+                        break;
+                    }
+                    let body = payment(&format!("{name}-{at}"), 1 + at % 999);
+                    let (status, said, retry) = connection.post("/v1/decisions", &body, DEADLINE_MS).await;
+                    came.push(Came { status, said, retry, took: begun.elapsed(), body });
+                    tokio::time::sleep((begun + pause).saturating_duration_since(Instant::now())).await;
+                }
+                came
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await.unwrap());
+    }
+    all
+}
+
+fn p99(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    times.get(times.len() * 99 / 100).copied().unwrap_or_default()
+}
+
+async fn overloaded(declaration: Declaration) {
+    let bounds = Bounds { queue_events_max: QUEUE, ..Bounds::default() };
+    let declared = Declared { overload: declaration, ..Declared::default() };
+    let served = start(rules(), Settings { bounds, declared, ..Settings::default() }, Moody::default()).await;
+    served.ready().await;
+    // What bounds the capacity: so many answers may wait for a disk that takes so long.
+    served.disk.0.sync_ms.store(60, SeqCst);
+    let time = Duration::from_secs(2);
+    let whole = drive(&served, 2 * QUEUE, Duration::ZERO, time, "c").await;
+    let good = |came: &[Came]| {
+        let own = |came: &&Came| came.status == 200 && came.said["declared"].is_null();
+        came.iter().filter(own).count() as f64 / time.as_secs_f64()
+    };
+    let capacity = good(&whole);
+    let pause = Duration::from_secs_f64(CLIENTS as f64 / (5.0 * capacity));
+    let came = drive(&served, CLIENTS, pause, time, "o").await;
+    let goodput = good(&came);
+    let served_p99 = p99(came.iter().filter(|came| came.status == 200).map(|came| came.took));
+    let shed: Vec<&Came> = came.iter().filter(|came| came.status == 503).collect();
+    let shed_p99 = p99(shed.iter().map(|came| came.took));
+    let late: Vec<&Came> = came.iter().filter(|came| came.said["declared"] == "overload").collect();
+    println!(
+        "{}: capacity {capacity:.0}/s, offered {:.0}/s, goodput {goodput:.0}/s, p99 of those served {served_p99:?}; shed {}, told within {shed_p99:?} (p99); answered as declared {}",
+        declaration.name(),
+        came.len() as f64 / time.as_secs_f64(),
+        shed.len(),
+        late.len(),
+    );
+    assert!(came.iter().all(|came| [200, 503].contains(&came.status)));
+    assert!(came.len() as f64 > capacity * 2.5 * time.as_secs_f64(), "it was no overload");
+    assert!(goodput > capacity * 0.5, "{goodput} of {capacity}");
+    assert!(served_p99 < Duration::from_millis(DEADLINE_MS + 300), "{served_p99:?}");
+    assert!(shed_p99 < Duration::from_millis(DEADLINE_MS), "{shed_p99:?}");
+    let deadline = json!("urn:weir:problem:deadline");
+    assert!(shed.iter().all(|came| came.retry >= Some(1) || came.said["type"] == deadline));
+    assert_eq!(late.is_empty(), declaration == Declaration::Refuse);
+    // Each of them is in the state, with what it was told.
+    served.disk.0.sync_ms.store(0, SeqCst);
+    let mut client = Client::new(served.address).await;
+    for came in late.iter().take(300) {
+        let (status, again, _) = client.post("/v1/decisions", &came.body, 10_000).await;
+        assert_eq!((status, &again["outcome"]), (200, &came.said["outcome"]), "{again}");
+        assert!(again["own"].is_string() || again["declared"].is_string(), "{again}");
+    }
+    drop(client);
+    let figures = served.stop().await.unwrap();
+    println!("{figures:?}");
+    assert!(figures.waiting_max.iter().all(|&most| most <= QUEUE), "{:?}", figures.waiting_max);
+    assert_eq!(figures.waiting, [0, 0]);
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test);
+}
+
+#[test]
+fn what_is_shed_is_told_at_once() {
+    run(overloaded(Declaration::Refuse));
+}
+
+#[test]
+fn what_is_answered_as_declared_enters_the_state_late() {
+    run(overloaded(Declaration::OwnFields));
+}
