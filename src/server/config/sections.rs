@@ -347,8 +347,7 @@ fn events(section: &mut Section<'_>) -> UnknownFields {
         "unknown_fields",
         &[("refuse", UnknownFields::Refuse), ("keep", UnknownFields::Keep)],
         UnknownFields::Refuse,
-        "What becomes of a body with fields that events don't have: refused with status 400, or taken as extra fields that \
-         no rule declares",
+        "What becomes of a body with fields that events don't have: refused with status 400, or left out",
     )
 }
 
