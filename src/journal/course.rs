@@ -168,6 +168,22 @@ pub enum RecordedError {
         /// What differs.
         what: &'static str,
     },
+    /// Bounds or a recording are asked for where nobody knows with which the journal was begun.
+    #[error(
+        "the journal's beginning is gone, so nobody knows with which {what} it was begun, and what is not known to be the same is refused; leave the option out, or restore its first segments or `removed.json` from a copy"
+    )]
+    Unproven {
+        /// What is not known.
+        what: &'static str,
+    },
+    /// It can't be told whether identifiers are tokens of this key.
+    #[error(
+        "the journal's beginning is gone, so nobody knows of which key its identifiers are tokens, and {why}; go on with the `tokens.key` that was in its folder, or restore its first segments or `removed.json` from a copy"
+    )]
+    UnprovenTokens {
+        /// What speaks against what is given.
+        why: &'static str,
+    },
     /// Identifiers are tokens of another key, or are none.
     #[error("{}", super::tokened::said(journal.as_deref(), given.as_deref()))]
     Tokens {
