@@ -41,7 +41,7 @@ fn a_first_start_that_ends_anywhere_leaves_a_folder_that_starts_again() {
             let mut steps = 0;
             loop {
                 let disk = SimDisk::new(seed);
-                let done = start(&Limited::new(&disk, steps), 1);
+                let done = start(&Limited::of(&disk, steps), 1);
                 if crashes {
                     disk.crash()
                 } else {

@@ -10,7 +10,7 @@ fn a_crash_at_any_step_loses_and_doubles_no_record() {
     let (mut steps, mut begins) = (0, Vec::new());
     loop {
         let disk = SimDisk::seeded(&small.files, steps);
-        let limited = Limited::new(&disk, steps);
+        let limited = Limited::of(&disk, steps);
         let done = retained(&limited, &KEEP, small.now_us);
         drop(limited);
         if steps % 2 == 0 {

@@ -18,7 +18,7 @@ pub struct Limited {
 }
 
 impl Limited {
-    pub fn new(disk: &SimDisk, steps: u64) -> Arc<dyn Disk> {
+    pub fn of(disk: &SimDisk, steps: u64) -> Arc<dyn Disk> {
         Arc::new(Self { disk: disk.clone(), left: Arc::new(AtomicU64::new(steps)) })
     }
 
