@@ -29,13 +29,17 @@ fn put_payments(folder: &Folder, from: usize, count: usize) {
 
 /// A journal of 60 payments whose 31st answer is damaged.
 fn damaged(options: &str) -> Folder {
+    damaged_in(b"{\"id\":\"t30\"", 7, options)
+}
+
+/// A journal of 60 payments with a wrong byte so far into the last place where this is.
+fn damaged_in(what: &[u8], byte: usize, options: &str) -> Folder {
     let folder = Folder::new();
     put_payments(&folder, 0, 60);
     ends(&folder, &format!("{SCORE} --input events.ndjson {options}"), 0);
     let mut bytes = folder.read(SEGMENT);
-    let answer = b"{\"id\":\"t30\"";
-    let at = bytes.windows(answer.len()).rposition(|window| window == answer).unwrap();
-    bytes[at + 7] = b'X';
+    let at = bytes.windows(what.len()).rposition(|window| window == what).unwrap();
+    bytes[at + byte] = b'X';
     folder.put(SEGMENT, bytes);
     folder
 }
@@ -234,4 +238,26 @@ fn an_end_that_was_cut_off_stays_told() {
     assert!(shown.err.contains("passed over"), "{}", shown.err);
     let shown = ends(&folder, "journal show j", 1);
     assert!(shown.out.contains("damage: ") && shown.out.contains("passed over"), "{}", shown.out);
+}
+
+#[test]
+fn a_decision_whose_event_is_damaged_is_shown_as_it_was_answered() {
+    let folder = damaged_in(b"\"currency\":\"VND\",\"id\":\"t30\"", 3, "");
+    ends(&folder, &format!("{SCORE} --on-damage go-on"), 0);
+    let shown = ends(&folder, "audit show t30 --journal j", 0).out;
+    for part in [
+        "it is not there any more: its record is damaged, or was removed\nanswer, record ",
+        "\"id\":\"t30\"",
+        "\nt30: allow, score 0\n",
+        "  often: often\n",
+        "\n  count = 31 (exact)\n",
+        "Without the event it can't be decided again",
+        "id = \"often\"",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    // Its event is there, so nothing else is shown of its neighbour, and none is made up.
+    assert!(!ends(&folder, "audit show t31 --journal j", 0).out.contains("not there any more"));
+    let none = ends(&folder, "audit show t3 --journal j --tenant x", 1);
+    assert!(none.err.contains("`t3` has no decision in this journal"), "{}", none.err);
 }

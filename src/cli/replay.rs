@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Decide with this rule file beside, and compare: what it would have decided of the same events from the beginning
     #[arg(long, short, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Where the decisions that differ go, one JSON line each: a file, or `-` for standard output
+    /// Where the decisions that differ go, also in score or rules alone, one JSON line each: a file, or `-` for standard output
     #[arg(long, short, value_name = "FILE", requires = "rules")]
     output: Option<PathBuf>,
     /// The key of the journal's tokens, for what is on the other rule file's lists; otherwise DIR/tokens.key

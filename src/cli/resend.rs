@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use weir::event::Event;
-use weir::io::{Disk, DiskFile, RealDisk, say_token_key};
+use weir::io::{Disk, DiskFile, FileFormat, RealDisk, say_token_key};
 use weir::journal::{Poisoned, Step, sent_again};
 
 /// An event that is not known to be on disk, and the answer to it.
@@ -38,9 +38,14 @@ pub(super) struct Resend {
 }
 
 impl Resend {
-    /// Refuses a file that holds events still; whether there is an empty one.
+    /// Refuses a file that holds events still, or has a name that it could not be sent again under; whether there is an empty one.
     pub(super) fn check(path: &Path) -> anyhow::Result<bool> {
         let shown = path.display();
+        // As `--input` will read it: a line each, and not packed.
+        let packed = path.extension().is_none_or(|ending| ending.eq_ignore_ascii_case("gz"));
+        if packed || FileFormat::of(path) != Some(FileFormat::Ndjson) {
+            bail!("{shown} could not be sent again under that name; end it in .ndjson");
+        }
         match RealDisk.length(path) {
             Ok(0) => Ok(true),
             Ok(_) => bail!(

@@ -151,9 +151,7 @@ pub enum RecordedError {
     )]
     NoStart,
     /// Another rule set is asked for than the journal knows.
-    #[error(
-        "the journal does not know the rule set {asked}, but {}. Name the file of one of those with --rules, and the new one with --reload, for a control event to take it up", known.join(", ")
-    )]
+    #[error("the journal does not know the rule set {asked}{}", instead(known))]
     OtherRules {
         /// The one asked for.
         asked: String,
@@ -500,4 +498,15 @@ pub(super) fn check_version(engine: &str, start: &Start) -> Result<(), RecordedE
         return Ok(());
     }
     Err(RecordedError::Version { written: engine.to_owned(), program: start.program.clone() })
+}
+
+/// Which rule sets a journal knows, and what to do to take up another.
+fn instead(known: &[String]) -> String {
+    if known.is_empty() {
+        return ", nor any other: `kept` in its folder is missing, where rule sets are; restore it from a copy".to_owned();
+    }
+    format!(
+        ", but {}. Name the file of one of those with --rules, and the new one with --reload, for a control event to take it up",
+        known.join(", ")
+    )
 }

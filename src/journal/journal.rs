@@ -278,6 +278,11 @@ impl Journal {
         self.next
     }
 
+    /// The wall clock.
+    pub(super) fn now_us(&self) -> i64 {
+        (self.clock)()
+    }
+
     /// Waits until a record that was submitted is on disk; in async mode it does not wait. An error where it never will be
     /// said to be: what was on disk before the journal stopped still is.
     pub fn wait(&self, number: u64) -> Result<(), Poisoned> {

@@ -348,6 +348,10 @@ impl Disk for SimDisk {
         Ok(state.inodes[&inode].cache.len() as u64)
     }
 
+    fn is_file(&self, path: &Path) -> io::Result<bool> {
+        self.length(path).map(|_| true)
+    }
+
     fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
         let mut state = self.state();
         state.there()?;
