@@ -72,6 +72,10 @@ pub struct Options {
     pub clock: fn() -> i64,
     #[doc(hidden)]
     pub mutant: Option<Mutant>,
+    /// Whether no thread is started, so that a test can say every moment: who waits writes, and a snapshot is written where it
+    /// is due. Nobody makes room then, so what is on its way must stay below [`queue_bytes_max`](Self::queue_bytes_max).
+    #[doc(hidden)]
+    pub threadless: bool,
 }
 
 impl Options {
@@ -88,6 +92,7 @@ impl Options {
             new_id,
             clock,
             mutant: None,
+            threadless: false,
         }
     }
 }
@@ -110,6 +115,7 @@ pub struct Journal {
     /// Records since the last head.
     since_head: u64,
     writer: Option<JoinHandle<()>>,
+    threadless: bool,
     _lock: Held,
 }
 
@@ -133,8 +139,13 @@ impl Journal {
         on_damage: OnDamage,
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Recovered), JournalError> {
+        let threadless = options.threadless;
         let (mut journal, Stepper(shared), recovered) =
             Self::open_still(disk, folder, options, on_damage, checked)?;
+        journal.threadless = threadless;
+        if threadless {
+            return Ok((journal, recovered));
+        }
         let thread = Builder::new().name("weir-journal".to_owned()).spawn(move || shared.run());
         journal.writer = Some(thread.map_err(|source| JournalError::Thread { source })?);
         Ok((journal, recovered))
@@ -198,6 +209,7 @@ impl Journal {
             segment_used: 0,
             since_head: 0,
             writer: None,
+            threadless: false,
             _lock: held,
         };
         // Where two segments meet there is a head, also behind a crash; behind the one that closed there is another, so that
@@ -299,6 +311,12 @@ impl Journal {
         self.shared.wait(number)
     }
 
+    /// Does what the thread would, now: for a journal that has none.
+    #[doc(hidden)]
+    pub fn stepper(&self) -> Stepper {
+        Stepper(Arc::clone(&self.shared))
+    }
+
     /// What happened to the journal, if it has stopped.
     pub fn poisoned(&self) -> Option<Poisoned> {
         self.shared.check().err()
@@ -392,6 +410,8 @@ impl Drop for Journal {
         if let Some(writer) = self.writer.take() {
             // It panics nowhere; if it did, what is on disk still is.
             let _ = writer.join();
+        } else if self.threadless {
+            self.shared.run();
         }
         self.shared.ended();
     }

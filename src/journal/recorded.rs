@@ -21,7 +21,7 @@ use super::recovery::{OnDamage, Recovered};
 use super::setup::{self, Setup};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
 use super::warming::{self, Known, Warmed, Warming, WarmingError};
-use super::{AnswerWriter, Control, Figures, asked, kept, tokened};
+use super::{AnswerWriter, Control, Figures, Stepper, asked, kept, tokened};
 use crate::engine::{Answer, Engine, VERSION};
 use crate::event::Event;
 use crate::io::{Bundle, Disk};
@@ -128,6 +128,7 @@ impl Recorded {
     ) -> Result<(Self, Opened), RecordedError> {
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
+        let threadless = options.threadless;
         if options.trust_closed && on_damage == OnDamage::Refuse {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
@@ -205,7 +206,7 @@ impl Recorded {
         }
         opened.left = asked::take_in(&*disk, folder, &mut journal, &opened.recovered.id, key.as_ref())?;
         journal.submit()?;
-        let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id);
+        let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id, threadless);
         let Course { engine, answers, .. } = course;
         let recorded = Self {
             id: opened.recovered.id,
@@ -309,6 +310,12 @@ impl Recorded {
     /// The last record that is on disk, with all before it.
     pub fn durable(&self) -> u64 {
         self.journal.durable()
+    }
+
+    /// See [`Journal::stepper`].
+    #[doc(hidden)]
+    pub fn stepper(&self) -> Stepper {
+        self.journal.stepper()
     }
 
     /// What happened to the journal, if it has stopped.
