@@ -126,3 +126,34 @@ fn a_question_leaves_a_torn_tail_as_it_is() {
     let done = good(&folder, "score --rules rules.toml --journal j");
     assert!(done.err.contains("cut: "), "{}", done.err);
 }
+
+/// Whoever may put something into `asked/` keeps nobody from opening the journal.
+#[cfg(unix)]
+#[test]
+fn a_pipe_among_the_questions_keeps_nobody_waiting_and_what_was_never_named_goes() {
+    let folder = scored();
+    good(&folder, "audit show t1 --journal j");
+    let asked = folder.path("j/asked");
+    let pipe = asked.join("00000000000000000001-00.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::create_dir(asked.join("folder.json")).unwrap();
+    let now_us = std::fs::read_dir(&asked).unwrap().find_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.split_once('-')?.0.parse::<i64>().ok().filter(|at_us| *at_us > 1)
+    });
+    let fresh = format!("{:020}-01.json.partial", now_us.unwrap());
+    for name in ["00000000000000000002-01.json.partial", fresh.as_str(), "notes.partial"] {
+        std::fs::write(asked.join(name), "{").unwrap();
+    }
+    let done = good(&folder, "score --rules rules.toml --journal j");
+    for name in ["00000000000000000001-00.json", "folder.json"] {
+        assert!(done.err.contains(&format!("{name} is no file")), "{}", done.err);
+    }
+    let mut left: Vec<String> = std::fs::read_dir(&asked)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort_unstable();
+    // What may be named yet stays, and what is not ours.
+    assert_eq!(left, ["00000000000000000001-00.json", fresh.as_str(), "folder.json", "notes.partial"]);
+}

@@ -122,6 +122,8 @@ fn what_is_refused_leaves_nothing_behind() {
         "--rules rules.toml --input events.ndjson --signing-key open.pem",
         "--rules rules.toml --input events.ndjson --token-key open.pem",
         "--rules rules.toml --input events.ndjson --on-journal-failure answer --resend held.ndjson",
+        "--rules rules.toml --input events.ndjson --on-journal-failure answer --resend rs.nd",
+        "--rules rules.toml --input events.ndjson --on-journal-failure answer --resend again.ndjson.gz",
     ] {
         for journal in ["j", "other"] {
             let before = all(&folder.path(""));
@@ -155,6 +157,43 @@ fn what_is_refused_leaves_nothing_behind() {
         assert_eq!(done.code, Some(3), "{rest}");
         assert!(done.err.contains(said), "{rest}: {}", done.err);
         assert!(all(&folder.path("")) == before, "{rest}");
+    }
+}
+
+#[test]
+fn rule_sets_that_are_missing_are_told() {
+    let folder = Folder::new();
+    folder.put("events.ndjson", payments(0, 3));
+    let line = "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson";
+    good(&folder, line);
+    fs::remove_dir_all(folder.path("j/kept")).unwrap();
+    let done = folder.run(line);
+    assert_eq!(done.code, Some(3), "{}", done.err);
+    let told = "nor any other: `kept` in its folder is missing, where rule sets are; restore it from a copy";
+    assert!(done.err.contains(told), "{}", done.err);
+}
+
+/// What the report counts is what the file says.
+#[test]
+fn decisions_that_differ_in_score_or_rules_alone_go_to_the_output_too() {
+    let folder = Folder::new();
+    folder.put("events.ndjson", payments(0, 5));
+    good(&folder, "score --rules rules.toml --input events.ndjson --journal j --output d.ndjson");
+    let more = "\n[[rule]]\nid = \"also\"\nwhen = \"count > 3\"\nthen = \"alert\"\nreason = \"also\"\n";
+    folder.put("next.toml", RULES.to_owned() + more);
+    let done = folder.run("replay --journal j --rules next.toml --output differ.ndjson");
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(
+        done.out.contains("0 changed (0.00 %); 2 more differ only in score or in the rules"),
+        "{}",
+        done.out
+    );
+    let lines = String::from_utf8(folder.read("differ.ndjson")).unwrap();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["old"], line["new"]);
+        assert_eq!(line["gained"][0], "also");
     }
 }
 

@@ -18,8 +18,8 @@ use weir::event::Event;
 use weir::io::{Bundle, LineReader};
 use weir::journal::{
     AnswerForm, Changed, Control, Decided, EventForm, From, Head, Journal, JournalError, OnDamage, Opened,
-    Options, Reader, Record, Recorded, RecordedError, Replay, Replayed, Signer, Stretch, Verified, snapshots,
-    verify,
+    Options, Reader, Record, Recorded, RecordedError, Replay, Replayed, Signer, Stretch, Verified, Whole,
+    snapshots, verify,
 };
 
 const RULES: &str = r#"
@@ -332,7 +332,9 @@ fn a_journal_that_ends_before_its_own_snapshot_was_cut() {
     let kept = std::fs::read(&file).unwrap();
     go_on(folder.path()).0.close().unwrap();
     assert!(!file.exists());
-    assert!(matches!(verified(), Verified::Whole(_)));
+    let Verified::Whole(Whole { decided, .. }) = verified() else { panic!() };
+    let [cut] = &decided[..] else { panic!("{decided:?}") };
+    assert_eq!((cut.damage.number, cut.damage.number + cut.damage.missing - 1), (seen, number));
     std::fs::write(&file, kept).unwrap();
     assert!(!matches!(verified(), Verified::Changed { how: Changed::Cut(_), .. }));
 }

@@ -10,11 +10,15 @@
 
 #[path = "support/disk.rs"]
 mod disk;
+#[path = "support/limited.rs"]
+mod limited;
 
 #[path = "journal/basics.rs"]
 mod basics;
 #[path = "journal/bytes.rs"]
 mod bytes;
+#[path = "journal/signing.rs"]
+mod signing;
 #[path = "journal/simulated.rs"]
 mod simulated;
 #[path = "journal/twin.rs"]

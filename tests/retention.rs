@@ -12,6 +12,8 @@
 mod asked;
 #[path = "support/disk.rs"]
 mod disk;
+#[path = "support/limited.rs"]
+mod limited;
 #[path = "support/recorded.rs"]
 mod recorded;
 

@@ -104,6 +104,10 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
             earlier::show(&*disk, &args.journal, &past, base, &mut anstream::stdout().lock())?;
             return Ok(Verdict::Clean);
         }
+        if let Some(past) = earlier::find_answer(&disk, &args.journal, (&args.id, args.tenant.as_deref()))? {
+            earlier::show_answer(&*disk, &args.journal, &past, &mut anstream::stdout().lock())?;
+            return Ok(Verdict::Clean);
+        }
         if let Some(removed) = replay.removed() {
             writeln!(anstream::stderr(), "{}", noted_removed(removed))?;
         }

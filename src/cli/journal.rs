@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
-use weir::journal::{Begun, Control, Head, JournalError, Reader, Record, begun, kept, removed, snapshots};
+use weir::journal::{
+    Begun, Control, Decided, Head, JournalError, Reader, Record, Why, begun, kept, removed, snapshots,
+};
 use weir::time::format_time;
 
 use super::asks::Asks;
@@ -63,7 +65,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     let (mut kinds, mut segments) =
         (BTreeMap::<String, Counts>::new(), BTreeMap::<(u64, String), Counts>::new());
     let (mut head, mut last, mut times) = (None, None, Vec::new());
-    let mut damage = Vec::new();
+    let (mut damage, mut decided) = (Vec::new(), Vec::new());
     loop {
         let entry = match reader.next_entry() {
             Ok(Some(entry)) => entry,
@@ -79,7 +81,13 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
             Record::Answer { form, .. } => format!("answer, {}", format!("{form:?}").to_lowercase()),
             Record::Control(bytes) => {
                 times.extend(at_us(bytes));
-                let said = Control::read(bytes).map_or_else(|| "unknown".to_owned(), |said| word(&said));
+                let said = Control::read(bytes);
+                if let Some(Control::WentOn { damage, .. }) = &said {
+                    // The files show nothing of what was cut.
+                    let cut = damage.iter().filter(|damage| damage.why == Why::Snapshot).cloned();
+                    decided.extend(cut.map(|damage| Decided { damage, record: entry.number, held: false }));
+                }
+                let said = said.map_or_else(|| "unknown".to_owned(), |said| word(&said));
                 format!("control, {said}")
             }
             Record::Head(body) => {
@@ -144,7 +152,10 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     for damage in &damage {
         writeln!(out, "damage: {damage}")?;
     }
-    Ok(if damage.is_empty() { Verdict::Clean } else { Verdict::Found })
+    for decided in &decided {
+        writeln!(out, "damage: {decided}")?;
+    }
+    Ok(if damage.is_empty() && decided.is_empty() { Verdict::Clean } else { Verdict::Found })
 }
 
 fn word(said: &Control) -> String {

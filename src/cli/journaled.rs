@@ -326,7 +326,10 @@ fn told(folder: &Path, opened: &Opened, live: &str, out: &mut impl Write) -> std
         writeln!(out, "warning: {why}")?;
     }
     if let Some(torn) = &recovered.torn {
-        writeln!(out, "cut: {torn}; nothing of it was known to be on disk")?;
+        writeln!(
+            out,
+            "cut: {torn}; no later record says that it was on disk, so it was answered as durable only if the disk lost or changed what it had synced"
+        )?;
     }
     for damage in &recovered.damage {
         writeln!(out, "warning: {damage}")?;

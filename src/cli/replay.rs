@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Decide with this rule file beside, and compare: what it would have decided of the same events from the beginning
     #[arg(long, short, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Where the decisions that differ go, one JSON line each: a file, or `-` for standard output
+    /// Where the decisions that differ go, also in score or rules alone, one JSON line each: a file, or `-` for standard output
     #[arg(long, short, value_name = "FILE", requires = "rules")]
     output: Option<PathBuf>,
     /// The key of the journal's tokens, for what is on the other rule file's lists; otherwise DIR/tokens.key
@@ -172,7 +172,12 @@ fn described(journal: &Path, rules: &RuleSet) -> anyhow::Result<(RuleSet, Descri
 fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdict, u64)> {
     let output = args.output.as_deref();
     let mut bundle = journaled::bundle(path)?;
-    if let Some(id) = &replay.start().tokens {
+    let Some(start) = replay.start() else {
+        bail!(
+            "the journal's beginning is gone, so nobody knows with what it was begun; restore its first segments from a copy"
+        );
+    };
+    if let Some(id) = &start.tokens {
         let tokens = match &args.token_key {
             Some(path) => read_token_key(path)?,
             None => read_own(&args.journal)?,
@@ -193,7 +198,7 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
             path.display()
         );
     }
-    let limits = replay.start().limits;
+    let limits = start.limits;
     let mut diff = DecisionDiff::beside(Arc::new(live.clone()), (rules, lists, rates), limits, SHOWN);
     let mut differences = output.map(create).transpose()?;
     let mut progress = Progress::new("deciding beside", None);

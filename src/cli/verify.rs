@@ -8,7 +8,9 @@ use std::sync::Arc;
 use weir::hex::{hex, unhex};
 use weir::io::{Disk, RealDisk};
 use weir::journal::kept::{self, KeptError};
-use weir::journal::{PublicKey, Removed, Rest, Stretch, Verified, Whole, check_snapshots, removed, verify};
+use weir::journal::{
+    Decided, PublicKey, Removed, Rest, Stretch, Verified, Whole, Why, check_snapshots, removed, verify,
+};
 
 use super::Verdict;
 use super::asks::Asks;
@@ -67,8 +69,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         }
         Verified::Whole(whole) => whole,
     };
+    let (cut, begins): (Vec<_>, Vec<_>) =
+        whole.decided.iter().partition(|decided| decided.damage.why == Why::Snapshot);
+    for decided in &cut {
+        writeln!(out, "CHANGED: {}", decided.told_gone())?;
+    }
     let mut fine = tell_signed(&whole, public.is_some(), args.public_key.is_some(), path, &mut out)?;
     writeln!(out, "last record: {}:{}", whole.last, hex(whole.chain))?;
+    fine &= cut.is_empty();
+    let begins: Vec<String> = begins.into_iter().map(Decided::told_gone).collect();
     if let Some(torn) = &whole.torn {
         writeln!(out, "the end: {torn}")?;
     }
@@ -77,7 +86,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         let noted = removed(&*disk, folder)?;
         kept.extend(noted.iter().flat_map(Removed::kept));
         let by = Believed { heads: whole.held, id: whole.id, public };
-        fine &= tell_removed(first - 1, whole.removed, noted.as_ref(), &by, &mut out)?;
+        let is_told = tell_removed(first - 1, whole.removed, noted.as_ref(), &by, &mut out)?;
+        for told in begins.iter().filter(|_| !is_told) {
+            writeln!(out, "{told}")?;
+        }
+        fine &= is_told;
     }
     fine &= tell_kept(&*disk, folder, kept, &mut out)?;
     let checked = check_snapshots(&*disk, folder, &whole.snapshots)?;
@@ -96,6 +109,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
 fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
     if let Some(number) = rest.decided {
         writeln!(out, "record {number} says that somebody decided to go on over it")?;
+    }
+    for decided in &rest.cut {
+        writeln!(out, "{}", decided.told_gone())?;
     }
     for Stretch { first, last, signed_to } in &rest.stretches {
         let signed = match signed_to {

@@ -49,7 +49,7 @@ pub struct RuleShift {
     pub lost: u64,
 }
 
-/// A decision that changed.
+/// A decision that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangedDecision {
     /// The payment's id.
@@ -62,7 +62,8 @@ pub struct ChangedDecision {
     pub old: &'static str,
     /// The outcome that is.
     pub new: &'static str,
-    /// What else is required, or is no longer: the alert, the authentication.
+    /// What else is required, or is no longer: the alert, the authentication; the score, where neither they nor the outcome
+    /// changed.
     pub beside: Vec<String>,
     /// Rules that fire now and did not.
     pub gained: Vec<String>,
@@ -178,7 +179,7 @@ impl DecisionDiff {
     }
 
     /// Takes in an event that was answered so by the rule set that it goes beside. The new one takes up no other in its
-    /// turn. Gives the decision, if it changed.
+    /// turn. Gives the decision, if it differs, in score or rules alone too.
     pub fn beside_step(&mut self, event: &Event, answer: Answer<'_>) -> Option<ChangedDecision> {
         if event.kind() == Kind::Control && event.text(TextField::Control) == Some("rule_set") {
             return None;
@@ -211,14 +212,15 @@ impl DecisionDiff {
         cell.count += 1;
         cell.minor += i128::from(minor);
         let shifts = self.shifts(was, is);
-        let beside = self.changed_beside(was, is);
-        if was.outcome == is.outcome && beside.is_empty() {
-            let differs = was.score != is.score || !(shifts.gained.is_empty() && shifts.lost.is_empty());
-            self.found.otherwise += u64::from(differs);
+        let mut beside = self.changed_beside(was, is);
+        let changes = was.outcome != is.outcome || !beside.is_empty();
+        if !changes && was.score != is.score {
+            beside.push(format!("score {} instead of {}", is.score, was.score));
+        }
+        if !changes && beside.is_empty() && shifts.gained.is_empty() && shifts.lost.is_empty() {
             return None;
         }
-        self.found.changed += 1;
-        let changed = ChangedDecision {
+        let differs = ChangedDecision {
             id: event.id().to_owned(),
             time_us: event.time_us(),
             amount_minor: minor,
@@ -229,10 +231,15 @@ impl DecisionDiff {
             lost: shifts.lost,
             altered: shifts.altered,
         };
-        if self.found.first.len() < self.most {
-            self.found.first.push(changed.clone());
+        if !changes {
+            self.found.otherwise += 1;
+            return Some(differs);
         }
-        Some(changed)
+        self.found.changed += 1;
+        if self.found.first.len() < self.most {
+            self.found.first.push(differs.clone());
+        }
+        Some(differs)
     }
 
     /// Which rules fire now and did not, and the other way round; counts them.

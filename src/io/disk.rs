@@ -40,6 +40,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
     /// Its length in bytes.
     fn length(&self, path: &Path) -> io::Result<u64>;
+    /// Whether a file with bytes has the name, or a link to one: no folder, and no pipe, which may keep whoever reads it waiting.
+    fn is_file(&self, path: &Path) -> io::Result<bool>;
     /// Which file has a name; none where files have no numbers, and nothing can be told.
     fn id(&self, path: &Path) -> io::Result<Option<FileId>>;
     /// Cuts a file to a length in bytes, and makes that last.
@@ -119,6 +121,10 @@ impl Disk for RealDisk {
 
     fn length(&self, path: &Path) -> io::Result<u64> {
         Ok(fs::metadata(path)?.len())
+    }
+
+    fn is_file(&self, path: &Path) -> io::Result<bool> {
+        Ok(fs::metadata(path)?.is_file())
     }
 
     fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
@@ -203,6 +209,7 @@ mod tests {
         assert_eq!(disk.id(&one).unwrap(), file.id().unwrap());
         disk.cut(&one, 4).unwrap();
         assert_eq!(disk.length(&one).unwrap(), 4);
+        assert!(disk.is_file(&one).unwrap() && !disk.is_file(&folder).unwrap());
         disk.rename(&one, &two).unwrap();
         disk.sync_folder(&folder).unwrap();
         assert_eq!(disk.list(&folder).unwrap(), ["two"]);

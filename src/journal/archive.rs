@@ -15,7 +15,7 @@ use super::error::JournalError;
 use super::segment;
 use super::snapshots::Sink;
 use super::window::same;
-use crate::io::Disk;
+use crate::io::{Disk, DiskFile};
 
 /// Where they are in a journal's folder.
 pub(super) const FOLDER: &str = "archive";
@@ -200,8 +200,22 @@ pub(super) fn place(
 
 /// The same with these bytes.
 pub(super) fn place_bytes(disk: &dyn Disk, last: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    place_made(disk, last, bytes, |beside| disk.create(beside))
+}
+
+/// The same, and only its owner may read it.
+pub(super) fn place_private(disk: &dyn Disk, last: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    place_made(disk, last, bytes, |beside| disk.create_private(beside))
+}
+
+fn place_made(
+    disk: &dyn Disk,
+    last: &Path,
+    bytes: &[u8],
+    make: impl Fn(&Path) -> io::Result<Box<dyn DiskFile>>,
+) -> Result<(), JournalError> {
     place(disk, last, |beside| {
-        let mut file = disk.create(beside)?;
+        let mut file = make(beside)?;
         file.write_all(bytes)?;
         file.sync()?;
         let mut held = Vec::new();

@@ -11,7 +11,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::archive;
+use super::archive::{self, PARTIAL};
 use super::control::Control;
 use super::error::JournalError;
 use super::heads::PublicKey;
@@ -25,6 +25,8 @@ const FOLDER: &str = "asked";
 const ENDING: &str = ".json";
 /// What is longer was put there by somebody else.
 const BYTES_MAX: u64 = 1 << 20;
+/// Nobody takes so long to put a question down: what is older was left by one that ended meanwhile.
+const PUTTING_US: i64 = 3_600_000_000;
 
 /// Puts down beside the journal of a folder who asks what: an audit, an export, a query.
 pub fn put_down(
@@ -71,10 +73,18 @@ pub(super) fn take_in(
     let within = folder.join(FOLDER);
     // Seldom there; a folder that can't be listed holds nothing that could be taken in.
     let Ok(mut names) = disk.list(&within) else { return Ok(Vec::new()) };
+    for name in names.iter().filter(|name| was_left(name, journal.now_us())) {
+        // Where it can't be, it harms nobody.
+        let _ = disk.remove(&within.join(name));
+    }
     names.retain(|name| name.ends_with(ENDING));
     let (mut taken, mut left) = (Vec::new(), Vec::new());
     for path in names.into_iter().map(|name| within.join(name)) {
         let mut bytes = Vec::new();
+        if !disk.is_file(&path).unwrap_or(true) {
+            left.push(format!("{} is no file: look who put it there, and take it away", path.display()));
+            continue;
+        }
         let read = disk.read(&path).and_then(|source| source.take(BYTES_MAX).read_to_end(&mut bytes));
         if let Err(error) = read {
             left.push(JournalError::disk("read", &path)(error).to_string());
@@ -106,6 +116,12 @@ pub(super) fn take_in(
     }
     disk.sync_folder(&within).map_err(JournalError::disk("sync the folder", &within))?;
     Ok(left)
+}
+
+/// Whether a file was never named, by who is not about to name it any more.
+fn was_left(name: &str, now_us: i64) -> bool {
+    let at_us = name.strip_suffix(PARTIAL).and_then(|name| name.split_once('-')?.0.parse::<i64>().ok());
+    at_us.is_some_and(|at_us| at_us < now_us.saturating_sub(PUTTING_US))
 }
 
 /// What a file says that may be taken in.

@@ -33,6 +33,9 @@ pub enum Control {
         after: u64,
         /// What was cut.
         cut: Option<Torn>,
+        /// The record `started`, said again; none where nobody knows it any more, or in a journal of former times.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started: Option<Box<Control>>,
     },
     /// A rule set was put beside the one that runs.
     Staged {
@@ -119,6 +122,7 @@ impl Control {
                 let staged = staged.filter_map(|hash| hash.as_str().map(str::to_owned));
                 std::iter::once(rules.clone()).chain(staged).collect()
             }
+            Self::Recovered { started: Some(started), .. } => started.kept(),
             Self::Staged { rules, .. } | Self::Warmed { rules, .. } => vec![rules.clone()],
             _ => Vec::new(),
         }

@@ -151,9 +151,7 @@ pub enum RecordedError {
     )]
     NoStart,
     /// Another rule set is asked for than the journal knows.
-    #[error(
-        "the journal does not know the rule set {asked}, but {}. Name the file of one of those with --rules, and the new one with --reload, for a control event to take it up", known.join(", ")
-    )]
+    #[error("the journal does not know the rule set {asked}{}", instead(known))]
     OtherRules {
         /// The one asked for.
         asked: String,
@@ -167,6 +165,22 @@ pub enum RecordedError {
     Other {
         /// What differs.
         what: &'static str,
+    },
+    /// Bounds or a recording are asked for where nobody knows with which the journal was begun.
+    #[error(
+        "the journal's beginning is gone, so nobody knows with which {what} it was begun, and what is not known to be the same is refused; leave the option out, or restore its first segments or `removed.json` from a copy"
+    )]
+    Unproven {
+        /// What is not known.
+        what: &'static str,
+    },
+    /// It can't be told whether identifiers are tokens of this key.
+    #[error(
+        "the journal's beginning is gone, so nobody knows of which key its identifiers are tokens, and {why}; go on with the `tokens.key` that was in its folder, or restore its first segments or `removed.json` from a copy"
+    )]
+    UnprovenTokens {
+        /// What speaks against what is given.
+        why: &'static str,
     },
     /// Identifiers are tokens of another key, or are none.
     #[error("{}", super::tokened::said(journal.as_deref(), given.as_deref()))]
@@ -484,4 +498,15 @@ pub(super) fn check_version(engine: &str, start: &Start) -> Result<(), RecordedE
         return Ok(());
     }
     Err(RecordedError::Version { written: engine.to_owned(), program: start.program.clone() })
+}
+
+/// Which rule sets a journal knows, and what to do to take up another.
+fn instead(known: &[String]) -> String {
+    if known.is_empty() {
+        return ", nor any other: `kept` in its folder is missing, where rule sets are; restore it from a copy".to_owned();
+    }
+    format!(
+        ", but {}. Name the file of one of those with --rules, and the new one with --reload, for a control event to take it up",
+        known.join(", ")
+    )
 }

@@ -100,7 +100,8 @@ impl fmt::Display for Damage {
     }
 }
 
-/// A torn tail: what was being written when all ended, and was never said to be durable.
+/// A torn tail: what was being written when all ended, by all that is there. What was synced and said to be durable looks the
+/// same where the disk lost or changed it since, and no later record speaks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Torn {
     /// The segment's file name.

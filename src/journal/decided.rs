@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::damage::Damage;
+use super::damage::{Damage, Why};
 use super::error::JournalError;
 use super::reader::Reader;
 use super::record::Record;
@@ -30,6 +30,21 @@ impl Decided {
     /// Answers up to this record may be others than they were.
     pub(super) fn until(&self) -> u64 {
         if self.held { u64::MAX } else { self.record }
+    }
+}
+
+impl Decided {
+    /// What an audit says of records that are in no file any more.
+    pub fn told_gone(&self) -> String {
+        let Self { damage: Damage { number, why, .. }, record, .. } = self;
+        let last = self.damage.last();
+        let records = match last.saturating_sub(*number) {
+            0 => format!("record {number}"),
+            _ => format!("records {number} to {last}"),
+        };
+        let how = if *why == Why::Snapshot { "cut off the end" } else { "gone from the beginning" };
+        let were = if last == *number { "was" } else { "were" };
+        format!("record {record} says that somebody decided to go on without {records}, which {were} {how}")
     }
 }
 

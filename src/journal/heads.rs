@@ -12,7 +12,7 @@
 //! ```
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,15 +23,19 @@ use ed25519_dalek::pkcs8::{
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+use super::archive;
 use super::error::JournalError;
 use super::frame::{Chain, u64_at};
-use crate::io::{Disk, DiskFile};
+use crate::io::Disk;
 
 /// Bytes of a head's body.
 pub(super) const HEAD_BYTES: usize = 120;
 const WORDS: &[u8] = b"weir head 1";
 /// What is signed begins otherwise for each kind of thing, so that one can't be taken for the other.
 const NOTE_WORDS: &[u8] = b"weir note 1";
+/// How the file of a private key begins, and ends.
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
 /// A key's file is never this long.
 const KEY_BYTES_MAX: u64 = 4096;
 
@@ -99,35 +103,22 @@ impl Signer {
         Ok(Self(Arc::new(key)))
     }
 
-    /// The private key of a file; made of 32 random bytes where there is none, with the public one beside it. Only its owner
-    /// may read a file that is made here.
-    pub fn read_or_create(
-        disk: &dyn Disk,
-        private: &Path,
-        public: &Path,
-        seed: [u8; 32],
-    ) -> Result<Self, JournalError> {
-        match disk.length(private) {
-            Ok(_) => return Self::read(disk, private),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(JournalError::disk("look at", private)(error)),
-        }
-        let why = |why: String| JournalError::Key { path: private.to_owned(), why };
-        let signer = Self::from_seed(seed);
+    /// Makes the private key of a file of 32 random bytes: it is there whole or not at all, and only its owner may read it.
+    pub(super) fn create(disk: &dyn Disk, path: &Path, seed: [u8; 32]) -> Result<Self, JournalError> {
         // Without the public key in it, which OpenSSL does not read.
         let key = KeypairBytes { secret_key: seed, public_key: None };
-        let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| why(error.to_string()))?;
-        // The public one first: where the private one is, the other is too.
-        if disk.length(public).is_err() {
-            put(public, &signer.public().to_pem()?, disk.create(public))?;
-        }
-        put(private, &pem, disk.create_private(private))?;
-        for path in [private, public] {
-            if let Some(folder) = path.parent() {
-                disk.sync_folder(folder).map_err(JournalError::disk("sync the folder", folder))?;
-            }
-        }
-        Ok(signer)
+        let pem = key.to_pkcs8_pem(LineEnding::LF);
+        let pem = pem.map_err(|error| JournalError::Key { path: path.to_owned(), why: error.to_string() })?;
+        archive::place_private(disk, path, pem.as_bytes())?;
+        Ok(Self::from_seed(seed))
+    }
+
+    /// Whether a file is what is left of a key that was never written whole, as earlier releases might leave it: a beginning
+    /// of the text of one, or nothing.
+    pub(super) fn is_torn(disk: &dyn Disk, path: &Path) -> Result<bool, JournalError> {
+        let text = text(disk, path)?;
+        let text = text.trim_end_matches('\0');
+        Ok(BEGIN.starts_with(text) || text.starts_with(BEGIN) && !text.contains(END))
     }
 
     /// Its public key.
@@ -155,6 +146,11 @@ impl PublicKey {
     pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
         let key = VerifyingKey::from_public_key_pem(&text(disk, path)?);
         key.map(Self).map_err(|error| JournalError::Key { path: path.to_owned(), why: error.to_string() })
+    }
+
+    /// Whether a file says this key.
+    pub(super) fn is_in(&self, disk: &dyn Disk, path: &Path) -> bool {
+        Self::read(disk, path).is_ok_and(|held| held == *self)
     }
 
     /// The PEM file.
@@ -187,12 +183,4 @@ fn text(disk: &dyn Disk, path: &Path) -> Result<String, JournalError> {
     let mut text = String::new();
     source.take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(JournalError::disk("read", path))?;
     Ok(text)
-}
-
-fn put(path: &Path, text: &str, file: io::Result<Box<dyn DiskFile>>) -> Result<(), JournalError> {
-    let written = file.and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync()
-    });
-    written.map_err(JournalError::disk("write", path))
 }

@@ -98,6 +98,10 @@ pub struct Options {
     pub clock: fn() -> i64,
     #[doc(hidden)]
     pub mutant: Option<Mutant>,
+    /// Whether no thread is started, so that a test can say every moment: who waits writes, and a snapshot is written where it
+    /// is due. Nobody makes room then, so what is on its way must stay below [`queue_bytes_max`](Self::queue_bytes_max).
+    #[doc(hidden)]
+    pub threadless: bool,
 }
 
 impl Options {
@@ -114,6 +118,7 @@ impl Options {
             new_id,
             clock,
             mutant: None,
+            threadless: false,
         }
     }
 }
@@ -136,6 +141,7 @@ pub struct Journal {
     /// Records since the last head.
     since_head: u64,
     writer: Option<JoinHandle<()>>,
+    threadless: bool,
     _lock: Held,
 }
 
@@ -159,8 +165,13 @@ impl Journal {
         on_damage: OnDamage,
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Recovered), JournalError> {
+        let threadless = options.threadless;
         let (mut journal, Stepper(shared), recovered) =
             Self::open_still(disk, folder, options, on_damage, checked)?;
+        journal.threadless = threadless;
+        if threadless {
+            return Ok((journal, recovered));
+        }
         let thread = Builder::new().name("weir-journal".to_owned()).spawn(move || shared.run());
         journal.writer = Some(thread.map_err(|source| JournalError::Thread { source })?);
         Ok((journal, recovered))
@@ -224,6 +235,7 @@ impl Journal {
             segment_used: 0,
             since_head: 0,
             writer: None,
+            threadless: false,
             _lock: held,
         };
         // Where two segments meet there is a head, also behind a crash; behind the one that closed there is another, so that
@@ -304,6 +316,11 @@ impl Journal {
         self.next
     }
 
+    /// The wall clock.
+    pub(super) fn now_us(&self) -> i64 {
+        (self.clock)()
+    }
+
     /// Waits until a record that was submitted is on disk; in async mode it does not wait. An error where it never will be
     /// said to be: what was on disk before the journal stopped still is.
     pub fn wait(&self, number: u64) -> Result<(), Poisoned> {
@@ -318,6 +335,12 @@ impl Journal {
     /// The same in every mode: where syncs are put off, it asks for one.
     pub fn sync(&self, number: u64) -> Result<(), Poisoned> {
         self.shared.wait(number)
+    }
+
+    /// Does what the thread would, now: for a journal that has none.
+    #[doc(hidden)]
+    pub fn stepper(&self) -> Stepper {
+        Stepper(Arc::clone(&self.shared))
     }
 
     /// What happened to the journal, if it has stopped.
@@ -423,6 +446,8 @@ impl Drop for Journal {
         if let Some(writer) = self.writer.take() {
             // It panics nowhere; if it did, what is on disk still is.
             let _ = writer.join();
+        } else if self.threadless {
+            self.shared.run();
         }
         self.shared.ended();
     }

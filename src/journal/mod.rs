@@ -11,6 +11,8 @@ mod answers;
 mod archive;
 /// Who asked what.
 mod asked;
+/// How a journal begins, and who says so where that is gone.
+mod beginning;
 /// Closed segments as Parquet files.
 mod columns;
 /// Control records: what happened beside events.

@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::course::{Course, RecordedError, Start, Turn, Unanswered, check_version, load, stage};
+use super::beginning::{Beginning, started_by};
+use super::course::{Course, RecordedError, Start, Turn, Unanswered, load, stage};
 use super::damage::Damage;
 use super::decided::decided;
 use super::error::{JournalError, Poisoned};
@@ -20,7 +21,7 @@ use super::recovery::{OnDamage, Recovered};
 use super::setup::{self, Setup};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
 use super::warming::{self, Known, Warmed, Warming, WarmingError};
-use super::{AnswerWriter, Control, Figures, asked, kept, removed, tokened};
+use super::{AnswerWriter, Control, Figures, Stepper, asked, kept, tokened};
 use crate::engine::{Answer, Engine, VERSION};
 use crate::event::Event;
 use crate::io::{Bundle, Disk};
@@ -127,10 +128,15 @@ impl Recorded {
     ) -> Result<(Self, Opened), RecordedError> {
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
+        let threadless = options.threadless;
         if options.trust_closed && on_damage == OnDamage::Refuse {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
         let key = options.signer.as_ref().map(Signer::public);
+        if on_damage == OnDamage::GoOn {
+            // Before it is put down that somebody goes on.
+            setup::can_go_on(&disk, folder)?;
+        }
         let mut checked = |bytes, of_bytes| {
             progress(Progress { stage: Stage::Checking, events: 0, bytes, of_bytes });
         };
@@ -149,8 +155,8 @@ impl Recorded {
             left: Vec::new(),
             unread: Vec::new(),
         };
-        let started = started(&disk, folder, last)?;
-        setup.fits(&started)?;
+        let started = started_by(&disk, folder, last, (&opened.recovered.id, key.as_ref()))?;
+        setup.fits(&disk, folder, &started)?;
         let store = setup.store.take();
         let mut course = match &started {
             Beginning::Nothing => {
@@ -182,7 +188,13 @@ impl Recorded {
                 opened.answered = true;
             }
             let cut = opened.recovered.torn.clone();
-            let said = Control::Recovered { at_us: clock(), snapshot: opened.snapshot, after: last, cut };
+            // Wherever the beginning goes, what it said stays known.
+            let started = match started {
+                Beginning::Started { said, .. } => Some(said),
+                Beginning::Nothing | Beginning::Lost { .. } => None,
+            };
+            let (at_us, snapshot) = (clock(), opened.snapshot);
+            let said = Control::Recovered { at_us, snapshot, after: last, cut, started };
             journal.append(Record::Control(&said.to_bytes()))?;
             opened.unread = setup::unread(&course.engine, &load(&setup.rules, &kept::hash(&setup.rules))?);
             let again = (!setup.staged.is_empty()).then_some(&setup.rules);
@@ -194,7 +206,7 @@ impl Recorded {
         }
         opened.left = asked::take_in(&*disk, folder, &mut journal, &opened.recovered.id, key.as_ref())?;
         journal.submit()?;
-        let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id);
+        let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id, threadless);
         let Course { engine, answers, .. } = course;
         let recorded = Self {
             id: opened.recovered.id,
@@ -305,6 +317,12 @@ impl Recorded {
         self.journal.durable()
     }
 
+    /// See [`Journal::stepper`].
+    #[doc(hidden)]
+    pub fn stepper(&self) -> Stepper {
+        self.journal.stepper()
+    }
+
     /// What happened to the journal, if it has stopped.
     pub fn poisoned(&self) -> Option<Poisoned> {
         self.journal.poisoned()
@@ -362,52 +380,6 @@ impl Recorded {
     }
 }
 
-/// How a journal begins.
-pub(super) enum Beginning {
-    /// It holds nothing yet.
-    Nothing,
-    /// With this, as its record said; `first` is the oldest record that is there.
-    Started { rules: String, start: Box<Start>, said: Box<Control>, first: u64 },
-    /// Its beginning is gone.
-    Lost,
-}
-
-/// Looks for the record that says with what the engine was begun, before the first event.
-pub(super) fn started(disk: &Arc<dyn Disk>, folder: &Path, last: u64) -> Result<Beginning, RecordedError> {
-    let mut reader = Reader::open(Arc::clone(disk), folder)?;
-    let first = reader.first();
-    if first > 1 {
-        // What its record said is repeated by whoever removed it.
-        let removed = removed::removed(&**disk, folder)?;
-        return removed.map_or(Ok(Beginning::Lost), |removed| begun(removed.started, first));
-    }
-    loop {
-        let entry = match reader.next_entry() {
-            Ok(Some(entry)) if entry.number <= last => entry,
-            Ok(_) => return Ok(Beginning::Nothing),
-            Err(JournalError::Damaged(_)) => return Ok(Beginning::Lost),
-            Err(error) => return Err(error.into()),
-        };
-        match entry.record()? {
-            Record::Control(bytes) => {
-                if let Some(said @ Control::Started { .. }) = Control::read(bytes) {
-                    return begun(said, first);
-                }
-            }
-            Record::Head(_) => {}
-            Record::Event { .. } | Record::Answer { .. } => return Ok(Beginning::Lost),
-        }
-    }
-}
-
-/// With what, as this says.
-fn begun(said: Control, first: u64) -> Result<Beginning, RecordedError> {
-    let Control::Started { engine, rules, with, .. } = &said else { return Ok(Beginning::Lost) };
-    let Ok(start) = serde_json::from_value(with.clone()) else { return Ok(Beginning::Lost) };
-    check_version(engine, &start)?;
-    Ok(Beginning::Started { rules: rules.clone(), start: Box::new(start), said: Box::new(said), first })
-}
-
 /// Begins a journal.
 fn begin(
     disk: &dyn Disk,
@@ -448,10 +420,12 @@ fn resume(
     warm_ups: &[Known],
     opened: &mut Opened,
 ) -> Result<Course, RecordedError> {
-    let Recovered { id, last, .. } = opened.recovered;
+    let Recovered { id, first, last, .. } = opened.recovered;
     for number in snapshots::snapshots(&**disk, folder)? {
         let why = if number > last {
             "the journal ends before it".to_owned()
+        } else if number + 1 < first {
+            "records behind it are gone".to_owned()
         } else if warm_ups.iter().any(|known| known.is_on_at(number)) {
             "a rule set was being warmed then that took over since".to_owned()
         } else {

@@ -10,10 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::archive;
+use super::beginning;
 use super::control::Control;
 use super::damage::{Damage, Torn, Why};
+use super::decided::decided;
 use super::error::JournalError;
 use super::frame::{self, Chain};
+use super::heads::Signer;
 use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
@@ -89,7 +92,9 @@ pub(super) fn recover(
         let path = folder.join(name);
         disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
     }
-    let Walk { mut found, known, removing, end, last_at, former } = agreed(disk, folder, options, checked)?;
+    let key = options.signer.as_ref().map(Signer::public);
+    let Walk { mut found, mut known, removing, end, last_at, former } =
+        agreed(disk, folder, options, checked)?;
     let mut keep = found.torn.clone();
     found.beyond = beyond(disk, folder, &found, end.1 > 0)?;
     if let Some(newest) = found.beyond.iter().max()
@@ -100,6 +105,13 @@ pub(super) fn recover(
             found.torn.take().map_or((end.0, end.1, 0), |Torn { file, byte, bytes, .. }| (file, byte, bytes));
         let (number, missing) = (found.last + 1, newest - found.last);
         found.damage.push(Damage { file, byte, bytes, number, missing, why: Why::Snapshot });
+    }
+    if let Some(missing) = beginning::missing(&**disk, folder)?
+        && !beginning::is_removed(disk, folder, &missing, (&found.id, key.as_ref()))?
+    {
+        // Also where closed segments are not walked over.
+        known.extend(decided(disk, folder, 0, u64::MAX)?.into_iter().map(|decided| decided.damage));
+        found.damage.insert(0, missing);
     }
     let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {

@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::beginning::{self, Beginning, started};
+use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Start, Turn, check_version};
-use super::damage::Damage;
+use super::damage::{Damage, Why};
 use super::decided::{Decided, decided};
 use super::error::JournalError;
 use super::reader::Reader;
-use super::recorded::{Beginning, Progress, Stage, started};
+use super::record::Record;
+use super::recorded::{Progress, Stage};
 use super::removed::{self, Removed};
 use super::warming::Known;
 use super::{snapshots, warming};
@@ -20,7 +23,7 @@ use crate::io::Disk;
 /// From where to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
-    /// The beginning; where that was removed, the oldest snapshot that was archived instead.
+    /// The beginning; where that is gone, the oldest snapshot that all that is left follows.
     Beginning,
     /// The newest whole snapshot.
     Snapshot,
@@ -64,7 +67,7 @@ pub struct Replay {
     course: Course,
     snapshot: Option<u64>,
     recording: Option<Recording>,
-    start: Box<Start>,
+    start: Option<Box<Start>>,
     removed: Option<Removed>,
     warm_ups: Vec<Known>,
     passed: Vec<Decided>,
@@ -89,14 +92,19 @@ impl Replay {
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
         }
-        let Beginning::Started { rules, mut start, first, .. } = started(&disk, folder, u64::MAX)? else {
-            return Err(RecordedError::NoStart);
+        let (mut begun, first) = match started(&disk, folder, u64::MAX)? {
+            Beginning::Started { rules, start, first, .. } => (Some((rules, start)), first),
+            Beginning::Lost { first } => (None, first),
+            Beginning::Nothing => return Err(RecordedError::NoStart),
         };
-        start.recording = recording.unwrap_or(start.recording);
+        if let Some((_, start)) = &mut begun {
+            start.recording = recording.unwrap_or(start.recording);
+        }
+        let is_whole = first == 1 && begun.is_some();
         let removed = removed::removed(&*disk, folder)?;
         let warm_ups = warming::known(&disk, folder, 0, u64::MAX)?;
         let mut numbers = match from {
-            From::Beginning if first == 1 => Vec::new(),
+            From::Beginning if is_whole => Vec::new(),
             _ => snapshots::snapshots(&*disk, folder)?,
         };
         if from == From::Beginning {
@@ -118,14 +126,24 @@ impl Replay {
         }
         let (reader, course, snapshot) = match found {
             Some(found) => found,
-            None if first > 1 => return Err(RecordedError::NoStart),
             None => {
-                let mut course = Course::begin(&*disk, folder, &rules, &start, None)?;
+                let Some((rules, start)) = begun.as_ref().filter(|_| is_whole) else {
+                    return Err(RecordedError::NoStart);
+                };
+                let mut course = Course::begin(&*disk, folder, rules, start, None)?;
                 course.expect(&*disk, folder, 0, &warm_ups)?;
                 (reader, course, None)
             }
         };
-        let (folder, passed, resumed, places) = (folder.to_owned(), Vec::new(), Vec::new(), VecDeque::new());
+        // What nobody removed, and is behind it all the same.
+        let passed = match snapshot {
+            Some(number) if from == From::Beginning && removed.is_none() => {
+                beginning::passed(&disk, folder, number)?
+            }
+            _ => Vec::new(),
+        };
+        let start = begun.map(|(_, start)| start);
+        let (folder, resumed, places) = (folder.to_owned(), Vec::new(), VecDeque::new());
         let (until, different) = (0, 0);
         Ok(Self {
             disk,
@@ -155,9 +173,9 @@ impl Replay {
         self.snapshot
     }
 
-    /// With what the journal was begun.
-    pub fn start(&self) -> &Start {
-        &self.start
+    /// With what the journal was begun; none where its beginning is gone.
+    pub fn start(&self) -> Option<&Start> {
+        self.start.as_deref()
     }
 
     /// The engine as it is now.
@@ -181,13 +199,20 @@ impl Replay {
                 Err(error) => return Err(error.into()),
             }
         };
-        if let Ok(super::Record::Control(bytes)) = entry.record()
-            && let Some(super::Control::Started { engine, .. }) = super::Control::read(bytes)
-            && engine != VERSION
-        {
-            check_version(&engine, &self.start)?;
-        }
         let number = entry.number;
+        if let Ok(Record::Control(bytes)) = entry.record() {
+            match Control::read(bytes) {
+                Some(Control::Started { engine, .. }) if engine != VERSION => {
+                    self.start.as_deref().map_or(Ok(()), |start| check_version(&engine, start))?;
+                }
+                // Nothing is there any more that could be passed over.
+                Some(Control::WentOn { damage, .. }) => {
+                    let cut = damage.into_iter().filter(|damage| damage.why == Why::Snapshot);
+                    self.passed.extend(cut.map(|damage| Decided { damage, record: number, held: false }));
+                }
+                _ => {}
+            }
+        }
         let mut turn = self.course.entry(&*self.disk, &self.folder, &entry, &mut each)?;
         if number <= self.until && matches!(turn, Turn::Differs(_)) {
             self.different += 1;

@@ -15,7 +15,7 @@ use super::error::Poisoned;
 use super::failure::sent_again;
 use super::recorded::Step;
 use crate::event::Event;
-use crate::io::{Disk, DiskFile, say_token_key};
+use crate::io::{Disk, DiskFile, FileFormat, say_token_key};
 
 /// Why events can't be kept to be sent again.
 #[derive(Debug, Error)]
@@ -23,6 +23,12 @@ pub enum ResendError {
     /// The file holds events of before.
     #[error("{} holds events that were to be sent again: score them with the journal (--resent --input {}), then move the file away", path.display(), path.display())]
     Holds {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its name is none that events are read from.
+    #[error("{} could not be sent again under that name; end it in .ndjson", path.display())]
+    Name {
         /// The file.
         path: PathBuf,
     },
@@ -72,8 +78,13 @@ pub struct Resend {
 }
 
 impl Resend {
-    /// Refuses a file that holds events still; whether there is an empty one.
+    /// Refuses a file that holds events still, or has a name that it could not be sent again under; whether there is an empty one.
     pub fn check(disk: &dyn Disk, path: &Path) -> Result<bool, ResendError> {
+        // As `weir score --input` will read it: a line each, and not packed.
+        let packed = path.extension().is_none_or(|ending| ending.eq_ignore_ascii_case("gz"));
+        if packed || FileFormat::of(path) != Some(FileFormat::Ndjson) {
+            return Err(ResendError::Name { path: path.to_owned() });
+        }
         match disk.length(path) {
             Ok(0) => Ok(true),
             Ok(_) => Err(ResendError::Holds { path: path.to_owned() }),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::beginning::{Beginning, started};
 use super::columns::{self, columns_folder};
 use super::control::Control;
 use super::course::{Course, RecordedError, load};
@@ -18,7 +19,6 @@ use super::heads::Signer;
 use super::note::Note;
 use super::reader::Reader;
 use super::record::Record;
-use super::recorded::{Beginning, started};
 use super::removed::{self, Removed};
 use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan};
 use super::segment::{HEADER_BYTES, Header};
@@ -188,7 +188,7 @@ fn note(
 ) -> Result<Removed, RecordedError> {
     match started(disk, folder, u64::MAX)? {
         Beginning::Started { said, .. } => Ok(Removed { at_us, last, base, started: *said, note: None }),
-        Beginning::Nothing | Beginning::Lost => Err(RecordedError::NoStart),
+        Beginning::Nothing | Beginning::Lost { .. } => Err(RecordedError::NoStart),
     }
 }
 

@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::beginning::{Beginning, started};
 use super::course::{RecordedError, load};
 use super::reader::Reader;
-use super::recorded::{Beginning, started};
-use super::{kept, tokened};
+use super::{kept, snapshots, tokened};
 use crate::engine::{Engine, Limits, Recording};
 use crate::io::{Bundle, Disk, Loaded};
 use crate::state::ChunkStore;
@@ -33,11 +33,11 @@ impl Setup {
     /// Fails where a folder's journal can't be opened with it, or where none can begin with it. Nothing is written.
     pub fn check(&self, disk: &Arc<dyn Disk>, folder: &Path) -> Result<(), RecordedError> {
         if Reader::there(disk, folder)?.is_none() {
-            tokened::check(&Beginning::Nothing, self)?;
+            tokened::check(disk, folder, &Beginning::Nothing, self)?;
             return self.begins();
         }
         let beginning = started(disk, folder, u64::MAX)?;
-        self.fits(&beginning)?;
+        self.fits(disk, folder, &beginning)?;
         match beginning {
             Beginning::Nothing => self.begins(),
             _ => self.is_known(&**disk, folder),
@@ -45,9 +45,25 @@ impl Setup {
     }
 
     /// Fails where a journal was begun otherwise.
-    pub(super) fn fits(&self, beginning: &Beginning) -> Result<(), RecordedError> {
-        tokened::check(beginning, self)?;
-        let Beginning::Started { start, .. } = beginning else { return Ok(()) };
+    pub(super) fn fits(
+        &self,
+        disk: &Arc<dyn Disk>,
+        folder: &Path,
+        beginning: &Beginning,
+    ) -> Result<(), RecordedError> {
+        tokened::check(disk, folder, beginning, self)?;
+        let start = match beginning {
+            Beginning::Nothing => return Ok(()),
+            Beginning::Started { start, .. } => start,
+            // Those of the snapshot go on.
+            Beginning::Lost { .. } if self.limits.is_some() => {
+                return Err(RecordedError::Unproven { what: "bounds" });
+            }
+            Beginning::Lost { .. } if self.recording.is_some() => {
+                return Err(RecordedError::Unproven { what: "recorded features" });
+            }
+            Beginning::Lost { .. } => return Ok(()),
+        };
         if self.limits.is_some_and(|limits| limits != start.limits) {
             return Err(RecordedError::Other { what: "bounds" });
         }
@@ -86,6 +102,22 @@ impl Setup {
             let staged = engine.stage_with_rates(rules, lists, rates);
             staged.map(|_| ()).map_err(|why| RecordedError::Reload { rule_set, why })
         })
+    }
+}
+
+/// Fails where neither the beginning nor a whole snapshot is there: nobody can go on then, so that nothing is to be put down.
+pub(super) fn can_go_on(disk: &Arc<dyn Disk>, folder: &Path) -> Result<(), RecordedError> {
+    let Some(mut reader) = Reader::there(disk, folder)? else { return Ok(()) };
+    let Beginning::Lost { first } = started(disk, folder, u64::MAX)? else { return Ok(()) };
+    let mut id = None;
+    while id.is_none() && reader.next_whole()?.is_some() {
+        id = reader.id();
+    }
+    let Some(id) = id else { return Ok(()) };
+    let mut numbers = snapshots::snapshots(&**disk, folder)?.into_iter().filter(|number| number + 1 >= first);
+    match numbers.any(|number| snapshots::read(disk, folder, id, number).is_ok()) {
+        true => Ok(()),
+        false => Err(RecordedError::NoStart),
     }
 }
 

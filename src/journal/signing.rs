@@ -1,11 +1,12 @@
 //! Which key goes on signing a journal: the one that signed it until now, and no other.
 //!
-//! Promises that no key is made where one is missing, and that a key which would spoil the journal for whoever verifies it is
-//! refused before anything is written.
+//! Promises that no key is made where one is missing, that a key which would spoil the journal for whoever verifies it is
+//! refused before anything is written, and that a first start which ends anywhere leaves a folder that starts again.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use super::archive;
 use super::error::JournalError;
 use super::heads::{Head, Signer};
 use super::reader::Reader;
@@ -18,17 +19,42 @@ const PRIVATE: &str = "signing.key";
 const PUBLIC: &str = "signing.pub";
 
 /// The key in a file of a PEM (`key`), or the journal's own, `signing.key`, which is made of 32 random bytes where nothing was
-/// signed yet. It must be the one that signed the last head.
+/// signed yet. It must be the one that signed the last head. The own one has its public one beside it, which is written again
+/// where it is missing.
 pub fn signer(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     key: Option<&Path>,
     seed: [u8; 32],
 ) -> Result<Signer, JournalError> {
+    let (private, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
+    // Where something was signed, whoever finds another public key there should see it.
+    let said = |signer: &Signer| {
+        let there = disk.length(&public).is_ok();
+        Ok::<_, JournalError>(there && (begun(disk, folder)? || signer.public().is_in(&**disk, &public)))
+    };
     match known_signer(disk, folder, key)? {
-        Some(signer) => Ok(signer),
-        None => Signer::read_or_create(&**disk, &folder.join(PRIVATE), &folder.join(PUBLIC), seed),
+        Some(signer) if key.is_some() || said(&signer)? => return Ok(signer),
+        _ => {}
     }
+    // Two that begin a journal at once would make two keys.
+    let lock = folder.join("lock");
+    let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
+    let _held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
+    // The private one first: it is never lost once a public one was seen.
+    let signer = match known_signer(disk, folder, None)? {
+        Some(signer) => signer,
+        None => Signer::create(&**disk, &private, seed)?,
+    };
+    if !said(&signer)? {
+        archive::place_bytes(&**disk, &public, signer.public().to_pem()?.as_bytes())?;
+    }
+    Ok(signer)
+}
+
+/// Whether a record may have been written: keys that are there before are what an ended process left.
+fn begun(disk: &Arc<dyn Disk>, folder: &Path) -> Result<bool, JournalError> {
+    Ok(Reader::there(disk, folder)?.is_some())
 }
 
 /// The same for who signs beside the journal, and makes no key: none where nobody signed it yet.
@@ -40,11 +66,17 @@ pub fn known_signer(
     let (own, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
     let path = key.unwrap_or(&own);
     let by = signed_by(disk, folder)?;
-    if key.is_none() && disk.length(path).is_err() {
-        return match by {
-            None if disk.length(&public).is_err() => Ok(None),
-            by => Err(JournalError::KeyGone { path: own, by: by.map_or_else(|| PUBLIC.to_owned(), hex) }),
-        };
+    if key.is_none() {
+        let (begun, there) = (begun(disk, folder)?, disk.length(path).is_ok());
+        if !begun && (!there || Signer::is_torn(&**disk, path)?) {
+            return Ok(None);
+        }
+        if !there {
+            return match by {
+                None if disk.length(&public).is_err() => Ok(None),
+                by => Err(JournalError::KeyGone { path: own, by: by.map_or_else(|| PUBLIC.to_owned(), hex) }),
+            };
+        }
     }
     let signer = Signer::read(&**disk, path)?;
     let is = signer.public().id();

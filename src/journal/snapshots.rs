@@ -49,6 +49,8 @@ pub(super) struct Snapshots {
     frozen: Option<(u64, SavedEngine)>,
     writing: Option<(u64, JoinHandle<Result<SnapshotFile, SnapshotError>>)>,
     figures: SnapshotFigures,
+    /// See [`Options::threadless`](super::Options).
+    threadless: bool,
 }
 
 /// What a snapshot says of itself: that of another journal, or of another record, is none of ours.
@@ -177,9 +179,9 @@ pub(super) fn files(disk: &dyn Disk, folder: &Path) -> Result<Vec<(u64, PathBuf)
 }
 
 impl Snapshots {
-    pub(super) fn new(disk: Arc<dyn Disk>, folder: &Path, id: [u8; 16]) -> Self {
+    pub(super) fn new(disk: Arc<dyn Disk>, folder: &Path, id: [u8; 16], threadless: bool) -> Self {
         let (folder, figures) = (folder.to_owned(), SnapshotFigures::default());
-        Self { disk, folder, id, frozen: None, writing: None, figures }
+        Self { disk, folder, id, frozen: None, writing: None, figures, threadless }
     }
 
     pub(super) fn figures(&self) -> &SnapshotFigures {
@@ -208,7 +210,7 @@ impl Snapshots {
         if self.frozen.as_ref().is_some_and(|(number, _)| journal.durable() >= *number)
             && let Some((number, saved)) = self.frozen.take()
         {
-            self.spawn(number, saved)?;
+            self.write(number, saved, journal, at_us)?;
         }
         if self.writing.as_ref().is_some_and(|(_, writing)| writing.is_finished()) {
             self.written(journal, at_us)?;
@@ -219,7 +221,7 @@ impl Snapshots {
     /// Waits for what was begun; `journal` must have been handed all that it holds.
     pub(super) fn finish(&mut self, journal: &mut Journal, at_us: fn() -> i64) -> Result<(), JournalError> {
         if let Some((number, saved)) = self.frozen.take() {
-            self.spawn(number, saved)?;
+            self.write(number, saved, journal, at_us)?;
         }
         self.written(journal, at_us)
     }
@@ -229,9 +231,18 @@ impl Snapshots {
         self.frozen = None;
     }
 
-    fn spawn(&mut self, number: u64, saved: SavedEngine) -> Result<(), JournalError> {
+    fn write(
+        &mut self,
+        number: u64,
+        saved: SavedEngine,
+        journal: &mut Journal,
+        at_us: fn() -> i64,
+    ) -> Result<(), JournalError> {
         let (disk, folder, about) = (Arc::clone(&self.disk), self.folder.clone(), about(self.id, number));
         let write = move || write(&*disk, &folder, number, &about, &saved);
+        if self.threadless {
+            return self.say(number, write(), journal, at_us);
+        }
         let thread = Builder::new().name("weir-snapshot".to_owned()).spawn(write);
         self.writing = Some((number, thread.map_err(|source| JournalError::Thread { source })?));
         Ok(())
@@ -239,15 +250,28 @@ impl Snapshots {
 
     fn written(&mut self, journal: &mut Journal, at_us: fn() -> i64) -> Result<(), JournalError> {
         let Some((number, writing)) = self.writing.take() else { return Ok(()) };
-        match writing.join() {
-            Ok(Ok(SnapshotFile { sha256, .. })) => {
+        if let Ok(written) = writing.join() {
+            return self.say(number, written, journal, at_us);
+        }
+        self.figures.failed = Some("the thread that writes it is gone".to_owned());
+        Ok(())
+    }
+
+    fn say(
+        &mut self,
+        number: u64,
+        written: Result<SnapshotFile, SnapshotError>,
+        journal: &mut Journal,
+        at_us: fn() -> i64,
+    ) -> Result<(), JournalError> {
+        match written {
+            Ok(SnapshotFile { sha256, .. }) => {
                 let said = Control::Snapshot { at_us: at_us(), number, sha256 };
                 journal.append(Record::Control(&said.to_bytes()))?;
                 self.figures.written += 1;
             }
             // Decisions go on: the one before is still there.
-            Ok(Err(error)) => self.figures.failed = Some(error.to_string()),
-            Err(_) => self.figures.failed = Some("the thread that writes it is gone".to_owned()),
+            Err(error) => self.figures.failed = Some(error.to_string()),
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::damage::{Damage, Torn};
+use super::damage::{Damage, Torn, Why};
+use super::decided::Decided;
 use super::error::JournalError;
 use super::frame::Chain;
 use super::heads::{Head, PublicKey};
@@ -45,6 +46,9 @@ pub struct Whole {
     pub kept: BTreeSet<String>,
     /// Snapshots by their record, with the SHA-256 that the control record says.
     pub snapshots: BTreeMap<u64, String>,
+    /// What records say that somebody decided to go on without, and no damage shows: an end that was cut off, and a beginning
+    /// that is gone.
+    pub decided: Vec<Decided>,
 }
 
 /// What was found.
@@ -74,6 +78,8 @@ pub struct Rest {
     pub decided: Option<u64>,
     /// Records that follow each other, before, between and behind what is damaged.
     pub stretches: Vec<Stretch>,
+    /// Ends that were cut off, as records say that decided to go on without.
+    pub cut: Vec<Decided>,
     /// What else was changed behind the damage: nothing is looked at behind that record.
     pub then: Option<(u64, Changed)>,
 }
@@ -161,6 +167,7 @@ pub fn verify(
     let (mut damaged, mut rest, mut removing) = (None::<Damage>, Rest::default(), Vec::new());
     // Of what is looked at now, behind any damage: the first record, and whether the next one is that.
     let (mut begins, mut fresh) = (0, true);
+    let mut decided: Vec<Decided> = Vec::new();
     let file = |reader: &Reader| reader.file().to_owned();
     let mut found: Option<(Place, Changed)> = loop {
         let id = reader.id();
@@ -184,6 +191,12 @@ pub fn verify(
                             damaged.as_ref().is_some_and(|first| damage.iter().any(|d| d.same(first)));
                         rest.decided = rest.decided.or(known.then_some(entry.number));
                         removing = snapshots;
+                        for damage in damage {
+                            let gone = damage.why == Why::Snapshot || damage.lacks(1);
+                            if gone && !decided.iter().any(|known| known.damage.same(&damage)) {
+                                decided.push(Decided { damage, record: entry.number, held: false });
+                            }
+                        }
                     }
                     _ => {}
                 }
@@ -246,6 +259,8 @@ pub fn verify(
         found = Some(((end(), None, last_there + 1), Changed::Ended));
     }
     let id = reader.id().unwrap_or_default();
+    // A beginning that is there was put back, or is told where it is damaged.
+    decided.retain(|decided| decided.damage.why == Why::Snapshot || decided.damage.last() < first);
     let is_cut = |&&number: &&u64| {
         number > last_there
             && !removing.contains(&number)
@@ -258,6 +273,8 @@ pub fn verify(
     }
     if let Some(Damage { file, byte, number, why, .. }) = damaged {
         rest.stretches.extend(stretch(begins, last, signed_to));
+        decided.retain(|decided| decided.damage.why == Why::Snapshot);
+        rest.cut = decided;
         rest.then = found.map(|((_, _, number), how)| (number, how));
         let how = Changed::Damaged(why.to_string());
         return Ok(Verified::Changed { file, byte: Some(byte), number, how, rest });
@@ -269,7 +286,8 @@ pub fn verify(
     removed.retain(|(_, number)| public.is_none() || *number <= signed_to);
     let removed = removed.into_iter().max();
     let torn = reader.torn().cloned();
-    let whole = Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots };
+    let whole =
+        Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots, decided };
     Ok(Verified::Whole(whole))
 }
 

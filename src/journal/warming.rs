@@ -12,6 +12,7 @@ use std::thread::{Builder, JoinHandle};
 
 use thiserror::Error;
 
+use super::beginning::{Beginning, started};
 use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Turn};
 use super::decided::{Decided, decided};
@@ -19,7 +20,7 @@ use super::error::JournalError;
 use super::kept::{self, KeptError};
 use super::reader::Reader;
 use super::record::Record;
-use super::recorded::{Beginning, Recorded, started};
+use super::recorded::Recorded;
 use super::{snapshots, tokened};
 use crate::engine::{Engine, ReloadError, WarmError};
 use crate::io::{Bundle, Disk, Loaded};
@@ -128,8 +129,8 @@ pub(super) fn known(
 pub(super) fn oldest_place(beginning: &Beginning, snapshots: &[u64], warmed: Option<u64>) -> Option<u64> {
     let first = match (beginning, warmed) {
         (Beginning::Started { first: 1, .. }, None) => return Some(0),
-        (Beginning::Started { first, .. }, _) => *first,
-        _ => 0,
+        (Beginning::Started { first, .. } | Beginning::Lost { first }, _) => *first,
+        (Beginning::Nothing, _) => 0,
     };
     let at_least = warmed.unwrap_or(0).max(first.saturating_sub(1));
     snapshots.iter().copied().filter(|number| *number >= at_least).min()

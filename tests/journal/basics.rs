@@ -245,6 +245,9 @@ impl Disk for Slow {
     fn length(&self, path: &Path) -> io::Result<u64> {
         self.disk.length(path)
     }
+    fn is_file(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_file(path)
+    }
     fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
         self.disk.id(path)
     }

@@ -103,7 +103,7 @@ fn faults(chance: &mut ChaCha8Rng) -> Faults {
     let (write, full, sync, folder) = (often(60), often(60), often(100), often(60));
     let (create, rename, read, flip) = (often(100), often(300), often(30), often(100));
     let (vanished, read_only) = (chance.random_bool(0.03), chance.random_bool(0.03));
-    Faults { write, full, sync, folder, create, rename, read, flip, vanished, read_only }
+    Faults { write, full, sync, folder, create, rename, read, flip, vanished, read_only, ..Faults::default() }
 }
 
 /// Opens under faults; without them it must succeed.

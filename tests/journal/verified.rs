@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use weir::io::RealDisk;
+use weir::io::{Disk, RealDisk};
 use weir::journal::{Changed, Head, PublicKey, Signer, Verified, Whole, verify};
 
 use crate::disk::SimDisk;
@@ -159,8 +160,9 @@ fn an_end_that_was_cut_off_is_seen_by_a_head_that_was_noted_elsewhere() {
 fn keys_are_files_that_openssl_reads() {
     let folder = tempfile::tempdir().unwrap();
     let (private, public) = (folder.path().join("signing.key"), folder.path().join("signing.pub"));
-    let made = Signer::read_or_create(&RealDisk, &private, &public, [5; 32]).unwrap();
-    let again = Signer::read_or_create(&RealDisk, &private, &public, [6; 32]).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let made = weir::journal::signer(&disk, folder.path(), None, [5; 32]).unwrap();
+    let again = weir::journal::signer(&disk, folder.path(), None, [6; 32]).unwrap();
     assert_eq!(made.public(), again.public());
     assert_eq!(PublicKey::read(&RealDisk, &public).unwrap(), made.public());
     #[cfg(unix)]

@@ -28,6 +28,8 @@ pub struct Faults {
     pub flip: u32,
     pub vanished: bool,
     pub read_only: bool,
+    /// After so many more doings everything vanishes, as for a process that a failing power stops half way.
+    pub ends_after: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -258,6 +260,11 @@ impl State {
     }
 
     fn there(&mut self) -> io::Result<()> {
+        match &mut self.faults.ends_after {
+            Some(0) => self.faults.vanished = true,
+            Some(left) => *left -= 1,
+            None => {}
+        }
         if self.faults.vanished {
             self.hit("vanished");
             return Err(ErrorKind::NotFound.into());
@@ -346,6 +353,10 @@ impl Disk for SimDisk {
         state.there()?;
         let inode = state.inode(path)?;
         Ok(state.inodes[&inode].cache.len() as u64)
+    }
+
+    fn is_file(&self, path: &Path) -> io::Result<bool> {
+        self.length(path).map(|_| true)
     }
 
     fn id(&self, path: &Path) -> io::Result<Option<FileId>> {

@@ -51,6 +51,9 @@ impl DiskFile for MoodyFile {
 }
 
 impl Disk for Moody {
+    fn is_file(&self, path: &Path) -> io::Result<bool> {
+        RealDisk.is_file(path)
+    }
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         RealDisk.create_folder(path)
     }

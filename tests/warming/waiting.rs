@@ -55,6 +55,9 @@ impl Disk for Counting {
     fn length(&self, path: &Path) -> io::Result<u64> {
         RealDisk.length(path)
     }
+    fn is_file(&self, path: &Path) -> io::Result<bool> {
+        RealDisk.is_file(path)
+    }
     fn id(&self, path: &Path) -> io::Result<Option<FileId>> {
         RealDisk.id(path)
     }
