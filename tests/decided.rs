@@ -13,7 +13,7 @@ mod recorded;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use recorded::{bundle, disk, line, never_stopped, newest_segment, open, options, setup, take};
+use recorded::{RULES, bundle, disk, line, never_stopped, newest_segment, open, options, setup, take};
 use weir::event::Event;
 use weir::io::{Bundle, LineReader};
 use weir::journal::{
@@ -21,22 +21,6 @@ use weir::journal::{
     Options, Reader, Record, Recorded, RecordedError, Replay, Replayed, Signer, Stretch, Verified, Whole,
     snapshots, verify,
 };
-
-const RULES: &str = r#"
-[ruleset]
-name = "small"
-time_zone = "UTC"
-currency = "VND"
-
-[features]
-count = { count = "*", by = "account", over = "1h" }
-
-[[rule]]
-id = "often"
-when = "count > 2"
-then = "block"
-reason = "often"
-"#;
 
 fn next() -> Bundle {
     bundle(&RULES.replace("small", "next").replace("1h", "2h"))

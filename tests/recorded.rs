@@ -21,8 +21,8 @@ use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, text};
 use proptest::prelude::*;
 use recorded::{
-    bundle, copied, cut, cut_alone, disk, events_in, line, never_stopped, newest_segment, open, options,
-    setup, take,
+    RULES, bundle, copied, cut, cut_alone, disk, events_in, line, never_stopped, newest_segment, open,
+    options, setup, take,
 };
 use weir::engine::{Limits, Recording};
 use weir::event::Event;
@@ -121,22 +121,6 @@ proptest! {
         prop_assert_eq!(replayed(folder.path(), From::Beginning), (answered, events.len() as u64));
     }
 }
-
-const RULES: &str = r#"
-[ruleset]
-name = "small"
-time_zone = "UTC"
-currency = "VND"
-
-[features]
-count = { count = "*", by = "account", over = "1h" }
-
-[[rule]]
-id = "often"
-when = "count > 2"
-then = "block"
-reason = "often"
-"#;
 
 fn payments(rules: &Bundle, count: usize) -> Vec<Event> {
     let schema = rules.load().unwrap().rules.schema;

@@ -25,7 +25,7 @@ mod recorded;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use disk::{Faults, SimDisk};
+use disk::{FAULTS, Faults, SimDisk};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use recorded::{bundle, line, never_stopped, options, setup};
@@ -487,23 +487,7 @@ fn no_crash_and_no_fault_changes_an_answer() {
         return;
     }
     let least = if seeds < MANY { 0 } else { 20 };
-    for what in [
-        "write failed",
-        "write shortened",
-        "disk full",
-        "sync failed",
-        "folder sync failed",
-        "create failed",
-        "rename failed",
-        "read failed",
-        "bit flipped",
-        "vanished",
-        "read-only",
-        "sector lost",
-        "sector torn",
-        "sector kept",
-        "name lost",
-    ] {
+    for what in FAULTS {
         assert!(
             all.hits.get(what).is_some_and(|times| *times > least),
             "{what} is hardly hit: {:?}",

@@ -133,12 +133,17 @@ impl Readers {
         let draft = lines.read_as(taken.event.kind(), &taken.line)?;
         draft.text(TextField::Answered, outcome)?;
         let event = draft.seal()?.clone();
-        let mut line = Vec::with_capacity(taken.line.len() + 32);
-        // A buffer takes all that is written to it.
-        let _ = write_event(&event, &mut line);
-        line.pop();
-        Ok(Taken { event, line })
+        Ok(Taken { line: line_of(&event), event })
     }
+}
+
+/// The line that says an event, without its end.
+fn line_of(event: &Event) -> Vec<u8> {
+    let mut line = Vec::with_capacity(512);
+    // A buffer takes all that is written to it.
+    let _ = write_event(event, &mut line);
+    line.pop();
+    line
 }
 
 impl Reader {
@@ -170,9 +175,7 @@ impl Reader {
                 (event.clone(), line.to_vec())
             }
             None => {
-                let mut line = Vec::with_capacity(body.len() + 64);
-                let _ = write_event(event, &mut line);
-                line.pop();
+                let line = line_of(event);
                 // The event is what its record says: fields that no rule file declares are in none, and tell no two apart.
                 (self.again.read(&line)?.clone(), line)
             }

@@ -12,7 +12,7 @@ use weir::journal::{
     Signer, Stepper, Verified, Whole, verify,
 };
 
-use crate::disk::{Faults, SimDisk};
+use crate::disk::{FAULTS, Faults, SimDisk};
 
 const FOLDER: &str = "/j";
 const SEEDS: u64 = 2_000;
@@ -279,23 +279,7 @@ fn what_was_durable_is_there_after_any_crash_and_all_that_is_there_was_submitted
         "{seeds} seeds: {records} records, {recoveries} recoveries, {torn} torn tails, {poisoned} poisoned; {hits:?}"
     );
     if seeds >= 1000 {
-        for what in [
-            "write failed",
-            "write shortened",
-            "disk full",
-            "sync failed",
-            "folder sync failed",
-            "create failed",
-            "rename failed",
-            "read failed",
-            "bit flipped",
-            "vanished",
-            "read-only",
-            "sector lost",
-            "sector torn",
-            "sector kept",
-            "name lost",
-        ] {
+        for what in FAULTS {
             assert!(hits.get(what).is_some_and(|times| *times > 20), "{what} is hardly hit: {hits:?}");
         }
         assert!(torn > 100 && poisoned > 100, "{torn} torn, {poisoned} poisoned");

@@ -75,6 +75,25 @@ struct State {
     locked: BTreeSet<u64>,
 }
 
+/// Every kind of fault, as [`SimDisk::hits`] names it.
+pub const FAULTS: [&str; 15] = [
+    "write failed",
+    "write shortened",
+    "disk full",
+    "sync failed",
+    "folder sync failed",
+    "create failed",
+    "rename failed",
+    "read failed",
+    "bit flipped",
+    "vanished",
+    "read-only",
+    "sector lost",
+    "sector torn",
+    "sector kept",
+    "name lost",
+];
+
 /// The disk; clones are the same one.
 #[derive(Clone, Debug)]
 pub struct SimDisk(Arc<Mutex<State>>);

@@ -14,6 +14,23 @@ use weir::journal::{
 };
 
 /// A rule file by itself.
+/// A rule set of one rule: the third payment within an hour is blocked.
+pub const RULES: &str = r#"
+[ruleset]
+name = "small"
+time_zone = "UTC"
+currency = "VND"
+
+[features]
+count = { count = "*", by = "account", over = "1h" }
+
+[[rule]]
+id = "often"
+when = "count > 2"
+then = "block"
+reason = "often"
+"#;
+
 pub fn bundle(text: &str) -> Bundle {
     let files = BTreeMap::from([("rules.toml".to_owned(), Arc::from(text.as_bytes()))]);
     Bundle::new("rules.toml".to_owned(), files)
