@@ -84,6 +84,9 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Records from one signed head to the next; there is one more at the end of every segment.
     pub head_every: u64,
+    /// Microseconds after which what was appended since the last head gets one, whatever its number: with the next group, or
+    /// with [`Journal::submit`] where nothing comes.
+    pub head_after_us: i64,
     /// Who signs heads; nobody where none is given.
     pub signer: Option<Signer>,
     /// Most bytes that wait to be written: beyond, appending waits.
@@ -105,12 +108,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Group commit, segments of 64 MiB, a head every 4,096 records, at most 64 MiB on their way, nobody who signs.
+    /// Group commit, segments of 64 MiB, a head every 4,096 records or once a minute, at most 64 MiB on their way, nobody who signs.
     pub fn new(clock: fn() -> i64, new_id: [u8; 16]) -> Self {
         Self {
             mode: Mode::Group,
             segment_bytes: 64 << 20,
             head_every: 4096,
+            head_after_us: 60_000_000,
             signer: None,
             queue_bytes_max: 64 << 20,
             trust_closed: false,
@@ -140,6 +144,9 @@ pub struct Journal {
     segment_used: u64,
     /// Records since the last head.
     since_head: u64,
+    head_after_us: i64,
+    /// When the last head was made.
+    headed_us: i64,
     writer: Option<JoinHandle<()>>,
     threadless: bool,
     _lock: Held,
@@ -234,6 +241,8 @@ impl Journal {
             next: recovered.last.saturating_add(1),
             segment_used: 0,
             since_head: 0,
+            head_after_us: options.head_after_us,
+            headed_us: (options.clock)(),
             writer: None,
             threadless: false,
             _lock: held,
@@ -283,7 +292,8 @@ impl Journal {
         Ok(number)
     }
 
-    /// Hands what was appended to the writer: what gathers while it syncs goes out together with the next sync.
+    /// Hands what was appended to the writer: what gathers while it syncs goes out together with the next sync. Where nothing
+    /// was, a head that is due is written.
     pub fn submit(&mut self) -> Result<(), Poisoned> {
         self.put(true)
     }
@@ -297,6 +307,13 @@ impl Journal {
     }
 
     fn put(&mut self, call: bool) -> Result<(), Poisoned> {
+        if self.since_head > 0 && self.signs {
+            // A wall clock may go back, and then nobody knows how long it was.
+            let after_us = (self.clock)().abs_diff(self.headed_us);
+            if after_us >= self.head_after_us.unsigned_abs() {
+                self.head();
+            }
+        }
         if self.open.bytes.is_empty() {
             return self.shared.check();
         }
@@ -392,6 +409,7 @@ impl Journal {
     fn head(&mut self) {
         self.since_head = 0;
         if self.signs {
+            self.headed_us = (self.clock)();
             self.frame(Kind::Head, 1, HEAD_BYTES as u32);
             self.open.bytes.resize(self.open.bytes.len() + HEAD_BYTES, 0);
         }

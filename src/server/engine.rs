@@ -177,7 +177,7 @@ impl Desk {
             self.paused += now() - waited;
             let next = self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, IDLE);
             let done = match next {
-                Next::Nothing => self.look_up(),
+                Next::Nothing => self.idle(),
                 Next::Closed => break,
                 // What the log lost there would only be asked of it again.
                 Next::Work => {
@@ -274,6 +274,14 @@ impl Desk {
             group.tickets.iter().for_each(|ticket| ticket.release(true));
         }
         self.look_up()
+    }
+
+    /// Nothing comes: what is written is signed once that is due, and a journal that fails meanwhile is told.
+    fn idle(&mut self) -> Result<(), ServeError> {
+        match self.recorded.submit() {
+            Err(poisoned) if self.resend.is_none() => Err(ServeError::Journal(JournalError::from(poisoned).into())),
+            Ok(()) | Err(_) => self.look_up(),
+        }
     }
 
     /// Looks whether the journal has failed beside.

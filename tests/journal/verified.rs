@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use weir::io::{Disk, RealDisk};
-use weir::journal::{Changed, Head, PublicKey, Signer, Verified, Whole, verify};
+use weir::journal::{Changed, Head, Options, PublicKey, Signer, Verified, Whole, verify};
 
 use crate::disk::SimDisk;
-use crate::twin::{FOLDER, first_chain, frame, header, small};
+use crate::twin::{FOLDER, bodies, event, first_chain, frame, header, opened, options, small};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -84,6 +85,33 @@ fn an_untouched_journal_is_whole_and_says_how_far_it_is_signed() {
     assert!(heads >= 4 && signed_to + 6 >= last, "{heads} heads, signed up to {signed_to} of {last}");
     assert!(matches!(verified(&files, Some(&key), Some((last, chain))), Verified::Whole(_)));
     assert_eq!(forged(&parts(&files), false), files, "the twin writes what the journal writes");
+}
+
+#[test]
+fn a_slow_journal_is_signed_in_time_also_where_nothing_comes() {
+    static NOW_US: AtomicI64 = AtomicI64::new(1_000_000);
+    let disk = SimDisk::new(1);
+    let clock = || NOW_US.load(Ordering::Relaxed);
+    let options = Options { head_after_us: 60_000_000, signer: Some(signer()), clock, ..options() };
+    let (mut journal, mut stepper) = opened(&disk, options);
+    let mut heads_after = |waited_us: i64, events: usize| {
+        NOW_US.fetch_add(waited_us, Ordering::Relaxed);
+        for _ in 0..events {
+            journal.append(event(b"{}")).unwrap();
+        }
+        journal.submit().unwrap();
+        while stepper.step(true) {}
+        bodies(&disk).values().filter(|body| Head::read(body).is_some()).count()
+    };
+    assert_eq!(heads_after(0, 3), 0, "it is not due");
+    assert_eq!(heads_after(59_999_999, 1), 0, "it is not due");
+    assert_eq!(heads_after(1, 0), 1, "nothing comes, and it is due");
+    assert_eq!(heads_after(600_000_000, 0), 1, "nothing came since");
+    assert_eq!(heads_after(0, 1), 2, "it is long due");
+    assert_eq!(heads_after(1_000_000, 1), 2, "it is not due");
+    assert_eq!(heads_after(-200_000_000, 1), 3, "nobody knows how long it was");
+    let (files, key) = (disk.files(), signer().public());
+    assert!(matches!(verified(&files, Some(&key), None), Verified::Whole(Whole { heads: 3, .. })));
 }
 
 #[test]
