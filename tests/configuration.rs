@@ -235,6 +235,19 @@ fn what_is_shown_says_where_it_comes_from_and_is_a_file_that_says_the_same() {
     assert_eq!(values(&String::from_utf8(again.stdout).unwrap()), values(&shown));
 }
 
+const LAW: &str = "
+[ruleset]
+name = 'law'
+currency = 'VND'
+
+[[rule]]
+id = 'large'
+when = 'amount > 100'
+then = 'block'
+tier = 'mandatory'
+reason = 'large'
+";
+
 #[test]
 fn a_check_looks_at_the_rule_files_too() {
     let folder = Folder::new();
@@ -249,6 +262,16 @@ fn a_check_looks_at_the_rule_files_too() {
     folder.put("weir.toml", "rules = { file = 'rules.toml', staged = ['bad.toml'] }\n");
     let (code, _, err) = check("weir.toml");
     assert!(code == Some(1) && err.contains("bad.toml:1"), "{err}");
+    folder.put("law.toml", &LAW.replace('\'', "\""));
+    folder.put(
+        "weir.toml",
+        "rules = { file = 'rules.toml', staged = ['law.toml'] }\ndeclared.overload = 'allow'\n",
+    );
+    let (code, _, err) = check("weir.toml");
+    assert!(code == Some(1) && err.contains("law.toml") && err.contains("`large`"), "{err}");
+    folder.put("weir.toml", "rules.file = 'rules.toml'\naccess.file = 'nobody.toml'\n");
+    let (code, _, err) = check("weir.toml");
+    assert!(code == Some(1) && err.contains("nobody.toml"), "{err}");
     let (code, _, err) = check("gone.toml");
     assert!(code == Some(3) && err.contains("can't read the configuration gone.toml"), "{err}");
 }

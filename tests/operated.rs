@@ -332,8 +332,9 @@ fn what_is_measured_and_told_holds_no_identifier() {
         "weir_answers_total{kind=\"transaction\",answer=\"decided\"} 2",
         "weir_bad_bodies_total 1",
         "weir_stage{stage=\"ready\"} 1",
-        "weir_stage_duration_seconds_count{stage=\"step\"} 2",
-        "weir_stage_duration_seconds_count{stage=\"disk\"} 2",
+        // The id that was used again is put down as well.
+        "weir_stage_duration_seconds_count{stage=\"step\"} 3",
+        "weir_stage_duration_seconds_count{stage=\"disk\"} 3",
         "weir_queue_events 0",
         "weir_journal_behind_records 0",
         "weir_step_ups_open 0",

@@ -13,7 +13,7 @@ use weir::server::config::{
 };
 
 use super::rule_file::RuleFile;
-use super::{Verdict, problems};
+use super::{Verdict, access, problems};
 
 /// Check and show with what `weir serve` would start
 #[derive(clap::Args)]
@@ -190,6 +190,26 @@ fn show(checked: &Checked) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Shows what is wrong in the files that a configuration names, and with what it declares under their rules; counts that.
+fn errors_in_files(config: &Config) -> anyhow::Result<usize> {
+    let mut errors = 0;
+    for path in [&config.rules.file].into_iter().chain(&config.rules.staged) {
+        let file = RuleFile::read(path)?;
+        file.show()?;
+        errors += file.count(Severity::Error);
+        let rules = file.checked.rule_set.as_ref();
+        if let Some(Err(error)) = rules.map(|rules| config.settings.declared.check(rules)) {
+            writeln!(anstream::stderr(), "error: {}: {error}", path.display())?;
+            errors += 1;
+        }
+    }
+    if let Err(error) = access::secured(config.settings.clone(), &config.security) {
+        writeln!(anstream::stderr(), "error: {error:#}")?;
+        errors += 1;
+    }
+    Ok(errors)
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let mut out = anstream::stdout().lock();
     let checked = match &args.what {
@@ -205,13 +225,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             let checked = flags.read(file.as_deref(), "weir config check")?;
             show(&checked)?;
             if let Some(config) = &checked.config {
-                let mut errors = 0;
-                for path in [&config.rules.file].into_iter().chain(&config.rules.staged) {
-                    let file = RuleFile::read(path)?;
-                    file.show()?;
-                    errors += file.count(Severity::Error);
-                }
-                if errors > 0 {
+                if errors_in_files(config)? > 0 {
                     return Ok(Verdict::Found);
                 }
                 writeln!(out, "this configuration can be used")?;

@@ -279,7 +279,9 @@ impl Desk {
     /// Nothing comes: what is written is signed once that is due, and a journal that fails meanwhile is told.
     fn idle(&mut self) -> Result<(), ServeError> {
         match self.recorded.submit() {
-            Err(poisoned) if self.resend.is_none() => Err(ServeError::Journal(JournalError::from(poisoned).into())),
+            Err(poisoned) if self.resend.is_none() => {
+                Err(ServeError::Journal(JournalError::from(poisoned).into()))
+            }
             Ok(()) | Err(_) => self.look_up(),
         }
     }

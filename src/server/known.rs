@@ -30,7 +30,10 @@ pub(super) enum Before {
     /// It was told this.
     Told(Demand),
     /// Another payment has its id.
-    Other,
+    Other {
+        /// Whether the engine has taken that one in.
+        stepped: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -83,10 +86,11 @@ impl Known {
         let mut shard = self.shard(event.identity());
         let Shard { new, old, .. } = &mut *shard;
         match new.get(&event.identity()).or_else(|| old.get(&event.identity())) {
-            Some(Entry::OnItsWay(content, _) | Entry::Told(content, _))
-                if *content != event.fingerprint() =>
-            {
-                Before::Other
+            Some(Entry::OnItsWay(content, _)) if *content != event.fingerprint() => {
+                Before::Other { stepped: false }
+            }
+            Some(Entry::Told(content, _)) if *content != event.fingerprint() => {
+                Before::Other { stepped: true }
             }
             Some(Entry::OnItsWay(_, ticket)) => Before::OnItsWay(Arc::clone(ticket)),
             Some(Entry::Told(_, told)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
@@ -159,8 +163,9 @@ mod tests {
         let again = Arc::new(Ticket::new());
         let Before::OnItsWay(first) = known.begin(&event, &again, 2) else { panic!("it is on its way") };
         assert!(Arc::ptr_eq(&first, &ticket));
-        assert!(matches!(known.begin(&other, &again, 2), Before::Other));
+        assert!(matches!(known.begin(&other, &again, 2), Before::Other { stepped: false }));
         known.told(&event, Demand::of(Outcome::Block), 3);
+        assert!(matches!(known.begin(&other, &again, 3), Before::Other { stepped: true }));
         known.forget(&event);
         let Before::Told(told) = known.begin(&event, &again, 4) else { panic!("it was told") };
         assert_eq!(told, Demand::of(Outcome::Block));

@@ -338,9 +338,11 @@ impl Service {
         sender: u64,
         deadline: Instant,
     ) -> Result<(), (Cause, Duration)> {
-        // What is on its way already waits there, and what can only be refused need not wait.
-        let new: Vec<&OnItsWay> =
-            events.filter(|event| !matches!(event.before, Before::OnItsWay(_) | Before::Other)).collect();
+        // What is on its way already waits there.
+        let (others, new): (Vec<&OnItsWay>, Vec<&OnItsWay>) = events
+            .filter(|event| !matches!(event.before, Before::OnItsWay(_)))
+            .partition(|event| matches!(event.before, Before::Other { .. }));
+        self.put_down(&others, way, sender, deadline);
         let (cause, pushed) = match way {
             Way::Refused(cause) => (cause, Err(RETRY_AFTER)),
             Way::Engine => {
@@ -388,6 +390,20 @@ impl Service {
         }
     }
 
+    /// Hands events whose id another payment has to the engine, which refuses them, so that the journal says so: behind that
+    /// payment, and where it takes nobody's place.
+    fn put_down(&self, others: &[&OnItsWay], way: Way, sender: u64, deadline: Instant) {
+        for event in others {
+            let behind = matches!(event.before, Before::Other { stepped: true });
+            let taken = way == Way::Engine
+                && behind
+                && self.queue.push(waiting(&[event], sender, &[]), Some(deadline)).is_ok();
+            if !taken {
+                event.ticket.lose(Lost::Shed);
+            }
+        }
+    }
+
     fn push(&self, events: Vec<Waiting>, deadline: Option<Instant>) -> Result<(), Duration> {
         self.queue.push(events, deadline).map_err(|(shed, events)| {
             self.counts.shed[shed.why as usize].add(events.len());
@@ -414,7 +430,14 @@ impl Service {
         deadline: Instant,
     ) -> Result<Reply, NoReply> {
         match &on_its_way.before {
-            Before::Other => return Ok(Reply::Answer(reused(&on_its_way.taken))),
+            Before::Other { .. } => {
+                let answered = match on_its_way.ticket.wait(deadline).await {
+                    Came::Answer(answered) => answered,
+                    _ => reused(&on_its_way.taken),
+                };
+                self.counts.answered.add(1);
+                return Ok(Reply::Answer(answered));
+            }
             Before::OnItsWay(_) => self.counts.joined.add(1),
             Before::Nothing | Before::Told(_) => {
                 let_in.map_err(|(cause, retry_after)| self.refuse(cause, retry_after))?;
