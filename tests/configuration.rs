@@ -262,7 +262,7 @@ fn a_check_looks_at_the_rule_files_too() {
     folder.put("weir.toml", "rules = { file = 'rules.toml', staged = ['bad.toml'] }\n");
     let (code, _, err) = check("weir.toml");
     assert!(code == Some(1) && err.contains("bad.toml:1"), "{err}");
-    folder.put("law.toml", &LAW.replace('\'', "\""));
+    folder.put("law.toml", LAW.replace('\'', "\""));
     folder.put(
         "weir.toml",
         "rules = { file = 'rules.toml', staged = ['law.toml'] }\ndeclared.overload = 'allow'\n",
