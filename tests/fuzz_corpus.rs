@@ -3,6 +3,8 @@
 
 #[path = "support/fuzz.rs"]
 mod fuzz;
+#[path = "support/fuzz_body.rs"]
+mod fuzz_body;
 #[path = "support/fuzz_config.rs"]
 mod fuzz_config;
 
@@ -106,4 +108,9 @@ fn any_text_is_a_condition_or_is_told_why_not() {
 #[test]
 fn any_text_is_a_configuration_or_is_told_why_not() {
     run("config", "config.dict", fuzz_config::config);
+}
+
+#[test]
+fn any_text_is_an_event_or_is_told_why_not() {
+    run("body", "body.dict", fuzz_body::body);
 }

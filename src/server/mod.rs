@@ -52,6 +52,8 @@ pub use counts::Figures;
 pub use declared::{Cause, Declaration, Declared, DeclaredError};
 pub use engine::{Opener, Opening, Ready};
 pub use listen::{Address, Listen, ServeError};
+#[doc(hidden)]
+pub use reading::Bodies;
 pub use reading::UnknownFields;
 pub use service::{BODY_GRACE, Bounds, Settings};
 pub use tls::{Tls, TlsError};

@@ -146,6 +146,28 @@ fn line_of(event: &Event) -> Vec<u8> {
     line
 }
 
+/// What reads bodies, for whoever looks for some that break something.
+#[doc(hidden)]
+pub struct Bodies(Readers);
+
+impl Bodies {
+    /// See [`Settings`](super::Settings).
+    pub fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>, unknown_fields: UnknownFields) -> Self {
+        Self(Readers::new(rules, tokens, unknown_fields))
+    }
+
+    /// The event that a body says and the line that says it, or what its sender is told.
+    pub fn read(
+        &self,
+        body: &[u8],
+        kind: Option<Kind>,
+        received_us: i64,
+    ) -> Result<(Event, Vec<u8>), String> {
+        let given = Given { kind, received_us, ..Given::default() };
+        self.0.read(body, given).map(|taken| (taken.event, taken.line)).map_err(|bad| bad.to_string())
+    }
+}
+
 impl Reader {
     fn read(&mut self, body: &[u8], given: Given<'_>, rules: &RuleSet) -> Result<Taken, BadBody> {
         let draft = match given.kind {
