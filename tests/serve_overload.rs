@@ -40,9 +40,12 @@ then = "block"
 "#;
 
 /// Events that may wait for the engine, and answers that may wait for the disk.
-const QUEUE: usize = 24;
+const QUEUE: usize = 32;
+/// What the disk takes: some 300 events, with their answers.
+const BYTES_PER_S: u64 = 170_000;
 const DEADLINE_MS: u64 = 400;
-const CLIENTS: usize = 288;
+/// Connections that ask for more than can be had: each waits for its answer, so there must be many.
+const CLIENTS: usize = 900;
 
 fn rules() -> Bundle {
     let files = BTreeMap::from([("rules.toml".to_owned(), Arc::from(RULES.as_bytes()))]);
@@ -60,13 +63,14 @@ struct Came {
 
 /// Clients that send one payment after another, each at most every `pause`; all that came.
 async fn drive(served: &Served, clients: usize, pause: Duration, time: Duration, name: &str) -> Vec<Came> {
+    let end = Instant::now() + time;
     let tasks: Vec<_> = (0..clients)
         .map(|client| {
             let (address, name) = (served.address, format!("{name}{client}"));
             tokio::spawn(async move {
                 let mut connection = Client::new(address).await;
                 tokio::time::sleep(pause * client as u32 / clients as u32).await;
-                let (mut came, end) = (Vec::new(), Instant::now() + time);
+                let mut came = Vec::new();
                 for at in 0.. {
                     let begun = Instant::now();
                     if begun > end {
@@ -94,44 +98,64 @@ fn p99(times: impl Iterator<Item = Duration>) -> Duration {
     times.get(times.len() * 99 / 100).copied().unwrap_or_default()
 }
 
-async fn overloaded(declaration: Declaration) {
-    let bounds = Bounds { queue_events_max: QUEUE, ..Bounds::default() };
-    let declared = Declared { overload: declaration, ..Declared::default() };
-    let served = start(rules(), Settings { bounds, declared, ..Settings::default() }, Moody::default()).await;
-    served.ready().await;
-    // What bounds the capacity: so many answers may wait for a disk that takes so long.
-    served.disk.0.sync_ms.store(60, SeqCst);
-    let time = Duration::from_secs(2);
-    let whole = drive(&served, 2 * QUEUE, Duration::ZERO, time, "c").await;
-    let good = |came: &[Came]| {
-        let own = |came: &&Came| came.status == 200 && came.said["declared"].is_null();
-        came.iter().filter(own).count() as f64 / time.as_secs_f64()
-    };
-    let capacity = good(&whole);
-    let pause = Duration::from_secs_f64(CLIENTS as f64 / (5.0 * capacity));
-    let came = drive(&served, CLIENTS, pause, time, "o").await;
-    let goodput = good(&came);
+/// What came of a time in which so much more was asked than could be had.
+struct Load {
+    /// Asked for over the capacity.
+    times: f64,
+    /// Answered by the engine over the capacity.
+    good: f64,
+    came: Vec<Came>,
+}
+
+fn good(came: &[Came], time: Duration) -> f64 {
+    let own = |came: &&Came| came.status == 200 && came.said["declared"].is_null();
+    came.iter().filter(own).count() as f64 / time.as_secs_f64()
+}
+
+/// Asks for so many times the capacity for a while; what was promised of overload must hold.
+async fn overloaded(served: &Served, declaration: Declaration, capacity: f64, times: f64) -> Load {
+    let time = Duration::from_secs(5);
+    let pause = Duration::from_secs_f64(CLIENTS as f64 / (times * capacity));
+    let came = drive(served, CLIENTS, pause, time, &format!("o{times}-")).await;
+    let goodput = good(&came, time);
     let served_p99 = p99(came.iter().filter(|came| came.status == 200).map(|came| came.took));
     let shed: Vec<&Came> = came.iter().filter(|came| came.status == 503).collect();
     let shed_p99 = p99(shed.iter().map(|came| came.took));
-    let late: Vec<&Came> = came.iter().filter(|came| came.said["declared"] == "overload").collect();
+    let offered = came.len() as f64 / time.as_secs_f64();
     println!(
-        "{}: capacity {capacity:.0}/s, offered {:.0}/s, goodput {goodput:.0}/s, p99 of those served {served_p99:?}; shed {}, told within {shed_p99:?} (p99); answered as declared {}",
+        "{}: capacity {capacity:.0}/s, offered {:.0} %, goodput {:.0} % of it, p99 of those served {served_p99:?}; shed {}, told within {shed_p99:?} (p99)",
         declaration.name(),
-        came.len() as f64 / time.as_secs_f64(),
+        100.0 * offered / capacity,
+        100.0 * goodput / capacity,
         shed.len(),
-        late.len(),
     );
     assert!(came.iter().all(|came| [200, 503].contains(&came.status)));
-    assert!(came.len() as f64 > capacity * 2.5 * time.as_secs_f64(), "it was no overload");
-    assert!(goodput > capacity * 0.5, "{goodput} of {capacity}");
     assert!(served_p99 < Duration::from_millis(DEADLINE_MS + 300), "{served_p99:?}");
     assert!(shed_p99 < Duration::from_millis(DEADLINE_MS), "{shed_p99:?}");
     let deadline = json!("urn:weir:problem:deadline");
     assert!(shed.iter().all(|came| came.retry >= Some(1) || came.said["type"] == deadline));
+    Load { times: offered / capacity, good: goodput / capacity, came }
+}
+
+async fn more_than_can_be_had(declaration: Declaration) {
+    let bounds = Bounds { queue_events_max: QUEUE, ..Bounds::default() };
+    let declared = Declared { overload: declaration, ..Declared::default() };
+    let served = start(rules(), Settings { bounds, declared, ..Settings::default() }, Moody::default()).await;
+    served.ready().await;
+    // What bounds the capacity.
+    served.disk.0.bytes_per_s.store(BYTES_PER_S, SeqCst);
+    let time = Duration::from_secs(3);
+    let capacity = good(&drive(&served, 2 * QUEUE, Duration::ZERO, time, "c").await, time);
+    let little = overloaded(&served, declaration, capacity, 1.33).await;
+    let much = overloaded(&served, declaration, capacity, 5.0).await;
+    // On a machine that is busy otherwise the aim, 0.9, is not always met; half of it is no accident.
+    assert!(little.good > 0.5 && much.good > 0.5, "{} {}", little.good, much.good);
+    assert!(much.times > 2.5, "it was no overload: {}", much.times);
+    let late = |came: &&Came| came.said["declared"] == "overload";
+    let late: Vec<&Came> = much.came.iter().filter(late).collect();
     assert_eq!(late.is_empty(), declaration == Declaration::Refuse);
     // Each of them is in the state, with what it was told.
-    served.disk.0.sync_ms.store(0, SeqCst);
+    served.disk.0.bytes_per_s.store(0, SeqCst);
     let mut client = Client::new(served.address).await;
     for came in late.iter().take(300) {
         let (status, again, _) = client.post("/v1/decisions", &came.body, 10_000).await;
@@ -156,10 +180,10 @@ fn run(test: impl Future<Output = ()>) {
 
 #[test]
 fn what_is_shed_is_told_at_once() {
-    run(overloaded(Declaration::Refuse));
+    run(more_than_can_be_had(Declaration::Refuse));
 }
 
 #[test]
 fn what_is_answered_as_declared_enters_the_state_late() {
-    run(overloaded(Declaration::OwnFields));
+    run(more_than_can_be_had(Declaration::OwnFields));
 }

@@ -22,6 +22,8 @@ use weir::server::{Address, Figures, Listen, Opening, Ready, ServeError, Setting
 pub struct Mood {
     /// How long a sync takes, in milliseconds.
     pub sync_ms: AtomicU64,
+    /// How many bytes a second it takes; 0 is all.
+    pub bytes_per_s: AtomicU64,
     /// Whether syncs fail.
     pub fails: AtomicBool,
     /// How long opening waits, in milliseconds.
@@ -36,6 +38,10 @@ struct MoodyFile(Box<dyn DiskFile>, Arc<Mood>);
 
 impl DiskFile for MoodyFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let bytes_per_s = self.1.bytes_per_s.load(Ordering::SeqCst);
+        if bytes_per_s > 0 {
+            std::thread::sleep(Duration::from_micros(1_000_000 * bytes.len() as u64 / bytes_per_s));
+        }
         self.0.write_all(bytes)
     }
     fn sync(&mut self) -> io::Result<()> {
