@@ -39,9 +39,8 @@ struct MoodyFile(Box<dyn DiskFile>, Arc<Mood>);
 impl DiskFile for MoodyFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let bytes_per_s = self.1.bytes_per_s.load(Ordering::SeqCst);
-        if bytes_per_s > 0 {
-            std::thread::sleep(Duration::from_micros(1_000_000 * bytes.len() as u64 / bytes_per_s));
-        }
+        let took_us = (1_000_000 * bytes.len() as u64).checked_div(bytes_per_s).unwrap_or(0);
+        std::thread::sleep(Duration::from_micros(took_us));
         self.0.write_all(bytes)
     }
     fn sync(&mut self) -> io::Result<()> {
