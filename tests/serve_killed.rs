@@ -237,13 +237,13 @@ fn no_payment_is_lost_or_decided_twice_differently() {
         let before = told.load(Ordering::SeqCst);
         // Some whenever it may be, even before it has begun; most while it answers.
         let anywhere = random.below(4) == 0;
-        std::thread::sleep(Duration::from_millis(random.below(if anywhere { 150 } else { 500 })));
         let begun = Instant::now();
         while !anywhere && told.load(Ordering::SeqCst) == before {
             assert!(begun.elapsed() < PATIENCE, "nothing is answered any more");
             assert!(!gateways.iter().any(tokio::task::JoinHandle::is_finished), "a gateway has ended");
             std::thread::sleep(Duration::from_millis(1));
         }
+        std::thread::sleep(Duration::from_millis(random.below(if anywhere { 150 } else { 400 })));
         in_a_start += u64::from(told.load(Ordering::SeqCst) == before);
         // Dropping kills it, and waits.
         drop(run.take());

@@ -38,6 +38,10 @@ id = "notable"
 when = "amount > 500_000"
 then = "step_up"
 auth = "two"
+[[rule]]
+id = "told"
+when = "count > 0 or payee in bad"
+then = "alert"
 """
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve()) if len(sys.argv) > 1 else "weir"
