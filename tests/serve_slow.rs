@@ -281,13 +281,12 @@ fn who_is_answered_before_the_body_is_read_is_told_that_the_connection_ends() {
     // A connection whose body is read goes on.
     let mut stream = sidecar.connect();
     for id in ["1", "2"] {
-        let body = payment(id, "")[..90].to_owned();
+        let body = payment(id, "");
         let request = format!("{}{body}", head("/v1/decisions", body.len()));
         stream.write_all(request.as_bytes()).unwrap();
         let mut part = [0; 4096];
         let read = stream.read(&mut part).unwrap();
         let said = String::from_utf8_lossy(&part[..read]);
-        assert!(said.starts_with("HTTP/1.1 400") && !said.contains("connection:"), "{said}");
+        assert!(said.starts_with("HTTP/1.1 200") && !said.contains("connection:"), "{said}");
     }
-    is_served(&start(Bounds::default()), "3");
 }

@@ -241,7 +241,7 @@ impl Client {
         transaction: &str,
         authentication: impl Into<Body<'a>>,
     ) -> Result<Answer, ClientError> {
-        let path = format!("/v1/decisions/{}/authentication", in_path(transaction));
+        let path = of_transaction(transaction, "/authentication", None);
         Answer::read(self.call(Method::POST, &path, authentication.into().bytes()).await?.body)
     }
 
@@ -254,22 +254,23 @@ impl Client {
         Answer::read(self.call(Method::POST, "/v1/events", event.into().bytes()).await?.body)
     }
 
-    /// What was decided on a transaction, as JSON.
+    /// What was decided on a transaction, as JSON, from the sidecar's journal; whose it is, where the caller is bound to no
+    /// tenant and the transaction has one.
     ///
     /// # Errors
     ///
-    /// As those of [`Client::decide`]; one that is not known is refused with status 404.
-    pub async fn decision(&self, transaction: &str) -> Result<Vec<u8>, ClientError> {
-        self.get(&format!("/v1/decisions/{}", in_path(transaction))).await
+    /// As those of [`Client::decide`]; one that is not known, or not on disk yet, is refused with status 404.
+    pub async fn decision(&self, transaction: &str, tenant: Option<&str>) -> Result<Vec<u8>, ClientError> {
+        self.get(&of_transaction(transaction, "", tenant)).await
     }
 
-    /// The same in words: each rule with the values put in.
+    /// Why it was decided so: each rule with the values put in.
     ///
     /// # Errors
     ///
     /// As those of [`Client::decision`].
-    pub async fn explanation(&self, transaction: &str) -> Result<Vec<u8>, ClientError> {
-        self.get(&format!("/v1/decisions/{}/explanation", in_path(transaction))).await
+    pub async fn explanation(&self, transaction: &str, tenant: Option<&str>) -> Result<Vec<u8>, ClientError> {
+        self.get(&of_transaction(transaction, "/explanation", tenant)).await
     }
 
     /// Whether it decides, and if not why. Asked once.
@@ -361,7 +362,13 @@ fn bearer(token: &str) -> Result<HeaderValue, TargetError> {
     Ok(bearer)
 }
 
-/// An id as part of a path.
+/// The path of what is asked about a transaction.
+fn of_transaction(id: &str, what: &str, tenant: Option<&str>) -> String {
+    let tenant = tenant.map(|tenant| format!("?tenant={}", in_path(tenant)));
+    format!("/v1/decisions/{}{what}{}", in_path(id), tenant.unwrap_or_default())
+}
+
+/// A text as part of a path or of a query.
 fn in_path(id: &str) -> String {
     let mut path = String::with_capacity(id.len());
     for byte in id.bytes() {
@@ -386,6 +393,10 @@ mod tests {
         {
             assert_eq!(in_path(id), path);
         }
+        assert_eq!(
+            of_transaction("a/b", "/explanation", Some("n&s")),
+            "/v1/decisions/a%2Fb/explanation?tenant=n%26s"
+        );
     }
 
     #[test]

@@ -162,11 +162,12 @@ def check_big_bodies():
                     answers = came.json()["answers"]
                     assert [answer["id"] for answer in answers] == [one["id"] for one in many]
                     # More than weir takes: its own answer, or the proxy's where weir has hung up while it still sent.
-                    for mib in (2, 3):
-                        came = http.post("/v1/decisions", content=b" " * (mib << 20))
-                        assert came.status_code in (413, 502), came.status_code
-                    came = http.post("/v1/decisions", content=b" " * (5 << 20))
-                    assert came.status_code == 413 and b"nginx" in came.content, came.text
+                    # nginx may close such a connection without a word, so each has its own.
+                    for mib, statuses in [(2, (413, 502)), (3, (413, 502)), (5, (413,))]:
+                        with nginx.client() as alone:
+                            came = alone.post("/v1/decisions", content=b" " * (mib << 20))
+                        assert came.status_code in statuses, came.status_code
+                        assert mib < 5 or b"nginx" in came.content, came.text
                     assert http.post("/v1/decisions", json=many[0]).status_code == 200
 
 
