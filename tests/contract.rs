@@ -57,6 +57,11 @@ fn the_interface_is_what_httpx_finds() {
 }
 
 #[test]
+fn the_description_is_taken_at_its_word() {
+    contract("openapi");
+}
+
+#[test]
 fn tls_is_what_other_implementations_speak() {
     contract("tls");
 }

@@ -316,6 +316,10 @@ impl Client {
                     retry_after = came.retry_after;
                     Trouble::Problem(problem)
                 }
+                // It would not be one the next time either.
+                Err(last @ Trouble::Unsent(_)) => {
+                    return Err(ClientError::Unanswered { tries: backoff.tries(), last });
+                }
                 Err(trouble) => trouble,
             };
             let pause = backoff.next(retry_after);
