@@ -57,6 +57,9 @@ pub mod io;
 // The sidecar: the engine over HTTP, inline beside a gateway.
 pub mod server;
 
+// The client of a sidecar, for gateways.
+pub mod client;
+
 // A seeded source of events: a payment stream with labelled frauds.
 pub mod generate;
 

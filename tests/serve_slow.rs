@@ -262,3 +262,31 @@ fn a_flood_of_streams_that_are_taken_back_ends_its_connection() {
     assert!(kinds.len() < 100 && kinds.last() == Some(&7), "{kinds:?}");
     is_served(&sidecar, "1");
 }
+
+#[test]
+fn who_is_answered_before_the_body_is_read_is_told_that_the_connection_ends() {
+    let sidecar = start(Bounds { body_bytes_max: 100, ..Bounds::default() });
+    // The body is on its way for as long as the answer is.
+    let head = |path: &str, length: usize| {
+        format!("POST {path} HTTP/1.1\r\nhost: weir\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let long = format!("{}{}", head("/v1/decisions", 400), "x".repeat(200));
+    let (nowhere, no_method) = (head("/v1/nothing", 5), head("/healthz", 5));
+    for (request, status) in [(long, 413), (nowhere, 404), (no_method, 405)] {
+        let said = answer(sidecar.connect(), &request);
+        assert_eq!(said.status, status, "{said:?}");
+        assert!(said.header.contains("\r\nconnection: close"), "{said:?}");
+        said.problem();
+    }
+    // A connection whose body is read goes on.
+    let mut stream = sidecar.connect();
+    for id in ["1", "2"] {
+        let body = payment(id, "");
+        let request = format!("{}{body}", head("/v1/decisions", body.len()));
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part).unwrap();
+        let said = String::from_utf8_lossy(&part[..read]);
+        assert!(said.starts_with("HTTP/1.1 200") && !said.contains("connection:"), "{said}");
+    }
+}

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Promises that every request is answered by its deadline, by the engine or as was declared; that an answer says so where
-//! it is not the engine's own or not on disk; and that memory is bounded by the configuration. The only part beside
-//! `backtest` that knows tokio. Must never know what a rule means or how a window is kept.
+//! it is not the engine's own or not on disk; and that memory is bounded by the configuration. Knows tokio, as
+//! only the client and `backtest` do beside it. Must never know what a rule means or how a window is kept.
 
 /// Who may ask for what.
 mod access;

@@ -13,6 +13,8 @@ mod health;
 /// What is measured and told.
 mod observed;
 mod problem;
+/// What is answered before its body is read.
+mod unread;
 
 pub(super) use problem::Problem;
 
@@ -20,7 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::service::Service;
@@ -55,6 +57,7 @@ fn guarded(routes: Router<Arc<Service>>, service: Arc<Service>) -> Router {
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-path", "There is no such path", ""))
         .method_not_allowed_fallback(async || no_method())
         .layer(from_fn_with_state(Arc::clone(&service), observed::observe))
+        .layer(from_fn(unread::close))
         .with_state(service)
 }
 

@@ -1,0 +1,50 @@
+//! A relay in front of a server: counts the connections that it takes, and cuts them when it is told to.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+#[derive(Clone)]
+pub struct Relay {
+    pub address: SocketAddr,
+    taken: Arc<AtomicUsize>,
+    cut: Arc<watch::Sender<()>>,
+}
+
+impl Relay {
+    pub async fn start(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (taken, cut) = (Arc::new(AtomicUsize::new(0)), Arc::new(watch::channel(()).0));
+        let relay = Self { address, taken: Arc::clone(&taken), cut: Arc::clone(&cut) };
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                taken.fetch_add(1, Ordering::SeqCst);
+                let mut cut = cut.subscribe();
+                tokio::spawn(async move {
+                    let Ok(mut server) = TcpStream::connect(to).await else { return };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        });
+        relay
+    }
+
+    /// How many connections were taken.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Cuts all that are open.
+    pub fn cut(&self) {
+        self.cut.send_replace(());
+    }
+}
