@@ -13,6 +13,8 @@ mod chunk_file;
 mod chunks;
 /// CSV rows in bounded memory.
 mod csv;
+/// Decisions from their lines.
+mod decided;
 /// Decisions and refusals, one JSON line each.
 pub mod decision;
 /// What the journal asks of a disk.
@@ -21,7 +23,7 @@ mod disk;
 mod door;
 /// What can be wrong with input.
 mod error;
-/// Explanations as JSON.
+/// Explanations as JSON and as text.
 pub mod explanation;
 /// Files, standard streams and gzip.
 mod file;
@@ -76,6 +78,7 @@ mod writer;
 
 pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
+pub use decided::{NoDecision, read_decision};
 pub use decision::DecisionWriter;
 pub use disk::{Disk, DiskFile, FileId, Held, RealDisk};
 pub use door::Door;

@@ -32,6 +32,8 @@ mod known;
 mod listen;
 /// What is told of requests.
 mod log;
+/// What was decided before.
+mod looking;
 /// What can be measured.
 mod metrics;
 /// What waits for the engine.

@@ -4,6 +4,8 @@
 mod admin;
 /// A request's body.
 mod body;
+/// What was decided, and why.
+mod decisions;
 /// Transactions and other events.
 mod events;
 /// Who may ask for what.
@@ -32,6 +34,8 @@ pub(super) fn routes(service: Arc<Service>) -> Router {
     let routes = Router::new()
         .route("/v1/decisions", post(events::decide))
         .route("/v1/decisions:batch", post(events::decide_batch))
+        .route("/v1/decisions/{id}", get(decisions::decision))
+        .route("/v1/decisions/{id}/explanation", get(decisions::explanation))
         .route("/v1/decisions/{id}/authentication", post(events::authenticate))
         .route("/v1/events", post(events::take))
         .route("/healthz", get(health::healthz))
