@@ -23,6 +23,8 @@ mod disk;
 mod door;
 /// What can be wrong with input.
 mod error;
+/// What a JSON event may hold.
+mod event_schema;
 /// Explanations as JSON and as text.
 pub mod explanation;
 /// Files, standard streams and gzip.
@@ -83,6 +85,7 @@ pub use decision::DecisionWriter;
 pub use disk::{Disk, DiskFile, FileId, Held, RealDisk};
 pub use door::Door;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
+pub use event_schema::event_schema;
 pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};

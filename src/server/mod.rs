@@ -26,6 +26,8 @@ mod declared;
 mod engine;
 /// Routes, problems and what they read and write.
 mod http;
+/// What can be asked.
+mod interface;
 /// What payments were told.
 mod known;
 /// Sockets and the connections on them.
@@ -53,6 +55,7 @@ pub use access::{Access, AccessError, Caller, Proof, Scope};
 pub use counts::Figures;
 pub use declared::{Cause, Declaration, Declared, DeclaredError};
 pub use engine::{Opener, Opening, Ready};
+pub use interface::openapi;
 pub use listen::{Address, Listen, ServeError};
 #[doc(hidden)]
 pub use reading::Bodies;

@@ -12,13 +12,18 @@ mod events;
 mod guard;
 /// How the process is.
 mod health;
+/// What can be asked.
+mod interface;
 /// What is measured and told.
 mod observed;
 mod problem;
 /// What is answered before its body is read.
 mod unread;
 
-pub(super) use problem::Problem;
+#[cfg(test)]
+pub(super) use guard::ROUTES;
+pub(super) use guard::{Needs, needs_of};
+pub(super) use problem::{KINDS, Problem};
 
 use std::sync::Arc;
 
@@ -40,6 +45,8 @@ pub(super) fn routes(service: Arc<Service>) -> Router {
         .route("/v1/events", post(events::take))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(interface::document))
+        .route("/docs", get(interface::page))
         .route("/metrics", get(observed::page));
     guarded(routes, service)
 }
@@ -50,6 +57,8 @@ pub(super) fn admin_routes(service: Arc<Service>) -> Router {
         .route("/v1/access", get(admin::access))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(interface::document))
+        .route("/docs", get(interface::page))
         .route("/metrics", get(observed::page));
     guarded(routes, service)
 }
