@@ -55,6 +55,14 @@ currency = "VND"
 suspected = { key = "payee" }
 [features]
 many = { count = "*", by = "account", over = "1h" }
+[tables.class]
+rows = [{ when = "amount > 500 and many > 0", is = "large" }, { when = "amount > 100", is = "middle" }]
+else = "small"
+on_unknown = "next"
+[[rule]]
+id = "tabled"
+when = "class = 'large'"
+score = 5
 [[rule]]
 id = "listed"
 when = "amount > 5 and payee in suspected"
@@ -86,7 +94,9 @@ fn what_is_not_recorded_is_not_made_up() {
     assert_eq!(explained.not_recorded, ["list suspected"]);
     let engines = explainer.explain(&engine.facts(&event), &decision, false);
     assert_eq!((explained.amount, explained.converted), (engines.amount, engines.converted));
-    let [listed, either] = &explained.rules[..] else { unreachable!("{explained:?}") };
+    assert_eq!((&explained.tables, explained.tables.len()), (&engines.tables, 1));
+    assert_eq!(explained.rules[0], engines.rules[0]);
+    let [_, listed, either] = &explained.rules[..] else { unreachable!("{explained:?}") };
     // It fired, so it held.
     assert_eq!((listed.condition.truth(), listed.condition.parts[0].truth()), (Some(true), Some(true)));
     assert_eq!(listed.condition.parts[1].truth(), None);

@@ -206,7 +206,7 @@ mod tests {
     fn every_problem_that_an_operation_names_is_known() {
         for operation in operations() {
             for word in operation.problems {
-                assert!(KINDS.iter().any(|kind| kind.word == *word), "{}: {word}", operation.id);
+                assert!(KINDS.iter().any(|kind| kind.word == word), "{}: {word}", operation.id);
             }
             let ids = operations().iter().filter(|other| other.id == operation.id).count();
             assert_eq!(ids, 1, "{}", operation.id);

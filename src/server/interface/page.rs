@@ -13,7 +13,7 @@ use crate::engine::VERSION;
 const STYLE: &str = include_str!("style.css");
 
 /// What a browser may do for the page: nothing but show it in this style.
-pub(in super::super) const POLICY: &str = "default-src 'none'; style-src 'sha256-HuZMEa6EhpYfbXalzsFH0XD/2iUjhUHhcJrCKnWZPQw='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub(in super::super) const POLICY: &str = "default-src 'none'; style-src 'sha256-1EJGkgpO0RWRZiRU94r4jadpRkCWUU7jcn5xhSyo2xQ='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A text of HTML.
 struct Page(String);
@@ -31,7 +31,7 @@ pub(in super::super) fn page() -> String {
     page.say(&format!("engine {VERSION}"));
     page.add("</small></h1>");
     page.paragraph(ABOUT);
-    page.add("<p>For programs: <a href=\"/openapi.json\">/openapi.json</a> (OpenAPI 3.1). A click on a command takes all of it.</p><nav>");
+    page.add("<p>For programs: <a href=\"/openapi.json\">/openapi.json</a> (OpenAPI 3.1). A click on a command takes all of it; with an access file, add <code>-H &quot;authorization: Bearer $TOKEN&quot;</code>.</p><nav>");
     for (group, _) in GROUPS {
         page.link(group);
     }
@@ -44,7 +44,7 @@ pub(in super::super) fn page() -> String {
         }
     }
     page.add("<h2 id=\"problems\">Problems</h2>");
-    page.paragraph("Whatever goes wrong is answered as a document of RFC 9457, application/problem+json. Programs go by its type, urn:weir:problem: and the word here.");
+    page.paragraph("Whatever goes wrong is answered as a document of RFC 9457, application/problem+json. Programs go by its `type`: `urn:weir:problem:` and the word here.");
     page.rows(
         KINDS.iter().map(|kind| (kind.word.to_owned(), kind.status.to_string(), kind.about.to_owned())),
     );
@@ -76,8 +76,17 @@ impl Page {
         self.add(close);
     }
 
+    /// A sentence; what stands between backticks is code.
+    fn prose(&mut self, text: &str) {
+        for (at, part) in text.split('`').enumerate() {
+            if at % 2 == 1 { self.within("<code>", part, "</code>") } else { self.say(part) }
+        }
+    }
+
     fn paragraph(&mut self, text: &str) {
-        self.within("<p>", text, "</p>");
+        self.add("<p>");
+        self.prose(text);
+        self.add("</p>");
     }
 
     fn link(&mut self, group: &str) {
@@ -96,7 +105,9 @@ impl Page {
         for (name, word, about) in rows {
             self.within("<tr><td><code>", &name, "</code></td>");
             self.within("<td class=\"soft\">", &word, "</td>");
-            self.within("<td>", &about, "</td></tr>");
+            self.add("<td>");
+            self.prose(&about);
+            self.add("</td></tr>");
         }
         self.add("</table></div>");
     }
@@ -111,13 +122,15 @@ impl Page {
             self.paragraph(about);
         }
         let who = scope(operation)
-            .map_or("Everybody may ask.".to_owned(), |scope| format!("Needs the scope {}.", scope.name()));
+            .map_or("Everybody may ask.".to_owned(), |scope| format!("Needs the scope `{}`.", scope.name()));
         let place = match listeners {
             ["administration"] => " Only on the administrative listener.",
             ["clients"] => "",
             _ => " On both listeners.",
         };
-        self.within("<p class=\"soft\">", &format!("{who}{place}"), "</p>");
+        self.add("<p class=\"soft\">");
+        self.prose(&format!("{who}{place}"));
+        self.add("</p>");
         if !operation.parameters.is_empty() {
             self.add("<h3>Parameters</h3>");
             self.rows(operation.parameters.iter().map(|Parameter { name, place, about, .. }| {
@@ -199,7 +212,6 @@ fn curl(operation: &Operation, body: Option<&Value>) -> String {
             path = path.replace(&format!("{{{name}}}"), example);
         }
     }
-    let token = if scope(operation).is_some() { " -H \"authorization: Bearer $TOKEN\"" } else { "" };
     let method = if operation.method == "GET" || body.is_some() && operation.method == "POST" {
         String::new()
     } else {
@@ -208,7 +220,7 @@ fn curl(operation: &Operation, body: Option<&Value>) -> String {
     // JSON has no quotes of a shell but within texts.
     let body =
         body.map_or(String::new(), |body| format!(" -d '{}'", body.to_string().replace('\'', "'\\''")));
-    format!("curl -s{method} http://127.0.0.1:8420{path}{token}{body}")
+    format!("curl -s{method} http://127.0.0.1:8420{path}{body}")
 }
 
 #[cfg(test)]
