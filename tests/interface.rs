@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    unreachable_pub,
     reason = "a helper of a test may stop it, and times are what it looks at"
 )]
 
