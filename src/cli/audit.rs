@@ -10,12 +10,12 @@ use weir::decision::Decision;
 use weir::engine::{Answer, Recording};
 use weir::event::{Event, TextField};
 use weir::explain::{Explainer, Style};
+use weir::io::explanation::{Show, write_explanation_text};
 use weir::io::{Bundle, Disk, Loaded, RealDisk};
 use weir::journal::{From, Replay, kept};
 
 use super::asks::Asks;
 use super::contributions::{Contributions, Past};
-use super::explain::{Reader, show_text};
 use super::progress::Progress;
 use super::replay::tell_passed;
 use super::retain::noted_removed;
@@ -138,7 +138,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     let fired: Vec<String> = fired.map(|rule| rule.id.clone()).collect();
     show_rules(&args.journal, &explanation.rule_set, &bundle, &fired, &mut out)?;
     let style = Style::new(Language::English, found.explainer.rules());
-    show_text(Reader::Auditor, &explanation, &style, &mut out)?;
+    write_explanation_text(&explanation, &style, Show { for_auditor: true, painted: true }, &mut out)?;
     let counted =
         Contributions::of(found.explainer.rules(), &found.event, &past, engine.now_us(), engine.readings());
     counted.show(&disk, &args.journal, past.record, args.most, &mut out)?;
@@ -172,13 +172,10 @@ pub(super) fn explainer(
     folder: &Path,
     hash: &[u8; 32],
 ) -> anyhow::Result<(String, Explainer)> {
-    for kept in kept::all(disk, folder)? {
-        let Loaded { sources, rules, .. } = kept::read(disk, folder, &kept)?.load()?;
-        if rules.hash == *hash {
-            return Ok((kept, Explainer::of(&sources)?));
-        }
-    }
-    bail!("the rule set that decided is not kept in {}", folder.join("kept").display())
+    let Some((kept, Loaded { sources, .. })) = kept::named(disk, folder, hash)? else {
+        bail!("the rule set that decided is not kept in {}", folder.join("kept").display())
+    };
+    Ok((kept, Explainer::of(&sources)?))
 }
 
 /// The text of a rule in a rule file, without remarks on the next one.

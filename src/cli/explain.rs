@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anstyle::{AnsiColor, Style as Paint};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::catalogue::Language;
 use weir::decision::{Decision, Outcome};
 use weir::engine::{Answer, Engine, Limits, Recording, Refusal};
 use weir::event::{Event, Kind, TextField};
-use weir::explain::{
-    AnswerExplanation, Explainer, Explanation, Fate, Line, Style, heading, lines, records, table_title, title,
-};
-use weir::io::explanation::{write_advice, write_explanation};
+use weir::explain::{AnswerExplanation, Explainer, Explanation, Style};
+use weir::io::explanation::{Show, write_advice, write_explanation, write_explanation_text};
 use weir::rules::RuleSet;
 
 use super::progress::Progress;
@@ -75,7 +72,7 @@ enum Form {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Reader {
+enum Reader {
     /// Who looks into a case
     Operator,
     /// Whose payment it is
@@ -241,65 +238,14 @@ fn find(engine: &mut Engine, explainers: &[Explainer], event: &Event, all: bool)
 }
 
 fn show(args: &Args, explanation: &Explanation, style: &Style, out: &mut impl Write) -> anyhow::Result<()> {
+    let text = |for_auditor| Show { for_auditor, painted: true };
     match (args.reader, args.format) {
-        (Reader::Operator | Reader::Auditor, Form::Text) => show_text(args.reader, explanation, style, out)?,
+        (Reader::Operator, Form::Text) => write_explanation_text(explanation, style, text(false), out)?,
+        (Reader::Auditor, Form::Text) => write_explanation_text(explanation, style, text(true), out)?,
         (Reader::Operator, Form::Json) => write_explanation(explanation, style, false, out)?,
         (Reader::Auditor, Form::Json) => write_explanation(explanation, style, true, out)?,
         (Reader::Customer, Form::Text) => writeln!(out, "{}", explanation.advice.text(style.language()))?,
         (Reader::Customer, Form::Json) => write_advice(&explanation.id, explanation.advice, style, out)?,
-    }
-    Ok(())
-}
-
-pub(super) fn show_text(
-    reader: Reader,
-    explanation: &Explanation,
-    style: &Style,
-    out: &mut impl Write,
-) -> std::io::Result<()> {
-    let bold = Paint::new().bold();
-    let heading = heading(explanation, style);
-    writeln!(out, "{}: {bold}{}{bold:#}", heading.payment, heading.outcome)?;
-    for detail in &heading.details {
-        writeln!(out, "  {detail}")?;
-    }
-    for rule in &explanation.rules {
-        let quiet = Paint::new().dimmed();
-        let paint = if rule.fate == Fate::Acted { bold } else { quiet };
-        writeln!(out, "\n{paint}{}{paint:#}", title(rule, style))?;
-        let language = style.language().code();
-        let reason = rule.reason.iter().find(|(held, _)| held == language).or(rule.reason.first());
-        match reason {
-            _ if reader == Reader::Auditor => {
-                records(rule, style).iter().try_for_each(|line| writeln!(out, "  {line}"))?;
-            }
-            Some((_, reason)) => writeln!(out, "  {reason}")?,
-            None => {}
-        }
-        show_lines(&lines(&rule.condition, style), style, out)?;
-    }
-    for table in &explanation.tables {
-        writeln!(out, "\n{}", table_title(table, style))?;
-        for row in &table.looked_at {
-            show_lines(&lines(row, style), style, out)?;
-        }
-    }
-    writeln!(out)
-}
-
-fn show_lines(lines: &[Line], style: &Style, out: &mut impl Write) -> std::io::Result<()> {
-    let truths = [Some(true), Some(false), None].map(|truth| style.truth(truth));
-    let width = truths.iter().map(|truth| truth.chars().count()).max().unwrap_or(0);
-    for line in lines {
-        let color = match line.truth {
-            Some(Some(true)) => AnsiColor::Green,
-            Some(Some(false)) => AnsiColor::Red,
-            Some(None) => AnsiColor::Yellow,
-            None => AnsiColor::White,
-        };
-        let paint = Paint::new().fg_color(Some(color.into()));
-        let truth = line.truth.map_or("", |truth| style.truth(truth));
-        writeln!(out, "  {paint}{truth:width$}{paint:#}  {}{}", line.branches, line.text)?;
     }
     Ok(())
 }

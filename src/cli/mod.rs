@@ -22,6 +22,7 @@ mod journal;
 mod journaled;
 mod lines;
 mod memory;
+mod openapi;
 mod problems;
 mod progress;
 mod replay;
@@ -73,6 +74,7 @@ enum Command {
     Config(Box<config::Args>),
     Check(check::Args),
     Schema(schema::Args),
+    Openapi(openapi::Args),
     Test(test::Args),
     Diff(diff::Args),
     Explain(explain::Args),
@@ -104,6 +106,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(schema::Args {}) => schema::run(),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -63,6 +63,23 @@ impl Kind {
         }
     }
 
+    /// What it is about, for people.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Transaction => "A payment that asks for a decision.",
+            Self::Authentication => "How a step-up was answered.",
+            Self::Execution => "A payment was executed, or failed.",
+            Self::Reversal => "A payment was taken back, in full or in part.",
+            Self::Observed => "Money that moved without asking: it counts, and gets no decision.",
+            Self::Login => "A login, succeeded or failed.",
+            Self::Change => "A change of password, phone, device, payee, limit or biometric.",
+            Self::Label => "What an earlier payment turned out to be: fraud, genuine or unknown.",
+            Self::List => "An entry put on or taken off a list.",
+            Self::Clock => "Time passes.",
+            Self::Control => "An act of the machine itself: above all a rule set that was staged takes over.",
+        }
+    }
+
     /// The kind of a word.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -124,11 +141,11 @@ pub enum Form {
 }
 
 macro_rules! text_fields {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $form:expr;)*) => {
+    ($($(#[doc = $about:literal])* $variant:ident $name:literal $form:expr;)*) => {
         /// The fields of an event that hold text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum TextField { $($(#[$doc])* $variant,)* }
+        pub enum TextField { $($(#[doc = $about])* $variant,)* }
 
         impl TextField {
             /// Every text field, in declaration order.
@@ -137,6 +154,11 @@ macro_rules! text_fields {
             /// Its name in files and rule files.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it says, for people.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),*).trim_start(),)* }
             }
 
             /// What its text may be.

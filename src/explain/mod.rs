@@ -7,6 +7,7 @@ mod customer;
 mod layout;
 mod numbers;
 mod phrase;
+mod recorded;
 mod story;
 
 pub use customer::advice;
@@ -191,6 +192,8 @@ pub struct Explanation {
     pub tags: Vec<String>,
     /// What they oblige somebody to do.
     pub obligations: Vec<String>,
+    /// What conditions asked that no record holds, where it is explained from the record alone: unknown in what follows.
+    pub not_recorded: Vec<String>,
     /// What the customer is told.
     pub advice: &'static Advice,
     /// The rules that fired, or all, in the order of the file.
@@ -272,6 +275,7 @@ impl Explainer {
             own: decision.own,
             locked: set.lock_names(decision.locked).map(str::to_owned).collect(),
             answers: Vec::new(),
+            not_recorded: Vec::new(),
             withheld: decision.withheld,
             advice: advice(set, decision),
             tables: read.into_iter().filter_map(|table| self.table(table, facts)).collect(),

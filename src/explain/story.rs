@@ -70,6 +70,11 @@ pub fn heading(explanation: &Explanation, style: &Style) -> Heading {
         ("outside the dates of", "ngoài thời hạn hiệu lực của", &explanation.out_of_force),
         ("tags", "nhãn", &explanation.tags),
         ("obligations", "nghĩa vụ", &explanation.obligations),
+        (
+            "not in the record, so unknown below",
+            "không có trong hồ sơ, nên chưa rõ ở dưới",
+            &explanation.not_recorded,
+        ),
     ] {
         if !words.is_empty() {
             details.push(format!("{}: {}", style.pick(en, vi), words.join(", ")));

@@ -149,15 +149,11 @@ impl DecisionWriter {
 
     /// Writes the decision on an event and a line end.
     pub fn write(&self, event: &Event, decision: &Decision, out: &mut impl Write) -> io::Result<()> {
-        head(event, out)?;
-        if event.kind() != Kind::Transaction {
-            write!(out, ",\"kind\":\"{}\"", event.kind().name())?;
-        }
-        if event.kind() == Kind::Authentication
-            && let Some(transaction) = event.text(TextField::Transaction)
-        {
-            out.write_all(b",\"transaction\":")?;
-            text(out, transaction)?;
+        begin(event, out)?;
+        match (event.kind(), event.text(TextField::Transaction)) {
+            (Kind::Transaction, _) => {}
+            (Kind::Authentication, Some(transaction)) => write_authentication_of(transaction, out)?,
+            (kind, _) => write!(out, ",\"kind\":\"{}\"", kind.name())?,
         }
         out.write_all(b",\"outcome\":\"")?;
         out.write_all(decision.outcome.name().as_bytes())?;
@@ -302,7 +298,7 @@ pub fn write_refusal(
     message: &str,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    head(event, out)?;
+    begin(event, out)?;
     out.write_all(b",\"refused\":")?;
     text(out, code)?;
     if let Some(declared) = declared {
@@ -321,7 +317,7 @@ pub fn write_alert(
     message: &str,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    head(event, out)?;
+    begin(event, out)?;
     write!(out, ",\"kind\":\"{}\"", event.kind().name())?;
     if let Some(transaction) = event.text(TextField::Transaction) {
         out.write_all(b",\"transaction\":")?;
@@ -334,15 +330,26 @@ pub fn write_alert(
     out.write_all(b"}\n")
 }
 
-fn head(event: &Event, out: &mut impl Write) -> io::Result<()> {
+fn begin(event: &Event, out: &mut impl Write) -> io::Result<()> {
+    write_head(event.id(), event.text(TextField::Tenant), out)?;
+    whole(out, event.time_us())
+}
+
+/// Writes how every line about this event begins, up to its time: by that it is found.
+pub(crate) fn write_head(id: &str, tenant: Option<&str>, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"{\"id\":")?;
-    text(out, event.id())?;
-    if let Some(tenant) = event.text(TextField::Tenant) {
+    text(out, id)?;
+    if let Some(tenant) = tenant {
         out.write_all(b",\"tenant\":")?;
         text(out, tenant)?;
     }
-    out.write_all(b",\"time_us\":")?;
-    whole(out, event.time_us())
+    out.write_all(b",\"time_us\":")
+}
+
+/// Writes what only the answer to an authentication of this transaction has in it.
+pub(crate) fn write_authentication_of(transaction: &str, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b",\"kind\":\"authentication\",\"transaction\":")?;
+    text(out, transaction)
 }
 
 fn json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8>> {

@@ -1,6 +1,10 @@
-//! Explanations as JSON documents: the same keys in the same order for every language.
+//! Explanations as JSON documents, with the same keys in the same order for every language, and as text for people.
 //!
-//! Promises that every value is there as data, and beside it as the language writes it.
+//! Promises of a document that every value is there as data, and beside it as the language writes it.
+
+mod text;
+
+pub use text::{Show, write_explanation_text};
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -56,6 +60,8 @@ struct Document<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     obligations: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_recorded: &'a [String],
     customer: Customer<'a>,
     rules: Vec<RuleDocument<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -225,6 +231,7 @@ pub fn write_explanation(
         out_of_force: &explanation.out_of_force,
         tags: &explanation.tags,
         obligations: &explanation.obligations,
+        not_recorded: &explanation.not_recorded,
         customer: customer(None, explanation.advice, style),
         rules: explanation.rules.iter().map(|rule| of_rule(rule, style, for_auditor)).collect(),
         tables: explanation.tables.iter().map(|table| of_table(table, style)).collect(),

@@ -13,6 +13,8 @@ mod chunk_file;
 mod chunks;
 /// CSV rows in bounded memory.
 mod csv;
+/// Decisions from their lines.
+mod decided;
 /// Decisions and refusals, one JSON line each.
 pub mod decision;
 /// What the journal asks of a disk.
@@ -21,7 +23,9 @@ mod disk;
 mod door;
 /// What can be wrong with input.
 mod error;
-/// Explanations as JSON.
+/// What a JSON event may hold.
+mod event_schema;
+/// Explanations as JSON and as text.
 pub mod explanation;
 /// Files, standard streams and gzip.
 mod file;
@@ -76,10 +80,12 @@ mod writer;
 
 pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
+pub use decided::{NoDecision, read_decision};
 pub use decision::DecisionWriter;
 pub use disk::{Disk, DiskFile, FileId, Held, RealDisk};
 pub use door::Door;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
+pub use event_schema::event_schema;
 pub use file::{Output, create};
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};

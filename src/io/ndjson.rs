@@ -20,7 +20,7 @@ use crate::money::Currency;
 
 /// A key of an event in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
+pub(super) enum Key {
     Kind,
     Time,
     Received,
@@ -52,6 +52,11 @@ const OTHER_KEYS: [(&str, Key); 12] = [
     ("expires_us", Key::Expires),
     ("extra", Key::Extra),
 ];
+
+/// Every key of an event, but for those that nobody knows.
+pub(super) fn known_keys() -> impl Iterator<Item = (&'static str, Key)> {
+    keys().map(|(name, (key, _))| (name, key))
+}
 
 /// Every key with its bit in the set of those seen.
 fn keys() -> impl Iterator<Item = (&'static str, (Key, u64))> {

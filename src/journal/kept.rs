@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::error::JournalError;
 use crate::hex::hex;
-use crate::io::{Bundle, BundleError, Disk};
+use crate::io::{Bundle, BundleError, Disk, Loaded};
 
 /// Where they are in a journal's folder.
 pub(super) const FOLDER: &str = "kept";
@@ -175,6 +175,22 @@ pub fn read(disk: &dyn Disk, journal: &Path, hash: &str) -> Result<Bundle, KeptE
         files.insert(path.to_owned(), Arc::from(bytes));
     }
     Ok(Bundle::new(rules.to_owned(), files))
+}
+
+/// The rule set with this hash, as decisions name it, and the hash that it was kept by; none where no such one is kept.
+pub fn named(
+    disk: &dyn Disk,
+    journal: &Path,
+    hash: &[u8; 32],
+) -> Result<Option<(String, Loaded)>, KeptError> {
+    for kept in all(disk, journal)? {
+        let loaded = read(disk, journal, &kept)?.load();
+        let loaded = loaded.map_err(|why| KeptError::Bundle { hash: kept.clone(), why })?;
+        if loaded.rules.hash == *hash {
+            return Ok(Some((kept, loaded)));
+        }
+    }
+    Ok(None)
 }
 
 fn bytes(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, JournalError> {

@@ -27,6 +27,8 @@ mod decided;
 mod error;
 /// What becomes of events once the journal has failed.
 mod failure;
+/// One payment's answers.
+mod find;
 /// One record's bytes.
 mod frame;
 /// Signed heads of the chain.
@@ -88,6 +90,7 @@ pub use damage::{Damage, Torn, Why};
 pub use decided::Decided;
 pub use error::{JournalError, Poisoned};
 pub use failure::{OnFailure, sent_again};
+pub use find::{Answers, Looked, Sought, Told, answers_at, event_at, look_back};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};

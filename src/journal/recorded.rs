@@ -353,6 +353,12 @@ impl Recorded {
         Ok(())
     }
 
+    /// Puts down who asks for what, and gives the number of that record: once it is on disk, what is asked may be shown.
+    pub fn asked(&mut self, who: String, what: String) -> Result<u64, RecordedError> {
+        let said = Control::Asked { at_us: (self.clock)(), who, what };
+        Ok(self.journal.append(Record::Control(&said.to_bytes()))?)
+    }
+
     /// Writes a snapshot now, and waits for it; while a rule set is being warmed there is none.
     pub fn snapshot(&mut self) -> Result<(), RecordedError> {
         if self.warming.is_some() {

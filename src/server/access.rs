@@ -329,6 +329,11 @@ impl Who {
         self.caller.scopes.contains(&scope)
     }
 
+    /// What people call it.
+    pub(super) fn name(&self) -> &str {
+        &self.caller.name
+    }
+
     /// Whose events it may send and see.
     pub(super) fn tenant(&self) -> Option<&str> {
         self.caller.tenant.as_deref()

@@ -145,6 +145,7 @@ impl Desk {
         let release = Release::start(recorded.watch(), resend.is_some(), Arc::clone(service));
         let release = release.map_err(ServeError::Thread)?;
         let unknown_fields = settings.unknown_fields;
+        service.looking.watch(recorded.watch());
         service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens, unknown_fields));
         let readers = service.readers().ok_or(ServeError::Panicked)?;
         let teller = Teller::new(&recorded, &service.metrics);
@@ -175,6 +176,7 @@ impl Desk {
                 continue;
             }
             self.paused += now() - waited;
+            self.put_down_questions();
             let next = self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, IDLE);
             let done = match next {
                 Next::Nothing => self.idle(),
@@ -221,6 +223,24 @@ impl Desk {
         match resend.finish()? {
             Some(unkept) => Err(ServeError::Unkept(Box::new(unkept))),
             None => closed.map_err(ServeError::Journal),
+        }
+    }
+
+    /// Puts down who asked for what. Where the journal has failed, nobody is told that it was.
+    fn put_down_questions(&mut self) {
+        let asked = self.service.questions.take();
+        if asked.is_empty() || self.alone() {
+            return;
+        }
+        let put: Vec<_> = asked
+            .into_iter()
+            .filter_map(|asked| Some((self.recorded.asked(asked.who, asked.what).ok()?, asked.put_down)))
+            .collect();
+        if self.recorded.submit().is_ok() {
+            for (number, put_down) in put {
+                // Whoever is gone needs no answer.
+                let _ = put_down.send(number);
+            }
         }
     }
 
@@ -349,13 +369,21 @@ impl Desk {
         if let Some(resend) = &mut self.resend {
             resend.hold(event, line, &step);
         }
-        if event.kind() == Kind::Transaction {
-            match step.answer {
-                Answer::Decided(decision) | Answer::Repeated(decision) => {
-                    self.service.known.told(event, demand(decision), now_us());
-                }
-                _ => self.service.known.forget(event),
+        let known = &self.service.known;
+        match (event.kind(), &step.answer) {
+            (Kind::Transaction, Answer::Decided(decision)) => {
+                known.told(event, demand(decision), Some(step.number), now_us());
             }
+            (Kind::Transaction, Answer::Repeated(decision)) => {
+                known.told(event, demand(decision), None, now_us());
+            }
+            (Kind::Transaction, _) => known.forget(event),
+            (Kind::Authentication, Answer::Decided(_)) => {
+                if let Some(payment) = event.transaction_identity() {
+                    known.authenticated(payment, step.number);
+                }
+            }
+            _ => {}
         }
         let what = match step.answer {
             Answer::Decided(_) | Answer::Repeated(_) => What::Decision,

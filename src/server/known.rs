@@ -1,7 +1,7 @@
 //! What payments were told, so that no id ever has two answers that differ.
 //!
 //! Promises that a payment which comes again while it is on its way is answered as the first is; that what was told is told
-//! again for as long as it is remembered; and to say of no payment that it is new where it may have been told something
+//! again for as long as it is remembered, and where in the journal that is; and to say of no payment that it is new where it may have been told something
 //! before, also by an earlier process. Memory is bounded: what was told longest ago is forgotten first.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,11 +36,31 @@ pub(super) enum Before {
     },
 }
 
+/// Where the answers to a payment are in the journal, by the numbers of their records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The decision; 0 where that is not known.
+    pub(super) decision: u64,
+    /// What its authentications were answered, in order. Most have none.
+    pub(super) authentications: Box<[u64]>,
+}
+
+/// What is known of where a payment's answers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// There.
+    At(Places),
+    /// Nowhere yet: it is on its way.
+    OnItsWay,
+    /// Nothing.
+    Unknown,
+}
+
 #[derive(Debug)]
 enum Entry {
     OnItsWay(u64, Arc<Ticket>),
     /// Most are let through, and require nothing: a box takes a word of them.
-    Told(u64, Option<Box<Demand>>),
+    Told(u64, Option<Box<Demand>>, Places),
 }
 
 type Entries = HashMap<u128, Entry, FixedState>;
@@ -89,11 +109,11 @@ impl Known {
             Some(Entry::OnItsWay(content, _)) if *content != event.fingerprint() => {
                 Before::Other { stepped: false }
             }
-            Some(Entry::Told(content, _)) if *content != event.fingerprint() => {
+            Some(Entry::Told(content, ..)) if *content != event.fingerprint() => {
                 Before::Other { stepped: true }
             }
             Some(Entry::OnItsWay(_, ticket)) => Before::OnItsWay(Arc::clone(ticket)),
-            Some(Entry::Told(_, told)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
+            Some(Entry::Told(_, told, _)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
             None => {
                 let entry = Entry::OnItsWay(event.fingerprint(), Arc::clone(ticket));
                 shard.put(event.identity(), entry, self.shard_max, now_us);
@@ -102,11 +122,35 @@ impl Known {
         }
     }
 
-    /// The payment was told this.
-    pub(super) fn told(&self, event: &Event, demand: Demand, now_us: i64) {
+    /// The payment was told this, by this record where it is the first time.
+    pub(super) fn told(&self, event: &Event, demand: Demand, record: Option<u64>, now_us: i64) {
         let told = (demand != Demand::default()).then(|| Box::new(demand));
-        let entry = Entry::Told(event.fingerprint(), told);
-        self.shard(event.identity()).put(event.identity(), entry, self.shard_max, now_us);
+        let mut shard = self.shard(event.identity());
+        let places = match (record, shard.get_mut(event.identity())) {
+            (Some(decision), _) => Places { decision, ..Places::default() },
+            (None, Some(Entry::Told(_, _, places))) => std::mem::take(places),
+            (None, _) => Places::default(),
+        };
+        shard.put(event.identity(), Entry::Told(event.fingerprint(), told, places), self.shard_max, now_us);
+    }
+
+    /// An authentication of a payment was answered by this record.
+    pub(super) fn authenticated(&self, payment: u128, record: u64) {
+        if let Some(Entry::Told(_, _, places)) = self.shard(payment).get_mut(payment)
+            && places.decision > 0
+        {
+            let all = places.authentications.iter().copied().chain([record]);
+            places.authentications = all.collect();
+        }
+    }
+
+    /// Where the answers to a payment are.
+    pub(super) fn whereabouts(&self, payment: u128) -> Whereabouts {
+        match self.shard(payment).get_mut(payment) {
+            Some(Entry::OnItsWay(..)) => Whereabouts::OnItsWay,
+            Some(Entry::Told(_, _, places)) if places.decision > 0 => Whereabouts::At(places.clone()),
+            Some(Entry::Told(..)) | None => Whereabouts::Unknown,
+        }
     }
 
     /// The payment was told nothing, and is not on its way any more.
@@ -127,6 +171,11 @@ impl Known {
 }
 
 impl Shard {
+    fn get_mut(&mut self, identity: u128) -> Option<&mut Entry> {
+        let Self { new, old, .. } = self;
+        new.get_mut(&identity).or_else(|| old.get_mut(&identity))
+    }
+
     fn put(&mut self, identity: u128, entry: Entry, most: usize, now_us: i64) {
         if self.new.len() >= most {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.new));
@@ -164,11 +213,41 @@ mod tests {
         let Before::OnItsWay(first) = known.begin(&event, &again, 2) else { panic!("it is on its way") };
         assert!(Arc::ptr_eq(&first, &ticket));
         assert!(matches!(known.begin(&other, &again, 2), Before::Other { stepped: false }));
-        known.told(&event, Demand::of(Outcome::Block), 3);
+        known.told(&event, Demand::of(Outcome::Block), Some(8), 3);
         assert!(matches!(known.begin(&other, &again, 3), Before::Other { stepped: true }));
         known.forget(&event);
         let Before::Told(told) = known.begin(&event, &again, 4) else { panic!("it was told") };
         assert_eq!(told, Demand::of(Outcome::Block));
+    }
+
+    #[test]
+    fn it_is_known_where_answers_are() {
+        let (known, ticket) = (Known::new(0), Arc::new(Ticket::new()));
+        let (event, told) = (payment(1, 5, 7), Demand::of(Outcome::StepUp));
+        let at = |decision, authentications: &[u64]| {
+            Whereabouts::At(Places { decision, authentications: authentications.into() })
+        };
+        known.authenticated(event.identity(), 9);
+        assert_eq!(known.whereabouts(event.identity()), Whereabouts::Unknown);
+        known.begin(&event, &ticket, 1);
+        assert_eq!(known.whereabouts(event.identity()), Whereabouts::OnItsWay);
+        known.told(&event, told.clone(), Some(8), 3);
+        known.authenticated(event.identity(), 10);
+        known.authenticated(event.identity(), 12);
+        known.told(&event, told.clone(), None, 4);
+        assert_eq!(
+            known.whereabouts(event.identity()),
+            at(8, &[10, 12]),
+            "what is told again is where it was"
+        );
+        known.told(&event, told, Some(20), 5);
+        assert_eq!(known.whereabouts(event.identity()), at(20, &[]));
+        known.told(&payment(2, 5, 7), Demand::default(), None, 5);
+        assert_eq!(
+            known.whereabouts(payment(2, 5, 7).identity()),
+            Whereabouts::Unknown,
+            "it was told before the start"
+        );
     }
 
     #[test]
@@ -183,7 +262,7 @@ mod tests {
                 on_its_way += 1;
                 assert!(on_its_way < 1_000);
             } else {
-                known.told(&event, Demand::default(), now_us);
+                known.told(&event, Demand::default(), Some(at as u64), now_us);
             }
             // Whatever is forgotten is not said to be new.
             let back = (at - (at * 7 % 4_000)).max(1);

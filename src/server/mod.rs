@@ -26,12 +26,16 @@ mod declared;
 mod engine;
 /// Routes, problems and what they read and write.
 mod http;
+/// What can be asked.
+mod interface;
 /// What payments were told.
 mod known;
 /// Sockets and the connections on them.
 mod listen;
 /// What is told of requests.
 mod log;
+/// What was decided before.
+mod looking;
 /// What can be measured.
 mod metrics;
 /// What waits for the engine.
@@ -51,6 +55,7 @@ pub use access::{Access, AccessError, Caller, Proof, Scope};
 pub use counts::Figures;
 pub use declared::{Cause, Declaration, Declared, DeclaredError};
 pub use engine::{Opener, Opening, Ready};
+pub use interface::openapi;
 pub use listen::{Address, Listen, ServeError};
 #[doc(hidden)]
 pub use reading::Bodies;

@@ -13,6 +13,7 @@ use super::declared::{Cause, Declaration, Declared, Said, at_least};
 use super::known::{Before, Known};
 use super::listen::Listen;
 use super::log::Trickles;
+use super::looking::{Looking, Questions};
 use super::metrics::Metrics;
 use super::queue::{Queue, Waiting};
 use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
@@ -67,6 +68,11 @@ pub struct Bounds {
     pub resets_max: usize,
     /// How long open requests have to end when the process is told to.
     pub drain: Duration,
+    /// Requests that read the journal at one time; more wait, until their deadlines.
+    pub readers_max: usize,
+    /// Bytes of the journal that one of them looks through for a payment that was told nothing lately, from its end on; what
+    /// is older is not found.
+    pub look_bytes_max: usize,
 }
 
 impl Default for Bounds {
@@ -92,6 +98,8 @@ impl Default for Bounds {
             streams_max: 128,
             resets_max: 20,
             drain: Duration::from_secs(10),
+            readers_max: 2,
+            look_bytes_max: 4 << 30,
         }
     }
 }
@@ -148,6 +156,8 @@ pub(super) struct Service {
     pub(super) queue: Queue,
     pub(super) counts: Counts,
     pub(super) known: Known,
+    pub(super) looking: Looking,
+    pub(super) questions: Questions,
     pub(super) metrics: Arc<Metrics>,
     pub(super) trickles: Trickles,
     stage: Mutex<Stage>,
@@ -186,7 +196,7 @@ pub(super) enum NoReply {
 }
 
 /// When to try again where nobody can tell.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How events are answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,6 +224,8 @@ impl Service {
             queue: Queue::new(settings.bounds.queue_events_max),
             counts: Counts::default(),
             known: Known::new(now_us()),
+            looking: Looking::new(settings.journal.clone(), settings.bounds),
+            questions: Questions::default(),
             bodies: Arc::new(Semaphore::new(settings.bounds.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
             settings,
             metrics: Arc::default(),

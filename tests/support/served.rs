@@ -198,7 +198,21 @@ impl Client {
         .await
     }
 
+    /// Sends a request with these header lines; gives the status and the body as it came.
+    pub async fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let length = body.len();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: w\r\n{headers}content-length: {length}\r\n\r\n{body}");
+        let (status, body, _) = self.send_for(&request).await;
+        (status, String::from_utf8(body).unwrap())
+    }
+
     async fn send(&mut self, request: &str) -> (u16, Value, Option<u64>) {
+        let (status, body, retry) = self.send_for(request).await;
+        (status, serde_json::from_slice(&body).unwrap_or_default(), retry)
+    }
+
+    async fn send_for(&mut self, request: &str) -> (u16, Vec<u8>, Option<u64>) {
         self.0.get_mut().write_all(request.as_bytes()).await.unwrap();
         let (mut status, mut length, mut retry) = (0, 0, None);
         loop {
@@ -213,7 +227,7 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or_default(), retry)
+        (status, body, retry)
     }
 
     async fn line(&mut self) -> String {

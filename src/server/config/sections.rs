@@ -292,6 +292,18 @@ fn bounds(reader: &mut Reader) -> Bounds {
             ms(0)..=s(600),
             "How long open requests have to end when the process is told to",
         ),
+        readers_max: section.whole(
+            "readers_max",
+            default.readers_max,
+            1..=64,
+            "Requests for what was decided that read the journal at one time; more wait, until their deadlines",
+        ),
+        look_bytes_max: section.bytes(
+            "look_bytes_max",
+            default.look_bytes_max,
+            1 << 20..=1 << 50,
+            "Bytes of the journal, from its end on, that one of them looks through where memory does not say where a payment is",
+        ),
     };
     if bounds.deadline > bounds.deadline_max {
         let message = "a request that says nothing would wait longer than one may ask to".to_owned();

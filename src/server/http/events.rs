@@ -147,7 +147,7 @@ fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
     response
 }
 
-fn timeout(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let ms = TIMEOUT_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok());
     ms.map(Duration::from_millis)
 }

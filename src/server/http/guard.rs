@@ -17,7 +17,7 @@ use super::Problem;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needs {
+pub(in super::super) enum Needs {
     /// Nothing.
     Nobody,
     /// Somebody who may ask for this.
@@ -25,7 +25,7 @@ enum Needs {
 }
 
 /// Every route with what it needs. GET is HEAD too.
-const ROUTES: [(&str, &str, Needs); 12] = [
+pub(in super::super) const ROUTES: [(&str, &str, Needs); 12] = [
     ("POST", "/v1/decisions", Needs::Scope(Scope::Score)),
     ("POST", "/v1/decisions:batch", Needs::Scope(Scope::Score)),
     ("POST", "/v1/decisions/{id}/authentication", Needs::Scope(Scope::Score)),
@@ -55,6 +55,11 @@ fn needs(method: &Method, path: &str) -> Result<Needs, Problem> {
         return Err(Problem::new(StatusCode::FORBIDDEN, "closed", "This path is open to nobody", detail));
     }
     of_path.find(|(known, ..)| *known == method).map(|(_, _, needs)| *needs).ok_or_else(super::no_method)
+}
+
+/// What an operation needs that is there; none where nobody may ask for it.
+pub(in super::super) fn needs_of(method: &str, path: &str) -> Option<Needs> {
+    needs(&Method::from_bytes(method.as_bytes()).ok()?, path).ok()
 }
 
 /// Lets a request through to its route, with who asks.

@@ -4,19 +4,26 @@
 mod admin;
 /// A request's body.
 mod body;
+/// What was decided, and why.
+mod decisions;
 /// Transactions and other events.
 mod events;
 /// Who may ask for what.
 mod guard;
 /// How the process is.
 mod health;
+/// What can be asked.
+mod interface;
 /// What is measured and told.
 mod observed;
 mod problem;
 /// What is answered before its body is read.
 mod unread;
 
-pub(super) use problem::Problem;
+#[cfg(test)]
+pub(super) use guard::ROUTES;
+pub(super) use guard::{Needs, needs_of};
+pub(super) use problem::{KINDS, Problem};
 
 use std::sync::Arc;
 
@@ -32,10 +39,14 @@ pub(super) fn routes(service: Arc<Service>) -> Router {
     let routes = Router::new()
         .route("/v1/decisions", post(events::decide))
         .route("/v1/decisions:batch", post(events::decide_batch))
+        .route("/v1/decisions/{id}", get(decisions::decision))
+        .route("/v1/decisions/{id}/explanation", get(decisions::explanation))
         .route("/v1/decisions/{id}/authentication", post(events::authenticate))
         .route("/v1/events", post(events::take))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(interface::document))
+        .route("/docs", get(interface::page))
         .route("/metrics", get(observed::page));
     guarded(routes, service)
 }
@@ -46,6 +57,8 @@ pub(super) fn admin_routes(service: Arc<Service>) -> Router {
         .route("/v1/access", get(admin::access))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(interface::document))
+        .route("/docs", get(interface::page))
         .route("/metrics", get(observed::page));
     guarded(routes, service)
 }

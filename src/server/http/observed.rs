@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -20,6 +20,9 @@ const ID_MAX: usize = 64;
 /// What OpenMetrics is served as.
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// How the paths begin that events are sent to.
+const EVENTS: [&str; 2] = ["/v1/decisions", "/v1/events"];
 
 /// Goes with a response that was declared, so that it is told.
 #[derive(Clone, Copy)]
@@ -42,15 +45,18 @@ pub(super) async fn observe(State(service): State<Arc<Service>>, request: Reques
     let route = request.extensions().get::<MatchedPath>().cloned();
     // The path itself may have a payment's id in it.
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    // What is asked of the past takes what the journal takes, and is no measure of decisions.
+    let is_event = request.method() == Method::POST && EVENTS.iter().any(|path| route.starts_with(path));
     let mut response = next.run(request).await;
     let took = now() - begun;
     let status = response.status();
-    let is_event = route.starts_with("/v1/");
     if is_event {
         service.metrics.whole.took(took, 1);
-        if let Some(count) = service.metrics.responses.get(usize::from(status.as_u16() / 100) - 1) {
-            count.add(1);
-        }
+    }
+    if route.starts_with("/v1/")
+        && let Some(count) = service.metrics.responses.get(usize::from(status.as_u16() / 100) - 1)
+    {
+        count.add(1);
     }
     let request = id.to_str().unwrap_or_default();
     let (status_code, took_us) = (status.as_u16(), took.as_micros() as u64);
