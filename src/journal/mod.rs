@@ -56,6 +56,10 @@ mod replay;
 mod resend;
 /// Doing what retention plans.
 mod retain;
+/// Rule sets that are proposed, approved and taken up.
+mod ruled;
+/// What is proposed and what decided, as records say.
+mod rulings;
 /// How long what is kept.
 pub mod retention;
 /// Records as rows of columns.
@@ -102,6 +106,8 @@ pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
 pub use resend::{Resend, ResendError, Unkept};
 pub use retain::{Archived, By, Retained, look, retain};
+pub use ruled::{Activating, Activation, Keeper, Prepared};
+pub use rulings::{Approval, Proposal, Ruling, Rulings};
 pub use segment::HEADER_BYTES;
 pub use setup::Setup;
 pub use signing::{known_signer, signer};
