@@ -188,6 +188,12 @@ impl Engine {
         check_fit(&self.live.rules, rules)
     }
 
+    /// The names of a rule set's features that would begin anew where it is taken up now: no running ledger keeps them.
+    pub fn would_begin<'r>(&self, rules: &'r RuleSet) -> Vec<&'r str> {
+        let sources = Sources::find(rules, self.ledgers.live.iter());
+        sources.missing().iter().filter_map(|&at| Some(rules.features.get(at)?.name.as_str())).collect()
+    }
+
     /// Puts a rule set aside, ready to be taken up by a `control` event that names the hash that is given back
     /// (`control = "rule_set"`, `subject` = the hash in hexadecimal). It stays staged when it was taken up. Staging it
     /// again after another one was taken up makes its swap as cheap as it can be. Its lists go on as they are then where

@@ -87,9 +87,17 @@ type Files = BTreeMap<PathBuf, Arc<[u8]>>;
 impl Bundle {
     /// Reads a rule file with all that it needs.
     pub fn read(path: &Path) -> Result<Self, BundleError> {
+        Self::read_by(path, |path| Ok(std::fs::read(path)?.into()))
+    }
+
+    /// The same with files that are read so.
+    pub(super) fn read_by(
+        path: &Path,
+        read: impl Fn(&Path) -> io::Result<Arc<[u8]>>,
+    ) -> Result<Self, BundleError> {
         let file = |source| BundleError::File { path: path.to_owned(), source };
         let top = plain(&std::path::absolute(path).map_err(file)?);
-        let (_, files) = load(&top, |path| Ok(std::fs::read(path)?.into()))?;
+        let (_, files) = load(&top, read)?;
         let root = root(&files);
         let inside = |path: &Path| {
             let name = path.strip_prefix(&root).ok().and_then(Path::to_str);

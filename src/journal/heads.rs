@@ -104,15 +104,20 @@ impl Signer {
         Ok(Self(Arc::new(key)))
     }
 
-    /// Makes the private key of a file of 32 random bytes: it is there whole or not at all, and only its owner may read it.
-    /// A file that is there is replaced.
-    pub fn create(disk: &dyn Disk, path: &Path, seed: [u8; 32]) -> Result<Self, JournalError> {
+    /// Makes the private key of a file of 32 random bytes, as [`write`](Self::write) does.
+    pub(super) fn create(disk: &dyn Disk, path: &Path, seed: [u8; 32]) -> Result<Self, JournalError> {
+        let signer = Self::from_seed(seed);
+        signer.write(disk, path)?;
+        Ok(signer)
+    }
+
+    /// Writes it to a file, in place of any that is there: it is there whole or not at all, and only its owner may read it.
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), JournalError> {
         // Without the public key in it, which OpenSSL does not read.
-        let key = KeypairBytes { secret_key: seed, public_key: None };
+        let key = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let pem = key.to_pkcs8_pem(LineEnding::LF);
         let pem = pem.map_err(|error| JournalError::Key { path: path.to_owned(), why: error.to_string() })?;
-        archive::place_private(disk, path, pem.as_bytes())?;
-        Ok(Self::from_seed(seed))
+        archive::place_private(disk, path, pem.as_bytes())
     }
 
     /// Whether a file is what is left of a key that was never written whole, as earlier releases might leave it: a beginning

@@ -56,14 +56,14 @@ mod replay;
 mod resend;
 /// Doing what retention plans.
 mod retain;
-/// Rule sets that are proposed, approved and taken up.
-mod ruled;
-/// What is proposed and what decided, as records say.
-mod rulings;
 /// How long what is kept.
 pub mod retention;
 /// Records as rows of columns.
 mod rows;
+/// Rule sets that are proposed, approved and taken up.
+mod ruled;
+/// What is proposed and what decided, as records say.
+mod rulings;
 /// A segment's header and name.
 mod segment;
 /// With what an engine is opened.

@@ -320,6 +320,11 @@ impl Recorded {
         self.waits
     }
 
+    /// The last record, which may not be on disk yet.
+    pub fn last(&self) -> u64 {
+        self.journal.next_number() - 1
+    }
+
     /// The last record that is on disk, with all before it.
     pub fn durable(&self) -> u64 {
         self.journal.durable()

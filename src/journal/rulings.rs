@@ -170,11 +170,19 @@ mod tests {
         let mut known = Rulings::default();
         // As they are read back.
         let mut take = |said: &Control| known.take(&Control::read(&said.to_bytes()).unwrap());
-        let said =
-            [proposed("a", "x"), approved("a", "m"), proposed("a", "y"), approved("a", "m"), approved("b", "m")];
+        let said = [
+            proposed("a", "x"),
+            approved("a", "m"),
+            proposed("a", "y"),
+            approved("a", "m"),
+            approved("b", "m"),
+        ];
         said.iter().for_each(&mut take);
         let proposal = known.proposal("a").unwrap();
-        assert_eq!((proposal.by.as_slice(), proposal.approvals.len()), (&["x".to_owned(), "y".to_owned()][..], 1));
+        assert_eq!(
+            (proposal.by.as_slice(), proposal.approvals.len()),
+            (&["x".to_owned(), "y".to_owned()][..], 1)
+        );
         assert_eq!(known.proposals().count(), 1);
         for rules in ["a", "b", "b", "a"] {
             known.take(&decides(rules));
