@@ -18,7 +18,7 @@ fn rules(name: &str, own: &str) -> String {
         name,
         &format!(
             "\n[features]\nshared = {{ sum = \"amount\", by = \"account\", over = \"1h\" }}\n{own} = {{ count = \"*\", by = \"payee\", over = \"{}m\" }}\n\
-             [[rule]]\nid = \"{own}\"\nwhen = \"shared > 500 and {own} > 3\"\nthen = \"step_up\"\non_unknown = \"passes\"\nreason = \"{own}\"\n",
+             [[rule]]\nid = \"{own}\"\nwhen = \"shared > 500 and {own} > 3\"\nthen = \"step_up\"\non_unknown = \"silent\"\nreason = \"{own}\"\n",
             10 + own.len()
         ),
     )

@@ -32,7 +32,7 @@ fn lists_and_rates_change_with_the_rules_the_same_and_events_stay_on_them() {
         let said = decide(sidecar, &format!("t-{at}"), 5, &format!(",\"payee\":\"{payee}\""));
         said["outcome"] == "block"
     };
-    let event = json!({"kind": "list", "id": "l", "time_us": now_us(), "list": "bad", "subject": "bob", "change": "add"});
+    let event = json!({"kind": "list", "id": "l", "time_us": now_us(), "list": "bad", "action": "put", "entry": "bob"});
     let put = sidecar.ask(&request("POST", "/v1/events", "", &event.to_string()));
     assert_eq!(put.status, 200, "{}", put.body);
     let all = |sidecar: &Sidecar, blocked: &mut dyn FnMut(&Sidecar, &str) -> bool| {

@@ -7,7 +7,7 @@ use super::sidecar::{Sidecar, answer, connect, request};
 use super::{activate, ask, decide, named, outcome, propose, replays, settings};
 
 const MORE: &str = "\n[features]\nmany = { count = \"*\", by = \"account\", over = \"1h\" }\n\
-    [[rule]]\nid = \"many\"\nwhen = \"many > 2\"\nthen = \"step_up\"\non_unknown = \"passes\"\nreason = \"many\"\n";
+    [[rule]]\nid = \"many\"\nwhen = \"many > 2\"\nthen = \"step_up\"\non_unknown = \"silent\"\nreason = \"many\"\n";
 
 #[test]
 fn a_shadow_is_seen_and_changes_no_replay_even_where_it_takes_over() {

@@ -6,7 +6,7 @@ use super::sidecar::Sidecar;
 use super::{ask, decide, named, outcome, propose, replays, settings, until};
 
 const MORE: &str = "\n[features]\nmany = { count = \"*\", by = \"account\", over = \"30d\" }\n\
-    [[rule]]\nid = \"many\"\nwhen = \"many > 20\"\nthen = \"block\"\non_unknown = \"passes\"\nreason = \"many\"\n";
+    [[rule]]\nid = \"many\"\nwhen = \"many > 20\"\nthen = \"block\"\non_unknown = \"silent\"\nreason = \"many\"\n";
 
 #[test]
 fn its_features_know_what_was_before_and_it_goes_back_and_replays() {
@@ -29,7 +29,11 @@ fn its_features_know_what_was_before_and_it_goes_back_and_replays() {
     assert_eq!(said["outcome"], json!("block"), "all 40 are known: {said}");
     let (status, said) = warm("/v1/rules/rollback");
     assert_eq!(status, 202, "{said}");
-    until("it goes back", || live()["before"]["hash"] == json!(hash));
+    until("it goes back", || {
+        let known = live();
+        assert_eq!(known["not_warmed"], Value::Null, "{known}");
+        known["before"]["hash"] == json!(hash)
+    });
     assert_eq!(outcome(&sidecar, "t-100", 5), "allow");
     let folder = sidecar.stopped();
     replays(folder.path());

@@ -108,7 +108,8 @@ impl Desk {
         let decides = activating.is_some();
         if let Some(activating) = activating {
             let body = json!({
-                "id": format!("weir-rules-{}", self.recorded.last()),
+                // Nobody can have sent an event of this id before.
+                "id": format!("weir-rules-{}-{}", self.recorded.last(), now_us()),
                 "time_us": now_us(),
                 "control": "rule_set",
                 "subject": activating.rule_set(),
