@@ -92,6 +92,6 @@ fn key(name: &str, caller: Option<&str>, file: &Path) -> anyhow::Result<String> 
     let lines = format!("[[approver]]\nname = {}\n{caller}public_key = \"\"\"\n{pem}\"\"\"\n\n", text(name));
     // What the sidecar would refuse is not made.
     Approvals::from_toml(&lines, 1)?;
-    signer.write(&RealDisk, file)?;
+    signer.write(&RealDisk, &std::path::absolute(file)?)?;
     Ok(lines)
 }

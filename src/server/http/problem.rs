@@ -82,7 +82,7 @@ pub(in super::super) struct Problem {
     event: Option<String>,
     /// What else programs may want to know.
     #[serde(flatten)]
-    more: serde_json::Map<String, serde_json::Value>,
+    more: Option<Box<serde_json::Map<String, serde_json::Value>>>,
     #[serde(skip)]
     retry_after: Option<Duration>,
 }
@@ -100,7 +100,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.to_string(),
             event: None,
-            more: serde_json::Map::new(),
+            more: None,
             retry_after: None,
         }
     }
@@ -117,13 +117,13 @@ impl Problem {
 
     /// With this besides.
     pub(in super::super) fn with(mut self, name: &str, value: serde_json::Value) -> Self {
-        self.more.insert(name.to_owned(), value);
+        self.more.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
     /// What is wrong, in words.
     pub(in super::super) fn detail(&self) -> String {
-        let problems = self.more.get("problems").and_then(serde_json::Value::as_array);
+        let problems = self.more.as_ref().and_then(|more| more.get("problems")?.as_array());
         let line = |problem: &serde_json::Value| {
             let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
             match problem["line"].as_u64() {

@@ -53,6 +53,7 @@ pub(super) async fn look_at(State(service): Shared, Path(hash): Path<String>) ->
 /// Proposes one.
 pub(super) async fn propose(State(service): Shared, Extension(who): By, body: Body) -> Response {
     let propose = async {
+        let _sending = service.rules.sending.lock().await;
         let sent: Sent = {
             let body = whole_rules(&service, body).await?;
             read(&body, "{\"file\":\"PATH\",\"files\":{\"PATH\":\"TEXT\",...}}")?

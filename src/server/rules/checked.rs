@@ -90,6 +90,12 @@ fn failed(error: &crate::journal::RecordedError) -> Problem {
     Problem::new(status, "kept-rules", "The rule set can't be kept with the journal, or read there", error)
 }
 
+/// Lines as one, for a log.
+pub(super) fn in_a_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
+}
+
 /// What is on a list, or in the rates, otherwise than it was.
 #[derive(Clone, Debug, Serialize)]
 struct Contents {
@@ -151,8 +157,8 @@ impl Diff {
         Ok(Self { changes, lists, rates, text: said })
     }
 
-    /// It for people.
-    pub(super) fn text(&self) -> &str {
-        self.text.trim_end()
+    /// It for a log.
+    pub(super) fn in_a_line(&self) -> String {
+        in_a_line(&self.text)
     }
 }

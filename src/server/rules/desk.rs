@@ -46,7 +46,7 @@ pub(super) struct TakenUp {
 
 impl Desk {
     /// How long to wait for events: not long where something else is to be done.
-    pub(in super::super) fn idle(&self) -> Duration {
+    pub(in super::super) fn patience(&self) -> Duration {
         match self.recorded.warmth() {
             Some(warmth) if warmth.from.is_some() => Duration::ZERO,
             Some(_) => Duration::from_millis(1),

@@ -37,9 +37,8 @@ pub(in super::super) fn follow(service: &Arc<Service>) -> Option<JoinHandle<()>>
                 Some(Err(error)) => Err(error.to_string()),
             };
             if let Err(why) = done {
-                tracing::warn!(
-                    "the rule file that is followed is not taken up, and what decided goes on: {why}"
-                );
+                let why = checked::in_a_line(&why);
+                tracing::warn!(why, "the rule file that is followed is not taken up; what decided goes on");
             }
         }
     }))

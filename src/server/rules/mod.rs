@@ -40,8 +40,10 @@ use crate::journal::{Activation, Keeper, Prepared, Proposal, Ruling, Rulings};
 pub(super) struct Rules {
     /// Once the engine is ready.
     pub(super) keeper: OnceLock<Keeper>,
-    /// One at a time.
+    /// One at a time is changed.
     turn: tokio::sync::Mutex<()>,
+    /// One at a time is sent, and held in memory.
+    pub(super) sending: tokio::sync::Mutex<()>,
     /// Why the last warm-up came to nothing.
     not_warmed: Mutex<Option<String>>,
 }
@@ -121,7 +123,7 @@ impl Service {
     }
 
     /// Has the engine's thread put something down, and waits until it is on disk.
-    async fn put_down(
+    async fn ruled(
         &self,
         put: impl FnOnce(&mut Desk) -> Result<u64, String> + Send + 'static,
     ) -> Result<(), Problem> {
@@ -237,7 +239,7 @@ pub(super) async fn propose(
     let diff = service.diff(&service.rulings().await?, &prepared).await?;
     let (rules, name) = (prepared.rules.clone(), prepared.loaded.rules.name.clone());
     let proposer = by.to_owned();
-    service.put_down(move |desk| desk.put_down(|recorded| recorded.propose(&prepared, &proposer))).await?;
+    service.ruled(move |desk| desk.put_down(|recorded| recorded.propose(&prepared, &proposer))).await?;
     tracing::info!(hash = rules, name, by, "a rule set is proposed");
     let mut said = told(service, &keeper, &proposed(&service.rulings().await?, &rules)?);
     said["diff"] = json!(diff);
@@ -262,7 +264,7 @@ pub(super) async fn approve(service: &Service, rules: &str, signed: Signed) -> R
     let by = approval.by.clone();
     if proposal.approvals.iter().all(|held| *held != approval) {
         let hash = proposal.rules.clone();
-        service.put_down(move |desk| desk.put_down(|recorded| recorded.approve(&hash, approval))).await?;
+        service.ruled(move |desk| desk.put_down(|recorded| recorded.approve(&hash, approval))).await?;
         tracing::info!(hash = proposal.rules, by, "a rule set is approved");
     }
     Ok(told(service, &keeper, &proposed(&service.rulings().await?, rules)?))
@@ -316,18 +318,10 @@ async fn take_up(
     let not_taken = |why: String| conflict("not-taken-up", "The rule set is not taken up", why);
     let TakenUp { number, pause, begins, decides } = taken.map_err(not_taken)?;
     let pause_us = pause.as_micros() as u64;
-    let text = diff.as_ref().map_or("", Diff::text);
+    let changes = diff.as_ref().map_or_else(String::new, Diff::in_a_line);
     if decides {
-        tracing::info!(
-            hash,
-            rule_set,
-            name,
-            by,
-            back,
-            pause_us,
-            begins = begins.join(", "),
-            "a rule set was taken up: {text}"
-        );
+        let begins = begins.join(", ");
+        tracing::info!(hash, rule_set, name, by, back, pause_us, begins, changes, "a rule set was taken up");
     } else {
         tracing::info!(
             hash,
@@ -335,7 +329,8 @@ async fn take_up(
             name,
             by,
             back,
-            "a rule set is being warmed, and takes over by itself: {text}"
+            changes,
+            "a rule set is being warmed, and takes over by itself"
         );
     }
     service.on_disk(number).await?;
