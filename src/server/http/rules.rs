@@ -40,6 +40,15 @@ async fn how(service: &Service, body: Body) -> Result<How, Problem> {
     read(&body, "{\"warm\":true} or empty")
 }
 
+/// Does it to its end, and tells it in the log, also where whoever asked has gone.
+async fn to_its_end(
+    work: impl Future<Output = Result<Value, Problem>> + Send + 'static,
+) -> Result<Value, Problem> {
+    let ended =
+        |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "The process is about to end", "");
+    tokio::spawn(work).await.map_err(ended)?
+}
+
 /// All that is known.
 pub(super) async fn look(State(service): Shared) -> Response {
     said(StatusCode::OK, rules::look(&service).await)
@@ -80,20 +89,20 @@ pub(super) async fn activate(
     Path(hash): Path<String>,
     body: Body,
 ) -> Response {
-    let activate = async {
+    let activate = async move {
         let how = how(&service, body).await?;
         rules::activate(&service, who.name(), &hash, how).await
     };
-    taken_up(activate.await)
+    taken_up(to_its_end(activate).await)
 }
 
 /// Goes back to the one that decided before.
 pub(super) async fn roll_back(State(service): Shared, Extension(who): By, body: Body) -> Response {
-    let roll_back = async {
+    let roll_back = async move {
         let how = how(&service, body).await?;
         rules::roll_back(&service, who.name(), how).await
     };
-    taken_up(roll_back.await)
+    taken_up(to_its_end(roll_back).await)
 }
 
 /// One that is warmed first does not decide yet.
