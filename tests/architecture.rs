@@ -176,6 +176,7 @@ fn only_the_engine_knows_both_rules_and_state() {
                 | "src/journal/snapshots.rs"
                 | "src/journal/answers.rs" => &["rules", "engine", "decision", "event"],
                 "src/journal/warming.rs" | "src/journal/setup.rs" => &["state", "engine"],
+                "src/journal/ruled.rs" => &["engine", "event"],
                 "src/journal/kept.rs" => &["rules"],
                 _ => &[],
             };

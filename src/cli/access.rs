@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use weir::hex::hex;
 use weir::io::key_open_to_others;
 use weir::server::config::{SecurityFiles, TlsFiles};
-use weir::server::{Access, Scope, Settings, Tls};
+use weir::server::{Access, Approvals, Scope, Settings, Tls};
 
 use super::Verdict;
 use super::journaled::random;
@@ -105,7 +105,12 @@ pub(super) fn secured(settings: Settings, files: &SecurityFiles) -> anyhow::Resu
         .tls
         .as_ref()
         .map(|TlsFiles { certificate, key, client_ca }| read_tls(certificate, key, client_ca.as_deref()));
+    let approvers = |path: &Path| {
+        let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+        Approvals::from_toml(&text, files.approvals_required).with_context(|| path.display().to_string())
+    };
     Ok(Settings {
+        approvals: files.approvers.as_deref().map(approvers).transpose()?.unwrap_or_default(),
         access: files.access.as_deref().map(read_access).transpose()?.unwrap_or_default(),
         tls: tls.transpose()?,
         ..settings

@@ -56,6 +56,9 @@ pub(super) struct Flags {
     /// A rule file that a control event may take up by its hash; may be given several times
     #[arg(long, value_name = "FILE")]
     staged: Vec<OsString>,
+    /// Take up the rule file whenever it is changed, for development
+    #[arg(long)]
+    follow: bool,
     /// Where to listen on TCP, or `off` [default: 127.0.0.1:8420]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<OsString>,
@@ -117,8 +120,10 @@ impl Flags {
     fn given(&self) -> anyhow::Result<Vec<Flag>> {
         let truth = |given: bool| given.then(|| OsString::from("true"));
         let (trust_closed, retain) = (truth(self.trust_closed), truth(self.retain));
+        let follow = truth(self.follow);
         let single = [
             ("rules.file", "--rules", &self.rules),
+            ("rules.follow", "--follow", &follow),
             ("server.listen", "--listen", &self.listen),
             ("server.unix", "--unix", &self.unix),
             ("access.file", "--access", &self.access),

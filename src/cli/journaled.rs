@@ -12,7 +12,7 @@ use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
     Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
-    SnapshotFigures, Stage, known_signer, signer,
+    SnapshotFigures, Stage, kept, known_signer, signer,
 };
 use weir::rules::RuleSet;
 use weir::server::config::JournalOptions;
@@ -170,7 +170,8 @@ impl Journaled {
             retain: self.retain,
         };
         let held = (limits, files, recording);
-        let mut ready = look(how, &self.tokened, (rules, reload), held)?;
+        let files = Rules { file: rules, staged: reload, follow: false };
+        let mut ready = look(how, &self.tokened, files, held)?;
         ready.answers = self.on_journal_failure == Failing::Answer;
         if let Some(path) = &self.warm {
             ready.warm = Some(tokened(bundle(path)?, ready.key.tokens.as_ref())?);
@@ -179,11 +180,20 @@ impl Journaled {
     }
 }
 
+/// The rule files that a journal is opened with.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) file: &'a Path,
+    pub(super) staged: &'a [PathBuf],
+    /// Whether the first may say what the journal does not know yet.
+    pub(super) follow: bool,
+}
+
 /// Looks at a journal, or where one is to begin. What is refused here leaves nothing behind.
 pub(super) fn look(
     how: JournalOptions,
     tokens: &Tokened,
-    (rules, staged): (&Path, &[PathBuf]),
+    Rules { file: rules, staged, follow }: Rules<'_>,
     (limits, files, recording): (Option<Limits>, Option<ChunkFiles>, Option<Recording>),
 ) -> anyhow::Result<Ready> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -202,6 +212,10 @@ pub(super) fn look(
         store: files.map(|files| Box::new(files) as _),
         snapshot_every: Some(how.snapshot_every),
     };
+    if follow && !kept::all(&*disk, folder)?.is_empty() {
+        // Whatever it says by now, it is to be taken up, and what decided goes on until then.
+        kept::keep(&*disk, folder, &setup.rules)?;
+    }
     setup.check(&disk, folder)?;
     Ok(Ready { how, answers: false, disk, schema, key, setup, warm: None })
 }

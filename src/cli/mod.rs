@@ -29,6 +29,7 @@ mod replay;
 mod resend;
 mod retain;
 mod rule_file;
+mod rules;
 mod schema;
 mod score;
 mod serve;
@@ -87,6 +88,7 @@ enum Command {
     Audit(audit::Args),
     Token(token::Args),
     Access(access::Args),
+    Rules(rules::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -119,6 +121,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Access(args) => access::run(&args),
+        Command::Rules(args) => rules::run(&args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

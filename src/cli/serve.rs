@@ -115,7 +115,8 @@ fn open(
 ) -> anyhow::Result<Ready> {
     let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
     let held = (engine.limits, files, None);
-    let ready = journaled::look(journal.clone(), tokened, (&rules.file, &rules.staged), held)?;
+    let files = journaled::Rules { file: &rules.file, staged: &rules.staged, follow: rules.follow };
+    let ready = journaled::look(journal.clone(), tokened, files, held)?;
     let (early, tell) = tell;
     if early {
         let (rules, tokens) = ready.early()?;

@@ -88,6 +88,11 @@ impl Sources {
         sources
     }
 
+    /// The positions of the features that no ledger keeps.
+    pub(crate) fn missing(&self) -> &[usize] {
+        &self.missing
+    }
+
     /// Whether each ledger keeps any of its features.
     pub(crate) fn keeps(&self) -> impl Iterator<Item = bool> {
         self.kept.iter().map(|kept| !kept.is_empty())

@@ -12,7 +12,7 @@ pub const LEDGERS_MAX: usize = 8;
 /// Rule sets staged at the same time; another one is refused.
 pub const STAGED_MAX: usize = 16;
 /// Former rule sets that remembered decisions are of; a reload beyond is refused until such decisions are forgotten.
-pub const RULE_SETS_MAX: usize = 64;
+pub const RULE_SETS_MAX: usize = 4_096;
 
 /// Rows of a chunk at most: a row's place in one has 16 bits.
 const CHUNK_ROWS_MAX: usize = 1 << 16;

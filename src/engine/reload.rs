@@ -188,6 +188,12 @@ impl Engine {
         check_fit(&self.live.rules, rules)
     }
 
+    /// The names of a rule set's features that would begin anew where it is taken up now: no running ledger keeps them.
+    pub fn would_begin<'r>(&self, rules: &'r RuleSet) -> Vec<&'r str> {
+        let sources = Sources::find(rules, self.ledgers.live.iter());
+        sources.missing().iter().filter_map(|&at| Some(rules.features.get(at)?.name.as_str())).collect()
+    }
+
     /// Puts a rule set aside, ready to be taken up by a `control` event that names the hash that is given back
     /// (`control = "rule_set"`, `subject` = the hash in hexadecimal). It stays staged when it was taken up. Staging it
     /// again after another one was taken up makes its swap as cheap as it can be. Its lists go on as they are then where
@@ -254,8 +260,15 @@ impl Engine {
         if number == self.reloads.number {
             return Some(&self.live.rules);
         }
-        let former = self.reloads.former.iter().find(|former| former.number == number);
-        former.map(|former| &*former.rules)
+        // Each was followed by the next number.
+        let first = self.reloads.former.front()?.number;
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        self.reloads.former.get(at).map(|former| &*former.rules)
+    }
+
+    /// Whether a rule set with this hash may be taken up by a control event.
+    pub fn is_staged(&self, hash: &[u8; 32]) -> bool {
+        self.reloads.staged.iter().any(|staged| staged.rules.hash == *hash)
     }
 
     /// The numbers of the rule sets that remembered decisions may be of, ascending; the last one is the live one's.
@@ -352,7 +365,10 @@ impl Engine {
         self.set_rates(rates);
         self.dialogues.go_on(&before.rules, &self.live.rules, &self.limits, self.now_us);
         let number = self.reloads.number;
-        self.reloads.former.push_back(Former { number, rules: before.rules, until_us: self.now_us });
+        // One that decided before is held once, however often it did.
+        let held = self.reloads.former.iter().find(|former| former.rules.hash == before.rules.hash);
+        let rules = held.map_or(before.rules, |former| Arc::clone(&former.rules));
+        self.reloads.former.push_back(Former { number, rules, until_us: self.now_us });
         self.reloads.number += 1;
         let horizon_us = self.live.rules.horizon_us;
         self.seen.set_horizon(self.now_us, horizon_us);

@@ -78,15 +78,26 @@ pub struct Loaded {
     pub rates: Rates,
 }
 
+/// Bytes of a path at most.
+const PATH_BYTES_MAX: usize = 512;
+
 /// Files as they were read, by path.
 type Files = BTreeMap<PathBuf, Arc<[u8]>>;
 
 impl Bundle {
     /// Reads a rule file with all that it needs.
     pub fn read(path: &Path) -> Result<Self, BundleError> {
+        Self::read_by(path, |path| Ok(std::fs::read(path)?.into()))
+    }
+
+    /// The same with files that are read so.
+    pub(super) fn read_by(
+        path: &Path,
+        read: impl Fn(&Path) -> io::Result<Arc<[u8]>>,
+    ) -> Result<Self, BundleError> {
         let file = |source| BundleError::File { path: path.to_owned(), source };
         let top = plain(&std::path::absolute(path).map_err(file)?);
-        let (_, files) = load(&top, |path| Ok(std::fs::read(path)?.into()))?;
+        let (_, files) = load(&top, read)?;
         let root = root(&files);
         let inside = |path: &Path| {
             let name = path.strip_prefix(&root).ok().and_then(Path::to_str);
@@ -104,6 +115,36 @@ impl Bundle {
         Self { rules, files, tokens: None }
     }
 
+    /// Of texts that somebody sends; `rules` is the path of the rule file. Every path is a plain one below one folder, since the
+    /// files are kept under it.
+    pub fn of_texts(rules: String, texts: BTreeMap<String, String>) -> Result<Self, BundleError> {
+        for path in texts.keys().chain([&rules]) {
+            let bad = |why| BundleError::Path { path: path.into(), why };
+            let mut parts = Path::new(path).components();
+            if path.is_empty() || path.len() > PATH_BYTES_MAX {
+                return Err(bad("a path has between 1 and 512 bytes"));
+            }
+            if path.contains('\\') || path.contains(char::is_control) {
+                return Err(bad("it has a character that no path of a rule set has"));
+            }
+            let is_plain = parts.all(|part| matches!(part, Component::Normal(_)));
+            if !is_plain || plain(Path::new(path)).to_str() != Some(path) {
+                return Err(bad("write it from the folder that holds all files, without `.` and `..`"));
+            }
+            let inside = |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+            if texts.keys().any(inside) {
+                return Err(bad("it is a file and a folder"));
+            }
+        }
+        let files = texts.into_iter().map(|(path, text)| (path, text.into_bytes().into()));
+        Ok(Self::new(rules, files.collect()))
+    }
+
+    /// The same as one whose lists hold tokens of the key with this id already.
+    pub(crate) fn of_tokens(self, tokens: Option<String>) -> Self {
+        Self { tokens, ..self }
+    }
+
     /// The path of the rule file.
     pub fn rules(&self) -> &str {
         &self.rules
@@ -116,15 +157,31 @@ impl Bundle {
 
     /// What the files say. No other file is looked at.
     pub fn load(&self) -> Result<Loaded, BundleError> {
-        let read = |path: &Path| {
-            let held = path.to_str().and_then(|path| self.files.get(path)).cloned();
-            held.ok_or_else(|| {
-                let why =
-                    "it is not among the files that were kept; name it by a path relative to the rule file";
-                io::Error::new(io::ErrorKind::NotFound, why)
-            })
-        };
-        load(Path::new(&self.rules), read).map(|(loaded, _)| loaded)
+        load(Path::new(&self.rules), |path| self.file(path)).map(|(loaded, _)| loaded)
+    }
+
+    /// The same, and the bundle of those files alone that were looked at.
+    pub fn load_needed(&self) -> Result<(Loaded, Self), BundleError> {
+        let (loaded, looked_at) = load(Path::new(&self.rules), |path| self.file(path))?;
+        let needed = |path: &str| looked_at.contains_key(Path::new(path));
+        let files = self.files.iter().filter(|(path, _)| needed(path));
+        let files = files.map(|(path, bytes)| (path.clone(), Arc::clone(bytes))).collect();
+        Ok((loaded, Self { files, ..self.clone() }))
+    }
+
+    /// The texts of the rule files, to be checked.
+    pub fn sources(&self) -> Result<Sources, BundleError> {
+        let top = Path::new(&self.rules);
+        let sources = load_rules_by(top, |path| text_of(&self.file(path)?));
+        sources.map_err(|source| BundleError::File { path: top.to_owned(), source })
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Arc<[u8]>> {
+        let held = path.to_str().and_then(|path| self.files.get(path)).cloned();
+        held.ok_or_else(|| {
+            let why = "it is not among the files that were kept; name it by a path relative to the rule file";
+            io::Error::new(io::ErrorKind::NotFound, why)
+        })
     }
 }
 
@@ -140,10 +197,7 @@ fn load(top: &Path, read: impl Fn(&Path) -> io::Result<Arc<[u8]>>) -> Result<(Lo
         files.borrow_mut().insert(path, Arc::clone(&bytes));
         Ok::<_, io::Error>(bytes)
     };
-    let text = |path: &Path| {
-        let text = std::str::from_utf8(&bytes(path)?).map(str::to_owned);
-        text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
-    };
+    let text = |path: &Path| text_of(&bytes(path)?);
     let open = |path: &Path| match bytes(path) {
         Ok(bytes) => Input::new(Cursor::new(bytes)),
         Err(source) => Err(ReadError::File(FileError { path: path.to_owned(), source })),
@@ -156,6 +210,11 @@ fn load(top: &Path, read: impl Fn(&Path) -> io::Result<Arc<[u8]>>) -> Result<(Lo
     let lists = load_lists_by(&rules, folder, &open)?;
     let rates = load_rates_by(&rules, folder, &open)?;
     Ok((Loaded { sources, rules, lists, rates }, files.into_inner()))
+}
+
+fn text_of(bytes: &[u8]) -> io::Result<String> {
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// The innermost folder that holds all files.

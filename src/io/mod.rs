@@ -29,6 +29,8 @@ mod event_schema;
 pub mod explanation;
 /// Files, standard streams and gzip.
 mod file;
+/// The files of a rule set, as they change.
+mod follow;
 /// What is known of every key, as Arrow files.
 mod keys;
 /// A mapping put onto one file: from rows to events.
@@ -87,6 +89,7 @@ pub use door::Door;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};
 pub use event_schema::event_schema;
 pub use file::{Output, create};
+pub use follow::Followed;
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;

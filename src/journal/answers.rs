@@ -1,6 +1,7 @@
 //! Answers as lines, each as the rule set says that gave it, across reloads and restarts.
 
 use std::io;
+use std::sync::Arc;
 
 use super::record::AnswerForm;
 use crate::decision::Decision;
@@ -12,8 +13,8 @@ use crate::io::decision::{write_alert, write_refusal};
 /// One writer for each rule set of which a decision may still be given.
 #[derive(Debug)]
 pub struct AnswerWriter {
-    /// By the number that the engine gave the rule set.
-    writers: Vec<(u32, DecisionWriter)>,
+    /// By the number that the engine gave the rule set, with its hash: one that decides again is written by the same.
+    writers: Vec<(u32, [u8; 32], Arc<DecisionWriter>)>,
 }
 
 impl AnswerWriter {
@@ -28,14 +29,24 @@ impl AnswerWriter {
 
     /// Takes note of a rule set that became live; before each step.
     pub fn follow(&mut self, engine: &Engine) -> io::Result<()> {
-        let newest = self.writers.last().map_or(0, |(number, _)| number + 1);
+        let newest = self.writers.last().map_or(0, |(number, ..)| number + 1);
         // Seldom: a look at a number costs nothing.
-        if engine.rule_set(newest).is_some() { self.add(engine, newest) } else { Ok(()) }
+        if engine.rule_set(newest).is_none() {
+            return Ok(());
+        }
+        // No decision can be given any more of what the engine has forgotten.
+        self.writers.retain(|(number, ..)| engine.rule_set(*number).is_some());
+        self.add(engine, newest)
     }
 
     fn add(&mut self, engine: &Engine, number: u32) -> io::Result<()> {
         if let Some(rules) = engine.rule_set(number) {
-            self.writers.push((number, DecisionWriter::new(rules, VERSION)?));
+            let held = self.writers.iter().find(|(_, hash, _)| *hash == rules.hash);
+            let writer = match held {
+                Some((.., writer)) => Arc::clone(writer),
+                None => Arc::new(DecisionWriter::new(rules, VERSION)?),
+            };
+            self.writers.push((number, rules.hash, writer));
         }
         Ok(())
     }
@@ -72,8 +83,8 @@ impl AnswerWriter {
     fn decision(&self, event: &Event, decision: &Decision, out: &mut Vec<u8>) -> io::Result<()> {
         let unknown =
             || io::Error::new(io::ErrorKind::InvalidInput, "the decision is of an unknown rule set");
-        let at = self.writers.binary_search_by_key(&decision.rule_set, |(number, _)| *number);
+        let at = self.writers.binary_search_by_key(&decision.rule_set, |(number, ..)| *number);
         let writer = at.ok().and_then(|at| self.writers.get(at)).ok_or_else(unknown)?;
-        writer.1.write(event, decision, out)
+        writer.2.write(event, decision, out)
     }
 }

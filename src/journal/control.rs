@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Torn};
+use super::rulings::Approval;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,67 @@ pub enum Control {
         at_us: i64,
         /// The rule set as it was kept.
         rules: String,
+    },
+    /// A rule set that was staged is staged no more.
+    Unstaged {
+        /// When.
+        at_us: i64,
+        /// Its hash, as decisions name it.
+        rule_set: String,
+    },
+    /// Somebody proposed a rule set.
+    Proposed {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept.
+        rules: String,
+        /// Its hash, as decisions name it.
+        rule_set: String,
+        /// Its name.
+        name: String,
+        /// Who.
+        by: String,
+    },
+    /// Somebody approved a rule set that was proposed.
+    Approved {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept.
+        rules: String,
+        /// With which key.
+        #[serde(flatten)]
+        approval: Approval,
+    },
+    /// A rule set is about to be taken up, or to be warmed for that; `decides` follows once it decides.
+    Activated {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept.
+        rules: String,
+        /// Its hash, as decisions name it.
+        rule_set: String,
+        /// Who asked for it.
+        by: String,
+        /// Whose approvals counted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approved_by: Vec<String>,
+        /// Whether its features are filled first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        warm: bool,
+        /// Whether it decided before, and is asked back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
+    },
+    /// A rule set decides from the event before on.
+    Decides {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept; empty where that is not known.
+        rules: String,
+        /// Its hash, as decisions name it.
+        rule_set: String,
+        /// Its name.
+        name: String,
     },
     /// A rule set that was warmed took over between this record and the one before.
     Warmed {
@@ -123,7 +185,10 @@ impl Control {
                 std::iter::once(rules.clone()).chain(staged).collect()
             }
             Self::Recovered { started: Some(started), .. } => started.kept(),
-            Self::Staged { rules, .. } | Self::Warmed { rules, .. } => vec![rules.clone()],
+            Self::Staged { rules, .. }
+            | Self::Warmed { rules, .. }
+            | Self::Proposed { rules, .. }
+            | Self::Activated { rules, .. } => vec![rules.clone()],
             _ => Vec::new(),
         }
     }

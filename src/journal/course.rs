@@ -23,6 +23,7 @@ use crate::engine::{
     WarmError,
 };
 use crate::event::Event;
+use crate::hex::unhex;
 use crate::io::{Bundle, BundleError, Disk, LineReader, Loaded, Reason, SnapshotError};
 use crate::rules::RuleSet;
 use crate::state::ChunkStore;
@@ -295,7 +296,10 @@ impl Course {
             rule_sets.push(Arc::new(load(&kept::read(disk, folder, &hash)?, &hash)?.rules));
         }
         let engine = Engine::restore(saved, &rule_sets, store);
-        Self::new(engine.map_err(|why| RecordedError::Restore { number, why })?)
+        let mut engine = engine.map_err(|why| RecordedError::Restore { number, why })?;
+        // A shadow is in no record, so nobody who goes this way may have one: an event would let it take over.
+        engine.drop_shadow();
+        Self::new(engine)
     }
 
     /// Tells it, which stands after a record, of the warm-ups in the journal, so that it does those on its way too: what is
@@ -349,6 +353,7 @@ impl Course {
             Record::Control(bytes) => {
                 match Control::read(bytes) {
                     Some(Control::Staged { rules, .. }) => stage(disk, folder, &rules, &mut self.engine)?,
+                    Some(Control::Unstaged { rule_set, .. }) => drop(unstage(&rule_set, &mut self.engine)),
                     Some(Control::Warmed { .. }) => self.take_up_warmed(entry.number)?,
                     _ => {}
                 }
@@ -486,10 +491,20 @@ pub(super) fn stage(
     hash: &str,
     engine: &mut Engine,
 ) -> Result<(), RecordedError> {
-    let Loaded { rules, lists, rates, .. } = load(&kept::read(disk, folder, hash)?, hash)?;
+    stage_loaded(load(&kept::read(disk, folder, hash)?, hash)?, engine)
+}
+
+/// Stages what was loaded of a rule set that was kept.
+pub(super) fn stage_loaded(loaded: Loaded, engine: &mut Engine) -> Result<(), RecordedError> {
+    let Loaded { rules, lists, rates, .. } = loaded;
     let rule_set = rules.hash_text();
     let staged = engine.stage_with_rates(rules, lists, rates);
     staged.map(|_| ()).map_err(|why| RecordedError::Reload { rule_set, why })
+}
+
+/// Forgets a staged rule set by its hash as decisions name it; whether it was there.
+pub(super) fn unstage(rule_set: &str, engine: &mut Engine) -> bool {
+    unhex(rule_set.as_bytes()).is_some_and(|hash| engine.unstage(&hash))
 }
 
 /// Fails where another version of the engine wrote.

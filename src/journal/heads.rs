@@ -33,6 +33,7 @@ pub(super) const HEAD_BYTES: usize = 120;
 const WORDS: &[u8] = b"weir head 1";
 /// What is signed begins otherwise for each kind of thing, so that one can't be taken for the other.
 const NOTE_WORDS: &[u8] = b"weir note 1";
+const APPROVAL_WORDS: &[u8] = b"weir rules approval 1";
 /// How the file of a private key begins, and ends.
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -103,14 +104,20 @@ impl Signer {
         Ok(Self(Arc::new(key)))
     }
 
-    /// Makes the private key of a file of 32 random bytes: it is there whole or not at all, and only its owner may read it.
+    /// Makes the private key of a file of 32 random bytes, as [`write`](Self::write) does.
     pub(super) fn create(disk: &dyn Disk, path: &Path, seed: [u8; 32]) -> Result<Self, JournalError> {
+        let signer = Self::from_seed(seed);
+        signer.write(disk, path)?;
+        Ok(signer)
+    }
+
+    /// Writes it to a file, in place of any that is there: it is there whole or not at all, and only its owner may read it.
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), JournalError> {
         // Without the public key in it, which OpenSSL does not read.
-        let key = KeypairBytes { secret_key: seed, public_key: None };
+        let key = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let pem = key.to_pkcs8_pem(LineEnding::LF);
         let pem = pem.map_err(|error| JournalError::Key { path: path.to_owned(), why: error.to_string() })?;
-        archive::place_private(disk, path, pem.as_bytes())?;
-        Ok(Self::from_seed(seed))
+        archive::place_private(disk, path, pem.as_bytes())
     }
 
     /// Whether a file is what is left of a key that was never written whole, as earlier releases might leave it: a beginning
@@ -135,6 +142,11 @@ impl Signer {
     pub(super) fn sign_note(&self, id: &[u8; 16], said: &[u8]) -> [u8; 64] {
         self.0.sign(&[NOTE_WORDS, id, said].concat()).to_bytes()
     }
+
+    /// Approves the rule set that is kept by this hash, for the journal with this id and no other.
+    pub fn approve(&self, id: &[u8; 16], rules: &[u8; 32]) -> [u8; 64] {
+        self.0.sign(&[APPROVAL_WORDS, id, rules].concat()).to_bytes()
+    }
 }
 
 /// Whose heads and notes are believed.
@@ -144,8 +156,17 @@ pub struct PublicKey(VerifyingKey);
 impl PublicKey {
     /// The public key of a PEM file (`BEGIN PUBLIC KEY`).
     pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
-        let key = VerifyingKey::from_public_key_pem(&text(disk, path)?);
-        key.map(Self).map_err(|error| JournalError::Key { path: path.to_owned(), why: error.to_string() })
+        Self::from_pem(&text(disk, path)?).map_err(|why| JournalError::Key { path: path.to_owned(), why })
+    }
+
+    /// The same of its text; the error is what is wrong with it.
+    pub fn from_pem(pem: &str) -> Result<Self, String> {
+        VerifyingKey::from_public_key_pem(pem).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Its 32 bytes.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.0.to_bytes()
     }
 
     /// Whether a file says this key.
@@ -175,6 +196,12 @@ impl PublicKey {
     pub(super) fn signed_note(&self, id: &[u8; 16], said: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         self.0.verify_strict(&[NOTE_WORDS, id, said].concat(), &signature).is_ok()
+    }
+
+    /// Whether it approved the rule set that is kept by this hash, for the journal with this id.
+    pub fn approved(&self, id: &[u8; 16], rules: &[u8; 32], signature: &[u8; 64]) -> bool {
+        let signature = Signature::from_bytes(signature);
+        self.0.verify_strict(&[APPROVAL_WORDS, id, rules].concat(), &signature).is_ok()
     }
 }
 

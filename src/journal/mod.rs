@@ -60,6 +60,10 @@ mod retain;
 pub mod retention;
 /// Records as rows of columns.
 mod rows;
+/// Rule sets that are proposed, approved and taken up.
+mod ruled;
+/// What is proposed and what decided, as records say.
+mod rulings;
 /// A segment's header and name.
 mod segment;
 /// With what an engine is opened.
@@ -102,6 +106,8 @@ pub use removed::{Removed, removed};
 pub use replay::{From, Replay, Replayed};
 pub use resend::{Resend, ResendError, Unkept};
 pub use retain::{Archived, By, Retained, look, retain};
+pub use ruled::{Activating, Activation, Keeper, Prepared};
+pub use rulings::{Approval, Proposal, Ruling, Rulings};
 pub use segment::HEADER_BYTES;
 pub use setup::Setup;
 pub use signing::{known_signer, signer};

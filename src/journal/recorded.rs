@@ -18,12 +18,13 @@ use super::journal::{Journal, Mode, Options, Watch};
 use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
+use super::rulings::Rulings;
 use super::setup::{self, Setup};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
 use super::warming::{self, Known, Warmed, Warming, WarmingError};
 use super::{AnswerWriter, Control, Figures, Stepper, asked, kept, tokened};
 use crate::engine::{Answer, Engine, VERSION};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::io::{Bundle, Disk};
 use crate::state::ChunkStore;
 
@@ -114,6 +115,8 @@ pub struct Recorded {
     /// What came of the last warm-up, until it is told.
     pub(super) warmed: Option<Result<Warmed, WarmingError>>,
     failure: Failure,
+    /// What is proposed and what decided.
+    pub(super) rulings: Rulings,
 }
 
 impl Recorded {
@@ -208,7 +211,8 @@ impl Recorded {
         journal.submit()?;
         let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id, threadless);
         let Course { engine, answers, .. } = course;
-        let recorded = Self {
+        let mut recorded = Self {
+            rulings: opened.recovered.rulings.clone(),
             id: opened.recovered.id,
             key,
             store,
@@ -228,6 +232,7 @@ impl Recorded {
             tokens: setup.rules.tokens().map(str::to_owned),
             failure: Failure::default(),
         };
+        recorded.settle_opened()?;
         Ok((recorded, opened))
     }
 
@@ -245,6 +250,9 @@ impl Recorded {
             let recorded = self.record(bytes);
             self.failure.pass(recorded)?
         };
+        if event.kind() == Kind::Control {
+            self.keep_shadow_out(event);
+        }
         let Self { journal, engine, answers, line, snapshots, failure, .. } = self;
         line.clear();
         answers.follow(engine)?;
@@ -310,6 +318,11 @@ impl Recorded {
     /// Whether answers wait for the disk: not in async mode.
     pub fn waits(&self) -> bool {
         self.waits
+    }
+
+    /// The last record, which may not be on disk yet.
+    pub fn last(&self) -> u64 {
+        self.journal.next_number() - 1
     }
 
     /// The last record that is on disk, with all before it.

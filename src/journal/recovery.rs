@@ -20,6 +20,7 @@ use super::heads::Signer;
 use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
+use super::rulings::Rulings;
 use super::segment::{self, HEADER_BYTES};
 use super::snapshots;
 use super::window::{self, Window};
@@ -57,6 +58,8 @@ pub struct Recovered {
     pub torn: Option<Torn>,
     /// What is damaged, decided on before or now.
     pub damage: Vec<Damage>,
+    /// What is proposed and what decided, as the records that were read say.
+    pub rulings: Rulings,
     /// Whether the last record is a signed head.
     pub(super) headed: bool,
     /// Whether damage was decided on just now.
@@ -183,6 +186,7 @@ fn walk(
     let of_bytes = reader.bytes()?;
     let (mut damage, mut known) = (Vec::new(), Vec::new());
     let (mut closed, mut headed, mut removing) = (false, false, Vec::new());
+    let mut rulings = Rulings::default();
     let (mut chain, mut former, mut last_at) = ([0; 32], [0; 32], 0);
     loop {
         match reader.next_entry() {
@@ -199,6 +203,7 @@ fn walk(
                 if !headed {
                     removing.clear();
                 }
+                control.iter().for_each(|said| rulings.take(said));
                 if let Some(Control::WentOn { damage, snapshots, .. }) = control {
                     known.extend(damage);
                     removing = snapshots;
@@ -227,6 +232,7 @@ fn walk(
     let first = reader.segments().first().map_or(0, |(first, _)| *first);
     let chain = reader.chain().unwrap_or_else(|| frame::first_chain(&id));
     let found = Recovered {
+        rulings,
         id,
         first,
         last,

@@ -151,6 +151,8 @@ pub(super) fn load(
 /// What came of a warm-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warmed {
+    /// The rule set as it was kept.
+    pub rules: String,
     /// The hash of the rule set that took over, as decisions name it.
     pub rule_set: String,
     /// It was warmed with all behind this record; 0 is the beginning.
@@ -181,6 +183,13 @@ pub(super) struct Warming {
     rules: String,
     doing: Doing,
     warmth: Warmth,
+}
+
+impl Warming {
+    /// The rule set as it was kept.
+    pub(super) fn rules(&self) -> &str {
+        &self.rules
+    }
 }
 
 /// What is being done for it.
@@ -282,9 +291,14 @@ impl Recorded {
         }
         self.engine.check_fit(&found)?;
         let rules = kept::keep(&*self.disk, &self.folder, bundle)?;
-        let (bundle, doing, warmth) = (bundle.clone(), Doing::Asked(None), Warmth::default());
-        self.warming = Some(Box::new(Warming { bundle, rules, doing, warmth }));
+        self.begin_warming(bundle.clone(), rules);
         Ok(())
+    }
+
+    /// The same with one that is kept and fits.
+    pub(super) fn begin_warming(&mut self, bundle: Bundle, rules: String) {
+        let (doing, warmth) = (Doing::Asked(None), Warmth::default());
+        self.warming = Some(Box::new(Warming { bundle, rules, doing, warmth }));
     }
 
     /// How far the warm-up is, if one is on.
@@ -390,12 +404,12 @@ impl Recorded {
         let Warmth { from, events, .. } = warming.warmth;
         let (rules, from) = (warming.rules.clone(), from.unwrap_or(0));
         course.engine.check_warmed()?;
-        let said = Control::Warmed { at_us: (self.clock)(), rules, from };
+        let said = Control::Warmed { at_us: (self.clock)(), rules: rules.clone(), from };
         let record = self.journal.append(Record::Control(&said.to_bytes()))?;
         course.engine.take_up_warmed()?;
         self.engine = course.engine;
         self.snapshots.begin(&mut self.engine, record);
         self.since = 0;
-        Ok(Warmed { rule_set: self.engine.rules().hash_text(), from, record, events })
+        Ok(Warmed { rules, rule_set: self.engine.rules().hash_text(), from, record, events })
     }
 }

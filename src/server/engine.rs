@@ -18,6 +18,7 @@ use super::metrics::Teller;
 use super::queue::{Next, Waiting};
 use super::reading::{Readers, Taken};
 use super::release::{Group, Release};
+use super::rules::Beside;
 use super::service::{Service, Stage};
 use super::ticket::{Answered, Lost, Ticket, What};
 use crate::decision::{Decision, Demand};
@@ -32,7 +33,7 @@ use crate::tokens::Tokens;
 /// Events taken at once at most: what gathers while a group is written.
 const BATCH_EVENTS_MAX: usize = 512;
 /// How often the thread looks up where nothing comes.
-const IDLE: Duration = Duration::from_millis(100);
+pub(super) const IDLE: Duration = Duration::from_millis(100);
 
 /// An engine that is ready.
 pub struct Ready {
@@ -80,6 +81,7 @@ impl Engine {
             match desk {
                 Ok(desk) => desk.run(),
                 Err(error) => {
+                    service.orders.close();
                     service.queue.clear().iter().for_each(|waiting| waiting.ticket.lose(Lost::Ended));
                     // Whoever serves ends with it.
                     let _ = tell.send(error);
@@ -111,14 +113,16 @@ impl Engine {
 }
 
 /// The thread's own.
-struct Desk {
-    service: Arc<Service>,
-    recorded: Recorded,
-    readers: Arc<Readers>,
+pub(super) struct Desk {
+    pub(super) service: Arc<Service>,
+    pub(super) recorded: Recorded,
+    pub(super) readers: Arc<Readers>,
     release: Release,
     spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
-    teller: Teller,
+    pub(super) teller: Teller,
+    /// The rule set that decides beside.
+    pub(super) beside: Option<Beside>,
     /// How long it has waited for the disk since the last batch.
     paused: Duration,
     /// Where events go once the journal has failed, where they are answered then.
@@ -149,6 +153,8 @@ impl Desk {
         service.set_readers(Readers::new(recorded.engine().rules_shared(), tokens, unknown_fields));
         let readers = service.readers().ok_or(ServeError::Panicked)?;
         let teller = Teller::new(&recorded, &service.metrics);
+        // There is one engine in a process, and it is ready once.
+        let _ = service.rules.keeper.set(recorded.keeper());
         service.set_stage(Stage::Ready);
         let after_us = service.metrics.ready_after.get().map_or(0, |after| after.as_micros() as u64);
         let rules = recorded.engine().rules();
@@ -162,6 +168,7 @@ impl Desk {
             spill,
             batch,
             teller,
+            beside: None,
             paused: Duration::ZERO,
             resend,
         })
@@ -177,7 +184,8 @@ impl Desk {
             }
             self.paused += now() - waited;
             self.put_down_questions();
-            let next = self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, IDLE);
+            let idle = self.patience();
+            let next = self.service.queue.next(BATCH_EVENTS_MAX, &mut self.batch, idle);
             let done = match next {
                 Next::Nothing => self.idle(),
                 Next::Closed => break,
@@ -192,6 +200,10 @@ impl Desk {
             if let Err(error) = done {
                 return self.fail(error);
             }
+            if let Some(order) = self.service.orders.next() {
+                order(&mut self);
+            }
+            self.warm();
             self.teller.tell(&self.recorded, &self.service.metrics);
         }
         self.finish()
@@ -199,6 +211,7 @@ impl Desk {
 
     /// Ends in order.
     fn finish(mut self) -> Result<(), ServeError> {
+        self.service.orders.close();
         self.look_up()?;
         let failed = self.release.finish();
         let journal_is_well = self.recorded.poisoned().is_none() && failed.is_empty();
@@ -322,7 +335,8 @@ impl Desk {
         Ok(())
     }
 
-    fn alone(&self) -> bool {
+    /// Whether the journal has failed, and events are decided without it.
+    pub(super) fn alone(&self) -> bool {
         self.resend.as_ref().is_some_and(Resend::failed)
     }
 
@@ -354,7 +368,7 @@ impl Desk {
                 self.service.metrics.step.took(now() - begun, 1);
                 group.number = number;
                 group.tickets.push(ticket);
-                Ok(())
+                if taken.event.kind() == Kind::Control { self.look_at_rules() } else { Ok(()) }
             }
             Err(error) => {
                 ticket.lose(Lost::Journal);
@@ -363,7 +377,7 @@ impl Desk {
         }
     }
 
-    fn step(&mut self, taken: &Taken) -> Result<(Answered, u64), RecordedError> {
+    pub(super) fn step(&mut self, taken: &Taken) -> Result<(Answered, u64), RecordedError> {
         let Taken { event, line } = taken;
         let step = self.recorded.step(event, line)?;
         if let Some(resend) = &mut self.resend {
@@ -393,8 +407,12 @@ impl Desk {
             Answer::Refused(_) => What::Refused,
         };
         self.teller.tally.count(&taken.event, &step.answer);
+        let decided = if let Answer::Decided(decision) = step.answer { Some(decision.outcome) } else { None };
         let answered = (Answered { what, line: step.line.to_vec(), durable: false }, step.number);
         self.teller.tally.settle(self.recorded.engine().rules());
+        if let (Some(outcome), Some(beside)) = (decided, self.recorded.engine().shadow_decision()) {
+            self.teller.tally.shadow[outcome as usize][beside.outcome as usize] += 1;
+        }
         Ok(answered)
     }
 
@@ -404,6 +422,7 @@ impl Desk {
         self.service.set_stage(Stage::JournalFailed(error.to_string().into()));
         let lost = |ticket: &Ticket| ticket.lose(Lost::Journal);
         self.service.queue.clear().iter().for_each(|waiting| lost(&waiting.ticket));
+        self.service.orders.close();
         let failed = self.release.finish();
         failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| lost(ticket));
         Err(error)

@@ -38,12 +38,16 @@ mod log;
 mod looking;
 /// What can be measured.
 mod metrics;
+/// What the engine's thread is asked to do.
+mod order;
 /// What waits for the engine.
 mod queue;
 /// Bodies to events.
 mod reading;
 /// What waits for the disk.
 mod release;
+/// Rule sets by request.
+mod rules;
 /// What all connections share.
 mod service;
 /// One request on its way.
@@ -60,6 +64,7 @@ pub use listen::{Address, Listen, ServeError};
 #[doc(hidden)]
 pub use reading::Bodies;
 pub use reading::UnknownFields;
+pub use rules::{Approvals, Approver, ApproversError};
 pub use service::{BODY_GRACE, Bounds, Settings};
 pub use tls::{Tls, TlsError};
 
@@ -85,11 +90,15 @@ pub async fn serve(
     let service = Arc::new(Service::new(settings));
     let listeners = sockets.start(&service);
     let mut engine = Engine::start(Arc::clone(&service), open)?;
+    let follows = rules::follow(&service);
     let failed = engine.failed();
     let ended = tokio::select! {
         () = stop => Ok(()),
         why = failed => Err(why),
     };
+    if let Some(follows) = follows {
+        follows.abort();
+    }
     service.drain();
     tracing::info!(drain_us = service.settings.bounds.drain.as_micros() as u64, "draining");
     listeners.close(service.settings.bounds.drain).await;

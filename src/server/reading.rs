@@ -59,6 +59,9 @@ pub(super) enum BadBody {
     /// The gateway has an answer already.
     #[error("`answered` is for events that are sent again from a file; leave it out")]
     Answered,
+    /// It would take up rules without the approvals that they need.
+    #[error("rule sets and rates need approvals here, so no event takes them up; propose them at /v1/rules")]
+    Approvals,
 }
 
 impl From<EventError> for BadBody {
@@ -111,6 +114,11 @@ impl Readers {
             BadBody::Reason(reason) => BadBody::Reason(reason.without_values()),
             other => other,
         })
+    }
+
+    /// What identifiers become.
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
     }
 
     /// The rule set.

@@ -15,12 +15,14 @@ use super::listen::Listen;
 use super::log::Trickles;
 use super::looking::{Looking, Questions};
 use super::metrics::Metrics;
+use super::order::Orders;
 use super::queue::{Queue, Waiting};
 use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
+use super::rules::{Approvals, Rules};
 use super::ticket::{Answered, Came, Lost, Ticket, What};
 use super::tls::Tls;
 use crate::engine::Refusal;
-use crate::event::{Kind, TextField};
+use crate::event::{Event, Kind, TextField};
 use crate::io::decision::write_refusal;
 use crate::journal::{Progress, Stage as Recovery};
 
@@ -31,6 +33,8 @@ pub struct Bounds {
     pub queue_events_max: usize,
     /// Bytes of a body; a longer one is refused.
     pub body_bytes_max: usize,
+    /// Bytes of a body that proposes a rule set, with its lists; a longer one is refused.
+    pub rules_bytes_max: usize,
     /// Events in a batch; more are refused.
     pub batch_events_max: usize,
     /// Connections; more wait to be taken.
@@ -80,6 +84,7 @@ impl Default for Bounds {
         Self {
             queue_events_max: 65_536,
             body_bytes_max: 1 << 20,
+            rules_bytes_max: 64 << 20,
             batch_events_max: 1_000,
             connections_max: 10_000,
             deadline: Duration::from_millis(200),
@@ -124,6 +129,10 @@ pub struct Settings {
     pub declared: Declared,
     /// What becomes of fields that events don't have.
     pub unknown_fields: UnknownFields,
+    /// How many approvals a rule set needs to be taken up by request, and whose.
+    pub approvals: Approvals,
+    /// A rule file that is taken up whenever it changes, for development.
+    pub follow: Option<PathBuf>,
     /// From when on a request is told in the log as slow; none is where it is nought.
     pub slow: Duration,
     /// Whether a snapshot is written at the end.
@@ -160,6 +169,8 @@ pub(super) struct Service {
     pub(super) questions: Questions,
     pub(super) metrics: Arc<Metrics>,
     pub(super) trickles: Trickles,
+    pub(super) orders: Orders,
+    pub(super) rules: Rules,
     stage: Mutex<Stage>,
     readers: RwLock<Option<Arc<Readers>>>,
     /// Bytes that bodies may still have.
@@ -230,6 +241,8 @@ impl Service {
             settings,
             metrics: Arc::default(),
             trickles: Trickles::default(),
+            orders: Orders::default(),
+            rules: Rules::default(),
             stage: Mutex::new(stage),
             readers: RwLock::default(),
         }
@@ -314,6 +327,9 @@ impl Service {
             .map(|body| {
                 let begun = now();
                 let taken = Arc::new(readers.read(body, given)?);
+                if self.settings.approvals.required > 0 && reloads(&taken.event) {
+                    return Err(BadBody::Approvals);
+                }
                 self.metrics.read.took(now() - begun, 1);
                 let ticket = Arc::new(Ticket::new());
                 let before = match taken.event.kind() {
@@ -499,6 +515,12 @@ fn waiting(events: &[&OnItsWay], sender: u64, said: &[Option<Arc<Said>>]) -> Vec
         Waiting { taken, ticket, sender, said }
     };
     events.iter().zip(said).map(waiting).collect()
+}
+
+/// Whether an event takes up rules or rates.
+fn reloads(event: &Event) -> bool {
+    event.kind() == Kind::Control
+        && event.text(TextField::Control).is_some_and(|word| ["rule_set", "rate_version"].contains(&word))
 }
 
 /// What is answered where another payment has the id.

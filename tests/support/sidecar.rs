@@ -146,6 +146,13 @@ impl Sidecar {
         answer(self.connect(), request)
     }
 
+    /// Ends it; its folder, to begin with again.
+    pub fn stopped(mut self) -> tempfile::TempDir {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.thread.take().unwrap().join().unwrap().unwrap();
+        self.folder
+    }
+
     /// Ends it; what the journal's folder holds then.
     pub fn end(mut self) -> Vec<u8> {
         self.stop.take().unwrap().send(()).unwrap();

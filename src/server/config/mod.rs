@@ -99,6 +99,8 @@ pub struct RuleFiles {
     pub file: PathBuf,
     /// Those that a control event may take up.
     pub staged: Vec<PathBuf>,
+    /// Whether the first is followed.
+    pub follow: bool,
 }
 
 /// How the journal is opened and written.

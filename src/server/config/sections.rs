@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::reader::{Entry, Reader, Section, Wrong};
 use super::{
-    Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles, TokenOptions, engine,
-    security,
+    Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles, SecurityFiles,
+    TokenOptions, engine, security,
 };
 use crate::journal::{Mode, OnDamage};
 use crate::server::declared::{Cause, Declaration, Declared};
@@ -34,6 +34,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let engine = engine::read(reader);
     let listen = server(reader);
     let (security, admin) = security::read(reader);
+    follow_alone(reader, rules.as_ref(), &security);
     let bounds = bounds(reader);
     let (declared, resend) = declared(reader);
     let unknown_fields = events(&mut reader.section("events"));
@@ -41,7 +42,9 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     places(reader, &journal, &engine);
     let snapshot_on_exit = journal.snapshot_on_exit;
     let folder = journal.folder.clone();
+    let follow = rules.as_ref().filter(|rules| rules.follow).map(|rules| rules.file.clone());
     let settings = Settings {
+        follow,
         listen,
         admin,
         bounds,
@@ -61,12 +64,26 @@ fn rules(reader: &mut Reader) -> Option<RuleFiles> {
     let file =
         section.path("file", None, "The rule file that decides where the journal is new. Must be said");
     let staged = section.paths("staged", "Rule files that a control event may take up by their hash");
+    let follow = section.truth(
+        "follow",
+        false,
+        "For development: look at the rule file, and at what it needs, every second, and take up what was changed and has no errors",
+    );
     // One that was said, and is wrong, was told.
     if file.is_none() && !reader.given.items.contains_key("rules.file") {
         let help = "give --rules FILE, WEIR_RULES_FILE=FILE, or `file` in `[rules]` of a file for --config";
         reader.conflict(&[], "`rules.file` is missing: nothing decides".to_owned(), help);
     }
-    Some(RuleFiles { file: file?, staged })
+    Some(RuleFiles { file: file?, staged, follow })
+}
+
+/// Tells that nobody approves what a file says that is followed.
+fn follow_alone(reader: &mut Reader, rules: Option<&RuleFiles>, security: &SecurityFiles) {
+    if security.approvals_required > 0 && rules.is_some_and(|rules| rules.follow) {
+        let message = "a file that is followed is taken up without any approval".to_owned();
+        let help = "leave out `rules.follow`, or set `approvals.required` to 0 where rules are developed";
+        reader.conflict(&["rules.follow", "approvals.required"], message, help);
+    }
 }
 
 fn journal(reader: &mut Reader) -> JournalOptions {
@@ -181,6 +198,12 @@ fn bounds(reader: &mut Reader) -> Bounds {
             default.body_bytes_max,
             1 << 10..=1 << 30,
             "Bytes of a body; a longer one is refused",
+        ),
+        rules_bytes_max: section.bytes(
+            "rules_bytes_max",
+            default.rules_bytes_max,
+            1 << 10..=1 << 30,
+            "Bytes of a body that proposes a rule set, with the files of its lists; a longer one is refused",
         ),
         batch_events_max: section.whole(
             "batch_events_max",

@@ -1,4 +1,5 @@
-//! `[access]`, `[tls]` and `[admin]`: who may ask, over what, and where those listen who administrate.
+//! `[access]`, `[tls]`, `[admin]` and `[approvals]`: who may ask, over what, where those listen who administrate, and how many must
+//! approve rule sets.
 //!
 //! Promises to name files alone: what is in them is secret, or read where files are.
 
@@ -14,6 +15,10 @@ pub struct SecurityFiles {
     pub access: Option<PathBuf>,
     /// TLS on every TCP listener, where there is any.
     pub tls: Option<TlsFiles>,
+    /// How many approvals a rule set needs.
+    pub approvals_required: usize,
+    /// Who may approve.
+    pub approvers: Option<PathBuf>,
 }
 
 /// The files of TLS.
@@ -66,6 +71,30 @@ pub(super) fn read(reader: &mut Reader) -> (SecurityFiles, Listen) {
     );
     let unix = section.socket("unix", "The same on a Unix socket");
     let unix_mode = section.mode("unix_mode", 0o660, "Who may connect to that Unix socket");
+    let (approvals_required, approvers) = approvals(reader, access.is_some());
     let tls = certificate.zip(key).map(|(certificate, key)| TlsFiles { certificate, key, client_ca });
-    (SecurityFiles { access, tls }, Listen { tcp, unix, unix_mode })
+    (SecurityFiles { access, tls, approvals_required, approvers }, Listen { tcp, unix, unix_mode })
+}
+
+/// How many must approve a rule set, and the file of those who may.
+fn approvals(reader: &mut Reader, callers_are_named: bool) -> (usize, Option<PathBuf>) {
+    let mut section = reader.section("approvals");
+    let required = section.whole(
+        "required",
+        0_usize,
+        0..=16,
+        "How many must approve a rule set before a request takes it up, beside whoever proposes it; 0 for development",
+    );
+    let file =
+        section.path("file", None, "The file that names those who may approve, with their public keys");
+    if required > 0 && file.is_none() {
+        let help = "give `approvals.file` (`weir rules key` writes what it must hold)";
+        reader.conflict(&["approvals.required"], "nobody is named who may approve".to_owned(), help);
+    }
+    if required > 0 && !callers_are_named {
+        let message =
+            "without an access file nobody knows who proposes, so anybody could approve what is his own";
+        reader.conflict(&["approvals.required"], message.to_owned(), "give `access.file`");
+    }
+    (required, file)
 }

@@ -29,7 +29,16 @@ impl Deref for Whole {
 }
 
 /// The whole body, within the bounds.
-pub(super) async fn whole(service: &Service, mut body: Body) -> Result<Whole, Problem> {
+pub(super) async fn whole(service: &Service, body: Body) -> Result<Whole, Problem> {
+    read(service, body, service.settings.bounds.body_bytes_max, true).await
+}
+
+/// The whole body of a rule set, which takes none of the room that the bodies of events have: there is one at a time.
+pub(super) async fn whole_rules(service: &Service, body: Body) -> Result<Whole, Problem> {
+    read(service, body, service.settings.bounds.rules_bytes_max, false).await
+}
+
+async fn read(service: &Service, mut body: Body, most: usize, shares_room: bool) -> Result<Whole, Problem> {
     let bounds = &service.settings.bounds;
     let began = now();
     let mut whole = Whole { bytes: Vec::new(), room: None };
@@ -56,15 +65,17 @@ pub(super) async fn whole(service: &Service, mut body: Body) -> Result<Whole, Pr
             Ok(Some(Ok(frame))) => frame,
         };
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > bounds.body_bytes_max {
+        if whole.len() + data.len() > most {
             return Err(Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body-too-large",
                 "The body is too large",
-                format!("a body has at most {} bytes", bounds.body_bytes_max),
+                format!("such a body has at most {most} bytes"),
             ));
         }
-        whole.hold(service, data.len())?;
+        if shares_room {
+            whole.hold(service, data.len())?;
+        }
         whole.bytes.extend_from_slice(&data);
     }
 }

@@ -158,6 +158,12 @@ fn no_event(bad: &BadBody) -> Problem {
         BadBody::OtherTenant => {
             Problem::new(StatusCode::FORBIDDEN, "tenant", "The event is another tenant's", bad)
         }
+        BadBody::Approvals => Problem::new(
+            StatusCode::FORBIDDEN,
+            "approvals",
+            "The event would take up what needs approvals",
+            bad,
+        ),
         BadBody::Reason(Reason::Secret { .. }) => {
             Problem::new(StatusCode::BAD_REQUEST, "secret", "The event holds a secret", bad)
         }

@@ -17,6 +17,8 @@ mod interface;
 /// What is measured and told.
 mod observed;
 mod problem;
+/// Rule sets by request.
+mod rules;
 /// What is answered before its body is read.
 mod unread;
 
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::service::Service;
 
@@ -55,6 +57,13 @@ pub(super) fn routes(service: Arc<Service>) -> Router {
 pub(super) fn admin_routes(service: Arc<Service>) -> Router {
     let routes = Router::new()
         .route("/v1/access", get(admin::access))
+        .route("/v1/rules", get(rules::look).post(rules::propose))
+        .route("/v1/rules/shadow", delete(rules::drop_shadow))
+        .route("/v1/rules/rollback", post(rules::roll_back))
+        .route("/v1/rules/{hash}", get(rules::look_at))
+        .route("/v1/rules/{hash}/approvals", post(rules::approve))
+        .route("/v1/rules/{hash}/activate", post(rules::activate))
+        .route("/v1/rules/{hash}/shadow", post(rules::shadow))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(interface::document))

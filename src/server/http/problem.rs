@@ -80,6 +80,9 @@ pub(in super::super) struct Problem {
     /// The event's id, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<String>,
+    /// What else programs may want to know.
+    #[serde(flatten)]
+    more: Option<Box<serde_json::Map<String, serde_json::Value>>>,
     #[serde(skip)]
     retry_after: Option<Duration>,
 }
@@ -97,6 +100,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.to_string(),
             event: None,
+            more: None,
             retry_after: None,
         }
     }
@@ -109,6 +113,27 @@ impl Problem {
     /// Which may be gone later.
     pub(in super::super) fn retry_after(self, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..self }
+    }
+
+    /// With this besides.
+    pub(in super::super) fn with(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.more.get_or_insert_default().insert(name.to_owned(), value);
+        self
+    }
+
+    /// What is wrong, in words.
+    pub(in super::super) fn detail(&self) -> String {
+        let problems = self.more.as_ref().and_then(|more| more.get("problems")?.as_array());
+        let line = |problem: &serde_json::Value| {
+            let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+            match problem["line"].as_u64() {
+                Some(line) => format!("{}:{line}:{}: {}", text("file"), problem["column"], text("message")),
+                None => text("message"),
+            }
+        };
+        let errors = problems.into_iter().flatten().filter(|problem| problem["severity"] == "error");
+        let lines: Vec<String> = errors.map(line).collect();
+        if lines.is_empty() { self.detail.clone() } else { lines.join("\n") }
     }
 
     pub(super) fn status(&self) -> StatusCode {

@@ -40,11 +40,13 @@ pub(super) struct Metrics {
     pub(super) disk: Durations,
     /// Requests, from their head to that of the response.
     pub(super) whole: Durations,
+    /// The engine's thread, while a rule set is taken up.
+    pub(super) reload: Durations,
     /// Responses by the first digit of their status.
     pub(super) responses: [super::counts::Count; 5],
     /// From the start until the engine was ready.
     pub(super) ready_after: OnceLock<Duration>,
-    watch: OnceLock<Watch>,
+    pub(super) watch: OnceLock<Watch>,
     told: Mutex<Option<Arc<Told>>>,
 }
 
@@ -71,6 +73,7 @@ impl Default for Metrics {
             step: Durations::default(),
             disk: Durations::default(),
             whole: Durations::default(),
+            reload: Durations::default(),
             responses: Default::default(),
             ready_after: OnceLock::new(),
             watch: OnceLock::new(),

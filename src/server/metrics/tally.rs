@@ -90,6 +90,8 @@ pub(in super::super) struct Tally {
     pub(super) answers: [[u64; ANSWERS.len()]; Kind::ALL.len()],
     /// Refusals by code.
     pub(super) refused: Series<u64>,
+    /// What a shadow decides, by the decision that counts and by its own; anew for each shadow.
+    pub(in super::super) shadow: [[u64; 3]; 3],
     /// The series of each rule of the rule set that decides, by position.
     places: Vec<usize>,
     /// The rule set that `places` are of.
@@ -110,6 +112,7 @@ impl Default for Tally {
             stopped: [0; Stopped::ALL.len()],
             answers: [[0; ANSWERS.len()]; Kind::ALL.len()],
             refused: Series::new(CODES_MAX),
+            shadow: [[0; 3]; 3],
             places: Vec::new(),
             rule_set: None,
             decided_by: None,

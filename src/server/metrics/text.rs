@@ -17,7 +17,7 @@ use super::super::queue::ShedWhy;
 use super::super::service::{Service, Stage};
 use super::Told;
 use super::tally::{ANSWERS, Series, outcomes};
-use crate::decision::{Quality, Stopped};
+use crate::decision::{Outcome, Quality, Stopped};
 use crate::engine::VERSION;
 use crate::event::Kind;
 
@@ -44,6 +44,7 @@ impl Collector for Scrape {
         let mut out = Out(encoder);
         of_the_process(&mut out, &self.0)?;
         of_requests(&mut out, &self.0)?;
+        of_reloads(&mut out, &self.0)?;
         let told = self.0.metrics.told();
         if let Some(told) = &told {
             of_decisions(&mut out, told)?;
@@ -220,6 +221,12 @@ fn of_decisions(out: &mut Out<'_>, told: &Told) -> Result<(), Error> {
     out.counters(("rules_fired", "rule"), "Rules that fired and acted", rules)?;
     let stopped = Stopped::ALL.map(|why| (why.name(), tally.stopped[why as usize]));
     out.counters(("stopped", "why"), "Blocked, though rules only wanted a step-up", stopped)?;
+    let pairs = Outcome::ALL.into_iter().flat_map(|live| {
+        let beside = Outcome::ALL.into_iter();
+        beside.map(move |shadow| ([live.name(), shadow.name()], tally.shadow[live as usize][shadow as usize]))
+    });
+    let about = "Decisions by outcome and by what the shadow would have decided, since it was loaded";
+    out.pairs(("shadow_decisions", ["outcome", "shadow"]), about, pairs)?;
     let refused = tally.refused.all().map(|(code, many)| (code, *many));
     out.counters(("refusals", "code"), "Events that the engine refused", refused)?;
     let answers = Kind::ALL.into_iter().flat_map(|kind| {
@@ -227,6 +234,13 @@ fn of_decisions(out: &mut Out<'_>, told: &Told) -> Result<(), Error> {
         ANSWERS.into_iter().zip(of).map(move |(answer, many)| ([kind.name(), answer], many))
     });
     out.pairs(("answers", ["kind", "answer"]), "Events that the engine took in, by what it answered", answers)
+}
+
+fn of_reloads(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
+    let about = "How long events waited while a rule set was taken up";
+    let (sum, many, buckets) = service.metrics.reload.read();
+    out.family("reload_pause_seconds", about, MetricType::Histogram)?
+        .encode_histogram::<NoLabelSet>(sum, many, &buckets, None)
 }
 
 fn of_the_engine(out: &mut Out<'_>, told: &Told) -> Result<(), Error> {

@@ -1,0 +1,199 @@
+//! What is proposed, who approved it, and what decided when, as control records say it in their order.
+//!
+//! Promises that whoever takes the same records in knows the same, and to hold a bounded number of each. It must never know what
+//! a rule set says, nor whether an approval counts.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::control::Control;
+
+/// Proposals known at most; the oldest are forgotten, and can be made again.
+const PROPOSALS_MAX: usize = 64;
+/// Rule sets that decided, the newest.
+const RULINGS_MAX: usize = 64;
+
+/// An approval as an auditor checks it: Ed25519 over "weir rules approval 1", the journal's id, and the hash that the rule set
+/// is kept by, both as bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The approver's name.
+    pub by: String,
+    /// The caller that the approver is.
+    pub caller: String,
+    /// The public key, 32 bytes in hexadecimal.
+    pub public_key: String,
+    /// The signature, 64 bytes in hexadecimal.
+    pub signature: String,
+}
+
+/// A rule set that was proposed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// It as it was kept.
+    pub rules: String,
+    /// Its hash, as decisions name it.
+    pub rule_set: String,
+    /// Its name.
+    pub name: String,
+    /// When it was proposed first.
+    pub at_us: i64,
+    /// All who proposed it.
+    pub by: Vec<String>,
+    /// Who approved it, each once.
+    pub approvals: Vec<Approval>,
+}
+
+/// A rule set that decided from a time on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// It as it was kept; empty where that is not known.
+    pub rules: String,
+    /// Its hash, as decisions name it.
+    pub rule_set: String,
+    /// Since when.
+    pub at_us: i64,
+    /// Who asked for it; none where nobody did by a request.
+    pub by: Option<String>,
+}
+
+/// What is proposed and what decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rulings {
+    proposals: VecDeque<Proposal>,
+    decided: VecDeque<Ruling>,
+    /// What was about to be taken up, and who asked for it.
+    asked: Option<(String, String)>,
+}
+
+impl Rulings {
+    /// Takes the next record in.
+    pub(super) fn take(&mut self, said: &Control) {
+        match said {
+            Control::Started { at_us, rules, with, .. } if self.decided.is_empty() => {
+                let rule_set = with["rule_set"].as_str().unwrap_or_default().to_owned();
+                self.decides(Ruling { rules: rules.clone(), rule_set, at_us: *at_us, by: None });
+            }
+            Control::Recovered { started: Some(started), .. } => self.take(started),
+            Control::Proposed { at_us, rules, rule_set, name, by } => {
+                if let Some(known) = self.find(rules) {
+                    if !known.by.contains(by) {
+                        known.by.push(by.clone());
+                    }
+                    return;
+                }
+                if self.proposals.len() == PROPOSALS_MAX {
+                    self.proposals.pop_front();
+                }
+                self.proposals.push_back(Proposal {
+                    rules: rules.clone(),
+                    rule_set: rule_set.clone(),
+                    name: name.clone(),
+                    at_us: *at_us,
+                    by: vec![by.clone()],
+                    approvals: Vec::new(),
+                });
+            }
+            Control::Approved { rules, approval, .. } => {
+                if let Some(known) = self.find(rules) {
+                    known.approvals.retain(|held| held.by != approval.by);
+                    known.approvals.push(approval.clone());
+                }
+            }
+            Control::Activated { rules, by, .. } => self.asked = Some((rules.clone(), by.clone())),
+            Control::Decides { at_us, rules, rule_set, .. } => {
+                let asked = self.asked.take().filter(|(asked, _)| asked == rules);
+                let (rules, rule_set) = (rules.clone(), rule_set.clone());
+                self.decides(Ruling { rules, rule_set, at_us: *at_us, by: asked.map(|(_, by)| by) });
+            }
+            _ => {}
+        }
+    }
+
+    /// From now on this decides.
+    pub(super) fn decides(&mut self, ruling: Ruling) {
+        if self.decided.len() == RULINGS_MAX {
+            self.decided.pop_front();
+        }
+        self.decided.push_back(ruling);
+    }
+
+    fn find(&mut self, rules: &str) -> Option<&mut Proposal> {
+        self.proposals.iter_mut().find(|proposal| proposal.rules == rules)
+    }
+
+    /// What is proposed, the oldest first.
+    pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        self.proposals.iter()
+    }
+
+    /// What was proposed by the hash that it is kept by.
+    pub fn proposal(&self, rules: &str) -> Option<&Proposal> {
+        self.proposals.iter().find(|proposal| proposal.rules == rules)
+    }
+
+    /// What decides.
+    pub fn live(&self) -> Option<&Ruling> {
+        self.decided.back()
+    }
+
+    /// What decided before that, and is another.
+    pub fn before(&self) -> Option<&Ruling> {
+        let live = self.live()?;
+        self.decided.iter().rev().find(|ruling| ruling.rules != live.rules && !ruling.rules.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposed(rules: &str, by: &str) -> Control {
+        let text = |text: &str| text.to_owned();
+        Control::Proposed { at_us: 1, rules: text(rules), rule_set: text("x"), name: text("n"), by: text(by) }
+    }
+
+    fn approved(rules: &str, by: &str) -> Control {
+        let text = |text: &str| text.to_owned();
+        let approval =
+            Approval { by: text(by), caller: text(by), public_key: text("k"), signature: text("s") };
+        Control::Approved { at_us: 2, rules: text(rules), approval }
+    }
+
+    fn decides(rules: &str) -> Control {
+        Control::Decides { at_us: 3, rules: rules.into(), rule_set: rules.into(), name: "n".into() }
+    }
+
+    #[test]
+    fn what_records_say_is_what_is_known() {
+        let mut known = Rulings::default();
+        // As they are read back.
+        let mut take = |said: &Control| known.take(&Control::read(&said.to_bytes()).unwrap());
+        let said = [
+            proposed("a", "x"),
+            approved("a", "m"),
+            proposed("a", "y"),
+            approved("a", "m"),
+            approved("b", "m"),
+        ];
+        said.iter().for_each(&mut take);
+        let proposal = known.proposal("a").unwrap();
+        assert_eq!(
+            (proposal.by.as_slice(), proposal.approvals.len()),
+            (&["x".to_owned(), "y".to_owned()][..], 1)
+        );
+        assert_eq!(known.proposals().count(), 1);
+        for rules in ["a", "b", "b", "a"] {
+            known.take(&decides(rules));
+        }
+        assert_eq!(known.live().map(|live| &*live.rules), Some("a"));
+        assert_eq!(known.before().map(|before| &*before.rules), Some("b"));
+        for at in 0..200 {
+            known.take(&proposed(&at.to_string(), "x"));
+            known.take(&decides(&at.to_string()));
+        }
+        assert_eq!((known.proposals().count(), known.decided.len()), (PROPOSALS_MAX, RULINGS_MAX));
+        assert!(known.proposal("199").is_some() && known.proposal("a").is_none());
+    }
+}

@@ -1,0 +1,366 @@
+//! Rule sets by request: proposed, approved, taken up, decided beside, rolled back.
+//!
+//! Promises that one is changed at a time; that what is slow (reading, checking, keeping, comparing) is done beside the engine;
+//! that each step is in the journal before it acts, and on disk before it is told; and that nothing decides without the
+//! approvals that are asked for. Must never know HTTP but for its problems.
+
+/// Who may approve.
+mod approvals;
+/// Checked and compared.
+mod checked;
+/// What the engine's thread does.
+mod desk;
+/// A file that is followed.
+mod follow;
+
+pub use approvals::{Approvals, Approver, ApproversError};
+pub(super) use desk::Beside;
+pub(super) use follow::follow;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::clock::now_us;
+use super::engine::Desk;
+use super::http::Problem;
+use super::service::{Service, Stage};
+use checked::Diff;
+use desk::{Known, TakenUp};
+
+use crate::hex::{hex, unhex};
+use crate::journal::{Activation, Keeper, Prepared, Proposal, Ruling, Rulings};
+
+/// What all who change rule sets share.
+#[derive(Default)]
+pub(super) struct Rules {
+    /// Once the engine is ready.
+    pub(super) keeper: OnceLock<Keeper>,
+    /// One at a time is changed.
+    turn: tokio::sync::Mutex<()>,
+    /// One at a time is sent, and held in memory.
+    pub(super) sending: tokio::sync::Mutex<()>,
+    /// Why the last warm-up came to nothing.
+    not_warmed: Mutex<Option<String>>,
+}
+
+impl Rules {
+    fn not_warmed(&self, why: Option<String>) {
+        *self.not_warmed.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
+/// A rule set as it is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sent {
+    /// The path of the rule file.
+    file: String,
+    /// All files by their paths.
+    files: BTreeMap<String, String>,
+}
+
+/// How a rule set is to be taken up.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct How {
+    /// Whether its features are filled from the journal first.
+    warm: bool,
+}
+
+/// An approval as it is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signed {
+    approver: String,
+    signature: String,
+}
+
+fn conflict(word: &str, title: &'static str, detail: impl ToString) -> Problem {
+    Problem::new(StatusCode::CONFLICT, word, title, detail)
+}
+
+fn unready(detail: impl ToString) -> Problem {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "not-ready", "Rule sets can't be changed now", detail)
+        .retry_after(Duration::from_secs(1))
+}
+
+fn ended() -> Problem {
+    unready("the engine has ended")
+}
+
+/// Does what is slow beside all that waits.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(ended()))
+}
+
+impl Service {
+    fn keeper(&self) -> Result<Keeper, Problem> {
+        match self.stage() {
+            Stage::Ready => {}
+            Stage::Recovering(_) => return Err(unready("the engine is not ready yet")),
+            Stage::Draining => return Err(unready("the process is about to end")),
+            Stage::Alone(_) | Stage::JournalFailed(_) => {
+                return Err(unready("the journal has failed, and rule sets are changed with it alone"));
+            }
+        }
+        self.rules.keeper.get().cloned().ok_or_else(|| unready("the engine is not ready yet"))
+    }
+
+    async fn known(&self) -> Result<Known, Problem> {
+        self.order(|desk| desk.known()).await.ok_or_else(ended)
+    }
+
+    async fn rulings(&self) -> Result<Rulings, Problem> {
+        self.order(|desk| desk.recorded.rulings().clone()).await.ok_or_else(ended)
+    }
+
+    /// Has the engine's thread put something down, and waits until it is on disk.
+    async fn ruled(
+        &self,
+        put: impl FnOnce(&mut Desk) -> Result<u64, String> + Send + 'static,
+    ) -> Result<(), Problem> {
+        let put = self.order(put).await.ok_or_else(ended)?;
+        let number = put.map_err(|why| conflict("rules", "The rule set does not fit", why))?;
+        self.on_disk(number).await
+    }
+
+    /// Waits until a record is on disk, as far as answers wait for that.
+    async fn on_disk(&self, number: u64) -> Result<(), Problem> {
+        let Some(watch) = self.metrics.watch.get().cloned() else { return Err(ended()) };
+        beside(move || watch.wait(number).map_err(unready)).await
+    }
+
+    /// What is otherwise in a rule set than in the one that decides.
+    async fn diff(&self, rulings: &Rulings, new: &Prepared) -> Result<Option<Diff>, Problem> {
+        let keeper = self.keeper()?;
+        let live = rulings.live().map(|live| live.rules.clone()).filter(|rules| !rules.is_empty());
+        let (Some(live), new) = (live, new.clone()) else { return Ok(None) };
+        beside(move || Diff::between(&checked::prepared(&keeper, &live)?, &new).map(Some)).await
+    }
+}
+
+/// A proposal as it is told.
+fn told(service: &Service, keeper: &Keeper, proposal: &Proposal) -> Value {
+    let Approvals { required, .. } = service.settings.approvals;
+    let counted = service.settings.approvals.counted(proposal, &keeper.id());
+    json!({
+        "hash": proposal.rules,
+        "rule_set": proposal.rule_set,
+        "name": proposal.name,
+        "proposed_us": proposal.at_us,
+        "proposed_by": proposal.by,
+        "approved_by": counted,
+        "approvals_lacking": required.saturating_sub(counted.len()),
+    })
+}
+
+/// All that is known of rule sets.
+pub(super) async fn look(service: &Service) -> Result<Value, Problem> {
+    let keeper = service.keeper()?;
+    let Known { rulings, mut live, shadow, warming } = service.known().await?;
+    if let Some(ruling) = rulings.live() {
+        live["hash"] = ruling.rules.as_str().into();
+        live["since_us"] = ruling.at_us.into();
+        live["by"] = ruling.by.clone().into();
+    }
+    let approvals = &service.settings.approvals;
+    let before = |before: &Ruling| json!({"hash": before.rules, "rule_set": before.rule_set, "since_us": before.at_us});
+    let not_warmed = service.rules.not_warmed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(json!({
+        "journal": hex(keeper.id()),
+        "live": live,
+        "before": rulings.before().map(before),
+        "shadow": shadow,
+        "warming": warming,
+        "not_warmed": not_warmed,
+        "approvals": {
+            "required": approvals.required,
+            "approvers": approvals.approvers().map(|approver| approver.name.as_str()).collect::<Vec<_>>(),
+        },
+        "proposed": rulings.proposals().map(|proposal| told(service, &keeper, proposal)).collect::<Vec<_>>(),
+    }))
+}
+
+/// A hash as the journal knows it.
+fn proposed(rulings: &Rulings, rules: &str) -> Result<Proposal, Problem> {
+    let unknown = || {
+        let detail = "no rule set is proposed with this hash; GET /v1/rules lists those that are";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-rules", "There is no such rule set", detail)
+    };
+    rulings.proposal(rules).cloned().ok_or_else(unknown)
+}
+
+/// What is proposed with a hash: its files, and what is otherwise than in what decides.
+pub(super) async fn look_at(service: &Service, rules: &str) -> Result<Value, Problem> {
+    let keeper = service.keeper()?;
+    let rulings = service.rulings().await?;
+    let proposal = proposed(&rulings, rules)?;
+    let prepared = kept(&keeper, &proposal.rules).await?;
+    let diff = service.diff(&rulings, &prepared).await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let files: BTreeMap<&str, String> =
+        prepared.bundle.files().map(|(path, bytes)| (path, text(bytes))).collect();
+    let mut said = told(service, &keeper, &proposal);
+    said["file"] = prepared.bundle.rules().into();
+    said["files"] = json!(files);
+    said["diff"] = json!(diff);
+    Ok(said)
+}
+
+async fn kept(keeper: &Keeper, rules: &str) -> Result<Prepared, Problem> {
+    let (keeper, rules) = (keeper.clone(), rules.to_owned());
+    beside(move || checked::prepared(&keeper, &rules)).await
+}
+
+/// Proposes a rule set: checked, kept and put down.
+pub(super) async fn propose(
+    service: &Service,
+    by: &str,
+    Sent { file, files }: Sent,
+) -> Result<Value, Problem> {
+    let _turn = service.rules.turn.lock().await;
+    let keeper = service.keeper()?;
+    let (tokens, declared) =
+        (service.readers().and_then(|readers| readers.tokens().cloned()), service.settings.declared);
+    let keeps = keeper.clone();
+    let checked = move || {
+        let (bundle, problems) = checked::sent(file, files)?;
+        Ok((checked::kept(bundle, &keeps, tokens.as_ref(), &declared)?, problems))
+    };
+    let (prepared, problems) = beside(checked).await?;
+    let diff = service.diff(&service.rulings().await?, &prepared).await?;
+    let (rules, name) = (prepared.rules.clone(), prepared.loaded.rules.name.clone());
+    let proposer = by.to_owned();
+    service.ruled(move |desk| desk.put_down(|recorded| recorded.propose(&prepared, &proposer))).await?;
+    tracing::info!(hash = rules, name, by, "a rule set is proposed");
+    let mut said = told(service, &keeper, &proposed(&service.rulings().await?, &rules)?);
+    said["diff"] = json!(diff);
+    said["problems"] = problems.into();
+    Ok(said)
+}
+
+/// Takes an approval of a proposal.
+pub(super) async fn approve(service: &Service, rules: &str, signed: Signed) -> Result<Value, Problem> {
+    let _turn = service.rules.turn.lock().await;
+    let keeper = service.keeper()?;
+    let proposal = proposed(&service.rulings().await?, rules)?;
+    let refused =
+        |why: &str| Problem::new(StatusCode::FORBIDDEN, "approval", "The approval does not count", why);
+    let signature = unhex::<64>(signed.signature.as_bytes());
+    let signature = signature.ok_or_else(|| refused("`signature` must be 128 hexadecimal digits"))?;
+    let approvals = &service.settings.approvals;
+    let approval = approvals.check(&signed.approver, &signature, (&keeper.id(), rules)).map_err(refused)?;
+    if proposal.by.contains(&approval.caller) {
+        return Err(refused("whoever proposes a rule set does not approve it"));
+    }
+    let by = approval.by.clone();
+    if proposal.approvals.iter().all(|held| *held != approval) {
+        let hash = proposal.rules.clone();
+        service.ruled(move |desk| desk.put_down(|recorded| recorded.approve(&hash, approval))).await?;
+        tracing::info!(hash = proposal.rules, by, "a rule set is approved");
+    }
+    Ok(told(service, &keeper, &proposed(&service.rulings().await?, rules)?))
+}
+
+/// Takes a proposed rule set up, where it has the approvals.
+pub(super) async fn activate(service: &Service, by: &str, rules: &str, how: How) -> Result<Value, Problem> {
+    let _turn = service.rules.turn.lock().await;
+    let keeper = service.keeper()?;
+    let rulings = service.rulings().await?;
+    let proposal = proposed(&rulings, rules)?;
+    let counted = service.settings.approvals.counted(&proposal, &keeper.id());
+    let required = service.settings.approvals.required;
+    if counted.len() < required {
+        let detail = format!("{} of {required} approvals are there", counted.len());
+        return Err(conflict("approvals", "Approvals are lacking", detail)
+            .with("proposal", told(service, &keeper, &proposal)));
+    }
+    let approved_by = counted.into_iter().map(str::to_owned).collect();
+    let activation = Activation { by: by.to_owned(), approved_by, warm: how.warm, back: false };
+    take_up(service, &rulings, kept(&keeper, rules).await?, activation).await
+}
+
+/// Takes the rule set up again that decided before.
+pub(super) async fn roll_back(service: &Service, by: &str, how: How) -> Result<Value, Problem> {
+    let _turn = service.rules.turn.lock().await;
+    let keeper = service.keeper()?;
+    let rulings = service.rulings().await?;
+    let none = || conflict("rollback", "There is nothing to go back to", "no other rule set decided before");
+    let rules = rulings.before().ok_or_else(none)?.rules.clone();
+    let activation = Activation { by: by.to_owned(), approved_by: Vec::new(), warm: how.warm, back: true };
+    take_up(service, &rulings, kept(&keeper, &rules).await?, activation).await
+}
+
+/// Takes a rule set up that may be.
+async fn take_up(
+    service: &Service,
+    rulings: &Rulings,
+    prepared: Prepared,
+    activation: Activation,
+) -> Result<Value, Problem> {
+    if rulings.live().is_some_and(|live| live.rules == prepared.rules) {
+        return Err(conflict("decides", "It decides already", "nothing is to be taken up"));
+    }
+    // What is declared may be another since it was proposed.
+    checked::answers(&service.settings.declared, &prepared.loaded)?;
+    let diff = service.diff(rulings, &prepared).await?;
+    let (hash, rule_set) = (prepared.rules.clone(), prepared.loaded.rules.hash_text());
+    let (name, Activation { by, back, .. }) = (prepared.loaded.rules.name.clone(), activation.clone());
+    let taken = service.order(move |desk| desk.take_up(prepared, activation)).await.ok_or_else(ended)?;
+    let not_taken = |why: String| conflict("not-taken-up", "The rule set is not taken up", why);
+    let TakenUp { number, pause, begins, decides } = taken.map_err(not_taken)?;
+    let pause_us = pause.as_micros() as u64;
+    let changes = diff.as_ref().map_or_else(String::new, Diff::in_a_line);
+    if decides {
+        let begins = begins.join(", ");
+        tracing::info!(hash, rule_set, name, by, back, pause_us, begins, changes, "a rule set was taken up");
+    } else {
+        tracing::info!(
+            hash,
+            rule_set,
+            name,
+            by,
+            back,
+            changes,
+            "a rule set is being warmed, and takes over by itself"
+        );
+    }
+    service.on_disk(number).await?;
+    let mut said = json!({
+        "hash": hash, "rule_set": rule_set, "name": name, "decides": decides, "warming": !decides, "diff": diff,
+    });
+    if decides {
+        said["since_us"] = now_us().into();
+        said["begins"] = begins.into();
+        said["pause_us"] = pause_us.into();
+    }
+    Ok(said)
+}
+
+/// Lets a proposed rule set decide beside.
+pub(super) async fn shadow(service: &Service, by: &str, rules: &str) -> Result<Value, Problem> {
+    let _turn = service.rules.turn.lock().await;
+    let keeper = service.keeper()?;
+    proposed(&service.rulings().await?, rules)?;
+    let (prepared, by) = (kept(&keeper, rules).await?, by.to_owned());
+    let loaded = service.order(move |desk| desk.load_shadow(prepared, by)).await.ok_or_else(ended)?;
+    loaded.map_err(|why| conflict("rules", "The rule set does not fit", why))?;
+    tracing::info!(hash = rules, "a rule set decides beside");
+    Ok(service.known().await?.shadow)
+}
+
+/// Takes the rule set out that decides beside.
+pub(super) async fn drop_shadow(service: &Service) -> Result<Value, Problem> {
+    let _turn = service.rules.turn.lock().await;
+    service.keeper()?;
+    let there = service.order(Desk::drop_shadow).await.ok_or_else(ended)?;
+    Ok(json!({"dropped": there}))
+}
