@@ -178,7 +178,7 @@ struct Believed {
 /// word counts.
 fn tell_removed(
     last: u64,
-    said: Option<(Removed, u64)>,
+    said: Option<(Box<Removed>, u64)>,
     noted: Option<&Removed>,
     by: &Believed,
     out: &mut impl Write,
@@ -187,7 +187,7 @@ fn tell_removed(
     let noted = noted.filter(|noted| noted.last >= last);
     let proven = by.public.as_ref().and_then(|key| noted.filter(|noted| noted.is_signed(key, &by.id)));
     let told = if by.public.is_some() { proven } else { noted };
-    let told = told.or(said.as_ref().map(|(removed, _)| removed)).cloned();
+    let told = told.or(said.as_ref().map(|(removed, _)| &**removed)).cloned();
     let removed = told.as_ref().map_or_else(String::new, told_removed);
     match (&said, proven, noted) {
         (Some((_, number)), _, _) if by.public.is_some() => {

@@ -43,7 +43,7 @@ pub struct Whole {
     pub torn: Option<Torn>,
     /// What retention says to have removed, and the record that says so; none where none does. Where a key was given, a head of
     /// it in the same segment speaks for that record: one of an opening speaks for whatever lay there.
-    pub removed: Option<(Removed, u64)>,
+    pub removed: Option<(Box<Removed>, u64)>,
     /// The rule sets that records name, by the hashes that they are kept by.
     pub kept: BTreeSet<String>,
     /// Snapshots by their record, with the SHA-256 that the control record says.
@@ -287,7 +287,7 @@ pub fn verify(
     if let Some(((file, byte, number), how)) = found {
         return Ok(Verified::Changed { file, byte, number, how, rest: Rest::default() });
     }
-    let removed = claims.newest().map(|(removed, number)| (removed.before(first), number));
+    let removed = claims.newest().map(|(removed, number)| (Box::new(removed.before(first)), number));
     let torn = reader.torn().cloned();
     let whole =
         Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots, decided };

@@ -192,7 +192,7 @@ fn what_is_not_all_there_is_not_removed_until_somebody_decides_and_is_told_then(
         let end = told(noted(&shared).unwrap());
         opened(&shared, OnDamage::Refuse).unwrap().close().unwrap();
         let found = whole(&shared);
-        assert_eq!(told(found.removed.unwrap().0), end);
+        assert_eq!(told(*found.removed.unwrap().0), end);
         assert_eq!(found.first, end + 1);
         assert!(replayed(&shared).unwrap().difference.is_none());
         // What is removed later says it again.
