@@ -273,3 +273,22 @@ fn a_stream_that_is_begun_again_too_late_is_told() {
     folder.put("events.ndjson", (40..50).map(of_day).collect::<String>());
     assert!(!good(&folder, line).err.contains("warning"));
 }
+
+#[test]
+fn a_rule_file_that_does_not_decide_is_told() {
+    let folder = Folder::new();
+    folder.put("one.ndjson", payments(0, 2));
+    folder.put("other.toml", RULES.replace("name = \"small\"", "name = \"other\""));
+    let line = "score --journal j --input one.ndjson --output d.ndjson --rules";
+    good(&folder, &format!("{line} rules.toml --reload other.toml"));
+    assert!(!good(&folder, &format!("{line} rules.toml")).err.contains("decides"));
+    let told = good(&folder, &format!("{line} other.toml")).err;
+    assert!(
+        told.contains("warning: `small` (")
+            && told.contains(") decides, since the journal says so, and not `other` ("),
+        "{told}"
+    );
+    good(&folder, &format!("{line} rules.toml --warm other.toml"));
+    let told = good(&folder, &format!("{line} rules.toml")).err;
+    assert!(told.contains("warning: `other` (") && told.contains("and not `small` ("), "{told}");
+}

@@ -310,3 +310,66 @@ fn a_decision_from_before_what_can_be_replayed_is_shown_as_it_was_answered() {
     run(&folder, "audit show t170 --tenant nobody --journal j", 1);
     run(&folder, "audit show nobody --journal j", 1);
 }
+
+/// The snapshots of the archive, oldest first.
+fn archived_snapshots(folder: &Folder) -> Vec<PathBuf> {
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|end| end == "snapshot");
+    files(&folder.path("j/archive")).into_keys().filter(is_one).collect()
+}
+
+#[test]
+fn the_snapshot_that_retention_left_to_begin_with_is_missed() {
+    let folder = retained();
+    run(&folder, &format!("journal retain j {AT_ONCE}"), 0);
+    run(&folder, "audit verify --journal j", 0);
+    let whole = run(&folder, "replay --journal j", 0);
+    let oldest = archived_snapshots(&folder).swap_remove(0);
+    std::fs::remove_file(oldest).unwrap();
+    part(&run(&folder, "audit verify --journal j", 1), "CHANGED: the snapshot after record ");
+    let replayed = run(&folder, "replay --journal j", 1);
+    part(&replayed, "is passed over: retention left it to begin with, and it is gone");
+    part(&replayed, "warning: it begins later than it should, behind record ");
+    assert_ne!(replayed.out, whole.out);
+    part(&run(&folder, "audit show t390 --journal j", 0), "it begins later than it should");
+}
+
+#[test]
+fn what_others_took_is_not_removed_by_retention() {
+    let folder = retained();
+    let segments = |folder: &Folder| -> Vec<PathBuf> {
+        let is_one = |path: &PathBuf| path.to_string_lossy().contains(".journal");
+        files(&folder.path("j")).into_keys().filter(is_one).collect()
+    };
+    std::fs::remove_file(folder.path("j/archive/00000000000000000001.journal.zst")).unwrap();
+    score_every(&folder, 400, 40, "--on-damage go-on");
+    run(&folder, "journal retain j --online 0d --snapshots 0d", 0);
+    score(&folder, 500, "");
+    score(&folder, 600, "");
+    // The next one is taken too, and nobody has decided on that.
+    let next = segments(&folder).into_iter().min_by_key(|path| path.file_name().unwrap().to_owned()).unwrap();
+    let taken = std::fs::read(&next).unwrap();
+    std::fs::remove_file(&next).unwrap();
+    let before = segments(&folder).len();
+    for line in [format!("journal retain j {AT_ONCE} --dry-run"), format!("journal retain j {AT_ONCE}")] {
+        let done = run(&folder, &line, 1);
+        part(&done, "NOT REMOVED, since not all is there: ");
+        part(&done, "records before it are in no segment; records 1 to ");
+        part(&done, "not removed, since something is not all there");
+    }
+    assert_eq!((segments(&folder).len(), folder.path("j/removed.json").exists()), (before, false));
+    std::fs::write(&next, taken).unwrap();
+    // What somebody decided on is no hindrance, and stays told.
+    part(&run(&folder, &format!("journal retain j {AT_ONCE}"), 0), " segments removed, up to record ");
+    for again in [false, true] {
+        let verified = run(&folder, "audit verify --journal j", 1);
+        part(&verified, ", which were missing before; replay begins from ");
+        part(
+            &verified,
+            " were gone before that: retention says that somebody had decided to go on without them",
+        );
+        part(&run(&folder, "replay --journal j", 0), ", but for 1 to ");
+        if !again {
+            score(&folder, 700, "");
+        }
+    }
+}

@@ -17,6 +17,8 @@ mod limited;
 #[path = "support/recorded.rs"]
 mod recorded;
 
+#[path = "retention/claimed.rs"]
+mod claimed;
 #[path = "retention/crashes.rs"]
 mod crashes;
 #[path = "retention/forged.rs"]

@@ -17,7 +17,7 @@ use weir::journal::{From, Replay, kept};
 use super::asks::Asks;
 use super::contributions::{Contributions, Past};
 use super::progress::Progress;
-use super::replay::tell_passed;
+use super::replay::{tell_begins, tell_passed};
 use super::retain::noted_removed;
 use super::{Verdict, earlier, verify};
 
@@ -77,6 +77,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     args.asks.put_down(&*disk, &args.journal, &format!("audit show {}", args.id))?;
     let mut replay = Replay::open(Arc::clone(&disk), &args.journal, From::Beginning, Some(Recording::All))?;
+    tell_begins(&replay)?;
     let mut progress = Progress::new("looking", None);
     let mut seen = None;
     while seen.is_none() {

@@ -296,9 +296,8 @@ impl Found {
 
     /// What was found, a line each.
     pub(super) fn lines(&self) -> anyhow::Result<String> {
-        let live = self.recorded.engine().rules().hash_text();
         let mut lines = Vec::new();
-        told(&self.how.folder, &self.opened, &live, &mut lines)?;
+        told(&self.how.folder, &self.opened, self.recorded.engine().rules(), &mut lines)?;
         Ok(String::from_utf8_lossy(&lines).into_owned())
     }
 
@@ -330,8 +329,8 @@ fn tokened(bundle: Bundle, tokens: Option<&Tokens>) -> Result<Bundle, TokenedErr
     }
 }
 
-/// What opening found; `live` is the hash of the rule set that decides.
-fn told(folder: &Path, opened: &Opened, live: &str, out: &mut impl Write) -> std::io::Result<()> {
+/// What opening found; `live` is the rule set that decides.
+fn told(folder: &Path, opened: &Opened, live: &RuleSet, out: &mut impl Write) -> std::io::Result<()> {
     let Opened { recovered, begun, snapshot, events, reproduced, different, answered, .. } = opened;
     if *begun {
         return writeln!(out, "journal {}: begun", folder.display());
@@ -364,6 +363,13 @@ fn told(folder: &Path, opened: &Opened, live: &str, out: &mut impl Write) -> std
         write!(out, ", {different} behind the damage are others")?;
     }
     writeln!(out)?;
+    let (name, live) = (&live.name, live.hash_text());
+    if let Some((asked, hash)) = &opened.asked {
+        writeln!(
+            out,
+            "warning: `{name}` ({live}) decides, since the journal says so, and not `{asked}` ({hash}), which the rule file says; name that with --warm, or with --reload and a control event (`rule_set`), and it takes over"
+        )?;
+    }
     for file in &opened.unread {
         writeln!(
             out,

@@ -73,6 +73,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let from = if args.from_snapshot { From::Snapshot } else { From::Beginning };
     args.asks.put_down(&*disk, &args.journal, &args.what())?;
     let replay = Replay::open(Arc::clone(&disk), &args.journal, from, None)?;
+    tell_begins(&replay)?;
     if let Some(removed) = replay.removed() {
         let mut err = anstream::stderr();
         writeln!(err, "{}", noted_removed(removed))?;
@@ -107,6 +108,22 @@ fn advised(disk: &dyn Disk, args: &Args, error: anyhow::Error) -> anyhow::Error 
     error
 }
 
+/// Says which snapshots it could not begin with, and whether it begins later than it should for that.
+pub(super) fn tell_begins(replay: &Replay) -> std::io::Result<()> {
+    let mut err = anstream::stderr().lock();
+    for why in replay.passed_over() {
+        writeln!(err, "warning: {why}")?;
+    }
+    if let (true, Some(removed), Some(number)) = (replay.is_late(), replay.removed(), replay.snapshot()) {
+        writeln!(
+            err,
+            "warning: it begins later than it should, behind record {number} instead of {}, so not all is replayed that is there",
+            removed.base
+        )?;
+    }
+    Ok(())
+}
+
 /// Says what was passed over.
 pub(super) fn tell_passed(passed: &[Decided]) -> std::io::Result<()> {
     let mut err = anstream::stderr().lock();
@@ -123,8 +140,18 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
         1 => ", 1 record missing".to_owned(),
         missing => format!(", {missing} records missing"),
     };
-    let Replayed { events, reproduced, different, difference, snapshot, passed, resumed, unanswered, torn } =
-        replayed;
+    let Replayed {
+        events,
+        reproduced,
+        different,
+        difference,
+        snapshot,
+        late,
+        passed,
+        resumed,
+        unanswered,
+        torn,
+    } = replayed;
     tell_passed(&passed)?;
     let mut out = anstream::stdout().lock();
     let from =
@@ -132,7 +159,7 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
     let verdict = match difference {
         None => {
             writeln!(out, "reproduced {reproduced} of {}{missing}{from}", reproduced + different)?;
-            if different > 0 { Verdict::Found } else { Verdict::Clean }
+            if different > 0 || late { Verdict::Found } else { Verdict::Clean }
         }
         Some(difference) => {
             writeln!(out, "reproduced {reproduced}{missing}{from}, and then not: {difference}")?;

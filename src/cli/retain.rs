@@ -17,12 +17,13 @@ use super::journaled::{for_its_owner_alone, now_us, random};
 /// Move old segments into the archive, and remove what is too old
 ///
 /// Closed segments alone, and whole ones. What is archived is compressed, and read as before (replay, audit, show). A segment is
-/// removed only where an archived snapshot begins behind it instead, and no window of a rule set that is kept needs it.
+/// removed only where all before it is there, an archived snapshot begins behind it instead, and no window of a rule set that
+/// is kept needs it.
 /// Works beside the process that writes the journal. What is done, and who asks, is signed with the journal's key and put down
 /// in the journal.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged; it stays where it is then."
+    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged, or not all is there that would be removed; it stays where it is then."
 )]
 pub(super) struct Args {
     /// The journal's folder
@@ -84,11 +85,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     if args.dry_run {
         let plan = look(&disk, &args.journal, &keep, now_us())?;
         tell(&plan, &keep, &mut out)?;
+        tell_withheld(&plan, &mut out)?;
         if let Some(number) = plan.snapshot {
             writeln!(out, "the snapshot after record {number} would be archived")?;
         }
         writeln!(out, "nothing was changed (--dry-run)")?;
-        return Ok(Verdict::Clean);
+        return Ok(if plan.withheld.is_some() { Verdict::Found } else { Verdict::Clean });
     }
     let key = args.signing_key.as_deref();
     for_its_owner_alone(&args.journal, key)?;
@@ -134,6 +136,7 @@ fn word(fate: Fate, keep: &Retention) -> String {
     let because = |stays| match stays {
         Stays::Young => format!("younger than {}", format_duration(keep.archived_us)),
         Stays::Needed => "a window may still need them".to_owned(),
+        Stays::Withheld => "not removed, since something is not all there".to_owned(),
         Stays::Unfounded => format!(
             "no archived snapshot behind them is {} old, so that replay could not begin there",
             format_duration(keep.archived_us)
@@ -181,7 +184,13 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
             segment.first
         )?;
     }
-    Ok(if damaged.is_empty() { Verdict::Clean } else { Verdict::Found })
+    tell_withheld(plan, out)?;
+    Ok(if damaged.is_empty() && plan.withheld.is_none() { Verdict::Clean } else { Verdict::Found })
+}
+
+/// Why nothing is removed though it is old enough.
+fn tell_withheld(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
+    plan.withheld.as_ref().map_or(Ok(()), |why| writeln!(out, "NOT REMOVED, since not all is there: {why}"))
 }
 
 /// The same as it is noted, for who proves nothing.
@@ -191,9 +200,23 @@ pub(super) fn noted_removed(removed: &Removed) -> String {
 
 /// What retention has removed before what is there.
 pub(super) fn told_removed(removed: &Removed) -> String {
-    let Removed { at_us, last, base, .. } = removed;
+    let Removed { at_us, last, base, missing, .. } = removed;
+    let missing = match told_ranges(missing) {
+        Some(ranges) => format!(", but for {ranges}, which were missing before"),
+        None => String::new(),
+    };
     format!(
-        "records 1 to {last} were removed by retention on {}; replay begins from the snapshot after record {base}",
+        "records 1 to {last} were removed by retention on {}{missing}; replay begins from the snapshot after record {base}",
         format_time(*at_us)
     )
+}
+
+/// First and last of some records, in words; none where there are none.
+pub(super) fn told_ranges(ranges: &[(u64, u64)]) -> Option<String> {
+    let ranges = ranges.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    });
+    let ranges: Vec<String> = ranges.collect();
+    (!ranges.is_empty()).then(|| ranges.join(", "))
 }

@@ -9,13 +9,14 @@ use weir::hex::{hex, unhex};
 use weir::io::{Disk, RealDisk};
 use weir::journal::kept::{self, KeptError};
 use weir::journal::{
-    Decided, PublicKey, Removed, Rest, Stretch, Verified, Whole, Why, check_snapshots, removed, verify,
+    Decided, PublicKey, Removed, Rest, Stretch, Verified, Whole, Why, check_snapshots, removed, snapshots,
+    verify,
 };
 
 use super::Verdict;
 use super::asks::Asks;
 use super::progress::Progress;
-use super::retain::told_removed;
+use super::retain::{told_ranges, told_removed};
 
 /// Prove that nothing was changed, removed or put in, or name the first place where something was
 ///
@@ -86,11 +87,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         let noted = removed(&*disk, folder)?;
         kept.extend(noted.iter().flat_map(Removed::kept));
         let by = Believed { heads: whole.held, id: whole.id, public };
-        let is_told = tell_removed(first - 1, whole.removed, noted.as_ref(), &by, &mut out)?;
-        for told in begins.iter().filter(|_| !is_told) {
+        let removed = tell_removed(first - 1, whole.removed, noted.as_ref(), &by, &mut out)?;
+        for told in begins.iter().filter(|_| removed.is_none()) {
             writeln!(out, "{told}")?;
         }
-        fine &= is_told;
+        fine &= match removed {
+            Some(removed) => tell_left(&*disk, folder, &removed, &mut out)?,
+            None => false,
+        };
     }
     fine &= tell_kept(&*disk, folder, kept, &mut out)?;
     let checked = check_snapshots(&*disk, folder, &whole.snapshots)?;
@@ -170,21 +174,22 @@ struct Believed {
     public: Option<PublicKey>,
 }
 
-/// Says who removed the records up to `last`, by what records `said` and by what is `noted`; false where nobody says so whose
+/// Says who removed the records up to `last`, by what records `said` and by what is `noted`; none where nobody says so whose
 /// word counts.
 fn tell_removed(
     last: u64,
-    said: Option<(u64, u64)>,
+    said: Option<(Box<Removed>, u64)>,
     noted: Option<&Removed>,
     by: &Believed,
     out: &mut impl Write,
-) -> anyhow::Result<bool> {
-    let said = said.filter(|(removed, _)| *removed >= last);
+) -> anyhow::Result<Option<Removed>> {
+    let said = said.filter(|(removed, _)| removed.last >= last);
     let noted = noted.filter(|noted| noted.last >= last);
     let proven = by.public.as_ref().and_then(|key| noted.filter(|noted| noted.is_signed(key, &by.id)));
     let told = if by.public.is_some() { proven } else { noted };
-    let removed = told.map_or_else(|| format!("records 1 to {last} were removed by retention"), told_removed);
-    match (said, proven, noted) {
+    let told = told.or(said.as_ref().map(|(removed, _)| &**removed)).cloned();
+    let removed = told.as_ref().map_or_else(String::new, told_removed);
+    match (&said, proven, noted) {
         (Some((_, number)), _, _) if by.public.is_some() => {
             writeln!(out, "{removed}; record {number} says so")?;
         }
@@ -198,22 +203,48 @@ fn tell_removed(
                 out,
                 "CHANGED: records 1 to {last} are gone, and nothing proves that retention removed them: {note}"
             )?;
-            return Ok(false);
+            return Ok(None);
         }
         (None, _, None) => {
             writeln!(
                 out,
                 "CHANGED: records 1 to {last} are gone, and nothing says that retention removed them"
             )?;
-            return Ok(false);
+            return Ok(None);
         }
         _ if by.heads > 0 => {
             writeln!(out, "NOT PROVEN: {removed}; without the public key nobody vouches for that")?;
-            return Ok(false);
+            return Ok(None);
         }
         _ => writeln!(out, "{removed}; as all of this journal, nobody signed that")?,
     }
-    Ok(true)
+    Ok(told)
+}
+
+/// Says what is gone that retention did not remove: records before it, and the snapshot that it left to begin with.
+fn tell_left(
+    disk: &dyn Disk,
+    folder: &Path,
+    removed: &Removed,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let Removed { base, missing, .. } = removed;
+    let mut fine = true;
+    if let Some(ranges) = told_ranges(missing) {
+        writeln!(
+            out,
+            "CHANGED: records {ranges} were gone before that: retention says that somebody had decided to go on without them"
+        )?;
+        fine = false;
+    }
+    if !snapshots(disk, folder)?.contains(base) {
+        writeln!(
+            out,
+            "CHANGED: the snapshot after record {base} is gone, which retention left to begin with; restore it from a copy"
+        )?;
+        fine = false;
+    }
+    Ok(fine)
 }
 
 /// Says of the rule sets that are kept, and of those that records name, whether they are what was kept.

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::claims;
 use super::control::Control;
 use super::course::{RecordedError, Start, check_version};
 use super::damage::{Damage, Why};
@@ -15,7 +16,6 @@ use super::heads::PublicKey;
 use super::reader::Reader;
 use super::record::Record;
 use super::removed::{self, Removed};
-use super::signing;
 use crate::io::Disk;
 
 /// How a journal begins.
@@ -35,17 +35,14 @@ pub(super) fn started(disk: &Arc<dyn Disk>, folder: &Path, last: u64) -> Result<
     started_noted(disk, folder, last, noted)
 }
 
-/// The same, where a note is believed only as [`is_removed`] does.
+/// The same, where a note is believed only as [`claims`] does.
 pub(super) fn started_by(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     last: u64,
     by: (&[u8; 16], Option<&PublicKey>),
 ) -> Result<Beginning, RecordedError> {
-    let noted = match removed::removed(&**disk, folder)? {
-        Some(noted) if is_believed(disk, folder, &noted, by)? => Some(noted),
-        _ => None,
-    };
+    let noted = claims::noted_by(disk, folder, by)?;
     started_noted(disk, folder, last, noted)
 }
 
@@ -58,8 +55,8 @@ fn started_noted(
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
     let first = reader.first();
     if first > 1 {
-        return match noted {
-            Some(noted) => begun(noted.started, first),
+        return match noted.and_then(|noted| noted.started) {
+            Some(started) => begun(started, first),
             None => repeated(disk, folder, last, first),
         };
     }
@@ -117,64 +114,61 @@ pub(super) fn missing(disk: &dyn Disk, folder: &Path) -> Result<Option<Damage>, 
     }))
 }
 
-/// Whether retention removed what is missing: its note says so, signed by the key where somebody signs the journal, or a
-/// record does.
-pub(super) fn is_removed(
+/// The same, with what retention removed of it: nothing where that is all.
+pub(super) fn gone(
     disk: &Arc<dyn Disk>,
     folder: &Path,
-    missing: &Damage,
     by: (&[u8; 16], Option<&PublicKey>),
-) -> Result<bool, JournalError> {
-    if let Some(noted) = removed::removed(&**disk, folder)?.filter(|noted| noted.last >= missing.last())
-        && is_believed(disk, folder, &noted, by)?
-    {
-        return Ok(true);
-    }
-    let mut reader = Reader::open(Arc::clone(disk), folder)?;
-    while let Some(entry) = reader.next_whole()? {
-        if let Ok(Record::Control(bytes)) = entry.record()
-            && let Some(Control::Retained { removed: Some((_, last)), .. }) = Control::read(bytes)
-            && last >= missing.last()
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// A note of a journal that somebody signs must be signed too. Who has no key can't tell, and leaves that to who verifies.
-fn is_believed(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-    noted: &Removed,
-    (id, key): (&[u8; 16], Option<&PublicKey>),
-) -> Result<bool, JournalError> {
-    let Some(key) = key else { return Ok(true) };
-    Ok(noted.is_signed(key, id) || signing::signed_by(disk, folder)?.is_none())
+) -> Result<Option<(Damage, Option<Removed>)>, JournalError> {
+    let Some(missing) = missing(&**disk, folder)? else { return Ok(None) };
+    let removed = claims::removed_by(disk, folder, by)?;
+    let is_all = removed.as_ref().is_some_and(|removed| removed.last >= missing.last());
+    Ok((!is_all).then_some((missing, removed)))
 }
 
 /// Of all damage up to a record, that before the oldest one too, what decided to go on over it: an error where nothing did.
 /// What retention removed is none.
-pub(super) fn passed(disk: &Arc<dyn Disk>, folder: &Path, to: u64) -> Result<Vec<Decided>, JournalError> {
-    let known = decided(disk, folder, 0, u64::MAX)?;
-    let on = |damage: Damage| match known.iter().find(|known| known.damage.same(&damage)) {
-        Some(known) => Ok(known.clone()),
-        None => Err(JournalError::Damaged(damage)),
-    };
+pub(super) fn passed(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    to: u64,
+    by: (&[u8; 16], Option<&PublicKey>),
+) -> Result<Vec<Decided>, JournalError> {
+    let mut known = None;
     let mut passed = Vec::new();
-    if let Some(missing) = missing(&**disk, folder)?
-        && !is_removed(disk, folder, &missing, (&[0; 16], None))?
-    {
-        passed.push(on(missing)?);
+    if let Some((missing, removed)) = gone(disk, folder, by)? {
+        let mut decided = on(disk, folder, &mut known, missing)?;
+        if let Some(removed) = removed {
+            let damage = &mut decided.damage;
+            (damage.number, damage.missing) = (removed.last + 1, damage.last() - removed.last);
+        }
+        passed.push(decided);
     }
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
     loop {
         match reader.next_entry() {
             Ok(Some(entry)) if entry.number <= to => {}
             Ok(_) => return Ok(passed),
-            Err(JournalError::Damaged(damage)) if damage.is_before(to + 1) => passed.push(on(damage)?),
+            Err(JournalError::Damaged(damage)) if damage.is_before(to + 1) => {
+                passed.push(on(disk, folder, &mut known, damage)?);
+            }
             Err(JournalError::Damaged(_)) => return Ok(passed),
             Err(error) => return Err(error),
         }
     }
+}
+
+/// What decided to go on over damage, an error where nothing did; `known` is what was decided, once that was read.
+pub(super) fn on(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    known: &mut Option<Vec<Decided>>,
+    damage: Damage,
+) -> Result<Decided, JournalError> {
+    let known = match known {
+        Some(known) => known,
+        None => known.insert(decided(disk, folder, 0, u64::MAX)?),
+    };
+    let same = known.iter().find(|known| known.damage.same(&damage));
+    same.cloned().ok_or(JournalError::Damaged(damage))
 }

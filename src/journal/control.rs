@@ -145,6 +145,10 @@ pub enum Control {
         archived: Vec<(u64, u64)>,
         /// First and last of what is removed.
         removed: Option<(u64, u64)>,
+        /// First and last of all up to there that retention did not remove, now or before: they were missing, and somebody had
+        /// decided to go on without them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<(u64, u64)>,
         /// Where something is: the record of the snapshot from which replay begins then.
         base: Option<u64>,
         /// The record of the snapshot that was archived.

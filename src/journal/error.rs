@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::damage::Damage;
 use super::frame::BODY_BYTES_MAX;
+use super::verify::Changed;
 
 /// Why a journal can't be opened, read or written.
 #[derive(Debug, Error)]
@@ -53,6 +54,18 @@ pub enum JournalError {
         "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
     )]
     Damaged(Damage),
+    /// What is there is not what was signed.
+    #[error(
+        "{file} is not what was written, at record {number}: {how}; see `weir audit verify`, and restore the file from a copy"
+    )]
+    Changed {
+        /// The segment's file name within the journal's folder.
+        file: String,
+        /// The first record that is not what it was.
+        number: u64,
+        /// What is seen there.
+        how: Changed,
+    },
     /// The disk gives other bytes each time.
     #[error("{} reads differently each time, so nothing in it can be trusted; check the disk, and restore the folder from a copy", folder.display())]
     Unsteady {

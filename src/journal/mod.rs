@@ -13,6 +13,8 @@ mod archive;
 mod asked;
 /// How a journal begins, and who says so where that is gone.
 mod beginning;
+/// Whose word counts that retention removed something.
+mod claims;
 /// Closed segments as Parquet files.
 mod columns;
 /// Control records: what happened beside events.
@@ -48,6 +50,8 @@ mod record;
 mod recorded;
 /// Opening a folder: what is whole, torn or damaged.
 mod recovery;
+/// Whether all is there that is to be removed.
+mod removable;
 /// What retention has removed.
 mod removed;
 /// The journal through the engine again.

@@ -72,6 +72,8 @@ pub struct Opened {
     /// What was put down beside and is not taken in, and why: above all what says what retention did, and is not signed by
     /// the journal's key.
     pub left: Vec<String>,
+    /// The name and hash of the rule set asked for, where another one decides: what the journal has taken up holds.
+    pub asked: Option<(String, String)>,
     /// Files beside the rules asked for that say otherwise than what was taken up, and are not read; what each is for.
     pub unread: Vec<String>,
 }
@@ -156,6 +158,7 @@ impl Recorded {
             different: 0,
             answered: false,
             left: Vec::new(),
+            asked: None,
             unread: Vec::new(),
         };
         let started = started_by(&disk, folder, last, (&opened.recovered.id, key.as_ref()))?;
@@ -199,7 +202,11 @@ impl Recorded {
             let (at_us, snapshot) = (clock(), opened.snapshot);
             let said = Control::Recovered { at_us, snapshot, after: last, cut, started };
             journal.append(Record::Control(&said.to_bytes()))?;
-            opened.unread = setup::unread(&course.engine, &load(&setup.rules, &kept::hash(&setup.rules))?);
+            let asked = load(&setup.rules, &kept::hash(&setup.rules))?;
+            opened.unread = setup::unread(&course.engine, &asked);
+            if asked.rules.hash != course.engine.rules().hash {
+                opened.asked = Some((asked.rules.name.clone(), asked.rules.hash_text()));
+            }
             let again = (!setup.staged.is_empty()).then_some(&setup.rules);
             for bundle in setup.staged.iter().chain(again) {
                 let rules = kept::keep(&*disk, folder, bundle)?;

@@ -109,9 +109,8 @@ pub(super) fn recover(
         let (number, missing) = (found.last + 1, newest - found.last);
         found.damage.push(Damage { file, byte, bytes, number, missing, why: Why::Snapshot });
     }
-    if let Some(missing) = beginning::missing(&**disk, folder)?
-        && !beginning::is_removed(disk, folder, &missing, (&found.id, key.as_ref()))?
-    {
+    // Nothing of this opening is written yet: what is signed was signed before.
+    if let Some((missing, _)) = beginning::gone(disk, folder, (&found.id, key.as_ref()))? {
         // Also where closed segments are not walked over.
         known.extend(decided(disk, folder, 0, u64::MAX)?.into_iter().map(|decided| decided.damage));
         found.damage.insert(0, missing);

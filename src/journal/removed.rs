@@ -3,7 +3,7 @@
 //! Promises that it is there whole before the first record goes. It repeats what the removed record `started` said. That
 //! it was removed, and by whom, is a control record too: that one is in the chain, and this note is not, so it is signed by
 //! the journal's key. What reads it here is told what it says; whether to believe it is asked with a public key
-//! ([`Removed::is_signed`]).
+//! ([`Removed::is_signed`]), and answered for records and note together by [`claims`](super::claims).
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -31,9 +31,14 @@ pub struct Removed {
     pub last: u64,
     /// The last record that the snapshot holds from which replay begins now.
     pub base: u64,
-    /// What the journal was begun with.
-    pub(super) started: Control,
-    /// What it was read from.
+    /// Of these records, first and last, those that retention did not remove: they were missing before, and somebody had
+    /// decided to go on without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<(u64, u64)>,
+    /// What the journal was begun with; none where nobody knew that any more, and where a record says all this.
+    #[serde(default)]
+    pub(super) started: Option<Control>,
+    /// What it was read from; none where that was a record.
     #[serde(skip)]
     pub(super) note: Option<Note>,
 }
@@ -44,9 +49,32 @@ impl Removed {
         self.note.as_ref().is_some_and(|note| note.is_signed(by, id))
     }
 
+    /// Whether anybody signed it.
+    pub(super) fn has_signature(&self) -> bool {
+        self.note.as_ref().is_some_and(Note::has_signature)
+    }
+
     /// The rule sets that the beginning named, by the hashes that they are kept by.
     pub fn kept(&self) -> Vec<String> {
-        self.started.kept()
+        self.started.iter().flat_map(Control::kept).collect()
+    }
+
+    /// What a record says of it; none where it says nothing of that.
+    pub(super) fn said(control: &Control) -> Option<Self> {
+        let Control::Retained { at_us, removed: Some((_, last)), base, missing, .. } = control else {
+            return None;
+        };
+        let (base, missing) = (base.unwrap_or(*last), missing.clone());
+        Some(Self { at_us: *at_us, last: *last, base, missing, started: None, note: None })
+    }
+
+    /// The same where the oldest record that is there is this one: what was said may not all be done.
+    pub(super) fn before(mut self, begins: u64) -> Self {
+        if begins > 1 {
+            self.last = self.last.min(begins - 1);
+            self.missing.retain(|(first, _)| *first < begins);
+        }
+        self
     }
 }
 
@@ -64,7 +92,7 @@ pub fn removed(disk: &dyn Disk, folder: &Path) -> Result<Option<Removed>, Journa
     let note = Note::read(&bytes);
     let said: Option<Removed> = note.as_ref().and_then(|note| serde_json::from_slice(note.said()).ok());
     // It may have ended before all went. Where more is gone, somebody else took it.
-    Ok(said.map(|said| Removed { last: said.last.min(begins - 1), note, ..said }))
+    Ok(said.map(|said| Removed { note, ..said.before(begins) }))
 }
 
 /// Puts it down for the journal with this id, in place of the note of former times.

@@ -1,10 +1,11 @@
 //! The journal through the engine again, beside whoever writes it: every answer is compared with the one that was given.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::beginning::{self, Beginning, started};
+use super::beginning::{self, Beginning, started_by};
 use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Start, Turn, check_version};
 use super::damage::{Damage, Why};
@@ -13,12 +14,12 @@ use super::error::JournalError;
 use super::reader::Reader;
 use super::record::Record;
 use super::recorded::{Progress, Stage};
-use super::removed::{self, Removed};
+use super::removed::Removed;
 use super::warming::Known;
-use super::{snapshots, warming};
+use super::{claims, signing, snapshots, warming};
 use crate::engine::{Answer, Recording, VERSION};
 use crate::event::Event;
-use crate::io::Disk;
+use crate::io::{Disk, SnapshotError};
 
 /// From where to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Replayed {
     pub difference: Option<Difference>,
     /// The record of the snapshot that it began after.
     pub snapshot: Option<u64>,
+    /// Whether it could have begun with an older one, which retention left for that, and which is gone or not whole.
+    pub late: bool,
     /// Damage that somebody decided to go on over.
     pub passed: Vec<Decided>,
     /// Records after which it went on from a snapshot, which held what is missing.
@@ -65,10 +68,12 @@ pub struct Replay {
     folder: PathBuf,
     reader: Reader,
     course: Course,
+    from: From,
     snapshot: Option<u64>,
     recording: Option<Recording>,
     start: Option<Box<Start>>,
     removed: Option<Removed>,
+    passed_over: Vec<String>,
     warm_ups: Vec<Known>,
     passed: Vec<Decided>,
     /// Answers up to this record may be others than they were.
@@ -92,7 +97,9 @@ impl Replay {
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
         }
-        let (mut begun, first) = match started(&disk, folder, u64::MAX)? {
+        let (id, key) = (claims::id_of(&disk, folder)?, signing::own_public(&disk, folder));
+        let by = (&id, key.as_ref());
+        let (mut begun, first) = match started_by(&disk, folder, u64::MAX, by)? {
             Beginning::Started { rules, start, first, .. } => (Some((rules, start)), first),
             Beginning::Lost { first } => (None, first),
             Beginning::Nothing => return Err(RecordedError::NoStart),
@@ -101,7 +108,7 @@ impl Replay {
             start.recording = recording.unwrap_or(start.recording);
         }
         let is_whole = first == 1 && begun.is_some();
-        let removed = removed::removed(&*disk, folder)?;
+        let removed = claims::removed_by(&disk, folder, by)?;
         let warm_ups = warming::known(&disk, folder, 0, u64::MAX)?;
         let mut numbers = match from {
             From::Beginning if is_whole => Vec::new(),
@@ -112,16 +119,31 @@ impl Replay {
             numbers.retain(|number| number + 1 >= first);
             numbers.reverse();
         }
-        numbers.retain(|&number| !warm_ups.iter().any(|known| known.is_on_at(number)));
+        let mut passed_over = Vec::new();
+        if let Some(Removed { base, .. }) = removed
+            && from == From::Beginning
+            && !numbers.contains(&base)
+        {
+            passed_over.push(told_over(base, "retention left it to begin with, and it is gone"));
+        }
         let mut found = None;
         for number in numbers {
+            if warm_ups.iter().any(|known| known.is_on_at(number)) {
+                let why = "a rule set was being warmed then that took over since";
+                passed_over.push(told_over(number, why));
+                continue;
+            }
             let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
             // Its first segment says whose journal it is.
             let _ = reader.next_entry();
             let Some(id) = reader.id() else { continue };
-            if let Some(course) = restored(&disk, folder, (id, number), recording, &warm_ups)? {
-                found = Some((Reader::from(Arc::clone(&disk), folder, number + 1)?, course, Some(number)));
-                break;
+            match restored(&disk, folder, (id, number), recording, &warm_ups)? {
+                Ok(course) => {
+                    found =
+                        Some((Reader::from(Arc::clone(&disk), folder, number + 1)?, course, Some(number)));
+                    break;
+                }
+                Err(why) => passed_over.push(told_over(number, why)),
             }
         }
         let (reader, course, snapshot) = match found {
@@ -137,9 +159,7 @@ impl Replay {
         };
         // What nobody removed, and is behind it all the same.
         let passed = match snapshot {
-            Some(number) if from == From::Beginning && removed.is_none() => {
-                beginning::passed(&disk, folder, number)?
-            }
+            Some(number) if from == From::Beginning => beginning::passed(&disk, folder, number, by)?,
             _ => Vec::new(),
         };
         let start = begun.map(|(_, start)| start);
@@ -150,10 +170,12 @@ impl Replay {
             folder,
             reader,
             course,
+            from,
             snapshot,
             recording,
             start,
             removed,
+            passed_over,
             warm_ups,
             passed,
             until,
@@ -163,7 +185,19 @@ impl Replay {
         })
     }
 
-    /// What retention has removed before it.
+    /// Snapshots that it could have begun with, if they were there and whole, and why not.
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
+    }
+
+    /// Whether it begins later than the snapshot that retention left to begin with.
+    pub fn is_late(&self) -> bool {
+        let base = self.removed.as_ref().map(|removed| removed.base);
+        self.from == From::Beginning
+            && base.is_some_and(|base| self.snapshot.is_some_and(|number| number > base))
+    }
+
+    /// What retention has removed before it, by a word that counts: without a look at who holds the key.
     pub fn removed(&self) -> Option<&Removed> {
         self.removed.as_ref()
     }
@@ -253,7 +287,7 @@ impl Replay {
             let place = self.places.pop_front();
             if place == Some(number)
                 && let Some(id) = self.reader.id()
-                && let Some(course) =
+                && let Ok(course) =
                     restored(&self.disk, &self.folder, (id, number), self.recording, &self.warm_ups)?
             {
                 self.course = course.instead_of(&self.course);
@@ -280,7 +314,9 @@ impl Replay {
             }
             each(self.course.events());
         }
+        let late = self.is_late();
         Ok(Replayed {
+            late,
             events: self.course.events(),
             reproduced: self.course.reproduced(),
             different: self.different,
@@ -294,19 +330,27 @@ impl Replay {
     }
 }
 
-/// An engine as a snapshot says that it was, if that one is whole, and on its way over the warm-ups behind it.
+/// What is said of a snapshot that is not taken.
+fn told_over(number: u64, why: impl fmt::Display) -> String {
+    format!("the snapshot after record {number} is passed over: {why}")
+}
+
+/// An engine as a snapshot says that it was, and on its way over the warm-ups behind it; why not, where it is not whole.
 fn restored(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     (id, number): ([u8; 16], u64),
     recording: Option<Recording>,
     warm_ups: &[Known],
-) -> Result<Option<Course>, RecordedError> {
-    let Ok(mut saved) = snapshots::read(disk, folder, id, number) else { return Ok(None) };
+) -> Result<Result<Course, SnapshotError>, RecordedError> {
+    let mut saved = match snapshots::read(disk, folder, id, number) {
+        Ok(saved) => saved,
+        Err(why) => return Ok(Err(why)),
+    };
     if let Some(recording) = recording {
         saved = saved.recording(recording);
     }
     let mut course = Course::restore(&**disk, folder, number, saved, None)?;
     course.expect(&**disk, folder, number, warm_ups)?;
-    Ok(Some(course))
+    Ok(Ok(course))
 }

@@ -1,7 +1,8 @@
 //! Doing what retention plans: segments into the archive, what is too old away, and a record of it.
 //!
 //! Promises that a crash at any moment loses no record and doubles none; that a segment is archived only where all of it is
-//! whole, and removed only once an engine was made of the snapshot that begins instead; and that what was done is put down
+//! whole, and removed only where all before it is there and an engine was made of the snapshot that begins instead, so that
+//! nobody signs for what others took; and that what was done is put down
 //! before anything goes, signed by the journal's key: nobody else's word for it is believed. Works beside the process that writes the journal: closed segments are never written or asked for
 //! by it.
 
@@ -10,21 +11,21 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::beginning::{Beginning, started};
+use super::beginning::{Beginning, started_by};
 use super::columns::{self, columns_folder};
 use super::control::Control;
 use super::course::{Course, RecordedError, load};
 use super::error::JournalError;
-use super::heads::Signer;
+use super::heads::{PublicKey, Signer};
 use super::note::Note;
 use super::reader::Reader;
 use super::record::Record;
 use super::removed::{self, Removed};
 use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan};
 use super::segment::{HEADER_BYTES, Header};
-use super::signing::signed_by;
+use super::signing::{own_public, signed_by};
 use super::window::Window;
-use super::{archive, asked, kept, snapshots, warming};
+use super::{archive, asked, kept, removable, snapshots, warming};
 use crate::hex::hex;
 use crate::io::Disk;
 
@@ -61,11 +62,42 @@ pub fn look(
     keep: &Retention,
     now_us: i64,
 ) -> Result<Plan, RecordedError> {
-    Ok(look_as(disk, folder, keep, now_us)?.0)
+    let key = own_public(disk, folder);
+    Ok(look_as(disk, folder, keep, now_us, key.as_ref())?.plan)
 }
 
-/// The same, and the journal's id.
+/// What would be done, and all that is put down of it.
+struct Looked {
+    plan: Plan,
+    id: [u8; 16],
+    /// First and last of what is missing up to the newest record that is removed.
+    missing: Vec<(u64, u64)>,
+}
+
+/// The same, where the heads of this key are believed.
 fn look_as(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    keep: &Retention,
+    now_us: i64,
+    key: Option<&PublicKey>,
+) -> Result<Looked, RecordedError> {
+    let (mut plan, id) = planned(disk, folder, keep, now_us)?;
+    let last = plan.with(|fate| fate == Fate::Remove).last().map(|segment| segment.last);
+    let missing = match last.map(|last| removable::missing_up_to(disk, folder, last, (&id, key))) {
+        None => Vec::new(),
+        Some(Ok(missing)) => missing,
+        Some(Err(why @ (JournalError::Damaged(_) | JournalError::Changed { .. }))) => {
+            plan.withhold(why.to_string());
+            Vec::new()
+        }
+        Some(Err(error)) => return Err(error.into()),
+    };
+    Ok(Looked { plan, id, missing })
+}
+
+/// What is old enough, is not needed, and has something behind it to begin with; and the journal's id.
+fn planned(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     keep: &Retention,
@@ -127,7 +159,8 @@ pub fn retain(
     for name in archive::list(files, folder)?.iter().filter(|name| name.ends_with(archive::PARTIAL)) {
         archive::remove(files, &within.join(name))?;
     }
-    let (plan, id) = look_as(disk, folder, keep, now_us)?;
+    let key = by.signer.as_ref().map(Signer::public);
+    let Looked { plan, id, missing } = look_as(disk, folder, keep, now_us, key.as_ref())?;
     let mut done = Retained { plan, ..Retained::default() };
     let plan = &done.plan;
     if let Some(number) = plan.snapshot {
@@ -153,10 +186,17 @@ pub fn retain(
         return Ok(done);
     }
     let note = match (base, done.removed.last()) {
-        (Some(base), Some(newest)) => Some(note(disk, folder, now_us, newest.last, base)?),
+        (Some(base), Some(newest)) => {
+            let started = match started_by(disk, folder, u64::MAX, (&id, key.as_ref()))? {
+                Beginning::Started { said, .. } => Some(*said),
+                Beginning::Nothing | Beginning::Lost { .. } => None,
+            };
+            let (last, missing) = (newest.last, missing.clone());
+            Some(Removed { at_us: now_us, last, base, missing, started, note: None })
+        }
         _ => None,
     };
-    let said = Note::new(done.said(now_us, by).to_bytes(), &id, by.signer.as_ref());
+    let said = Note::new(done.said(now_us, by, missing).to_bytes(), &id, by.signer.as_ref());
     asked::put(files, folder, (now_us, by.unique), &said.to_bytes())?;
     for archived in &done.archived {
         archive::take(files, folder, archived.segment.first)?;
@@ -178,20 +218,6 @@ pub fn retain(
     Ok(done)
 }
 
-/// What is left to say of the records up to `last`, with what was said when they began.
-fn note(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-    at_us: i64,
-    last: u64,
-    base: u64,
-) -> Result<Removed, RecordedError> {
-    match started(disk, folder, u64::MAX)? {
-        Beginning::Started { said, .. } => Ok(Removed { at_us, last, base, started: *said, note: None }),
-        Beginning::Nothing | Beginning::Lost { .. } => Err(RecordedError::NoStart),
-    }
-}
-
 impl Retained {
     /// Whether all stayed as it was.
     pub fn is_nothing(&self) -> bool {
@@ -203,7 +229,7 @@ impl Retained {
     }
 
     /// The record of it.
-    fn said(&self, at_us: i64, By { who, why, .. }: &By) -> Control {
+    fn said(&self, at_us: i64, By { who, why, .. }: &By, missing: Vec<(u64, u64)>) -> Control {
         let mut archived: Vec<(u64, u64)> = Vec::new();
         for Archived { segment: Segment { first, last, .. }, .. } in &self.archived {
             match archived.last_mut() {
@@ -218,6 +244,7 @@ impl Retained {
             why: why.clone(),
             archived,
             removed: removed.map(|(first, last)| (first.first, last.last)),
+            missing: if removed.is_some() { missing } else { Vec::new() },
             base: self.plan.base.filter(|_| removed.is_some()),
             snapshot: self.snapshot,
             columns: self.plan.columns.len() as u64,

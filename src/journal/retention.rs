@@ -71,6 +71,8 @@ pub enum Stays {
     Needed,
     /// No archived snapshot behind it is old enough to begin with instead.
     Unfounded,
+    /// It, or what was before it, is not all there: see [`Plan::withheld`].
+    Withheld,
 }
 
 /// What becomes of a segment.
@@ -101,9 +103,23 @@ pub struct Plan {
     pub snapshots: Vec<u64>,
     /// Columns that are removed, by the first records of their segments.
     pub columns: Vec<u64>,
+    /// Why no segment is removed that is old enough, where what would go is not all there.
+    pub withheld: Option<String>,
 }
 
 impl Plan {
+    /// Removes no segment, and says why.
+    pub(super) fn withhold(&mut self, why: String) {
+        for (segment, fate) in self.segments.iter_mut().filter(|(_, fate)| *fate == Fate::Remove) {
+            let moved = if segment.archived { Fate::Archived } else { Fate::Archive };
+            *fate = moved(Stays::Withheld);
+        }
+        // What nothing follows any more is below the oldest segment only.
+        let first = self.segments.first().map_or(0, |(segment, _)| segment.first);
+        self.snapshots.retain(|number| number + 1 < first);
+        (self.base, self.withheld) = (None, Some(why));
+    }
+
     /// The segments with which something happens.
     pub fn with(&self, happens: impl Fn(Fate) -> bool) -> impl Iterator<Item = Segment> {
         self.segments.iter().filter(move |(_, fate)| happens(*fate)).map(|(segment, _)| *segment)

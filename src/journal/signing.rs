@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::archive;
 use super::error::JournalError;
-use super::heads::{Head, Signer};
+use super::heads::{Head, PublicKey, Signer};
 use super::reader::Reader;
 use super::record::Kind;
 use crate::hex::hex;
@@ -86,6 +86,11 @@ pub fn known_signer(
         }
         _ => Ok(Some(signer)),
     }
+}
+
+/// The public key in the journal's own folder, if one is there.
+pub(super) fn own_public(disk: &Arc<dyn Disk>, folder: &Path) -> Option<PublicKey> {
+    PublicKey::read(&**disk, &folder.join(PUBLIC)).ok()
 }
 
 /// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens

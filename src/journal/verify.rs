@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::claims::Claims;
 use super::control::Control;
 use super::damage::{Damage, Torn, Why};
 use super::decided::Decided;
@@ -17,6 +18,7 @@ use super::frame::Chain;
 use super::heads::{Head, PublicKey};
 use super::reader::Reader;
 use super::record::{Kind, Record};
+use super::removed::Removed;
 use super::snapshots;
 use crate::io::Disk;
 
@@ -39,9 +41,9 @@ pub struct Whole {
     pub signed_to: u64,
     /// What was being written when all ended.
     pub torn: Option<Torn>,
-    /// The last record that retention says to have removed, and the record that says so; none where none does. Where a key
-    /// was given, a head of it speaks for that record.
-    pub removed: Option<(u64, u64)>,
+    /// What retention says to have removed, and the record that says so; none where none does. Where a key was given, a head of
+    /// it in the same segment speaks for that record: one of an opening speaks for whatever lay there.
+    pub removed: Option<(Box<Removed>, u64)>,
     /// The rule sets that records name, by the hashes that they are kept by.
     pub kept: BTreeSet<String>,
     /// Snapshots by their record, with the SHA-256 that the control record says.
@@ -160,7 +162,7 @@ pub fn verify(
         return Err(JournalError::None { folder: folder.to_owned() });
     }
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
-    let (mut segment, mut headed, mut removed) = (0, true, Vec::new());
+    let (mut segment, mut headed, mut claims) = (0, true, Claims::default());
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
     // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
     let (mut closed, mut closing, mut behind) = (false, false, None);
@@ -179,10 +181,8 @@ pub fn verify(
                 };
                 let closes = matches!(said, Some(Control::Closed { .. }));
                 kept.extend(said.iter().flat_map(Control::kept));
+                let claim = said.as_ref().and_then(Removed::said);
                 match said {
-                    Some(Control::Retained { removed: Some((_, last)), .. }) => {
-                        removed.push((last, entry.number));
-                    }
                     Some(Control::Snapshot { number, sha256, .. }) => {
                         snapshots.insert(number, sha256);
                     }
@@ -200,11 +200,12 @@ pub fn verify(
                     }
                     _ => {}
                 }
-                (entry.number, entry.chain, entry.kind, Head::read(entry.body), closes)
+                (entry.number, entry.chain, entry.kind, Head::read(entry.body), (closes, claim))
             }
             Ok(None) => break None,
             Err(JournalError::Damaged(damage)) => {
                 rest.stretches.extend(stretch(begins, last, signed_to));
+                claims.damaged();
                 damaged.get_or_insert(damage);
                 (begins, last, headed, fresh) = (0, 0, true, true);
                 (closed, closing, behind) = (false, false, None);
@@ -213,7 +214,7 @@ pub fn verify(
             Err(error) => return Err(error),
         };
         progress(&reader);
-        let (number, now, kind, head, closes) = entry;
+        let (number, now, kind, head, (closes, claim)) = entry;
         let changed = |how| Some(((file(&reader), None, number), how));
         if std::mem::take(&mut fresh) {
             begins = if reader.follows() { number } else { number + 1 };
@@ -225,6 +226,7 @@ pub fn verify(
                 break changed(Changed::Unsigned);
             }
         }
+        claims.record(reader.segment(), number, claim);
         if is_head {
             // A journal whose oldest segments are elsewhere begins with records whose chain is in a header alone.
             let before = (number - 1, if last > 0 { chain } else { head.map_or([0; 32], |head| head.chain) });
@@ -240,6 +242,9 @@ pub fn verify(
             (held, closing, behind) = (held + 1, closed, None);
         } else if closing && behind.is_none() {
             behind = Some((number, file(&reader)));
+        }
+        if is_head || public.is_none() {
+            claims.proven(reader.segment());
         }
         closed = closes;
         if expected.is_some_and(|(at, chain)| at == number && chain != now) {
@@ -282,9 +287,7 @@ pub fn verify(
     if let Some(((file, byte, number), how)) = found {
         return Ok(Verified::Changed { file, byte, number, how, rest: Rest::default() });
     }
-    // Behind the last head anybody can say so.
-    removed.retain(|(_, number)| public.is_none() || *number <= signed_to);
-    let removed = removed.into_iter().max();
+    let removed = claims.newest().map(|(removed, number)| (Box::new(removed.before(first)), number));
     let torn = reader.torn().cloned();
     let whole =
         Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots, decided };

@@ -21,7 +21,7 @@ use super::kept::{self, KeptError};
 use super::reader::Reader;
 use super::record::Record;
 use super::recorded::Recorded;
-use super::{snapshots, tokened};
+use super::{archive, snapshots, tokened};
 use crate::engine::{Engine, ReloadError, WarmError};
 use crate::io::{Bundle, Disk, Loaded};
 use crate::state::ChunkStore;
@@ -54,6 +54,14 @@ pub enum WarmingError {
     /// What was to begin it is gone.
     #[error("the thread that was to begin it is gone")]
     Gone,
+    /// Retention took away what it had still to take in, or began with.
+    #[error(
+        "retention removed records up to {last} meanwhile, with which it was being warmed; ask again, and it begins from the snapshot that is the oldest now"
+    )]
+    Removed {
+        /// The last one that is gone.
+        last: u64,
+    },
     /// A record that is on disk can't be found.
     #[error("the journal ends before record {number}, which is on disk")]
     Ends {
@@ -246,9 +254,18 @@ impl Behind {
 
     /// Takes in the record with this number, which is on disk, or the next one that is there; gives its number.
     fn take(&mut self, disk: &Arc<dyn Disk>, folder: &Path, number: u64) -> Result<u64, WarmingError> {
+        let took = self.take_next(disk, folder, number);
+        if took.is_err() {
+            still_there(disk, folder, number)?;
+        }
+        took
+    }
+
+    fn take_next(&mut self, disk: &Arc<dyn Disk>, folder: &Path, number: u64) -> Result<u64, WarmingError> {
         for again in [false, true] {
             if again {
                 // Segments that were begun since are seen anew; such a one begins with this record.
+                still_there(disk, folder, number)?;
                 self.reader = Reader::from(Arc::clone(disk), folder, number)?;
             }
             let entry = loop {
@@ -274,6 +291,12 @@ impl Behind {
         }
         Err(WarmingError::Ends { number })
     }
+}
+
+/// Fails where retention has removed a record.
+fn still_there(disk: &Arc<dyn Disk>, folder: &Path, number: u64) -> Result<(), WarmingError> {
+    let oldest = archive::segments(&**disk, folder)?.first().map_or(0, |(first, _)| *first);
+    if oldest > number { Err(WarmingError::Removed { last: oldest - 1 }) } else { Ok(()) }
 }
 
 impl Recorded {
@@ -403,6 +426,8 @@ impl Recorded {
     fn take_over(&mut self, warming: &Warming, mut course: Course) -> Result<Warmed, WarmingError> {
         let Warmth { from, events, .. } = warming.warmth;
         let (rules, from) = (warming.rules.clone(), from.unwrap_or(0));
+        // Whoever goes that way again begins there too.
+        still_there(&self.disk, &self.folder, from + 1)?;
         course.engine.check_warmed()?;
         let said = Control::Warmed { at_us: (self.clock)(), rules: rules.clone(), from };
         let record = self.journal.append(Record::Control(&said.to_bytes()))?;

@@ -119,7 +119,7 @@ fn what_retention_did_is_taken_into_the_chain_only_with_the_keys_signature() {
     open(&shared, &small.rules).unwrap().close().unwrap();
     assert_eq!((told(&shared), asked(&disk).len()), (before + 1, 0));
     let Whole { first, removed, .. } = whole(&shared);
-    assert_eq!(removed.map(|(last, _)| last), Some(first - 1));
+    assert_eq!(removed.map(|(removed, _)| removed.last), Some(first - 1));
     // Put there again it says again what is so, and of two the one counts that says more.
     let again = put(&disk, &name, &genuine).shared();
     holds(&again, small);
@@ -148,6 +148,7 @@ fn a_record_behind_the_last_head_proves_nothing() {
         why: "policy".to_owned(),
         archived: Vec::new(),
         removed: Some((1, first - 1)),
+        missing: Vec::new(),
         base: Some(first),
         snapshot: None,
         columns: 0,

@@ -22,7 +22,7 @@ pub(crate) const EVENTS: usize = 60;
 const EVERY_US: i64 = DAY_US / 4;
 const START_US: i64 = 20_000 * DAY_US;
 
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
 [ruleset]
 name = "small"
 time_zone = "UTC"
