@@ -11,7 +11,7 @@ use weir::engine::{Limits, Recording};
 use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
+    Claim, Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
     SnapshotFigures, Stage, known_signer, signer,
 };
 use weir::rules::RuleSet;
@@ -247,13 +247,13 @@ impl Ready {
     pub(super) fn open_with(self, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Found> {
         let Self { how, answers, disk, key, setup, warm, .. } = self;
         let folder = how.folder.as_path();
-        disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
-        let signer = signer(&disk, folder, how.signing_key.as_deref(), random()?)?;
-        key.keep(folder)?;
+        // Before any key is made, so that of those who begin at once one does.
+        let claim = Claim::take(Arc::clone(&disk), folder)?;
+        let signer = signer(&claim, how.signing_key.as_deref(), random()?)?;
+        key.keep(&claim)?;
         let (mode, trust_closed) = (how.durability, how.trust_closed);
         let options = Options { mode, trust_closed, signer: Some(signer.clone()), ..unsigned()? };
-        let (mut recorded, opened) =
-            Recorded::open(Arc::clone(&disk), folder, options, how.on_damage, setup, progress)?;
+        let (mut recorded, opened) = Recorded::open_claimed(claim, options, how.on_damage, setup, progress)?;
         if answers {
             recorded.on_failure(OnFailure::Answer);
         }

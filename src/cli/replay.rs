@@ -13,7 +13,7 @@ use weir::journal::{Decided, From, JournalError, RecordedError, Replay, Replayed
 use weir::rules::{Description, RuleSet};
 
 use super::asks::Asks;
-use super::door::read_own;
+use super::door::{check_tokens, read_own};
 use super::progress::Progress;
 use super::retain::noted_removed;
 use super::{Verdict, journaled};
@@ -182,12 +182,7 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
             Some(path) => read_token_key(path)?,
             None => read_own(&args.journal)?,
         };
-        if tokens.id() != id {
-            bail!(
-                "identifiers in the journal are tokens of the key {id}, and the key given is {}",
-                tokens.id()
-            );
-        }
+        check_tokens(&tokens, id)?;
         bundle = bundle.tokenised(&tokens)?;
     }
     let Loaded { sources, rules, lists, rates } = bundle.load()?;

@@ -105,6 +105,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     Ok(if fine { Verdict::Clean } else { Verdict::Found })
 }
 
+/// How many stretches of whole records are shown.
+const STRETCHES_SHOWN: usize = 10;
+
 /// Says what holds before and behind damage.
 fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
     if let Some(number) = rest.decided {
@@ -113,12 +116,17 @@ fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
     for decided in &rest.cut {
         writeln!(out, "{}", decided.told_gone())?;
     }
-    for Stretch { first, last, signed_to } in &rest.stretches {
+    for Stretch { first, last, signed_to } in rest.stretches.iter().take(STRETCHES_SHOWN) {
         let signed = match signed_to {
             Some(number) => format!("signed up to record {number}"),
             None => "and no signed head speaks for them".to_owned(),
         };
         writeln!(out, "records {first} to {last} are whole among themselves, {signed}")?;
+    }
+    if let (Some(last), more @ 1..) =
+        (rest.stretches.last(), rest.stretches.len().saturating_sub(STRETCHES_SHOWN))
+    {
+        writeln!(out, "and {more} more such stretches, up to record {}", last.last)?;
     }
     match &rest.then {
         Some((number, how)) => writeln!(out, "then CHANGED at record {number}: {how}"),

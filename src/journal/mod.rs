@@ -13,6 +13,8 @@ mod archive;
 mod asked;
 /// How a journal begins, and who says so where that is gone.
 mod beginning;
+/// Who may write.
+mod claim;
 /// Closed segments as Parquet files.
 mod columns;
 /// Control records: what happened beside events.
@@ -83,6 +85,7 @@ mod writer;
 
 pub use answers::AnswerWriter;
 pub use asked::put_down;
+pub use claim::Claim;
 pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_folder};
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};

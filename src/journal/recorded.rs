@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::beginning::{Beginning, started_by};
+use super::claim::Claim;
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, load, stage};
 use super::damage::Damage;
 use super::decided::decided;
@@ -121,11 +122,23 @@ impl Recorded {
     pub fn open(
         disk: Arc<dyn Disk>,
         folder: &Path,
+        options: Options,
+        on_damage: OnDamage,
+        setup: Setup,
+        progress: impl FnMut(Progress),
+    ) -> Result<(Self, Opened), RecordedError> {
+        Self::open_claimed(Claim::take(disk, folder)?, options, on_damage, setup, progress)
+    }
+
+    /// The same of a folder that is claimed, as whoever makes keys in it first has done.
+    pub fn open_claimed(
+        claim: Claim,
         mut options: Options,
         on_damage: OnDamage,
         mut setup: Setup,
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Opened), RecordedError> {
+        let (disk, folder) = (Arc::clone(&claim.disk), &*claim.folder().to_owned());
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
         let threadless = options.threadless;
@@ -140,8 +153,7 @@ impl Recorded {
         let mut checked = |bytes, of_bytes| {
             progress(Progress { stage: Stage::Checking, events: 0, bytes, of_bytes });
         };
-        let (mut journal, recovered) =
-            Journal::open_told(Arc::clone(&disk), folder, options, on_damage, &mut checked)?;
+        let (mut journal, recovered) = Journal::open_told(claim, options, on_damage, &mut checked)?;
         let last = recovered.last;
         let mut opened = Opened {
             recovered,
