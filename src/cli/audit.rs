@@ -77,6 +77,9 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     args.asks.put_down(&*disk, &args.journal, &format!("audit show {}", args.id))?;
     let mut replay = Replay::open(Arc::clone(&disk), &args.journal, From::Beginning, Some(Recording::All))?;
+    for why in replay.passed_over() {
+        writeln!(anstream::stderr(), "warning: {why}")?;
+    }
     let mut progress = Progress::new("looking", None);
     let mut seen = None;
     while seen.is_none() {

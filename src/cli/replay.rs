@@ -9,7 +9,9 @@ use anyhow::{anyhow, bail};
 use weir::diff::{DecisionDiff, changes, lists_not_compared, report, text};
 use weir::engine::VERSION;
 use weir::io::{Disk, Loaded, RealDisk, create, read_token_key};
-use weir::journal::{Decided, From, JournalError, RecordedError, Replay, Replayed, Turn, kept, snapshots};
+use weir::journal::{
+    Decided, From, JournalError, RecordedError, Replay, Replayed, Turn, Why, kept, snapshots,
+};
 use weir::rules::{Description, RuleSet};
 
 use super::asks::Asks;
@@ -81,6 +83,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             writeln!(err, "warning: {why}")?;
         }
     }
+    for why in replay.passed_over() {
+        writeln!(anstream::stderr(), "warning: {why}")?;
+    }
     let (verdict, events) = match &args.rules {
         None => again(replay),
         Some(rules) => other(replay, rules, args),
@@ -101,7 +106,10 @@ fn advised(disk: &dyn Disk, args: &Args, error: anyhow::Error) -> anyhow::Error 
         return error;
     };
     let newest = snapshots(disk, &args.journal).ok().and_then(|numbers| numbers.first().copied());
-    if newest.is_some_and(|number| damage.is_before(number + 1)) && args.rules.is_none() {
+    if damage.why != Why::Snapshot
+        && newest.is_some_and(|number| damage.is_before(number + 1))
+        && args.rules.is_none()
+    {
         return anyhow!("{error}; or begin behind it, with --from-snapshot");
     }
     error
@@ -119,7 +127,7 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
     progress.finish();
     let replayed = replayed?;
     let missing = match replayed.missing() {
-        _ if replayed.passed.is_empty() => String::new(),
+        0 => String::new(),
         1 => ", 1 record missing".to_owned(),
         missing => format!(", {missing} records missing"),
     };

@@ -64,6 +64,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         Verified::Changed { file, byte, number, how, rest } => {
             let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
             writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
+            if let Some(proven) = rest.proven {
+                writeln!(
+                    out,
+                    "record {proven} is the last one that is proven: what was changed lies between it and record {number}"
+                )?;
+            }
             tell_rest(&rest, &mut out)?;
             return Ok(Verdict::Found);
         }

@@ -9,6 +9,7 @@ use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Start, Turn, check_version};
 use super::damage::{Damage, Why};
 use super::decided::{Decided, decided};
+use super::ends::Ends;
 use super::error::JournalError;
 use super::reader::Reader;
 use super::record::Record;
@@ -18,7 +19,7 @@ use super::warming::Known;
 use super::{snapshots, warming};
 use crate::engine::{Answer, Recording, VERSION};
 use crate::event::Event;
-use crate::io::Disk;
+use crate::io::{Disk, SnapshotError};
 
 /// From where to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Replay {
     places: VecDeque<u64>,
     resumed: Vec<u64>,
     different: u64,
+    ends: Ends,
+    passed_over: Vec<String>,
 }
 
 impl Replay {
@@ -88,6 +91,7 @@ impl Replay {
         from: From,
         recording: Option<Recording>,
     ) -> Result<Self, RecordedError> {
+        let ends = Ends::look(&disk, folder)?;
         let reader = Reader::open(Arc::clone(&disk), folder)?;
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
@@ -113,15 +117,21 @@ impl Replay {
             numbers.reverse();
         }
         numbers.retain(|&number| !warm_ups.iter().any(|known| known.is_on_at(number)));
-        let mut found = None;
+        let (mut found, mut passed_over) = (None, Vec::new());
         for number in numbers {
             let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
             // Its first segment says whose journal it is.
             let _ = reader.next_entry();
             let Some(id) = reader.id() else { continue };
-            if let Some(course) = restored(&disk, folder, (id, number), recording, &warm_ups)? {
-                found = Some((Reader::from(Arc::clone(&disk), folder, number + 1)?, course, Some(number)));
-                break;
+            match restored(&disk, folder, (id, number), recording, &warm_ups)? {
+                Ok(course) => {
+                    found =
+                        Some((Reader::from(Arc::clone(&disk), folder, number + 1)?, course, Some(number)));
+                    break;
+                }
+                Err(why) => {
+                    passed_over.push(format!("the snapshot after record {number} is passed over: {why}"))
+                }
             }
         }
         let (reader, course, snapshot) = match found {
@@ -160,6 +170,8 @@ impl Replay {
             places,
             resumed,
             different,
+            ends,
+            passed_over,
         })
     }
 
@@ -171,6 +183,11 @@ impl Replay {
     /// The record of the snapshot that it began after.
     pub fn snapshot(&self) -> Option<u64> {
         self.snapshot
+    }
+
+    /// The snapshots that it might have begun with, and could not, and why.
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
     }
 
     /// With what the journal was begun; none where its beginning is gone.
@@ -194,14 +211,20 @@ impl Replay {
         let entry = loop {
             match self.reader.next_entry() {
                 Ok(Some(entry)) => break entry,
-                Ok(None) => return Ok(None),
+                // What is missing there nobody decided on: the snapshot that says so would be gone.
+                Ok(None) => match self.ends.cut(&self.reader)? {
+                    Some(cut) => return Err(JournalError::Damaged(cut).into()),
+                    None => return Ok(None),
+                },
                 Err(JournalError::Damaged(damage)) => self.pass_over(damage)?,
                 Err(error) => return Err(error.into()),
             }
         };
         let number = entry.number;
         if let Ok(Record::Control(bytes)) = entry.record() {
-            match Control::read(bytes) {
+            let said = Control::read(bytes);
+            said.iter().for_each(|said| self.ends.note(said));
+            match said {
                 Some(Control::Started { engine, .. }) if engine != VERSION => {
                     self.start.as_deref().map_or(Ok(()), |start| check_version(&engine, start))?;
                 }
@@ -233,6 +256,11 @@ impl Replay {
         let Some(decided) = known.into_iter().find(|known| known.damage.same(&damage)) else {
             return Err(JournalError::Damaged(damage).into());
         };
+        if damage.why == Why::Header && damage.missing == 0 {
+            // Every record is there, and each answer must be what it was.
+            self.passed.push(decided);
+            return Ok(());
+        }
         self.until = self.until.max(decided.until());
         if decided.held {
             let mut places = snapshots::snapshots(&*self.disk, &self.folder)?;
@@ -253,7 +281,7 @@ impl Replay {
             let place = self.places.pop_front();
             if place == Some(number)
                 && let Some(id) = self.reader.id()
-                && let Some(course) =
+                && let Ok(course) =
                     restored(&self.disk, &self.folder, (id, number), self.recording, &self.warm_ups)?
             {
                 self.course = course.instead_of(&self.course);
@@ -294,19 +322,22 @@ impl Replay {
     }
 }
 
-/// An engine as a snapshot says that it was, if that one is whole, and on its way over the warm-ups behind it.
+/// An engine as a snapshot says that it was, on its way over the warm-ups behind it; or why it can't be taken.
 fn restored(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     (id, number): ([u8; 16], u64),
     recording: Option<Recording>,
     warm_ups: &[Known],
-) -> Result<Option<Course>, RecordedError> {
-    let Ok(mut saved) = snapshots::read(disk, folder, id, number) else { return Ok(None) };
+) -> Result<Result<Course, SnapshotError>, RecordedError> {
+    let mut saved = match snapshots::read(disk, folder, id, number) {
+        Ok(saved) => saved,
+        Err(why) => return Ok(Err(why)),
+    };
     if let Some(recording) = recording {
         saved = saved.recording(recording);
     }
     let mut course = Course::restore(&**disk, folder, number, saved, None)?;
     course.expect(&**disk, folder, number, warm_ups)?;
-    Ok(Some(course))
+    Ok(Ok(course))
 }

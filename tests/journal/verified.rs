@@ -140,8 +140,11 @@ fn each_way_to_change_a_journal_is_seen_at_its_first_place() {
         *parts[segment][at].3.last_mut().unwrap() ^= 1;
         for heads_too in [false, true] {
             let files = forged(&parts, heads_too);
-            let (seen, why) = how(&verified(&files, Some(&key), None));
+            let found = verified(&files, Some(&key), None);
+            let (seen, why) = how(&found);
             assert_eq!(seen, next_head, "record {number} changed: {why:?}");
+            let Verified::Changed { rest, .. } = found else { panic!() };
+            assert_eq!(rest.proven, heads.iter().copied().rfind(|head| *head < number), "record {number}");
             assert!(matches!(why, Changed::Head | Changed::Signature), "{why:?}");
             let without_key = verified(&files, None, None);
             assert!(!heads_too || matches!(without_key, Verified::Whole(_)), "the chain alone can be forged");
