@@ -11,7 +11,7 @@ use weir::engine::{Limits, Recording};
 use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Claim, Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
+    Figures, Lock, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
     SnapshotFigures, Stage, known_signer, signer,
 };
 use weir::rules::RuleSet;
@@ -202,7 +202,9 @@ pub(super) fn look(
         store: files.map(|files| Box::new(files) as _),
         snapshot_every: Some(how.snapshot_every),
     };
-    setup.check(&disk, folder)?;
+    let fits = setup.check(&disk, folder);
+    key.still_new(folder)?;
+    fits?;
     Ok(Ready { how, answers: false, disk, schema, key, setup, warm: None })
 }
 
@@ -248,12 +250,12 @@ impl Ready {
         let Self { how, answers, disk, key, setup, warm, .. } = self;
         let folder = how.folder.as_path();
         // Before any key is made, so that of those who begin at once one does.
-        let claim = Claim::take(Arc::clone(&disk), folder)?;
-        let signer = signer(&claim, how.signing_key.as_deref(), random()?)?;
-        key.keep(&claim)?;
+        let lock = Lock::take(Arc::clone(&disk), folder)?;
+        let signer = signer(&lock, how.signing_key.as_deref(), random()?)?;
+        key.keep(&lock)?;
         let (mode, trust_closed) = (how.durability, how.trust_closed);
         let options = Options { mode, trust_closed, signer: Some(signer.clone()), ..unsigned()? };
-        let (mut recorded, opened) = Recorded::open_claimed(claim, options, how.on_damage, setup, progress)?;
+        let (mut recorded, opened) = Recorded::open_locked(lock, options, how.on_damage, setup, progress)?;
         if answers {
             recorded.on_failure(OnFailure::Answer);
         }

@@ -62,7 +62,7 @@ pub fn read_token_key(path: &Path) -> Result<Tokens, TokenKeyError> {
 }
 
 /// Reads a key; where there is none it is made of these random bytes, and only its owner may read it. Never in place of one
-/// that was put there meanwhile; whoever makes one must be the only one who does, as who has claimed a journal is.
+/// that was put there meanwhile; whoever makes one must be the only one who does, as who has the lock of a journal is.
 pub fn read_or_make_token_key(path: &Path, random: [u8; KEY_BYTES]) -> Result<Tokens, TokenKeyError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

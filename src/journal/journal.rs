@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use super::claim::Claim;
 use super::control::Control;
 use super::error::{JournalError, Poisoned};
 use super::frame::{self, BODY_BYTES_MAX, FRAME_BYTES};
 use super::heads::{HEAD_BYTES, Signer};
+use super::lock::Lock;
 use super::record::{Kind, Record};
 use super::recovery::{self, OnDamage, Recovered};
 use super::segment::HEADER_BYTES;
@@ -150,7 +150,7 @@ pub struct Journal {
     headed_us: i64,
     writer: Option<JoinHandle<()>>,
     threadless: bool,
-    claim: Claim,
+    lock: Lock,
 }
 
 impl Journal {
@@ -162,18 +162,18 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Recovered), JournalError> {
-        Self::open_told(Claim::take(disk, folder)?, options, on_damage, &mut |_, _| {})
+        Self::open_told(Lock::take(disk, folder)?, options, on_damage, &mut |_, _| {})
     }
 
-    /// The same of a folder that is claimed; `checked` is told how many bytes were read of how many.
+    /// The same of a folder that is locked already; `checked` is told how many bytes were read of how many.
     pub(super) fn open_told(
-        claim: Claim,
+        lock: Lock,
         options: Options,
         on_damage: OnDamage,
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Recovered), JournalError> {
         let threadless = options.threadless;
-        let (mut journal, Stepper(shared), recovered) = Self::open_still(claim, options, on_damage, checked)?;
+        let (mut journal, Stepper(shared), recovered) = Self::open_still(lock, options, on_damage, checked)?;
         journal.threadless = threadless;
         if threadless {
             return Ok((journal, recovered));
@@ -191,16 +191,16 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
-        Self::open_still(Claim::take(disk, folder)?, options, on_damage, &mut |_, _| {})
+        Self::open_still(Lock::take(disk, folder)?, options, on_damage, &mut |_, _| {})
     }
 
     fn open_still(
-        claim: Claim,
+        lock: Lock,
         options: Options,
         on_damage: OnDamage,
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
-        let (disk, folder) = (&claim.disk, claim.folder());
+        let (disk, folder) = (&lock.disk, lock.folder());
         let recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
         let writer = Writer {
             mode: options.mode,
@@ -216,7 +216,7 @@ impl Journal {
             written: recovered.last,
             file: None,
             named: false,
-            lock: claim.lock.clone(),
+            lock: lock.file.clone(),
             since: None,
             told: (0, 0, 0),
         };
@@ -238,7 +238,7 @@ impl Journal {
             headed_us: (options.clock)(),
             writer: None,
             threadless: false,
-            claim,
+            lock,
         };
         // Where two segments meet there is a head, also behind a crash; behind the one that closed there is another, so that
         // what is written from here on is not taken for what somebody put in.
@@ -256,7 +256,7 @@ impl Journal {
             journal.submit()?;
             journal.sync(journal.next - 1)?;
             for &number in &recovered.beyond {
-                snapshots::remove(&*journal.claim.disk, journal.claim.folder(), number)?;
+                snapshots::remove(&*journal.lock.disk, journal.lock.folder(), number)?;
             }
         }
         Ok((journal, stepper, recovered))

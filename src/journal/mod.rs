@@ -13,8 +13,6 @@ mod archive;
 mod asked;
 /// How a journal begins, and who says so where that is gone.
 mod beginning;
-/// Who may write.
-mod claim;
 /// Closed segments as Parquet files.
 mod columns;
 /// Control records: what happened beside events.
@@ -42,6 +40,8 @@ mod heads;
 mod journal;
 /// Rule sets as they were, by hash.
 pub mod kept;
+/// Who may write.
+mod lock;
 /// Signed notes beside the journal.
 mod note;
 /// Whose journal it is.
@@ -89,7 +89,6 @@ mod writer;
 
 pub use answers::AnswerWriter;
 pub use asked::put_down;
-pub use claim::Claim;
 pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_folder};
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
@@ -102,6 +101,7 @@ pub use find::{Answers, Looked, Sought, Told, answers_at, event_at, look_back};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};
+pub use lock::Lock;
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
 pub use recorded::{Opened, Progress, Recorded, Stage, Step};

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::beginning::{Beginning, started_by};
-use super::claim::Claim;
 use super::course::{Course, RecordedError, Start, Turn, Unanswered, load, stage};
 use super::damage::Damage;
 use super::decided::decided;
@@ -16,6 +15,7 @@ use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
 use super::heads::{PublicKey, Signer};
 use super::journal::{Journal, Mode, Options, Watch};
+use super::lock::Lock;
 use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
@@ -127,18 +127,18 @@ impl Recorded {
         setup: Setup,
         progress: impl FnMut(Progress),
     ) -> Result<(Self, Opened), RecordedError> {
-        Self::open_claimed(Claim::take(disk, folder)?, options, on_damage, setup, progress)
+        Self::open_locked(Lock::take(disk, folder)?, options, on_damage, setup, progress)
     }
 
-    /// The same of a folder that is claimed, as whoever makes keys in it first has done.
-    pub fn open_claimed(
-        claim: Claim,
+    /// The same of a folder that is locked already, by whoever makes keys in it first.
+    pub fn open_locked(
+        lock: Lock,
         mut options: Options,
         on_damage: OnDamage,
         mut setup: Setup,
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Opened), RecordedError> {
-        let (disk, folder) = (Arc::clone(&claim.disk), &*claim.folder().to_owned());
+        let (disk, folder) = (Arc::clone(&lock.disk), &*lock.folder().to_owned());
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
         let threadless = options.threadless;
@@ -153,7 +153,7 @@ impl Recorded {
         let mut checked = |bytes, of_bytes| {
             progress(Progress { stage: Stage::Checking, events: 0, bytes, of_bytes });
         };
-        let (mut journal, recovered) = Journal::open_told(claim, options, on_damage, &mut checked)?;
+        let (mut journal, recovered) = Journal::open_told(lock, options, on_damage, &mut checked)?;
         let last = recovered.last;
         let mut opened = Opened {
             recovered,

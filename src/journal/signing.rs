@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::archive;
-use super::claim::Claim;
 use super::error::JournalError;
 use super::heads::{Head, Signer};
+use super::lock::Lock;
 use super::reader::Reader;
 use super::record::Kind;
 use crate::hex::hex;
@@ -19,11 +19,11 @@ use crate::io::Disk;
 const PRIVATE: &str = "signing.key";
 const PUBLIC: &str = "signing.pub";
 
-/// Who signs the journal that is claimed: the key in a file of a PEM (`key`), or its own, `signing.key`, which is made of 32
+/// Who signs the journal that is locked: the key in a file of a PEM (`key`), or its own, `signing.key`, which is made of 32
 /// random bytes where nothing was signed yet. It must be the one that signed the last head. The own one has its public one beside it, which is written again
 /// where it is missing.
-pub fn signer(claim: &Claim, key: Option<&Path>, seed: [u8; 32]) -> Result<Signer, JournalError> {
-    let (disk, folder) = (&claim.disk, claim.folder());
+pub fn signer(lock: &Lock, key: Option<&Path>, seed: [u8; 32]) -> Result<Signer, JournalError> {
+    let (disk, folder) = (&lock.disk, lock.folder());
     let (private, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
     // The private one first: it is never lost once a public one was seen.
     let signer = match known_signer(disk, folder, key)? {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir::io::Disk;
 use weir::journal::{
-    AnswerForm, Claim, Journal, JournalError, OnDamage, Options, PublicKey, Record, Signer, known_signer,
+    AnswerForm, Journal, JournalError, Lock, OnDamage, Options, PublicKey, Record, Signer, known_signer,
     signer,
 };
 
@@ -17,7 +17,7 @@ const FOLDER: &str = "j";
 
 /// The key of a folder, made of this seed where there is none.
 fn made(disk: &Arc<dyn Disk>, seed: u8) -> Result<Signer, JournalError> {
-    signer(&Claim::take(Arc::clone(disk), Path::new(FOLDER))?, None, [seed; 32])
+    signer(&Lock::take(Arc::clone(disk), Path::new(FOLDER))?, None, [seed; 32])
 }
 
 /// Begins a journal, or goes on with it, as `weir score` does.

@@ -192,9 +192,9 @@ fn keys_are_files_that_openssl_reads() {
     let folder = tempfile::tempdir().unwrap();
     let (private, public) = (folder.path().join("signing.key"), folder.path().join("signing.pub"));
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let claim = weir::journal::Claim::take(disk, folder.path()).unwrap();
-    let made = weir::journal::signer(&claim, None, [5; 32]).unwrap();
-    let again = weir::journal::signer(&claim, None, [6; 32]).unwrap();
+    let lock = weir::journal::Lock::take(disk, folder.path()).unwrap();
+    let made = weir::journal::signer(&lock, None, [5; 32]).unwrap();
+    let again = weir::journal::signer(&lock, None, [6; 32]).unwrap();
     assert_eq!(made.public(), again.public());
     assert_eq!(PublicKey::read(&RealDisk, &public).unwrap(), made.public());
     #[cfg(unix)]
