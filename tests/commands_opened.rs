@@ -13,7 +13,10 @@ mod commands;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use commands::{Done, Folder, RULES, payment};
 use weir::rules::compile;
@@ -291,4 +294,72 @@ fn a_rule_file_that_does_not_decide_is_told() {
     good(&folder, &format!("{line} rules.toml --warm other.toml"));
     let told = good(&folder, &format!("{line} rules.toml")).err;
     assert!(told.contains("warning: `other` (") && told.contains("and not `small` ("), "{told}");
+}
+
+/// Whoever comes second is told so, and changes nothing; whoever began goes on with the keys that are there.
+#[test]
+fn of_those_who_begin_at_once_one_does() {
+    for round in 0..6 {
+        let folder = Folder::new();
+        folder.put("more.ndjson", payments(1, 2));
+        let start = |n: usize| {
+            let line = format!("score --rules rules.toml --journal j --output {n}.ndjson --line-buffered");
+            let mut command = folder.command(&line);
+            let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut input = child.stdin.take().unwrap();
+            // Who was refused reads nothing.
+            let _ = input.write_all(payments(0, 1).as_bytes());
+            (child, input)
+        };
+        let mut running: Vec<_> = (0..5).map(start).collect();
+        let mut waited_ms = 0;
+        while running.len() > 1 {
+            let (ended, left): (Vec<_>, Vec<_>) = running
+                .into_iter()
+                .map(|(mut child, input)| (child.try_wait().unwrap(), child, input))
+                .partition(|(code, ..)| code.is_some());
+            for (code, child, _) in ended {
+                let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+                assert_eq!(code.unwrap().code(), Some(3), "{said}");
+                let told = [
+                    "another process writes the journal in j; ",
+                    "another process began a journal in j meanwhile; ",
+                ];
+                assert!(told.iter().any(|told| said.contains(told)), "round {round}: {said}");
+            }
+            running = left.into_iter().map(|(_, child, input)| (child, input)).collect();
+            assert!(waited_ms < 60_000, "{} go on at once", running.len());
+            std::thread::sleep(Duration::from_millis(5));
+            waited_ms += 5;
+        }
+        let (child, input) = running.pop().expect("one begins");
+        drop(input);
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success(), "round {round}: {}", String::from_utf8_lossy(&done.stderr));
+        good(&folder, "score --rules rules.toml --journal j --output d.ndjson --input more.ndjson");
+        assert_eq!(good(&folder, "replay --journal j").out, "reproduced 3 of 3\n");
+        good(&folder, "audit verify --journal j");
+    }
+}
+
+#[test]
+fn another_key_than_the_journals_makes_no_tokens_of_it() {
+    let folder = Folder::new();
+    folder.put("events.ndjson", payments(0, 3));
+    for journal in ["j", "k"] {
+        good(
+            &folder,
+            &format!("score --rules rules.toml --input events.ndjson --output d.ndjson --journal {journal}"),
+        );
+    }
+    let token = good(&folder, "token --journal j a").out;
+    assert_ne!(token, good(&folder, "token --journal k a").out);
+    for line in ["token --journal j --key k/tokens.key a", "token --journal j a"] {
+        if !line.contains("--key") {
+            fs::copy(folder.path("k/tokens.key"), folder.path("j/tokens.key")).unwrap();
+        }
+        let done = folder.run(line);
+        assert_eq!((done.code, done.out.as_str()), (Some(3), ""), "{}", done.err);
+        assert!(done.err.contains("identifiers in the journal are tokens of the key "), "{}", done.err);
+    }
 }

@@ -466,6 +466,12 @@ fn the_command_writes_what_is_not_there_and_says_what_it_leaves_out() {
     let told = folder.run("journal columns j --out third");
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.out.contains("00000000000000000001.journal: left out, DAMAGED: "), "{}", told.out);
+    assert!(
+        told.out.contains("; restore it from a copy, or `--on-damage go-on` here writes"),
+        "{}",
+        told.out
+    );
+    assert!(!told.out.contains("weir score"), "that changes nothing here: {}", told.out);
     let told = folder.run("journal columns j --out third --on-damage go-on");
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.out.contains("third/00000000000000000001.parquet: "), "{}", told.out);

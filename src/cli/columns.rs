@@ -62,9 +62,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
             Standing::There => continue,
             Standing::Open => None,
             Standing::Due => match write(&disk, args, &out, &segment) {
-                Err(ColumnsError::Journal(error @ JournalError::Damaged(_))) => {
+                Err(ColumnsError::Journal(JournalError::Damaged(damage))) => {
                     verdict = Verdict::Found;
-                    writeln!(said, "{}: left out, DAMAGED: {error}", segment.segment())?;
+                    let what = "restore it from a copy, or `--on-damage go-on` here writes what is whole";
+                    writeln!(said, "{}: left out, DAMAGED: {damage}; {what}", segment.segment())?;
                     continue;
                 }
                 written => written?,

@@ -10,7 +10,7 @@ use weir::event::Event;
 use weir::io::{
     Counts, Disk, Door, EventReader, ReadError, read_or_make_token_key, read_token_key, token_key_said,
 };
-use weir::journal::{Begun, begun};
+use weir::journal::{Begun, Lock, begun};
 use weir::rules::RuleSet;
 use weir::server::config::TokenOptions;
 use weir::tokens::{KEY_BYTES, Tokens};
@@ -87,12 +87,22 @@ pub(super) struct JournalTokens {
 }
 
 impl JournalTokens {
-    /// Puts the key into the journal's folder, where it is new: before any token is written.
-    pub(super) fn keep(&self, folder: &Path) -> anyhow::Result<()> {
-        let Some(key) = self.fresh else { return Ok(()) };
-        let kept = read_or_make_token_key(&own_token_key(folder), key)?;
-        if self.tokens.as_ref().is_some_and(|tokens| tokens.id() != kept.id()) {
-            bail!("another process begins a journal in {}; run this again", folder.display());
+    /// Puts the key into the folder of the journal that is locked, where it is new: before any token is written.
+    pub(super) fn keep(&self, lock: &Lock) -> anyhow::Result<()> {
+        self.still_new(lock.folder())?;
+        if let Some(key) = self.fresh {
+            read_or_make_token_key(&own_token_key(lock.folder()), key)?;
+        }
+        Ok(())
+    }
+
+    /// Fails where the key is new, and another process has put one there since: it was quicker.
+    pub(super) fn still_new(&self, folder: &Path) -> anyhow::Result<()> {
+        if self.fresh.is_some() && own_token_key(folder).exists() {
+            let folder = folder.display();
+            bail!(
+                "another process began a journal in {folder} meanwhile; run this again, to go on with that one"
+            );
         }
         Ok(())
     }
@@ -103,6 +113,17 @@ pub(super) fn read_own(folder: &Path) -> anyhow::Result<Tokens> {
     let why =
         "identifiers in the journal are tokens; restore their key from a copy, or name it with --token-key";
     read_token_key(&own_token_key(folder)).context(why)
+}
+
+/// Fails where a key is not the one that a journal's tokens are of, with this id.
+pub(super) fn check_tokens(given: &Tokens, journal: &str) -> anyhow::Result<()> {
+    if given.id() != journal {
+        bail!(
+            "identifiers in the journal are tokens of the key {journal}, and the key given is {}; restore that one from a copy, or name it",
+            given.id()
+        );
+    }
+    Ok(())
 }
 
 /// Events, with tokens where there is a key.

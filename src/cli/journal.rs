@@ -8,7 +8,8 @@ use std::sync::Arc;
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
 use weir::journal::{
-    Begun, Control, Decided, Head, JournalError, Reader, Record, Why, begun, kept, removed, snapshots,
+    Begun, Control, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, gone_before, kept,
+    removed, snapshots,
 };
 use weir::time::format_time;
 
@@ -61,6 +62,7 @@ struct Counts {
 fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     asks.put_down(&*disk, folder, "journal show")?;
+    let mut ends = Ends::look(&disk, folder)?;
     let mut reader = Reader::open(Arc::clone(&disk), folder)?;
     let (mut kinds, mut segments) =
         (BTreeMap::<String, Counts>::new(), BTreeMap::<(u64, String), Counts>::new());
@@ -82,6 +84,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
             Record::Control(bytes) => {
                 times.extend(at_us(bytes));
                 let said = Control::read(bytes);
+                said.iter().for_each(|said| ends.note(said));
                 if let Some(Control::WentOn { damage, .. }) = &said {
                     // The files show nothing of what was cut.
                     let cut = damage.iter().filter(|damage| damage.why == Why::Snapshot).cloned();
@@ -105,6 +108,15 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
             counts.first = if counts.records == 0 { number } else { counts.first };
             (counts.records, counts.bytes, counts.last) = (counts.records + 1, counts.bytes + bytes, number);
         }
+    }
+    let cut = ends.cut(&reader)?;
+    // What was cut off is no torn tail.
+    let torn = reader.torn().filter(|_| cut.is_none());
+    damage.extend(cut);
+    match gone_before(&disk, folder)? {
+        Some((_, Some(known))) => decided.insert(0, known),
+        Some((missing, None)) => damage.insert(0, missing),
+        None => {}
     }
     let mut out = anstream::stdout().lock();
     writeln!(out, "journal {}", hex(reader.id().unwrap_or_default()))?;
@@ -146,7 +158,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
         let path = kept::folder(folder, &hash).join(bundle.rules());
         writeln!(out, "rule set {}: {}", bundle.load()?.rules.hash_text(), path.display())?;
     }
-    if let Some(torn) = reader.torn() {
+    if let Some(torn) = torn {
         writeln!(out, "the end: {torn}")?;
     }
     for damage in &damage {

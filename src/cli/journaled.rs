@@ -11,7 +11,7 @@ use weir::engine::{Limits, Recording};
 use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
-    Figures, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
+    Figures, Lock, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
     SnapshotFigures, Stage, kept, known_signer, signer,
 };
 use weir::rules::RuleSet;
@@ -216,7 +216,9 @@ pub(super) fn look(
         // Whatever it says by now, it is to be taken up, and what decided goes on until then.
         kept::keep(&*disk, folder, &setup.rules)?;
     }
-    setup.check(&disk, folder)?;
+    let fits = setup.check(&disk, folder);
+    key.still_new(folder)?;
+    fits?;
     Ok(Ready { how, answers: false, disk, schema, key, setup, warm: None })
 }
 
@@ -261,13 +263,13 @@ impl Ready {
     pub(super) fn open_with(self, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Found> {
         let Self { how, answers, disk, key, setup, warm, .. } = self;
         let folder = how.folder.as_path();
-        disk.create_folder(folder).with_context(|| format!("can't make {}", folder.display()))?;
-        let signer = signer(&disk, folder, how.signing_key.as_deref(), random()?)?;
-        key.keep(folder)?;
+        // Before any key is made, so that of those who begin at once one does.
+        let lock = Lock::take(Arc::clone(&disk), folder)?;
+        let signer = signer(&lock, how.signing_key.as_deref(), random()?)?;
+        key.keep(&lock)?;
         let (mode, trust_closed) = (how.durability, how.trust_closed);
         let options = Options { mode, trust_closed, signer: Some(signer.clone()), ..unsigned()? };
-        let (mut recorded, opened) =
-            Recorded::open(Arc::clone(&disk), folder, options, how.on_damage, setup, progress)?;
+        let (mut recorded, opened) = Recorded::open_locked(lock, options, how.on_damage, setup, progress)?;
         if answers {
             recorded.on_failure(OnFailure::Answer);
         }

@@ -9,11 +9,13 @@ use anyhow::{anyhow, bail};
 use weir::diff::{DecisionDiff, changes, lists_not_compared, report, text};
 use weir::engine::VERSION;
 use weir::io::{Disk, Loaded, RealDisk, create, read_token_key};
-use weir::journal::{Decided, From, JournalError, RecordedError, Replay, Replayed, Turn, kept, snapshots};
+use weir::journal::{
+    Decided, From, JournalError, RecordedError, Replay, Replayed, Turn, Why, kept, snapshots,
+};
 use weir::rules::{Description, RuleSet};
 
 use super::asks::Asks;
-use super::door::read_own;
+use super::door::{check_tokens, read_own};
 use super::progress::Progress;
 use super::retain::noted_removed;
 use super::{Verdict, journaled};
@@ -102,7 +104,10 @@ fn advised(disk: &dyn Disk, args: &Args, error: anyhow::Error) -> anyhow::Error 
         return error;
     };
     let newest = snapshots(disk, &args.journal).ok().and_then(|numbers| numbers.first().copied());
-    if newest.is_some_and(|number| damage.is_before(number + 1)) && args.rules.is_none() {
+    if damage.why != Why::Snapshot
+        && newest.is_some_and(|number| damage.is_before(number + 1))
+        && args.rules.is_none()
+    {
         return anyhow!("{error}; or begin behind it, with --from-snapshot");
     }
     error
@@ -136,7 +141,7 @@ fn again(replay: Replay) -> anyhow::Result<(Verdict, u64)> {
     progress.finish();
     let replayed = replayed?;
     let missing = match replayed.missing() {
-        _ if replayed.passed.is_empty() => String::new(),
+        0 => String::new(),
         1 => ", 1 record missing".to_owned(),
         missing => format!(", {missing} records missing"),
     };
@@ -209,12 +214,7 @@ fn other(mut replay: Replay, path: &Path, args: &Args) -> anyhow::Result<(Verdic
             Some(path) => read_token_key(path)?,
             None => read_own(&args.journal)?,
         };
-        if tokens.id() != id {
-            bail!(
-                "identifiers in the journal are tokens of the key {id}, and the key given is {}",
-                tokens.id()
-            );
-        }
+        check_tokens(&tokens, id)?;
         bundle = bundle.tokenised(&tokens)?;
     }
     let Loaded { sources, rules, lists, rates } = bundle.load()?;

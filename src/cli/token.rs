@@ -2,13 +2,15 @@
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use weir::io::{RealDisk, read_token_key};
+use weir::io::{Disk, RealDisk, read_token_key};
+use weir::journal::{Begun, begun};
 use weir::tokens::Tokens;
 
 use super::Verdict;
 use super::asks::Asks;
-use super::door::read_own;
+use super::door::{check_tokens, read_own};
 
 /// Print the tokens that stand for texts
 ///
@@ -41,6 +43,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         (None, journal) => read_own(journal.as_deref().unwrap_or(".".as_ref()))?,
     };
     if let Some(journal) = &args.journal {
+        // What another key makes is in no record. Where nobody can tell any more, the key in the folder is all there is.
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        if let Ok(Begun::With(start)) = begun(&disk, journal)
+            && let Some(id) = &start.tokens
+        {
+            check_tokens(&tokens, id)?;
+        }
         args.asks.put_down(&RealDisk, journal, &what(&tokens, &args.texts))?;
     }
     let mut out = anstream::stdout().lock();

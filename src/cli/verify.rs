@@ -65,6 +65,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         Verified::Changed { file, byte, number, how, rest } => {
             let byte = byte.map_or_else(String::new, |byte| format!(", byte {byte}"));
             writeln!(out, "CHANGED at record {number} ({file}{byte}): {how}")?;
+            if let Some(proven) = rest.proven {
+                writeln!(
+                    out,
+                    "record {proven} is the last one that is proven: what was changed lies between it and record {number}"
+                )?;
+            }
             tell_rest(&rest, &mut out)?;
             return Ok(Verdict::Found);
         }
@@ -109,6 +115,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     Ok(if fine { Verdict::Clean } else { Verdict::Found })
 }
 
+/// How many stretches of whole records are shown.
+const STRETCHES_SHOWN: usize = 10;
+
 /// Says what holds before and behind damage.
 fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
     if let Some(number) = rest.decided {
@@ -117,12 +126,17 @@ fn tell_rest(rest: &Rest, out: &mut impl Write) -> std::io::Result<()> {
     for decided in &rest.cut {
         writeln!(out, "{}", decided.told_gone())?;
     }
-    for Stretch { first, last, signed_to } in &rest.stretches {
+    for Stretch { first, last, signed_to } in rest.stretches.iter().take(STRETCHES_SHOWN) {
         let signed = match signed_to {
             Some(number) => format!("signed up to record {number}"),
             None => "and no signed head speaks for them".to_owned(),
         };
         writeln!(out, "records {first} to {last} are whole among themselves, {signed}")?;
+    }
+    if let (Some(last), more @ 1..) =
+        (rest.stretches.last(), rest.stretches.len().saturating_sub(STRETCHES_SHOWN))
+    {
+        writeln!(out, "and {more} more such stretches, up to record {}", last.last)?;
     }
     match &rest.then {
         Some((number, how)) => writeln!(out, "then CHANGED at record {number}: {how}"),

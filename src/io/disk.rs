@@ -68,6 +68,21 @@ pub trait DiskFile: Send {
     fn id(&self) -> io::Result<Option<FileId>>;
 }
 
+/// What whoever runs this can do about a refusal of the operating system.
+pub(crate) fn advice(refusal: &io::Error) -> &'static str {
+    match refusal.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: make room, and start again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the disk is read-only: see in the system's log why, mount it writable, and start again"
+        }
+        io::ErrorKind::PermissionDenied => "give this user the right to read and write there",
+        io::ErrorKind::NotFound => "it has vanished, or its disk has: mount or restore it, and start again",
+        _ => "see what the system's log says of the disk, and start again",
+    }
+}
+
 /// The disk of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;

@@ -84,6 +84,7 @@ pub use bundle::{Bundle, BundleError, Loaded};
 pub use chunks::{ChunkError, ChunkFiles, Reading, SpillWatch};
 pub use decided::{NoDecision, read_decision};
 pub use decision::DecisionWriter;
+pub(crate) use disk::advice;
 pub use disk::{Disk, DiskFile, FileId, Held, RealDisk};
 pub use door::Door;
 pub use error::{FileError, HeaderError, MappingError, ReadError, Reason};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Disk, RealDisk};
+use super::{Disk, RealDisk, advice};
 use crate::hex::{hex, unhex};
 use crate::tokens::{KEY_BYTES, Tokens};
 
@@ -33,7 +33,7 @@ pub enum TokenKeyReason {
     #[error("can't read it: {0}")]
     Closed(io::Error),
     /// It can't be made.
-    #[error("can't make it: {0}")]
+    #[error("can't make it: {0}; {advice}", advice = advice(.0))]
     NotMade(io::Error),
     /// Others than its owner may read or change it.
     #[error("others than its owner may read it (mode {mode:03o}); take that from them with `chmod 600`")]
@@ -61,7 +61,8 @@ pub fn read_token_key(path: &Path) -> Result<Tokens, TokenKeyError> {
     unhex(bytes.trim_ascii()).map(|key| Tokens::new(&key)).ok_or_else(|| fail(TokenKeyReason::NoKey))
 }
 
-/// Reads a key; where there is none it is made of these random bytes, and only its owner may read it.
+/// Reads a key; where there is none it is made of these random bytes, and only its owner may read it. Never in place of one
+/// that was put there meanwhile; whoever makes one must be the only one who does, as who has the lock of a journal is.
 pub fn read_or_make_token_key(path: &Path, random: [u8; KEY_BYTES]) -> Result<Tokens, TokenKeyError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -75,7 +76,12 @@ pub fn read_or_make_token_key(path: &Path, random: [u8; KEY_BYTES]) -> Result<To
         let mut file = RealDisk.create_private(&beside)?;
         file.write_all(format!("{}\n", hex(random)).as_bytes())?;
         file.sync()?;
-        RealDisk.rename(&beside, path)?;
+        match fs::hard_link(&beside, path) {
+            Ok(()) => RealDisk.remove(&beside)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => RealDisk.remove(&beside)?,
+            // Not every disk has links.
+            Err(_) => RealDisk.rename(&beside, path)?,
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         RealDisk.sync_folder(folder.unwrap_or(Path::new(".")))
     };
@@ -117,6 +123,14 @@ mod tests {
         assert_eq!(made.id(), again.id());
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", "07".repeat(32)));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn where_a_key_has_no_room_it_is_said_what_to_do() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let why = TokenKeyReason::NotMade(full);
+        let said = TokenKeyError { path: "j/tokens.key".into(), why }.to_string();
+        assert!(said.ends_with("the disk is full: make room, and start again"), "{said}");
     }
 
     #[cfg(unix)]

@@ -64,6 +64,8 @@ fn started_noted(
         let entry = match reader.next_entry() {
             Ok(Some(entry)) if entry.number <= last => entry,
             Ok(_) => return Ok(Beginning::Nothing),
+            // Where only the header is damaged, the record that says it is still to come.
+            Err(JournalError::Damaged(Damage { missing: 0, why: Why::Header, .. })) => continue,
             Err(JournalError::Damaged(_)) => return repeated(disk, folder, last, first),
             Err(error) => return Err(error.into()),
         };

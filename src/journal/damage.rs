@@ -22,8 +22,10 @@ pub enum Why {
     Chain,
     /// The header of the segment is not whole.
     Header,
-    /// The header is that of another segment or journal.
+    /// The header is that of another segment.
     Stranger,
+    /// The header is that of a segment of another journal.
+    Foreign,
     /// There is no such segment.
     Gone,
     /// There is a snapshot after a record behind the last one: all up to that was on disk.
@@ -39,7 +41,8 @@ impl fmt::Display for Why {
             Self::Number => "another record's number is there",
             Self::Chain => "a record does not follow the one before it",
             Self::Header => "the segment's header is not whole",
-            Self::Stranger => "the segment's header is that of another segment or journal",
+            Self::Stranger => "the segment's header is that of another segment",
+            Self::Foreign => "it is a segment of another journal, so move it out of the folder",
             Self::Gone => "records before it are in no segment",
             Self::Snapshot => "a snapshot says that more was on disk",
         })

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::damage::Damage;
 use super::frame::BODY_BYTES_MAX;
 use super::verify::Changed;
+use crate::io::advice;
 
 /// Why a journal can't be opened, read or written.
 #[derive(Debug, Error)]
@@ -97,6 +98,14 @@ pub enum JournalError {
         /// What is wrong.
         why: String,
     },
+    /// The key that signed until now is none any more.
+    #[error("{} is no Ed25519 key in PEM any more: {why}; the journal was begun with it, and another one would be refused: restore it from a copy, or name a copy with `--signing-key`", path.display())]
+    KeySpoilt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The key that signed until now is not there.
     #[error("{} is gone, and the journal was signed with the key {by}; restore it from a copy, or name it with `--signing-key`", path.display())]
     KeyGone {
@@ -143,20 +152,5 @@ impl JournalError {
     pub(super) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Disk { doing, path, source }
-    }
-}
-
-/// What to do about a refusal.
-fn advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: make room, and start again"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "the disk is read-only: see in the system's log why, mount it writable, and start again"
-        }
-        io::ErrorKind::PermissionDenied => "give this user the right to read and write there",
-        io::ErrorKind::NotFound => "it has vanished, or its disk has: mount or restore it, and start again",
-        _ => "see what the system's log says of the disk, and start again",
     }
 }

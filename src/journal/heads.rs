@@ -207,7 +207,9 @@ impl PublicKey {
 
 fn text(disk: &dyn Disk, path: &Path) -> Result<String, JournalError> {
     let source = disk.read(path).map_err(JournalError::disk("open", path))?;
-    let mut text = String::new();
-    source.take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(JournalError::disk("read", path))?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    source.take(KEY_BYTES_MAX).read_to_end(&mut bytes).map_err(JournalError::disk("read", path))?;
+    let none =
+        |_| JournalError::Key { path: path.to_owned(), why: "it holds bytes that are no text".to_owned() };
+    String::from_utf8(bytes).map_err(none)
 }

@@ -12,12 +12,13 @@ use super::control::Control;
 use super::error::{JournalError, Poisoned};
 use super::frame::{self, BODY_BYTES_MAX, FRAME_BYTES};
 use super::heads::{HEAD_BYTES, Signer};
+use super::lock::Lock;
 use super::record::{Kind, Record};
 use super::recovery::{self, OnDamage, Recovered};
 use super::segment::HEADER_BYTES;
 use super::snapshots;
 use super::writer::{Cut, Figures, Group, Shared, Stepper, Writer};
-use crate::io::{Disk, Held};
+use crate::io::Disk;
 
 /// When an answer may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +150,7 @@ pub struct Journal {
     headed_us: i64,
     writer: Option<JoinHandle<()>>,
     threadless: bool,
-    _lock: Held,
+    lock: Lock,
 }
 
 impl Journal {
@@ -161,20 +162,18 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Recovered), JournalError> {
-        Self::open_told(disk, folder, options, on_damage, &mut |_, _| {})
+        Self::open_told(Lock::take(disk, folder)?, options, on_damage, &mut |_, _| {})
     }
 
-    /// The same; `checked` is told how many bytes were read of how many.
+    /// The same of a folder that is locked already; `checked` is told how many bytes were read of how many.
     pub(super) fn open_told(
-        disk: Arc<dyn Disk>,
-        folder: &Path,
+        lock: Lock,
         options: Options,
         on_damage: OnDamage,
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Recovered), JournalError> {
         let threadless = options.threadless;
-        let (mut journal, Stepper(shared), recovered) =
-            Self::open_still(disk, folder, options, on_damage, checked)?;
+        let (mut journal, Stepper(shared), recovered) = Self::open_still(lock, options, on_damage, checked)?;
         journal.threadless = threadless;
         if threadless {
             return Ok((journal, recovered));
@@ -192,27 +191,21 @@ impl Journal {
         options: Options,
         on_damage: OnDamage,
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
-        Self::open_still(disk, folder, options, on_damage, &mut |_, _| {})
+        Self::open_still(Lock::take(disk, folder)?, options, on_damage, &mut |_, _| {})
     }
 
     fn open_still(
-        disk: Arc<dyn Disk>,
-        folder: &Path,
+        lock: Lock,
         options: Options,
         on_damage: OnDamage,
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
-        disk.create_folder(folder).map_err(JournalError::disk("make the folder", folder))?;
-        let lock = folder.join("lock");
-        let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
-        let held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
-        let lock_id = disk.id(&lock).map_err(JournalError::disk("look at", &lock))?;
-        let cleared = Arc::clone(&disk);
-        let recovered = recovery::recover(&disk, folder, &options, on_damage, checked)?;
+        let (disk, folder) = (&lock.disk, lock.folder());
+        let recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
         let writer = Writer {
             mode: options.mode,
             group: Group::default(),
-            disk,
+            disk: Arc::clone(disk),
             folder: folder.to_owned(),
             id: recovered.id,
             clock: options.clock,
@@ -223,7 +216,7 @@ impl Journal {
             written: recovered.last,
             file: None,
             named: false,
-            lock: (lock, lock_id),
+            lock: lock.file.clone(),
             since: None,
             told: (0, 0, 0),
         };
@@ -245,7 +238,7 @@ impl Journal {
             headed_us: (options.clock)(),
             writer: None,
             threadless: false,
-            _lock: held,
+            lock,
         };
         // Where two segments meet there is a head, also behind a crash; behind the one that closed there is another, so that
         // what is written from here on is not taken for what somebody put in.
@@ -263,7 +256,7 @@ impl Journal {
             journal.submit()?;
             journal.sync(journal.next - 1)?;
             for &number in &recovered.beyond {
-                snapshots::remove(&*cleared, folder, number)?;
+                snapshots::remove(&*journal.lock.disk, journal.lock.folder(), number)?;
             }
         }
         Ok((journal, stepper, recovered))

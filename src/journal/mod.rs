@@ -25,6 +25,8 @@ mod course;
 mod damage;
 /// Damage that somebody decided to go on over.
 mod decided;
+/// What is missing before the first record and behind the last.
+mod ends;
 /// What can go wrong.
 mod error;
 /// What becomes of events once the journal has failed.
@@ -40,8 +42,12 @@ mod heads;
 mod journal;
 /// Rule sets as they were, by hash.
 pub mod kept;
+/// Who may write.
+mod lock;
 /// Signed notes beside the journal.
 mod note;
+/// Whose journal it is.
+mod owner;
 /// All records of a folder in order.
 mod reader;
 /// What a record says.
@@ -96,12 +102,14 @@ pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
 pub use decided::Decided;
+pub use ends::{Ends, gone_before};
 pub use error::{JournalError, Poisoned};
 pub use failure::{OnFailure, sent_again};
 pub use find::{Answers, Looked, Sought, Told, answers_at, event_at, look_back};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};
 pub use journal::{Journal, Mode, Mutant, Options, Watch};
+pub use lock::Lock;
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};
 pub use recorded::{Opened, Progress, Recorded, Stage, Step};

@@ -16,6 +16,7 @@ use super::archive;
 use super::damage::{Damage, Torn, Why};
 use super::error::JournalError;
 use super::frame::{self, Broken, Chain, FRAME_BYTES};
+use super::owner::owner;
 use super::record::{Record, UnknownRecord};
 use super::segment::{HEADER_BYTES, Header, NoHeader};
 use super::window::Window;
@@ -163,7 +164,7 @@ impl Reader {
         self.torn.as_ref()
     }
 
-    /// The journal's id, once a segment was opened.
+    /// The journal's id, once a segment was opened; a stranger's among them does not count.
     pub fn id(&self) -> Option<[u8; 16]> {
         self.id
     }
@@ -289,6 +290,9 @@ impl Reader {
 
     /// Reads the header of the segment that should begin with this record.
     fn begin(&mut self, first: u64, mut window: Window) -> Result<(), JournalError> {
+        if self.expected == 0 {
+            self.id = owner(&self.disk, &self.folder, &self.segments);
+        }
         let Some((_, name)) = self.segments.get(self.at) else { return Ok(()) };
         let path = self.path(name);
         let known = self.expected > 0;
@@ -304,6 +308,9 @@ impl Reader {
             Err(NoHeader::Broken) if first == expected => {
                 self.expected = expected;
                 self.window = Some(window);
+                if expected == 1 {
+                    self.former = self.id.as_ref().map(frame::first_chain);
+                }
                 return self.broken(0, Why::Header);
             }
             Err(NoHeader::Broken) if first > expected => {
@@ -317,7 +324,9 @@ impl Reader {
                 header
             }
             // What does not belong here is passed over, with the number that its name takes.
-            Ok(_) | Err(NoHeader::Broken) => {
+            header @ (Ok(_) | Err(NoHeader::Broken)) => {
+                let foreign = |header: Header| self.id.is_some_and(|id| id != header.id);
+                let why = if header.is_ok_and(foreign) { Why::Foreign } else { Why::Stranger };
                 let length = self.length(name)?;
                 self.expected = expected.max(first.saturating_add(1));
                 if self.expected > expected {
@@ -325,7 +334,7 @@ impl Reader {
                 }
                 self.bytes_before += length;
                 self.at += 1;
-                return damage(length, self.expected - expected, Why::Stranger);
+                return damage(length, self.expected - expected, why);
             }
         };
         window.pass(HEADER_BYTES);

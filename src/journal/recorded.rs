@@ -15,6 +15,7 @@ use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
 use super::heads::{PublicKey, Signer};
 use super::journal::{Journal, Mode, Options, Watch};
+use super::lock::Lock;
 use super::reader::Reader;
 use super::record::{EventForm, Record};
 use super::recovery::{OnDamage, Recovered};
@@ -126,11 +127,23 @@ impl Recorded {
     pub fn open(
         disk: Arc<dyn Disk>,
         folder: &Path,
+        options: Options,
+        on_damage: OnDamage,
+        setup: Setup,
+        progress: impl FnMut(Progress),
+    ) -> Result<(Self, Opened), RecordedError> {
+        Self::open_locked(Lock::take(disk, folder)?, options, on_damage, setup, progress)
+    }
+
+    /// The same of a folder that is locked already, by whoever makes keys in it first.
+    pub fn open_locked(
+        lock: Lock,
         mut options: Options,
         on_damage: OnDamage,
         mut setup: Setup,
         mut progress: impl FnMut(Progress),
     ) -> Result<(Self, Opened), RecordedError> {
+        let (disk, folder) = (Arc::clone(&lock.disk), &*lock.folder().to_owned());
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
         let threadless = options.threadless;
@@ -145,8 +158,7 @@ impl Recorded {
         let mut checked = |bytes, of_bytes| {
             progress(Progress { stage: Stage::Checking, events: 0, bytes, of_bytes });
         };
-        let (mut journal, recovered) =
-            Journal::open_told(Arc::clone(&disk), folder, options, on_damage, &mut checked)?;
+        let (mut journal, recovered) = Journal::open_told(lock, options, on_damage, &mut checked)?;
         let last = recovered.last;
         let mut opened = Opened {
             recovered,

@@ -10,6 +10,7 @@ use super::control::Control;
 use super::course::{Course, Difference, RecordedError, Start, Turn, check_version};
 use super::damage::{Damage, Why};
 use super::decided::{Decided, decided};
+use super::ends::Ends;
 use super::error::JournalError;
 use super::reader::Reader;
 use super::record::Record;
@@ -82,6 +83,7 @@ pub struct Replay {
     places: VecDeque<u64>,
     resumed: Vec<u64>,
     different: u64,
+    ends: Ends,
 }
 
 impl Replay {
@@ -93,6 +95,7 @@ impl Replay {
         from: From,
         recording: Option<Recording>,
     ) -> Result<Self, RecordedError> {
+        let ends = Ends::look(&disk, folder)?;
         let reader = Reader::open(Arc::clone(&disk), folder)?;
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
@@ -182,6 +185,7 @@ impl Replay {
             places,
             resumed,
             different,
+            ends,
         })
     }
 
@@ -228,14 +232,20 @@ impl Replay {
         let entry = loop {
             match self.reader.next_entry() {
                 Ok(Some(entry)) => break entry,
-                Ok(None) => return Ok(None),
+                // What is missing there nobody decided on: the snapshot that says so would be gone.
+                Ok(None) => match self.ends.cut(&self.reader)? {
+                    Some(cut) => return Err(JournalError::Damaged(cut).into()),
+                    None => return Ok(None),
+                },
                 Err(JournalError::Damaged(damage)) => self.pass_over(damage)?,
                 Err(error) => return Err(error.into()),
             }
         };
         let number = entry.number;
         if let Ok(Record::Control(bytes)) = entry.record() {
-            match Control::read(bytes) {
+            let said = Control::read(bytes);
+            said.iter().for_each(|said| self.ends.note(said));
+            match said {
                 Some(Control::Started { engine, .. }) if engine != VERSION => {
                     self.start.as_deref().map_or(Ok(()), |start| check_version(&engine, start))?;
                 }
@@ -267,6 +277,11 @@ impl Replay {
         let Some(decided) = known.into_iter().find(|known| known.damage.same(&damage)) else {
             return Err(JournalError::Damaged(damage).into());
         };
+        if damage.why == Why::Header && damage.missing == 0 {
+            // Every record is there, and each answer must be what it was.
+            self.passed.push(decided);
+            return Ok(());
+        }
         self.until = self.until.max(decided.until());
         if decided.held {
             let mut places = snapshots::snapshots(&*self.disk, &self.folder)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::archive;
 use super::error::JournalError;
 use super::heads::{Head, PublicKey, Signer};
+use super::lock::Lock;
 use super::reader::Reader;
 use super::record::Kind;
 use crate::hex::hex;
@@ -18,35 +19,21 @@ use crate::io::Disk;
 const PRIVATE: &str = "signing.key";
 const PUBLIC: &str = "signing.pub";
 
-/// The key in a file of a PEM (`key`), or the journal's own, `signing.key`, which is made of 32 random bytes where nothing was
-/// signed yet. It must be the one that signed the last head. The own one has its public one beside it, which is written again
+/// Who signs the journal that is locked: the key in a file of a PEM (`key`), or its own, `signing.key`, which is made of 32
+/// random bytes where nothing was signed yet. It must be the one that signed the last head. The own one has its public one beside it, which is written again
 /// where it is missing.
-pub fn signer(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-    key: Option<&Path>,
-    seed: [u8; 32],
-) -> Result<Signer, JournalError> {
+pub fn signer(lock: &Lock, key: Option<&Path>, seed: [u8; 32]) -> Result<Signer, JournalError> {
+    let (disk, folder) = (&lock.disk, lock.folder());
     let (private, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
-    // Where something was signed, whoever finds another public key there should see it.
-    let said = |signer: &Signer| {
-        let there = disk.length(&public).is_ok();
-        Ok::<_, JournalError>(there && (begun(disk, folder)? || signer.public().is_in(&**disk, &public)))
-    };
-    match known_signer(disk, folder, key)? {
-        Some(signer) if key.is_some() || said(&signer)? => return Ok(signer),
-        _ => {}
-    }
-    // Two that begin a journal at once would make two keys.
-    let lock = folder.join("lock");
-    let held = disk.lock(&lock).map_err(JournalError::disk("lock", &lock))?;
-    let _held = held.ok_or_else(|| JournalError::Locked { folder: folder.to_owned() })?;
     // The private one first: it is never lost once a public one was seen.
-    let signer = match known_signer(disk, folder, None)? {
+    let signer = match known_signer(disk, folder, key)? {
+        Some(signer) if key.is_some() => return Ok(signer),
         Some(signer) => signer,
         None => Signer::create(&**disk, &private, seed)?,
     };
-    if !said(&signer)? {
+    let there = disk.length(&public).is_ok();
+    // Where something was signed, whoever finds another public key there should see it.
+    if !(there && (begun(disk, folder)? || signer.public().is_in(&**disk, &public))) {
         archive::place_bytes(&**disk, &public, signer.public().to_pem()?.as_bytes())?;
     }
     Ok(signer)
@@ -78,7 +65,12 @@ pub fn known_signer(
             };
         }
     }
-    let signer = Signer::read(&**disk, path)?;
+    let signer = match Signer::read(&**disk, path) {
+        Err(JournalError::Key { path, why }) if key.is_none() && begun(disk, folder)? => {
+            return Err(JournalError::KeySpoilt { path, why });
+        }
+        signer => signer?,
+    };
     let is = signer.public().id();
     match by {
         Some(by) if by != is => {

@@ -13,13 +13,13 @@ use super::claims::Claims;
 use super::control::Control;
 use super::damage::{Damage, Torn, Why};
 use super::decided::Decided;
+use super::ends::Ends;
 use super::error::JournalError;
 use super::frame::Chain;
 use super::heads::{Head, PublicKey};
 use super::reader::Reader;
 use super::record::{Kind, Record};
 use super::removed::Removed;
-use super::snapshots;
 use crate::io::Disk;
 
 /// What there is of a journal that nothing was changed in.
@@ -68,14 +68,17 @@ pub enum Verified {
         number: u64,
         /// What is seen there.
         how: Changed,
-        /// What of the rest holds; nothing where no record is damaged.
+        /// What of the rest holds.
         rest: Rest,
     },
 }
 
-/// What holds of a journal in which records are damaged: it is no proof that nothing was changed.
+/// What holds of a journal that was changed: it is no proof that nothing else was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rest {
+    /// The last record that a signed head proves, where a later head proves nothing: what was changed lies between. None where
+    /// records are damaged, which are told as stretches, or no head before was signed.
+    pub proven: Option<u64>,
     /// The record that says that somebody decided to go on over the first damage.
     pub decided: Option<u64>,
     /// Records that follow each other, before, between and behind what is damaged.
@@ -156,7 +159,7 @@ pub fn verify(
     mut progress: impl FnMut(&Reader),
 ) -> Result<Verified, JournalError> {
     // Before the records: one that is written meanwhile may be behind what is seen of them.
-    let taken = snapshots::snapshots(&**disk, folder)?;
+    let mut ends = Ends::look(disk, folder)?;
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
     if reader.is_empty() {
         return Err(JournalError::None { folder: folder.to_owned() });
@@ -166,13 +169,12 @@ pub fn verify(
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
     // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
     let (mut closed, mut closing, mut behind) = (false, false, None);
-    let (mut damaged, mut rest, mut removing) = (None::<Damage>, Rest::default(), Vec::new());
+    let (mut damaged, mut rest) = (None::<Damage>, Rest::default());
     // Of what is looked at now, behind any damage: the first record, and whether the next one is that.
     let (mut begins, mut fresh) = (0, true);
     let mut decided: Vec<Decided> = Vec::new();
     let file = |reader: &Reader| reader.file().to_owned();
     let mut found: Option<(Place, Changed)> = loop {
-        let id = reader.id();
         let entry = match reader.next_entry() {
             Ok(Some(entry)) => {
                 let said = match entry.record() {
@@ -182,15 +184,15 @@ pub fn verify(
                 let closes = matches!(said, Some(Control::Closed { .. }));
                 kept.extend(said.iter().flat_map(Control::kept));
                 let claim = said.as_ref().and_then(Removed::said);
+                said.iter().for_each(|said| ends.note(said));
                 match said {
                     Some(Control::Snapshot { number, sha256, .. }) => {
                         snapshots.insert(number, sha256);
                     }
-                    Some(Control::WentOn { damage, snapshots, .. }) => {
+                    Some(Control::WentOn { damage, .. }) => {
                         let known =
                             damaged.as_ref().is_some_and(|first| damage.iter().any(|d| d.same(first)));
                         rest.decided = rest.decided.or(known.then_some(entry.number));
-                        removing = snapshots;
                         for damage in damage {
                             let gone = damage.why == Why::Snapshot || damage.lacks(1);
                             if gone && !decided.iter().any(|known| known.damage.same(&damage)) {
@@ -233,8 +235,9 @@ pub fn verify(
             let Some(head) = head.filter(|head| (head.number, head.chain) == before) else {
                 break changed(Changed::Head);
             };
-            if let Some(public) = public {
-                if !public.signed(&reader.id().or(id).unwrap_or_default(), &head) {
+            // Where nothing tells whose journal it is, no signature can be proven, and none is called false.
+            if let (Some(public), Some(id)) = (public, reader.id()) {
+                if !public.signed(&id, &head) {
                     break changed(Changed::Signature);
                 }
                 (heads, signed_to) = (heads + 1, head.number);
@@ -266,15 +269,10 @@ pub fn verify(
     let id = reader.id().unwrap_or_default();
     // A beginning that is there was put back, or is told where it is damaged.
     decided.retain(|decided| decided.damage.why == Why::Snapshot || decided.damage.last() < first);
-    let is_cut = |&&number: &&u64| {
-        number > last_there
-            && !removing.contains(&number)
-            && snapshots::whole(disk, folder, Some(id), number).is_ok()
-    };
     if found.is_none()
-        && let Some(&newest) = taken.iter().find(is_cut)
+        && let Some(cut) = ends.cut(&reader)?
     {
-        found = Some(((end(), None, last_there + 1), Changed::Cut(newest)));
+        found = Some(((end(), None, cut.number), Changed::Cut(cut.last())));
     }
     if let Some(Damage { file, byte, number, why, .. }) = damaged {
         rest.stretches.extend(stretch(begins, last, signed_to));
@@ -285,7 +283,10 @@ pub fn verify(
         return Ok(Verified::Changed { file, byte: Some(byte), number, how, rest });
     }
     if let Some(((file, byte, number), how)) = found {
-        return Ok(Verified::Changed { file, byte, number, how, rest: Rest::default() });
+        let proven = matches!(how, Changed::Head | Changed::Signature | Changed::Unsigned)
+            .then_some(signed_to + 1)
+            .filter(|_| signed_to > 0);
+        return Ok(Verified::Changed { file, byte, number, how, rest: Rest { proven, ..rest } });
     }
     let removed = claims.newest().map(|(removed, number)| (Box::new(removed.before(first)), number));
     let torn = reader.torn().cloned();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use weir::io::Disk;
 use weir::journal::{
-    AnswerForm, Journal, JournalError, OnDamage, Options, PublicKey, Record, known_signer, signer,
+    AnswerForm, Journal, JournalError, Lock, OnDamage, Options, PublicKey, Record, Signer, known_signer,
+    signer,
 };
 
 use crate::disk::SimDisk;
@@ -14,10 +15,15 @@ use crate::limited::Limited;
 
 const FOLDER: &str = "j";
 
+/// The key of a folder, made of this seed where there is none.
+fn made(disk: &Arc<dyn Disk>, seed: u8) -> Result<Signer, JournalError> {
+    signer(&Lock::take(Arc::clone(disk), Path::new(FOLDER))?, None, [seed; 32])
+}
+
 /// Begins a journal, or goes on with it, as `weir score` does.
 fn start(disk: &Arc<dyn Disk>, seed: u8) -> Result<PublicKey, JournalError> {
     let folder = Path::new(FOLDER);
-    let signer = signer(disk, folder, None, [seed; 32])?;
+    let signer = made(disk, seed)?;
     let options = Options { signer: Some(signer.clone()), ..Options::new(|| 7, [seed; 16]) };
     let (mut journal, _) = Journal::open(Arc::clone(disk), folder, options, OnDamage::Refuse)?;
     journal.append(Record::Answer { form: AnswerForm::Decided, event: 1, bytes: b"{}" })?;
@@ -67,7 +73,7 @@ fn folder(files: &[(&str, &[u8])]) -> SimDisk {
 #[test]
 fn what_earlier_releases_left_of_a_first_start_starts_again() {
     let whole = SimDisk::new(0);
-    signer(&whole.shared(), Path::new(FOLDER), None, [1; 32]).unwrap();
+    made(&whole.shared(), 1).unwrap();
     let files = whole.files();
     let file = |name: &str| files[&Path::new(FOLDER).join(name)].clone();
     let (private, public) = (file("signing.key"), file("signing.pub"));
@@ -94,21 +100,28 @@ fn a_public_key_that_is_missing_is_written_again_and_a_key_that_is_none_is_left(
     assert_eq!(start(&disk.shared(), 4).unwrap(), key);
     let files = disk.files();
     // Once there are records, no key is made for them.
-    for bytes in [0, 20, 60] {
-        let mut torn = files.clone();
-        torn.get_mut(&private).unwrap().truncate(bytes);
-        let error = start(&SimDisk::of(&torn).shared(), 5).unwrap_err();
-        assert!(matches!(error, JournalError::Key { .. }), "{error}");
+    for spoil in [
+        (|bytes| bytes.truncate(0)) as fn(&mut Vec<u8>),
+        |bytes| bytes.truncate(60),
+        |bytes| bytes[40] ^= 1,
+        |bytes| bytes[40] ^= 0x80,
+    ] {
+        let mut spoilt = files.clone();
+        spoil(spoilt.get_mut(&private).unwrap());
+        let error = start(&SimDisk::of(&spoilt).shared(), 5).unwrap_err().to_string();
+        // A new one would be refused.
+        assert!(error.contains("restore it from a copy") && !error.contains("genpkey"), "{error}");
+        assert!(!error.contains("the system's log"), "{error}");
     }
     let mut gone = files.clone();
     gone.remove(&private);
     let error = start(&SimDisk::of(&gone).shared(), 5).unwrap_err();
     assert!(matches!(error, JournalError::KeyGone { .. }), "{error}");
     // What somebody put there himself, and is no key of ours, is not written over.
-    for text in ["no key\n", "-----BEGIN RSA PRIVATE KEY-----\nMIIE", "\n"] {
-        let disk = folder(&[("signing.key", text.as_bytes())]);
+    for text in [&b"no key\n"[..], b"-----BEGIN RSA PRIVATE KEY-----\nMIIE", b"\n", b"\xff\xfe"] {
+        let disk = folder(&[("signing.key", text)]);
         let error = start(&disk.shared(), 5).unwrap_err();
-        assert!(matches!(error, JournalError::Key { .. }), "{text}: {error}");
+        assert!(matches!(error, JournalError::Key { .. }), "{text:?}: {error}");
     }
     // Nobody who only looks makes one.
     let none = folder(&[("signing.pub", b"")]);
@@ -120,7 +133,7 @@ fn a_public_key_that_is_missing_is_written_again_and_a_key_that_is_none_is_left(
 fn two_that_begin_at_once_make_one_key() {
     let disk = SimDisk::new(0);
     let held = disk.shared().lock(&Path::new(FOLDER).join("lock")).unwrap();
-    let error = signer(&disk.shared(), Path::new(FOLDER), None, [1; 32]).unwrap_err();
+    let error = made(&disk.shared(), 1).unwrap_err();
     assert!(matches!(error, JournalError::Locked { .. }), "{error}");
     drop(held);
     starts(&disk, "once it is free");

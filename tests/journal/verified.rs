@@ -140,8 +140,11 @@ fn each_way_to_change_a_journal_is_seen_at_its_first_place() {
         *parts[segment][at].3.last_mut().unwrap() ^= 1;
         for heads_too in [false, true] {
             let files = forged(&parts, heads_too);
-            let (seen, why) = how(&verified(&files, Some(&key), None));
+            let found = verified(&files, Some(&key), None);
+            let (seen, why) = how(&found);
             assert_eq!(seen, next_head, "record {number} changed: {why:?}");
+            let Verified::Changed { rest, .. } = found else { panic!() };
+            assert_eq!(rest.proven, heads.iter().copied().rfind(|head| *head < number), "record {number}");
             assert!(matches!(why, Changed::Head | Changed::Signature), "{why:?}");
             let without_key = verified(&files, None, None);
             assert!(!heads_too || matches!(without_key, Verified::Whole(_)), "the chain alone can be forged");
@@ -189,8 +192,9 @@ fn keys_are_files_that_openssl_reads() {
     let folder = tempfile::tempdir().unwrap();
     let (private, public) = (folder.path().join("signing.key"), folder.path().join("signing.pub"));
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let made = weir::journal::signer(&disk, folder.path(), None, [5; 32]).unwrap();
-    let again = weir::journal::signer(&disk, folder.path(), None, [6; 32]).unwrap();
+    let lock = weir::journal::Lock::take(disk, folder.path()).unwrap();
+    let made = weir::journal::signer(&lock, None, [5; 32]).unwrap();
+    let again = weir::journal::signer(&lock, None, [6; 32]).unwrap();
     assert_eq!(made.public(), again.public());
     assert_eq!(PublicKey::read(&RealDisk, &public).unwrap(), made.public());
     #[cfg(unix)]
