@@ -69,7 +69,7 @@ use shadow::Shadow;
 
 /// The semantic version of the engine: raised whenever any value that it computes can change. The program has the same
 /// number, but for its last part, and CHANGELOG.md says which commit has an older one.
-pub const VERSION: &str = "0.7.0";
+pub const VERSION: &str = "0.8.0";
 
 /// What the engine says to one event.
 #[derive(Clone, Copy, Debug, PartialEq)]
