@@ -16,6 +16,9 @@ mod served;
 #[path = "support/sidecar.rs"]
 mod sidecar;
 
+#[path = "interface/rule_sets.rs"]
+mod rule_sets;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
@@ -122,8 +125,13 @@ fn fits(document: &Value, schema: &Value, value: &Value, what: &str) {
     assert!(faults.is_empty(), "{what}: {faults:#?}\nof {value:#}");
 }
 
-fn concrete(path: &str) -> String {
-    path.replace("{id}", "t-1001")
+/// A path with its parameters' examples.
+fn concrete(path: &str, operation: &Value) -> String {
+    let parameters = operation["parameters"].as_array().unwrap().iter();
+    parameters.filter(|parameter| parameter["in"] == "path").fold(path.to_owned(), |path, parameter| {
+        let name = parameter["name"].as_str().unwrap();
+        path.replace(&format!("{{{name}}}"), parameter["example"].as_str().unwrap())
+    })
 }
 
 /// All operations, with those first that tell something.
@@ -142,6 +150,15 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
     all
 }
 
+/// The examples of its body; where it has none, that it is asked without one.
+fn examples(operation: &Value) -> Vec<(String, Value)> {
+    let content = &operation["requestBody"]["content"]["application/json"];
+    match content["examples"].as_object() {
+        Some(examples) => examples.clone().into_iter().collect(),
+        None => vec![("asked".to_owned(), json!({"x-answered": 200}))],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_is_answered_as_it_says() {
     let document = openapi(None);
@@ -157,11 +174,7 @@ async fn every_example_is_answered_as_it_says() {
         }
         let (method, content) =
             (method.to_ascii_uppercase(), &operation["requestBody"]["content"]["application/json"]);
-        let examples: Vec<(String, Value)> = match content["examples"].as_object() {
-            Some(examples) => examples.clone().into_iter().collect(),
-            None => vec![("asked".to_owned(), json!({"x-answered": 200}))],
-        };
-        for (name, example) in examples {
+        for (name, example) in examples(&operation) {
             let status = example["x-answered"].as_u64().unwrap() as u16;
             let what = format!("{method} {path} {name}");
             let body = example.get("value").map_or(String::new(), ToString::to_string);
@@ -170,7 +183,7 @@ async fn every_example_is_answered_as_it_says() {
                 assert_eq!(faults.is_empty(), status != 400, "{what}: {faults:?}");
             }
             let (said, text) =
-                client.ask(&method, &concrete(&path), "weir-timeout-ms: 5000\r\n", &body).await;
+                client.ask(&method, &concrete(&path, &operation), "weir-timeout-ms: 5000\r\n", &body).await;
             assert_eq!(said, status, "{what}: {text}");
             sent += 1;
             let Ok(value) = serde_json::from_str::<Value>(&text) else { continue };
@@ -319,7 +332,8 @@ fn each_listener_has_what_is_said_and_nothing_else() {
         let said: Vec<&str> =
             operation["x-listeners"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         for (name, address) in [("clients", sidecar.tcp()), ("administration", sidecar.admin())] {
-            let request = sidecar::request(&method.to_ascii_uppercase(), &concrete(&path), "", "");
+            let request =
+                sidecar::request(&method.to_ascii_uppercase(), &concrete(&path, &operation), "", "");
             let answer = sidecar::answer(sidecar::connect(address), &request);
             let none =
                 ["no-such-path", "method"].map(|word| format!("{{\"type\":\"urn:weir:problem:{word}\""));

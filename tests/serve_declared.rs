@@ -242,6 +242,9 @@ fn a_journal_that_fails_leaves_what_was_declared() {
             assert_eq!((status, &taken["durable"]), (200, &json!(false)), "{taken}");
             let (status, ready, _) = client.get("/readyz").await;
             assert_eq!((status, &ready["status"]), (200, &json!("journal_failed")));
+            let (_, page) = client.ask("GET", "/metrics", "", "").await;
+            assert!(page.contains("weir_stage{stage=\"in_memory\"} 1\n"), "{page}");
+            assert!(page.contains("weir_stage{stage=\"ready\"} 0\n"), "{page}");
             drop(client);
             let resend = served.resend();
             let Err(ServeError::Unkept(unkept)) = served.stop().await else { panic!("it failed") };

@@ -34,6 +34,14 @@ def operations(document):
     return sorted(found, key=lambda operation: operation[1] == "get")
 
 
+def concrete(path, said):
+    """A path with its parameters' examples."""
+    for parameter in said["parameters"]:
+        if parameter["in"] == "path":
+            path = path.replace("{" + parameter["name"] + "}", parameter["example"])
+    return path
+
+
 def faults(document, schema, value):
     whole = {**schema, "components": document["components"]}
     return [error.message for error in jsonschema.Draft202012Validator(whole).iter_errors(value)]
@@ -42,8 +50,6 @@ def faults(document, schema, value):
 def check_every_example_is_answered_as_it_says():
     with Weir(rules=RULES) as weir, client(weir) as http:
         came = http.get("/openapi.json")
-        if came.status_code in (403, 404):
-            return "SKIPPED: this build has no /openapi.json"
         document = came.json()
         assert document["openapi"].startswith("3.1"), document["openapi"]
         sent = shown = 0
@@ -54,7 +60,8 @@ def check_every_example_is_answered_as_it_says():
                         wrong = faults(document, content["schema"], example["value"])
                         assert not wrong, (method, path, status, name, wrong)
                         shown += 1
-            if said.get("x-listeners", ["clients"])[0] != "clients":
+            # `tests/interface.rs` asks the other listener.
+            if "clients" not in said["x-listeners"]:
                 continue
             content = said.get("requestBody", {}).get("content", {}).get("application/json", {})
             for name, example in content.get("examples", {"asked": {"x-answered": 200}}).items():
@@ -63,7 +70,7 @@ def check_every_example_is_answered_as_it_says():
                 if more:
                     wrong = faults(document, content["schema"], example["value"])
                     assert bool(wrong) == (status == 400), (at, wrong)
-                came = http.request(method.upper(), path.replace("{id}", "t-1001"), **more)
+                came = http.request(method.upper(), concrete(path, said), **more)
                 assert came.status_code == status, (at, came.status_code, came.text)
                 kind = came.headers["content-type"].split(";")[0]
                 answers = said["responses"][str(status)]["content"]

@@ -82,7 +82,7 @@ fn nothing_decides_without_the_approvals_of_others() {
     let control = json!({"kind": "control", "id": "c", "time_us": now_us(), "control": "rule_set", "subject": rule_set});
     let sneaks = request("POST", "/v1/events", "authorization: Bearer eve\r\n", &control.to_string());
     let answer = sidecar.ask(&sneaks);
-    assert_eq!((answer.status, answer.problem().as_str()), (403, "approvals"));
+    assert_eq!((answer.status, answer.problem().as_str()), (403, "unapproved"));
 
     // What was approved is known after a restart.
     let sidecar = Sidecar::in_folder(approved(), sidecar.stopped()).unwrap();

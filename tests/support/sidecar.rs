@@ -73,8 +73,13 @@ impl Sidecar {
     }
 
     pub fn in_folder(settings: Settings, folder: tempfile::TempDir) -> Result<Self, ServeError> {
+        Self::over(RULES, settings, folder)
+    }
+
+    /// One that begins with these rules.
+    pub fn over(text: &str, settings: Settings, folder: tempfile::TempDir) -> Result<Self, ServeError> {
         let rules = folder.path().join("rules.toml");
-        std::fs::write(&rules, RULES).unwrap();
+        std::fs::write(&rules, text).unwrap();
         let journal = folder.path().join("journal");
         let (tell, told) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();

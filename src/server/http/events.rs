@@ -160,7 +160,7 @@ fn no_event(bad: &BadBody) -> Problem {
         }
         BadBody::Approvals => Problem::new(
             StatusCode::FORBIDDEN,
-            "approvals",
+            "unapproved",
             "The event would take up what needs approvals",
             bad,
         ),

@@ -25,13 +25,21 @@ pub(in super::super) enum Needs {
 }
 
 /// Every route with what it needs. GET is HEAD too.
-pub(in super::super) const ROUTES: [(&str, &str, Needs); 12] = [
+pub(in super::super) const ROUTES: [(&str, &str, Needs); 20] = [
     ("POST", "/v1/decisions", Needs::Scope(Scope::Score)),
     ("POST", "/v1/decisions:batch", Needs::Scope(Scope::Score)),
     ("POST", "/v1/decisions/{id}/authentication", Needs::Scope(Scope::Score)),
     ("POST", "/v1/events", Needs::Scope(Scope::Events)),
     ("GET", "/v1/decisions/{id}", Needs::Scope(Scope::Read)),
     ("GET", "/v1/decisions/{id}/explanation", Needs::Scope(Scope::Read)),
+    ("GET", "/v1/rules", Needs::Scope(Scope::Rules)),
+    ("POST", "/v1/rules", Needs::Scope(Scope::Rules)),
+    ("DELETE", "/v1/rules/shadow", Needs::Scope(Scope::Rules)),
+    ("POST", "/v1/rules/rollback", Needs::Scope(Scope::Rules)),
+    ("GET", "/v1/rules/{hash}", Needs::Scope(Scope::Rules)),
+    ("POST", "/v1/rules/{hash}/approvals", Needs::Scope(Scope::Rules)),
+    ("POST", "/v1/rules/{hash}/activate", Needs::Scope(Scope::Rules)),
+    ("POST", "/v1/rules/{hash}/shadow", Needs::Scope(Scope::Rules)),
     ("GET", "/metrics", Needs::Scope(Scope::Read)),
     ("GET", "/healthz", Needs::Nobody),
     ("GET", "/readyz", Needs::Nobody),
@@ -40,15 +48,9 @@ pub(in super::super) const ROUTES: [(&str, &str, Needs); 12] = [
     ("GET", "/v1/access", Needs::Scope(Scope::Admin)),
 ];
 
-/// Routes below this one need the scope `rules`, whatever the method.
-const RULES: &str = "/v1/rules";
-
 /// What a request needs, or why there is nothing that it may ask for.
 fn needs(method: &Method, path: &str) -> Result<Needs, Problem> {
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-    if path.strip_prefix(RULES).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Ok(Needs::Scope(Scope::Rules));
-    }
     let mut of_path = ROUTES.iter().filter(|(_, route, _)| *route == path).peekable();
     if of_path.peek().is_none() {
         let detail = "the table of routes does not say who may ask for it";
@@ -169,7 +171,9 @@ mod tests {
         let status = |method, path| needs(&method, path).map_err(|problem| problem.status().as_u16());
         assert_eq!(status(Method::POST, "/v1/decisions").unwrap(), Needs::Scope(Scope::Score));
         assert_eq!(status(Method::HEAD, "/healthz").unwrap(), Needs::Nobody);
-        assert_eq!(status(Method::DELETE, "/v1/rules/next").unwrap(), Needs::Scope(Scope::Rules));
+        assert_eq!(status(Method::DELETE, "/v1/rules/shadow").unwrap(), Needs::Scope(Scope::Rules));
+        assert_eq!(status(Method::PUT, "/v1/rules").unwrap_err(), 405);
+        assert_eq!(status(Method::POST, "/v1/rules/{hash}/new").unwrap_err(), 403);
         assert_eq!(status(Method::GET, "/v1/decisions").unwrap_err(), 405);
         assert_eq!(status(Method::GET, "/v1/new").unwrap_err(), 403);
         assert_eq!(status(Method::GET, "/v1/rulesets").unwrap_err(), 403);

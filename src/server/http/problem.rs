@@ -20,7 +20,7 @@ const fn kind(word: &'static str, status: u16, about: &'static str) -> Kind {
 }
 
 /// Every kind of problem, by status.
-pub(in super::super) const KINDS: [Kind; 41] = [
+pub(in super::super) const KINDS: [Kind; 53] = [
     kind("bad-event", 400, "The body is no event, or none of this path's; `detail` says why."),
     kind("bad-query", 400, "The query is none of this path's."),
     kind(
@@ -28,16 +28,29 @@ pub(in super::super) const KINDS: [Kind; 41] = [
         400,
         "The event holds a one-time password, a PIN, a card's number or the like; leave it out.",
     ),
+    kind("bad-request", 400, "The body does not say what the path takes; `detail` has its form."),
     kind("unauthenticated", 401, "It is not known who asks, or the token is nobody's."),
+    kind("approval", 403, "The approval does not count; `detail` says why."),
     kind("closed", 403, "The path is open to nobody."),
     kind("scope", 403, "Whoever asks lacks the scope that `detail` names."),
     kind("tenant", 403, "The event is another tenant's than the caller's."),
+    kind(
+        "unapproved",
+        403,
+        "The event would take up what needs approvals; ask on the administrative listener.",
+    ),
     kind("web-page", 403, "A web page asks, where everybody on this machine may."),
     kind("no-decision", 404, "No decision with this id is on disk."),
     kind("no-such-path", 404, "There is no such path."),
+    kind("unknown-rules", 404, "No rule set is proposed with this hash."),
     kind("method", 405, "The path has no such method."),
     kind("slow-body", 408, "The body comes too slowly."),
     kind("id-reused", 409, "Its id was used before with other content; give every event an id of its own."),
+    kind("approvals", 409, "Approvals are lacking; `proposal` has those that count."),
+    kind("decides", 409, "The rule set decides already."),
+    kind("not-taken-up", 409, "The rule set is not taken up, and what decided goes on; `detail` says why."),
+    kind("rollback", 409, "No other rule set decided before."),
+    kind("unfit", 409, "The rule set does not go with what runs; `detail` says why."),
     kind("batch-too-large", 413, "The batch holds too many payments."),
     kind("body-too-large", 413, "The body is too large."),
     kind("url-too-long", 414, "The URL is too long."),
@@ -52,6 +65,7 @@ pub(in super::super) const KINDS: [Kind; 41] = [
     kind("not-a-payment", 422, "The event that it is about is not a payment."),
     kind("other-transaction", 422, "The step-up is another payment's."),
     kind("rule-sets-full", 422, "There is no room for one more rule set."),
+    kind("rules", 422, "The rule set can't be used; `problems` says what is wrong, and where."),
     kind("side-buffer-full", 422, "There is no room for late events."),
     kind("step-up-expired", 422, "The step-up ended before."),
     kind("too-large", 422, "It is worth more than an amount can be."),
@@ -60,10 +74,12 @@ pub(in super::super) const KINDS: [Kind; 41] = [
     kind("unknown-rates", 422, "No rates of this version are staged."),
     kind("unknown-rule-set", 422, "No rule set of this hash is staged."),
     kind("unknown-transaction", 422, "The payment that it is about is not known."),
+    kind("kept-rules", 500, "The rule set can't be kept with the journal, or read there."),
     kind("unreadable", 500, "The record can't be read, or not explained; the log says more."),
     kind("deadline", 503, "There is no answer in time, and none is declared for that."),
     kind("draining", 503, "The process is about to end."),
     kind("journal-failure", 503, "The journal has failed, and nothing is declared for that."),
+    kind("not-ready", 503, "Rule sets can't be changed now; `detail` says why."),
     kind("overload", 503, "More comes than is decided in time; try again after `Retry-After`."),
     kind("warming", 503, "The engine is not ready, and nothing is declared for that; see /readyz."),
 ];
@@ -168,12 +184,13 @@ mod tests {
 
     use super::KINDS;
 
-    /// The first text of each call of `Problem::new` that can be a word.
+    /// The first text of each call of `Problem::new`, and of `conflict`, that can be a word.
     fn words_of(source: &str) -> Vec<String> {
         let is_word = |text: &&str| {
             text.contains(|c: char| c.is_ascii_lowercase())
                 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
         };
+        let source = source.replace("conflict(\"", "Problem::new(\"");
         let calls = source.split("Problem::new(").skip(1);
         calls.filter_map(|call| call.split('"').nth(1).filter(is_word).map(str::to_owned)).collect()
     }

@@ -57,19 +57,19 @@ pub(super) fn schemas() -> Map<String, Value> {
 }
 
 /// An object of these keys and no others.
-fn object(about: &str, properties: Value, required: &[&str]) -> Value {
+pub(super) fn object(about: &str, properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "description": about, "properties": properties, "required": required, "additionalProperties": false})
 }
 
-fn text(about: &str) -> Value {
+pub(super) fn text(about: &str) -> Value {
     json!({"type": "string", "description": about})
 }
 
-fn whole(about: &str) -> Value {
+pub(super) fn whole(about: &str) -> Value {
     json!({"type": "integer", "description": about})
 }
 
-fn texts(about: &str) -> Value {
+pub(super) fn texts(about: &str) -> Value {
     json!({"type": "array", "items": {"type": "string"}, "description": about})
 }
 
@@ -77,19 +77,19 @@ fn sets(about: &str) -> Value {
     json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}, "minItems": 1}, "description": about})
 }
 
-fn truth(about: &str) -> Value {
+pub(super) fn truth(about: &str) -> Value {
     json!({"type": "boolean", "description": about})
 }
 
-fn of_list(about: &str, schema: &str) -> Value {
+pub(super) fn of_list(about: &str, schema: &str) -> Value {
     json!({"type": "array", "items": reference(schema), "description": about})
 }
 
-fn outcome(about: &str) -> Value {
+pub(super) fn outcome(about: &str) -> Value {
     json!({"$ref": "#/components/schemas/Outcome", "description": about})
 }
 
-fn time(about: &str) -> Value {
+pub(super) fn time(about: &str) -> Value {
     whole(&format!("{about}, microseconds since 1970 UTC."))
 }
 
@@ -412,6 +412,8 @@ fn problem() -> Value {
             "status": whole("The status, again."),
             "detail": text("What was wrong here, and what to do. It shows no value of a body."),
             "event": text("The event's id, where it has one."),
+            "problems": of_list("What is wrong with a rule set, each with its place.", "RuleProblem"),
+            "proposal": reference("Proposal"),
         }),
         &["type", "title", "status"],
     )

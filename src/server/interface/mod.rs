@@ -9,6 +9,8 @@ mod answers;
 mod operations;
 /// The page.
 mod page;
+/// Those that change rule sets.
+mod rule_sets;
 
 pub(super) use page::{POLICY, page};
 
@@ -33,6 +35,7 @@ pub fn openapi(extras: Option<&Schema>) -> Value {
         path[operation.method.to_ascii_lowercase()] = described(&operation);
     }
     let mut schemas = answers::schemas();
+    schemas.extend(rule_sets::schemas());
     for kind in Kind::ALL {
         // The path says what these are.
         let says_kind = !matches!(kind, Kind::Transaction | Kind::Authentication);
@@ -109,7 +112,16 @@ fn described(operation: &Operation) -> Value {
     if let Some(body) = &operation.body {
         described["requestBody"] = request(body);
     }
+    if !operation.listeners.contains(&"clients") {
+        described["servers"] =
+            json!([{"url": server(operation), "description": "Where `admin.listen` says, such as this."}]);
+    }
     described
+}
+
+/// Where an operation is asked for; of the administrative listener only an example.
+fn server(operation: &Operation) -> &'static str {
+    if operation.listeners.contains(&"clients") { "http://127.0.0.1:8420" } else { "http://127.0.0.1:8421" }
 }
 
 fn parameter(parameter: &Parameter) -> Value {
@@ -130,7 +142,7 @@ fn request(body: &Body) -> Value {
             ((*name).to_owned(), json!({"summary": summary, "value": value, "x-answered": answered}))
         })
         .collect();
-    json!({"required": true, "content": {"application/json": {"schema": body.schema, "examples": examples}}})
+    json!({"required": body.required, "content": {"application/json": {"schema": body.schema, "examples": examples}}})
 }
 
 /// None where everybody may.
@@ -191,12 +203,8 @@ mod tests {
     fn every_route_is_in_it_and_nothing_else() {
         let mut routes: Vec<(&str, String)> =
             ROUTES.iter().map(|(method, path, _)| (*method, (*path).to_owned())).collect();
-        let mut described: Vec<(&str, String)> = operations()
-            .into_iter()
-            // The guard opens them by their beginning.
-            .filter(|operation| !operation.path.starts_with("/v1/rules"))
-            .map(|operation| (operation.method, operation.path))
-            .collect();
+        let mut described: Vec<(&str, String)> =
+            operations().into_iter().map(|operation| (operation.method, operation.path)).collect();
         routes.sort();
         described.sort();
         assert_eq!(described, routes, "add an operation to src/server/interface/operations.rs");

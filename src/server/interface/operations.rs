@@ -5,28 +5,31 @@
 
 use serde_json::{Value, json};
 
+use super::rule_sets::rule_sets;
 use super::{any_of, event_name, reference};
 use crate::event::Kind;
 
 /// Groups of operations, with what they are for.
-pub(super) const GROUPS: [(&str, &str); 4] = [
+pub(super) const GROUPS: [(&str, &str); 5] = [
     ("Decisions", "A payment is scored, stepped up and decided."),
     ("Events", "What else happens: it counts, and is asked nothing."),
     ("Reading", "What was decided, and why."),
+    ("Rule sets", "What decides is changed without a restart: proposed, approved, taken up, rolled back."),
     ("Operating", "How the process is, and who may ask."),
 ];
 
 const CLIENTS: &[&str] = &["clients"];
-const ADMINISTRATION: &[&str] = &["administration"];
+pub(super) const ADMINISTRATION: &[&str] = &["administration"];
 const BOTH: &[&str] = &["clients", "administration"];
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// What every body can be answered.
 const OF_BODIES: &[&str] = &[
     "bad-event",
     "secret",
     "tenant",
+    "unapproved",
     "slow-body",
     "body-too-large",
     "id-reused",
@@ -68,6 +71,8 @@ pub(super) struct Parameter {
 
 /// A request's body.
 pub(super) struct Body {
+    /// Whether there must be one.
+    pub(super) required: bool,
     pub(super) schema: Value,
     pub(super) examples: Vec<Example>,
 }
@@ -90,7 +95,13 @@ pub(super) struct Reply {
 }
 
 impl Operation {
-    fn new(method: &'static str, path: &str, id: &'static str, group: usize, summary: &'static str) -> Self {
+    pub(super) fn new(
+        method: &'static str,
+        path: &str,
+        id: &'static str,
+        group: usize,
+        summary: &'static str,
+    ) -> Self {
         Self {
             method,
             path: path.to_owned(),
@@ -106,28 +117,38 @@ impl Operation {
         }
     }
 
-    fn about(self, about: &'static str) -> Self {
+    pub(super) fn about(self, about: &'static str) -> Self {
         Self { about, ..self }
     }
 
-    fn on(self, listeners: &'static [&'static str]) -> Self {
+    pub(super) fn on(self, listeners: &'static [&'static str]) -> Self {
         Self { listeners, ..self }
     }
 
-    fn with(mut self, parameter: Parameter) -> Self {
+    pub(super) fn with(mut self, parameter: Parameter) -> Self {
         self.parameters.push(parameter);
         self
     }
 
-    fn takes(self, schema: Value, examples: Vec<Example>) -> Self {
-        Self { body: Some(Body { schema, examples }), ..self }
+    pub(super) fn takes(self, schema: Value, examples: Vec<Example>) -> Self {
+        Self { body: Some(Body { required: true, schema, examples }), ..self }
     }
 
-    fn gives(self, about: &'static str, schemas: &[&str], examples: Vec<(&'static str, Value)>) -> Self {
+    /// Which may also say nothing.
+    pub(super) fn may_take(self, schema: Value, examples: Vec<Example>) -> Self {
+        Self { body: Some(Body { required: false, schema, examples }), ..self }
+    }
+
+    pub(super) fn gives(
+        self,
+        about: &'static str,
+        schemas: &[&str],
+        examples: Vec<(&'static str, Value)>,
+    ) -> Self {
         self.replies(200, about, JSON, any_of(schemas), examples)
     }
 
-    fn replies(
+    pub(super) fn replies(
         mut self,
         status: u16,
         about: &'static str,
@@ -139,13 +160,13 @@ impl Operation {
         self
     }
 
-    fn or(mut self, problems: &[&'static str]) -> Self {
+    pub(super) fn or(mut self, problems: &[&'static str]) -> Self {
         self.problems.extend(problems);
         self
     }
 }
 
-fn example(name: &'static str, summary: &'static str, answered: u16, value: Value) -> Example {
+pub(super) fn example(name: &'static str, summary: &'static str, answered: u16, value: Value) -> Example {
     Example { name, summary, value, answered }
 }
 
@@ -180,7 +201,7 @@ fn payment(id: &str, amount_minor: i64, payee: &str) -> Value {
 }
 
 /// When the examples happen: 2025-12-01 10:00:00 UTC.
-const TIME_US: i64 = 1_764_583_200_000_000;
+pub(super) const TIME_US: i64 = 1_764_583_200_000_000;
 const RULE_SET: &str = "5f0c0b6f9c2f3d7a1e8b4d6c9a0e1f2b3c4d5e6f708192a3b4c5d6e7f8091a2b";
 
 fn decided(outcome: &str, more: Value) -> Value {
@@ -212,7 +233,7 @@ fn authenticated() -> Value {
 
 /// Every operation, in the order of the page.
 pub(super) fn operations() -> Vec<Operation> {
-    [decisions(), vec![events()], reading(), operating()].into_iter().flatten().collect()
+    [decisions(), vec![events()], reading(), rule_sets(), operating()].into_iter().flatten().collect()
 }
 
 fn decisions() -> Vec<Operation> {
@@ -418,26 +439,26 @@ fn reading() -> Vec<Operation> {
 fn operating() -> Vec<Operation> {
     let html = json!({"type": "string"});
     vec![
-        Operation::new("GET", "/healthz", "health", 3, "Whether the process runs")
+        Operation::new("GET", "/healthz", "health", 4, "Whether the process runs")
             .on(BOTH)
             .gives("It does.", &["Health"], vec![("ok", json!({"status": "ok"}))]),
-        Operation::new("GET", "/readyz", "ready", 3, "Whether it decides")
+        Operation::new("GET", "/readyz", "ready", 4, "Whether it decides")
             .on(BOTH)
             .gives("It does.", &["Ready"], vec![("ready", json!({"status": "ready"}))])
             .replies(503, "It does not, and why.", JSON, reference("Ready"), vec![(
                 "recovering",
                 json!({"status": "recovering", "stage": "taking", "events": 120_000, "bytes": 80_000_000, "of_bytes": 96_000_000}),
             )]),
-        Operation::new("GET", "/metrics", "metrics", 3, "All that is measured")
+        Operation::new("GET", "/metrics", "metrics", 4, "All that is measured")
             .on(BOTH)
             .replies(200, "OpenMetrics text.", "application/openmetrics-text", json!({"type": "string"}), vec![]),
-        Operation::new("GET", "/openapi.json", "interface", 3, "This document")
+        Operation::new("GET", "/openapi.json", "interface", 4, "This document")
             .on(BOTH)
             .replies(200, "OpenAPI 3.1.", JSON, json!({"type": "object"}), vec![]),
-        Operation::new("GET", "/docs", "page", 3, "It as a page for people")
+        Operation::new("GET", "/docs", "page", 4, "It as a page for people")
             .on(BOTH)
             .replies(200, "HTML.", "text/html", html, vec![]),
-        Operation::new("GET", "/v1/access", "access", 3, "Who may ask for what")
+        Operation::new("GET", "/v1/access", "access", 4, "Who may ask for what")
             .on(ADMINISTRATION)
             .gives("Callers, without what they show.", &["Access"], vec![(
                 "one",

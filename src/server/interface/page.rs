@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::operations::{Body, GROUPS, Operation, Parameter, Reply, operations};
-use super::{ABOUT, KINDS, openapi, scope};
+use super::{ABOUT, KINDS, openapi, scope, server};
 use crate::engine::VERSION;
 
 const STYLE: &str = include_str!("style.css");
@@ -91,11 +91,11 @@ impl Page {
 
     fn link(&mut self, group: &str) {
         // A text takes all that is written to it.
-        let _ = write!(self.0, "<a href=\"#{}\">{group}</a>", group.to_ascii_lowercase());
+        let _ = write!(self.0, "<a href=\"#{}\">{group}</a>", anchor(group));
     }
 
     fn heading(&mut self, group: &str, about: &str) {
-        let _ = write!(self.0, "<h2 id=\"{}\">{group}</h2>", group.to_ascii_lowercase());
+        let _ = write!(self.0, "<h2 id=\"{}\">{group}</h2>", anchor(group));
         self.within("<p class=\"soft\">", about, "</p>");
     }
 
@@ -204,6 +204,11 @@ impl Page {
     }
 }
 
+/// What a link to a group names.
+fn anchor(group: &str) -> String {
+    group.to_ascii_lowercase().replace(' ', "-")
+}
+
 /// What asks for it in a shell.
 fn curl(operation: &Operation, body: Option<&Value>) -> String {
     let mut path = operation.path.clone();
@@ -220,7 +225,7 @@ fn curl(operation: &Operation, body: Option<&Value>) -> String {
     // JSON has no quotes of a shell but within texts.
     let body =
         body.map_or(String::new(), |body| format!(" -d '{}'", body.to_string().replace('\'', "'\\''")));
-    format!("curl -s{method} http://127.0.0.1:8420{path}{body}")
+    format!("curl -s{method} {}{path}{body}", server(operation))
 }
 
 #[cfg(test)]

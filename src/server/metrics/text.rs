@@ -128,14 +128,15 @@ fn of_the_process(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
     if let Some(after) = metrics.ready_after.get() {
         out.gauge("ready_after_seconds", "From the start until it decided", after.as_secs_f64())?;
     }
-    let stage = service.stage();
-    let is = |word: &'static str, is: bool| (word, u64::from(is));
-    let stages = [
-        is("recovering", matches!(stage, Stage::Recovering(_))),
-        is("ready", stage == Stage::Ready),
-        is("journal_failed", matches!(stage, Stage::JournalFailed(_))),
-        is("draining", stage == Stage::Draining),
-    ];
+    let is = match service.stage() {
+        Stage::Recovering(_) => "recovering",
+        Stage::Ready => "ready",
+        Stage::Alone(_) => "in_memory",
+        Stage::JournalFailed(_) => "journal_failed",
+        Stage::Draining => "draining",
+    };
+    let stages = ["recovering", "ready", "in_memory", "journal_failed", "draining"];
+    let stages = stages.map(|stage| (stage, u64::from(stage == is)));
     out.gauges(("stage", "stage"), "How the engine is: 1 at one of them", stages)
 }
 

@@ -128,7 +128,7 @@ impl Service {
         put: impl FnOnce(&mut Desk) -> Result<u64, String> + Send + 'static,
     ) -> Result<(), Problem> {
         let put = self.order(put).await.ok_or_else(ended)?;
-        let number = put.map_err(|why| conflict("rules", "The rule set does not fit", why))?;
+        let number = put.map_err(|why| conflict("unfit", "The rule set does not fit", why))?;
         self.on_disk(number).await
     }
 
@@ -352,7 +352,7 @@ pub(super) async fn shadow(service: &Service, by: &str, rules: &str) -> Result<V
     proposed(&service.rulings().await?, rules)?;
     let (prepared, by) = (kept(&keeper, rules).await?, by.to_owned());
     let loaded = service.order(move |desk| desk.load_shadow(prepared, by)).await.ok_or_else(ended)?;
-    loaded.map_err(|why| conflict("rules", "The rule set does not fit", why))?;
+    loaded.map_err(|why| conflict("unfit", "The rule set does not fit", why))?;
     tracing::info!(hash = rules, "a rule set decides beside");
     Ok(service.known().await?.shadow)
 }
