@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use served::{Client, Moody, Served, payment, payment_at, start};
+use served::{Client, Moody, Served, now_us, payment, payment_at, start};
 use weir::io::Bundle;
 use weir::server::{Bounds, Declaration, Declared, ServeError, Settings};
 
@@ -102,12 +102,14 @@ fn at_a_deadline_before_the_disk_the_engines_own_answer_goes_out_and_stays() {
 fn at_a_deadline_before_the_engine_what_is_declared_is_the_answer_for_good() {
     run(async {
         let declared = Declared { deadline: Declaration::OwnFields, ..Declared::default() };
-        let served = start(rules(), settings(declared, 6), Moody::default()).await;
+        let served = start(rules(), settings(declared, 9), Moody::default()).await;
         served.ready().await;
-        stall(&served, 6).await;
+        let clock = format!("{{\"id\":\"clock\",\"kind\":\"clock\",\"time_us\":{}}}", now_us());
+        assert_eq!(Client::new(served.address).await.post("/v1/events", &clock, 5_000).await.0, 200);
+        stall(&served, 9).await;
         let mut told = Vec::new();
         for (id, amount, outcome) in
-            [("small", 10, "allow"), ("large", 920, "step_up"), ("huge", 990, "block")]
+            [("small", 30, "allow"), ("large", 920, "step_up"), ("huge", 990, "block")]
         {
             let body = payment(id, amount);
             let (status, said, _) = ask(&served, &body, 40).await;
@@ -122,6 +124,13 @@ fn at_a_deadline_before_the_engine_what_is_declared_is_the_answer_for_good() {
         }
         let other = payment("small", 11);
         assert_eq!(ask(&served, &other, 40).await.0, 409);
+        // What the engine would refuse counts as nothing, and an id is another event's too.
+        let ahead = payment_at("ahead", 10, now_us() + 600_000_000);
+        for body in [ahead, payment("foreign", 10).replace("VND", "KRW")] {
+            let (status, said, _) = ask(&served, &body, 40).await;
+            assert_eq!((status, &said["type"]), (503, &json!("urn:weir:problem:deadline")), "{said}");
+        }
+        assert_eq!(ask(&served, &payment("clock", 10), 40).await.0, 409);
         // A payment of before the sidecar began may have been told something before.
         let (status, said, _) = ask(&served, &payment_at("old", 10, 1_795_341_600_000_000), 250).await;
         assert_eq!((status, &said["type"]), (503, &json!("urn:weir:problem:deadline")), "{said}");

@@ -226,6 +226,11 @@ impl Engine {
         Arc::clone(&self.live.rules)
     }
 
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// What is on the lists, in the order of the rule set's.
     pub fn lists(&self) -> &Lists {
         &self.live.lists

@@ -6,6 +6,7 @@
 //! [`super::release`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -155,6 +156,8 @@ impl Desk {
         let teller = Teller::new(&recorded, &service.metrics);
         // There is one engine in a process, and it is ready once.
         let _ = service.rules.keeper.set(recorded.keeper());
+        let future_us_max = recorded.engine().limits().future_us_max;
+        service.future_us_max.store(future_us_max, Ordering::Relaxed);
         service.set_stage(Stage::Ready);
         let after_us = service.metrics.ready_after.get().map_or(0, |after| after.as_micros() as u64);
         let rules = recorded.engine().rules();
@@ -392,12 +395,16 @@ impl Desk {
                 known.told(event, demand(decision), None, now_us());
             }
             (Kind::Transaction, _) => known.forget(event),
-            (Kind::Authentication, Answer::Decided(_)) => {
-                if let Some(payment) = event.transaction_identity() {
+            (_, Answer::Refused(_)) => {}
+            (kind, answer) => {
+                known.taken(event, now_us());
+                if kind == Kind::Authentication
+                    && matches!(answer, Answer::Decided(_))
+                    && let Some(payment) = event.transaction_identity()
+                {
                     known.authenticated(payment, step.number);
                 }
             }
-            _ => {}
         }
         let what = match step.answer {
             Answer::Decided(_) | Answer::Repeated(_) => What::Decision,

@@ -13,8 +13,8 @@ use super::ticket::Ticket;
 use crate::decision::Demand;
 use crate::event::Event;
 
-/// How many payments are remembered, about.
-const PAYMENTS_MAX: usize = 1 << 18;
+/// How many payments and other events are remembered, about.
+const EVENTS_MAX: usize = 1 << 19;
 /// Parts with a lock of their own.
 const SHARDS: usize = 16;
 /// How far the clocks of those who send payments may be ahead of ours, in microseconds.
@@ -84,7 +84,7 @@ pub(super) struct Known {
 impl Known {
     /// Knows nothing of what was told before now, in microseconds since 1970 UTC.
     pub(super) fn new(now_us: i64) -> Self {
-        Self::holding(PAYMENTS_MAX, now_us)
+        Self::holding(EVENTS_MAX, now_us)
     }
 
     fn holding(payments: usize, now_us: i64) -> Self {
@@ -132,6 +132,12 @@ impl Known {
             (None, _) => Places::default(),
         };
         shard.put(event.identity(), Entry::Told(event.fingerprint(), told, places), self.shard_max, now_us);
+    }
+
+    /// An event that is no payment has this id.
+    pub(super) fn taken(&self, event: &Event, now_us: i64) {
+        let entry = Entry::Told(event.fingerprint(), None, Places::default());
+        self.shard(event.identity()).put(event.identity(), entry, self.shard_max, now_us);
     }
 
     /// An authentication of a payment was answered by this record.

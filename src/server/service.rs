@@ -1,6 +1,7 @@
 //! What all connections share: the settings, the queue, how the engine is, and the way of one request through them.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,11 @@ use super::reading::{BadBody, Given, Readers, Taken, UnknownFields};
 use super::rules::{Approvals, Rules};
 use super::ticket::{Answered, Came, Lost, Ticket, What};
 use super::tls::Tls;
-use crate::engine::Refusal;
+use crate::engine::{Limits, Refusal};
 use crate::event::{Event, Kind, TextField};
 use crate::io::decision::write_refusal;
 use crate::journal::{Progress, Stage as Recovery};
+use crate::rules::RuleSet;
 
 /// Bounds of the sidecar, each with what is done at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +173,8 @@ pub(super) struct Service {
     pub(super) trickles: Trickles,
     pub(super) orders: Orders,
     pub(super) rules: Rules,
+    /// How far ahead an event may be that the engine takes, in microseconds; its default until it is there.
+    pub(super) future_us_max: AtomicI64,
     stage: Mutex<Stage>,
     readers: RwLock<Option<Arc<Readers>>>,
     /// Bytes that bodies may still have.
@@ -243,6 +247,7 @@ impl Service {
             trickles: Trickles::default(),
             orders: Orders::default(),
             rules: Rules::default(),
+            future_us_max: AtomicI64::new(Limits::default().future_us_max),
             stage: Mutex::new(stage),
             readers: RwLock::default(),
         }
@@ -447,7 +452,17 @@ impl Service {
             return Some(Arc::new(Said::new(cause, told.clone(), readers.rules())));
         }
         let demand = || at_least(outcome, readers.floor(event), readers.rules());
-        self.known.is_new(event).then(|| Arc::new(Said::new(cause, demand(), readers.rules())))
+        (self.known.is_new(event) && self.is_plain(event, readers.rules()))
+            .then(|| Arc::new(Said::new(cause, demand(), readers.rules())))
+    }
+
+    /// Whether an event is surely none that the engine refuses for its time, or for want of a rate: what is refused counts as
+    /// nothing, so nothing may be declared of it.
+    fn is_plain(&self, event: &Event, rules: &RuleSet) -> bool {
+        let future_us_max = self.future_us_max.load(Ordering::Relaxed);
+        let in_time = |received_us: i64| event.time_us() <= received_us.saturating_add(future_us_max);
+        let paid = event.amount().map(|amount| amount.currency);
+        event.received_us().is_none_or(in_time) && paid.is_none_or(|currency| currency == rules.currency)
     }
 
     async fn reply(
