@@ -25,7 +25,7 @@ use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan}
 use super::segment::{HEADER_BYTES, Header};
 use super::signing::{own_public, signed_by};
 use super::window::Window;
-use super::{archive, asked, kept, removable, snapshots, warming};
+use super::{archive, asked, claims, kept, removable, snapshots, warming};
 use crate::hex::hex;
 use crate::io::Disk;
 
@@ -290,7 +290,8 @@ fn holdings(disk: &Arc<dyn Disk>, folder: &Path, now_us: i64) -> Result<(Holding
         columns: columns::there(&**disk, &columns_folder(folder))?,
         begun_us: begun_us.iter().flatten().next().copied().unwrap_or(now_us),
     };
-    let id = headers.iter().flatten().next().map(|header| header.id).unwrap_or_default();
+    // Not what the first header says: a stranger's segment may lie there.
+    let id = claims::id_of(disk, folder)?;
     Ok((held, id))
 }
 

@@ -20,14 +20,13 @@ const PRIVATE: &str = "signing.key";
 const PUBLIC: &str = "signing.pub";
 
 /// Who signs the journal that is locked: the key in a file of a PEM (`key`), or its own, `signing.key`, which is made of 32
-/// random bytes where nothing was signed yet. It must be the one that signed the last head. The own one has its public one beside it, which is written again
-/// where it is missing.
+/// random bytes where nothing was signed yet. It must be the one that signed the last head. Its public one is put into
+/// the folder where it is missing: whoever reads believes no removal without it.
 pub fn signer(lock: &Lock, key: Option<&Path>, seed: [u8; 32]) -> Result<Signer, JournalError> {
     let (disk, folder) = (&lock.disk, lock.folder());
     let (private, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
     // The private one first: it is never lost once a public one was seen.
     let signer = match known_signer(disk, folder, key)? {
-        Some(signer) if key.is_some() => return Ok(signer),
         Some(signer) => signer,
         None => Signer::create(&**disk, &private, seed)?,
     };

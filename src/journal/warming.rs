@@ -21,7 +21,7 @@ use super::kept::{self, KeptError};
 use super::reader::Reader;
 use super::record::Record;
 use super::recorded::Recorded;
-use super::{archive, snapshots, tokened};
+use super::{archive, claims, signing, snapshots, tokened};
 use crate::engine::{Engine, ReloadError, WarmError};
 use crate::io::{Bundle, Disk, Loaded};
 use crate::state::ChunkStore;
@@ -236,7 +236,11 @@ impl Behind {
         let decided = decided(disk, folder, 0, last)?;
         // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
         let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
-        let from = oldest_place(&beginning, &held, warmed.max(lost)).ok_or(RecordedError::NoStart)?;
+        // What retention left to begin with must stay a place to begin from: none is where a rule set was being warmed.
+        let by = signing::own_public(disk, folder);
+        let base = claims::removed_by(disk, folder, (&id, by.as_ref()))?.map(|removed| removed.base);
+        let from =
+            oldest_place(&beginning, &held, warmed.max(lost).max(base)).ok_or(RecordedError::NoStart)?;
         let mut course = match &beginning {
             Beginning::Started { rules, start, .. } if from == 0 => {
                 Course::begin(&**disk, folder, rules, start, store)?
