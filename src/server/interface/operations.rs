@@ -375,8 +375,7 @@ fn events() -> Operation {
         .map(|kind| reference(&event_name(kind)))
         .collect();
     Operation::new("POST", "/v1/events", "take", 1, "Tell what else happened")
-        .about("Takes in any other event. A login is decided on where the rule set has rules for logins. A payment or an answer to a step-up is refused here (400): it has a path of its own. A control event holds for all tenants, so it needs a caller that has the scope `rules` or `admin` besides, and is bound to no tenant."
-        )
+        .about("Takes in any other event. A login is decided on where the rule set has rules for logins. A payment or an answer to a step-up is refused here (400): it has a path of its own. A control event holds for all tenants, so it needs a caller that has the scope `rules` or `admin` besides, and is bound to no tenant. One that would take up a rule set that what is declared would be weaker than is refused (`rules`).")
         .with(timeout())
         .takes(json!({"oneOf": kinds}), examples)
         .gives(
@@ -392,6 +391,7 @@ fn events() -> Operation {
             vec![("later", json!({"id": "x-1", "taken": "later"}))],
         )
         .or(OF_BODIES)
+        .or(&["rules"])
 }
 
 fn reading() -> Vec<Operation> {
