@@ -121,6 +121,56 @@ fn a_token_of_a_tenant_sends_its_events_only() {
 }
 
 #[test]
+fn what_holds_for_all_tenants_is_not_said_by_one_of_them_nor_by_a_gateway() {
+    let named = access(
+        &[
+            caller("events", "\"events\"", ""),
+            caller("north", "\"events\", \"rules\"", "tenant = \"north\""),
+            caller("head", "\"events\", \"rules\"", ""),
+            caller("chief", "\"events\", \"admin\"", ""),
+            caller("both", "\"score\", \"events\"", ""),
+        ]
+        .concat(),
+    );
+    let sidecar = Sidecar::start(Settings { listen: here(), access: named, ..Settings::default() });
+    let tell = |name: &str, body: &str| sidecar.ask(&request("POST", "/v1/events", &bearer(name), body));
+    let control = format!(
+        "{{\"kind\":\"control\",\"id\":\"c\",\"time_us\":1795341600000000,\"control\":\"rule_set\",\"subject\":\"{}\"}}",
+        "0".repeat(64)
+    );
+    for name in ["events", "north", "both"] {
+        let refused = tell(name, &control);
+        assert_eq!((refused.status, refused.problem().as_str()), (403, "scope"), "{name}: {refused:?}");
+    }
+    // Which nobody has staged.
+    for name in ["head", "chief"] {
+        let unknown = tell(name, &control);
+        assert_eq!((unknown.status, unknown.problem().as_str()), (422, "unknown-rule-set"), "{name}");
+    }
+    let payment = payment("1", ",\"kind\":\"transaction\"");
+    let authentication = "{\"kind\":\"authentication\",\"id\":\"a\",\"time_us\":1795341600000000,\"transaction\":\"1\",\"result\":\"failed\"}";
+    for (body, path) in [(payment.as_str(), "/v1/decisions"), (authentication, "/authentication")] {
+        for name in ["events", "both"] {
+            let elsewhere = tell(name, body);
+            assert_eq!((elsewhere.status, elsewhere.problem().as_str()), (400, "bad-event"), "{elsewhere:?}");
+            assert!(elsewhere.body.contains(path), "{elsewhere:?}");
+        }
+    }
+    let journal = String::from_utf8_lossy(&sidecar.end()).into_owned();
+    assert!(!journal.contains("\"account\":\"a\""), "nothing of it was taken in");
+}
+
+#[test]
+fn a_path_that_is_no_text_is_a_problem_too() {
+    let sidecar = Sidecar::start(Settings { listen: here(), ..Settings::default() });
+    for path in ["/v1/decisions/%ff", "/v1/decisions/%ff/explanation"] {
+        let strange = sidecar.ask(&request("GET", path, "", ""));
+        assert_eq!((strange.status, strange.problem().as_str()), (400, "bad-query"), "{strange:?}");
+    }
+    assert_ne!(sidecar.ask(&request("GET", "/v1/decisions/%C3%A9", "", "")).status, 400);
+}
+
+#[test]
 fn where_nobody_is_named_only_this_machine_may_ask() {
     let far = |address: &str| Listen { tcp: Some(address.parse().unwrap()), ..Listen::default() };
     let refused = |settings: Settings| Sidecar::try_start(settings).err().unwrap();

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use commands::{Folder, RULES};
 use serde_json::{Value, json};
+use weir::io::Bundle;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -159,6 +160,38 @@ fn a_file_is_not_followed_where_approvals_are_asked_for() {
     {
         assert!(done.err.contains(said), "{}", done.err);
     }
+}
+
+#[test]
+fn a_rule_set_whose_law_is_stronger_than_what_is_declared_is_not_taken_up() {
+    let folder = Folder::new();
+    folder.put("rules.toml", RULES);
+    let law = RULES.replace("1_000_000", "7").replace("then =", "tier = \"mandatory\"\nthen =");
+    folder.put("law.toml", &law);
+    folder.put("weir.toml", "[declared]\ndeadline = \"allow\"\n");
+    let started =
+        "serve --rules rules.toml --journal j --listen 127.0.0.1:0 --staged law.toml --config weir.toml";
+    let refused = folder.run(started);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.err.contains("law.toml: `declared.deadline` is `allow`"), "{}", refused.err);
+    // One that was staged when something else was declared is not taken up either.
+    Sidecar::start(&folder, "--staged law.toml").end();
+    let sidecar = Sidecar::start(&folder, "--config weir.toml");
+    let rule_set = Bundle::read(&folder.path("law.toml")).unwrap().load().unwrap().rules.hash_text();
+    let time_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    let control =
+        json!({"kind": "control", "id": "c", "time_us": time_us, "control": "rule_set", "subject": rule_set});
+    let (status, said) = sidecar.ask(false, "POST", "/v1/events", "", &control.to_string());
+    assert_eq!((status, &said["type"]), (422, &json!("urn:weir:problem:rules")), "{said}");
+    assert!(said["detail"].as_str().unwrap().contains("declared.deadline"), "{said}");
+    assert_eq!(sidecar.decides(100, "x"), "allow");
+    sidecar.end();
+    // Where it goes with what is declared it is, and bodies are answered by it.
+    let sidecar = Sidecar::start(&folder, "");
+    let (status, said) = sidecar.ask(false, "POST", "/v1/events", "", &control.to_string());
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(sidecar.decides(100, "x"), "block");
+    sidecar.end();
 }
 
 #[test]

@@ -254,9 +254,23 @@ impl Ready {
         Ok((found.recorded, found.tokens, found.warm))
     }
 
-    /// The rule set that it is given, and its tokens: enough to read events before it is open.
-    pub(super) fn early(&self) -> anyhow::Result<(RuleSet, Option<Tokens>)> {
-        Ok((self.setup.rules.load()?.rules, self.key.tokens.clone()))
+    /// The rule set that it is given, and its tokens: enough to read events before it is open. None where the journal may have
+    /// taken up another one, which nobody knows before it is read.
+    pub(super) fn early(&self) -> anyhow::Result<Option<(RuleSet, Option<Tokens>)>> {
+        let own = kept::hash(&self.setup.rules);
+        if !kept::none_but(&*self.disk, &self.how.folder, &own)? {
+            return Ok(None);
+        }
+        Ok(Some((self.setup.rules.load()?.rules, self.key.tokens.clone())))
+    }
+
+    /// The rule sets that it is given: the rule file's, then the staged ones.
+    pub(super) fn rule_sets(&self) -> impl Iterator<Item = anyhow::Result<RuleSet>> {
+        let bundles = [&self.setup.rules].into_iter().chain(&self.setup.staged);
+        bundles.map(|bundle| {
+            let checked = bundle.sources()?.compile();
+            checked.rule_set.with_context(|| format!("{} has errors", bundle.rules()))
+        })
     }
 
     /// Opens the journal, or begins it.

@@ -3,13 +3,13 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use weir::server::config::{
     Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles,
 };
-use weir::server::{Declaration, Opening, Ready, ServeError, serve};
+use weir::server::{Declaration, Declared, Opening, Ready, ServeError, serve};
 
 use super::Verdict;
 use super::config::Flags;
@@ -36,9 +36,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     log_to_standard_error(log);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let tokened = Tokened::new(tokens);
-    let early = settings.declared.warming != Declaration::Refuse;
+    let declared = settings.declared;
     let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {
-        Ok(open(&rules, &journal, &tokened, &engine, (early, tell))?)
+        Ok(open(&rules, &journal, &tokened, &engine, (declared, tell))?)
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("weir-http")
@@ -105,21 +105,24 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Opens the engine; with whether somebody is answered before it is ready, and whom to tell how far that is.
+/// Opens the engine; with what is declared, and whom to tell how far that is.
 fn open(
     rules: &RuleFiles,
     journal: &JournalOptions,
     tokened: &Tokened,
     engine: &EngineOptions,
-    tell: (bool, &mut dyn FnMut(Opening)),
+    (declared, tell): (Declared, &mut dyn FnMut(Opening)),
 ) -> anyhow::Result<Ready> {
     let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
     let held = (engine.limits, files, None);
     let files = journaled::Rules { file: &rules.file, staged: &rules.staged, follow: rules.follow };
     let ready = journaled::look(journal.clone(), tokened, files, held)?;
-    let (early, tell) = tell;
-    if early {
-        let (rules, tokens) = ready.early()?;
+    for (path, rules) in [&rules.file].into_iter().chain(&rules.staged).zip(ready.rule_sets()) {
+        declared.check(&rules?).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    }
+    if declared.warming != Declaration::Refuse
+        && let Some((rules, tokens)) = ready.early()?
+    {
         tell(Opening::Rules(Arc::new(rules), tokens));
     }
     let found = ready.open_with(&mut |progress| tell(Opening::Recovering(progress)))?;

@@ -271,6 +271,11 @@ impl Engine {
         self.reloads.staged.iter().any(|staged| staged.rules.hash == *hash)
     }
 
+    /// The rule set with this hash, in hexadecimal, where a control event may take it up.
+    pub fn staged(&self, hash: &str) -> Option<&RuleSet> {
+        self.reloads.staged.iter().find(|staged| staged.hash_text == hash).map(|staged| &*staged.rules)
+    }
+
     /// The numbers of the rule sets that remembered decisions may be of, ascending; the last one is the live one's.
     pub fn rule_set_numbers(&self) -> impl Iterator<Item = u32> {
         self.reloads.former.iter().map(|former| former.number).chain([self.reloads.number])

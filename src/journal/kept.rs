@@ -141,6 +141,11 @@ pub fn all(disk: &dyn Disk, journal: &Path) -> Result<Vec<String>, KeptError> {
     Ok(whole)
 }
 
+/// Whether no rule set is kept but this one, so that no other can have decided. So it is where none is kept.
+pub fn none_but(disk: &dyn Disk, journal: &Path, hash: &str) -> Result<bool, KeptError> {
+    Ok(all(disk, journal)?.iter().all(|kept| kept == hash))
+}
+
 /// Whether a path leads nowhere, which is no fault of the disk.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -216,7 +221,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path();
         assert_eq!(all(&RealDisk, journal).unwrap(), Vec::<String>::new());
+        assert!(none_but(&RealDisk, journal, "a").unwrap());
         let hash = keep(&RealDisk, journal, &bundle()).unwrap();
+        assert!(none_but(&RealDisk, journal, &hash).unwrap() && !none_but(&RealDisk, journal, "a").unwrap());
         assert_eq!(keep(&RealDisk, journal, &bundle()).unwrap(), hash);
         assert_eq!(hash, super::hash(&bundle()));
         assert_eq!(all(&RealDisk, journal).unwrap(), std::slice::from_ref(&hash));

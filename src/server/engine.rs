@@ -48,8 +48,8 @@ pub struct Ready {
 
 /// What is known of an engine before it is ready.
 pub enum Opening {
-    /// The rule set that it was started with, and what identifiers become: enough to answer as declared. Another one may turn
-    /// out to decide, where the journal knows of it.
+    /// The rule set that will decide, and what identifiers become: enough to answer as declared. Whoever opens says it only
+    /// where the journal can't know of another one.
     Rules(Arc<RuleSet>, Option<Tokens>),
     /// How far recovery is.
     Recovering(Progress),
@@ -365,6 +365,11 @@ impl Desk {
             // Nothing of the line changes what it says otherwise.
             Some(Err(_)) | None => &*taken,
         };
+        if let Some(line) = self.unfit(&taken.event) {
+            ticket.step(Answered { what: What::Refused, line, durable: true });
+            ticket.release(true);
+            return Ok(());
+        }
         match self.step(taken) {
             Ok((answered, number)) => {
                 ticket.step(answered);

@@ -64,6 +64,14 @@ pub(super) enum NotShown {
     NoEvent,
 }
 
+impl NotShown {
+    /// Whether the disk did not give what may be there.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        let (Self::Journal(error) | Self::Kept(KeptError::Disk(error))) = self else { return false };
+        matches!(error, JournalError::Disk { .. })
+    }
+}
+
 /// Who asks for what.
 pub(super) struct Question {
     pub(super) who: String,

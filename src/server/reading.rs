@@ -33,6 +33,8 @@ pub(super) struct Given<'a> {
     pub(super) tenant: Option<&'a str>,
     /// When it was received.
     pub(super) received_us: i64,
+    /// Whether its sender may say what holds for all tenants, as control events do.
+    pub(super) controls: bool,
 }
 
 /// What becomes of fields that events don't have.
@@ -62,6 +64,12 @@ pub(super) enum BadBody {
     /// It would take up rules without the approvals that they need.
     #[error("rule sets and rates need approvals here, so no event takes them up; propose them at /v1/rules")]
     Approvals,
+    /// It holds for all tenants, and its sender may not say that.
+    #[error("a control event needs the scope `rules` or `admin`, and a caller that is bound to no tenant")]
+    Control,
+    /// It is decided on, on a path of its own.
+    #[error("this path takes no such event; send it to {0}")]
+    Elsewhere(&'static str),
 }
 
 impl From<EventError> for BadBody {

@@ -332,9 +332,7 @@ impl Service {
             .map(|body| {
                 let begun = now();
                 let taken = Arc::new(readers.read(body, given)?);
-                if self.settings.approvals.required > 0 && reloads(&taken.event) {
-                    return Err(BadBody::Approvals);
-                }
+                self.admit(&taken.event, given)?;
                 self.metrics.read.took(now() - begun, 1);
                 let ticket = Arc::new(Ticket::new());
                 let before = match taken.event.kind() {
@@ -360,6 +358,21 @@ impl Service {
             });
         }
         replies
+    }
+
+    /// Fails where this sender may not send such an event in this way.
+    fn admit(&self, event: &Event, given: Given<'_>) -> Result<(), BadBody> {
+        match event.kind() {
+            Kind::Transaction if given.kind.is_none() => Err(BadBody::Elsewhere("/v1/decisions")),
+            Kind::Authentication if given.kind.is_none() => {
+                Err(BadBody::Elsewhere("/v1/decisions/{id}/authentication"))
+            }
+            Kind::Control if self.settings.approvals.required > 0 && reloads(event) => {
+                Err(BadBody::Approvals)
+            }
+            Kind::Control if !given.controls => Err(BadBody::Control),
+            _ => Ok(()),
+        }
     }
 
     /// Lets events in, or says why not and when to try again.
@@ -416,7 +429,7 @@ impl Service {
             Err(retry_after) => {
                 for event in new {
                     self.known.forget(&event.taken.event);
-                    event.ticket.lose(Lost::Shed);
+                    event.ticket.lose(Lost::Shed(cause));
                 }
                 Err((cause, retry_after))
             }
@@ -432,7 +445,7 @@ impl Service {
                 && behind
                 && self.queue.push(waiting(&[event], sender, &[]), Some(deadline)).is_ok();
             if !taken {
-                event.ticket.lose(Lost::Shed);
+                event.ticket.lose(Lost::Shed(Cause::Overload));
             }
         }
     }
@@ -504,7 +517,10 @@ impl Service {
                     None => return Err(self.refuse(Cause::Deadline, self.queue.estimate())),
                 },
                 Came::Lost(Lost::Journal) => return Err(self.refuse(Cause::JournalFailure, RETRY_AFTER)),
-                Came::Lost(Lost::Shed) => return Err(self.refuse(Cause::Overload, self.queue.estimate())),
+                Came::Lost(Lost::Shed(cause @ Cause::Overload)) => {
+                    return Err(self.refuse(cause, self.queue.estimate()));
+                }
+                Came::Lost(Lost::Shed(cause)) => return Err(self.refuse(cause, RETRY_AFTER)),
                 Came::Lost(Lost::Ended) => return Err(NoReply::Draining),
             }
         }
@@ -532,10 +548,9 @@ fn waiting(events: &[&OnItsWay], sender: u64, said: &[Option<Arc<Said>>]) -> Vec
     events.iter().zip(said).map(waiting).collect()
 }
 
-/// Whether an event takes up rules or rates.
+/// Whether a control event takes up rules or rates.
 fn reloads(event: &Event) -> bool {
-    event.kind() == Kind::Control
-        && event.text(TextField::Control).is_some_and(|word| ["rule_set", "rate_version"].contains(&word))
+    event.text(TextField::Control).is_some_and(|word| ["rule_set", "rate_version"].contains(&word))
 }
 
 /// What is answered where another payment has the id.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::clock::now;
-use super::declared::Said;
+use super::declared::{Cause, Said};
 use crate::decision::Outcome;
 
 /// What the engine said.
@@ -44,8 +44,8 @@ pub(super) enum What {
 pub(super) enum Lost {
     /// The journal has failed.
     Journal,
-    /// It was not let in.
-    Shed,
+    /// It was not let in, for this cause.
+    Shed(Cause),
     /// The engine has ended.
     Ended,
 }
@@ -185,7 +185,6 @@ mod tests {
     use std::time::Duration;
 
     use super::super::clock::now;
-    use super::super::declared::Cause;
     use super::*;
     use crate::decision::Demand;
 

@@ -122,7 +122,7 @@ async fn look(
         return Err(not_shown(&NotShown::Nowhere));
     }
     // Nobody's payment waits for it.
-    let time = timeout(headers).unwrap_or(service.settings.bounds.deadline_max);
+    let time = timeout(headers)?.unwrap_or(service.settings.bounds.deadline_max);
     let deadline = service.deadline(Some(time));
     let asked = Asked { id, tenant: asks.tenant.clone(), explain, deadline };
     let seen = Looking::look(service, who.name(), asked).await;
@@ -192,8 +192,44 @@ fn not_shown(why: &NotShown) -> Problem {
         NotShown::JournalFailed => unavailable("journal-failure"),
         _ => {
             tracing::error!(%why, "a decision can't be shown");
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            Problem::new(status, "unreadable", "The record can't be read", why.to_string())
+            // What the system says names folders of this machine, and what is wrong may pass.
+            if why.is_of_the_disk() {
+                let (status, detail) =
+                    (StatusCode::SERVICE_UNAVAILABLE, "the disk did not give it; the log says more");
+                return Problem::new(status, "unread", "The journal can't be looked at now", detail)
+                    .retry_after(RETRY_AFTER);
+            }
+            let detail = match why {
+                NotShown::Journal(_) | NotShown::Kept(_) => "the log says more".to_owned(),
+                _ => why.to_string(),
+            };
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", "The record can't be read", detail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::JournalError;
+
+    #[test]
+    fn a_disk_that_gives_nothing_may_later_and_names_no_folder() {
+        let disk = || JournalError::Disk {
+            doing: "open",
+            path: "/secret/journal".into(),
+            source: std::io::Error::other("too many open files"),
+        };
+        let none = JournalError::None { folder: "/secret/journal".into() };
+        for (why, status) in [
+            (NotShown::Journal(disk()), 503),
+            (NotShown::Kept(disk().into()), 503),
+            (NotShown::Journal(none), 500),
+        ] {
+            let problem = not_shown(&why);
+            let said = String::from_utf8(problem.to_json()).unwrap();
+            assert_eq!(problem.status().as_u16(), status, "{said}");
+            assert!(!said.contains("secret") && !said.contains("open files"), "{said}");
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
-use super::super::access::Who;
+use super::super::access::{Scope, Who};
 use super::super::reading::{BadBody, Given};
 use super::super::service::{Named, NoReply, Reply, Service};
 use super::super::ticket::What;
@@ -21,8 +21,10 @@ use crate::engine::VERSION;
 use crate::event::Kind;
 use crate::io::Reason;
 
-/// How long the client waits, in milliseconds; the second is what Envoy says.
-const TIMEOUT_HEADERS: [&str; 2] = ["weir-timeout-ms", "x-envoy-expected-rq-timeout-ms"];
+/// How long the client waits, in milliseconds.
+const TIMEOUT_HEADER: &str = "weir-timeout-ms";
+/// The same, as Envoy says of itself.
+const ENVOY_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
 
 type Shared = State<Arc<Service>>;
 type By = Extension<Who>;
@@ -58,7 +60,8 @@ pub(super) async fn take(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    one(&service, &who, &headers, body, Given::default()).await
+    let controls = who.tenant().is_none() && (who.may(Scope::Rules) || who.may(Scope::Admin));
+    one(&service, &who, &headers, body, Given { controls, ..Given::default() }).await
 }
 
 /// Many transactions; each has an answer of its own.
@@ -93,7 +96,10 @@ pub(super) async fn decide_batch(
     }
     let bodies: Vec<&[u8]> = bodies.iter().map(|body| body.get().as_bytes()).collect();
     let given = Given { kind: Some(Kind::Transaction), tenant: who.tenant(), ..Given::default() };
-    let deadline = service.deadline(timeout(&headers));
+    let deadline = match timeout(&headers) {
+        Ok(time) => service.deadline(time),
+        Err(problem) => return problem.into_response(),
+    };
     let replies = service.ask(&bodies, given, who.sender, deadline).await;
     let declared = replies.iter().find_map(|(_, reply)| declared(reply));
     let mut out = b"{\"answers\":[".to_vec();
@@ -115,7 +121,10 @@ async fn one(service: &Service, who: &Who, headers: &HeaderMap, body: Body, give
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    let deadline = service.deadline(timeout(headers));
+    let deadline = match timeout(headers) {
+        Ok(time) => service.deadline(time),
+        Err(problem) => return problem.into_response(),
+    };
     let given = Given { tenant: who.tenant(), ..given };
     let mut replies = service.ask(&[&body], given, who.sender, deadline).await;
     let Some((named, reply)) = replies.pop() else {
@@ -147,9 +156,19 @@ fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
     response
 }
 
-pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let ms = TIMEOUT_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok());
-    ms.map(Duration::from_millis)
+/// How long whoever waits least does, where any says so. What Envoy says is not the client's, and passed over where it is
+/// no number.
+pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let ms = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
+    let said = match headers.get(TIMEOUT_HEADER) {
+        Some(value) => Some(ms(value).ok_or_else(|| {
+            let detail = format!("`{TIMEOUT_HEADER}` must be a whole number of milliseconds");
+            Problem::new(StatusCode::BAD_REQUEST, "bad-query", "The request says what it can't", detail)
+        })?),
+        None => None,
+    };
+    let envoy = headers.get(ENVOY_HEADER).and_then(ms);
+    Ok(said.into_iter().chain(envoy).min().map(Duration::from_millis))
 }
 
 /// The problem that a body is which is no event.
@@ -164,6 +183,7 @@ fn no_event(bad: &BadBody) -> Problem {
             "The event would take up what needs approvals",
             bad,
         ),
+        BadBody::Control => Problem::new(StatusCode::FORBIDDEN, "scope", "A scope is missing", bad),
         BadBody::Reason(Reason::Secret { .. }) => {
             Problem::new(StatusCode::BAD_REQUEST, "secret", "The event holds a secret", bad)
         }
@@ -243,5 +263,48 @@ fn refused(status: StatusCode, word: &str, line: &[u8]) -> Problem {
     let said: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
     let word = said["refused"].as_str().map_or_else(|| word.to_owned(), |code| code.replace('_', "-"));
     let detail = said["message"].as_str().unwrap_or_default().to_owned();
-    Problem::new(status, &word, "The event is refused", detail)
+    let problem = Problem::new(status, &word, "The event is refused", detail);
+    match said.get("declared") {
+        Some(declared) => problem.with("declared", declared.clone()),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_least_says_how_long() {
+        for (said, envoy, time) in [
+            (None, None, Ok(None)),
+            (Some("250"), None, Ok(Some(250))),
+            (None, Some("90"), Ok(Some(90))),
+            (Some("250"), Some("90"), Ok(Some(90))),
+            (Some(" 40 "), Some("90"), Ok(Some(40))),
+            (Some("40"), Some("soon"), Ok(Some(40))),
+            (None, Some("-1"), Ok(None)),
+            (Some("-1"), None, Err(400)),
+            (Some("1.5"), Some("90"), Err(400)),
+            (Some(""), None, Err(400)),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(TIMEOUT_HEADER, said), (ENVOY_HEADER, envoy)] {
+                value.and_then(|value| headers.insert(name, HeaderValue::from_static(value)));
+            }
+            let found = timeout(&headers).map_err(|problem| problem.status().as_u16());
+            assert_eq!(found, time.map(|ms| ms.map(Duration::from_millis)), "{said:?} {envoy:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_what_is_declared_for_it() {
+        let line = br#"{"id":"t-1","time_us":7,"refused":"no_rate","declared":"block","message":"no rate"}"#;
+        let json = refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", line).of(Some("t-1")).to_json();
+        let said: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!((&said["declared"], &said["type"]), (&"block".into(), &"urn:weir:problem:no-rate".into()));
+        let line = br#"{"id":"t-1","time_us":7,"refused":"too_old","message":"too old"}"#;
+        let json = refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", line).to_json();
+        assert!(!String::from_utf8(json).unwrap().contains("declared"));
+    }
 }

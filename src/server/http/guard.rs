@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::RequestExt;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -70,6 +72,14 @@ pub(super) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
     if request.uri().path().len() + request.uri().query().map_or(0, str::len) > most {
         let detail = format!("a URL has at most {most} bytes");
         return Problem::new(StatusCode::URI_TOO_LONG, "url-too-long", "The URL is too long", detail)
+            .into_response();
+    }
+    // Of no route here, and routes would each say so in their own way.
+    if let Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) =
+        request.extract_parts::<RawPathParams>().await
+    {
+        let detail = "what the path says in `%` and two digits must be UTF-8";
+        return Problem::new(StatusCode::BAD_REQUEST, "bad-query", "The request says what it can't", detail)
             .into_response();
     }
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);

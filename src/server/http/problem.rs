@@ -20,9 +20,9 @@ const fn kind(word: &'static str, status: u16, about: &'static str) -> Kind {
 }
 
 /// Every kind of problem, by status.
-pub(in super::super) const KINDS: [Kind; 53] = [
+pub(in super::super) const KINDS: [Kind; 54] = [
     kind("bad-event", 400, "The body is no event, or none of this path's; `detail` says why."),
-    kind("bad-query", 400, "The query is none of this path's."),
+    kind("bad-query", 400, "The path, the query or a header says what it can't; `detail` says which."),
     kind(
         "secret",
         400,
@@ -32,7 +32,11 @@ pub(in super::super) const KINDS: [Kind; 53] = [
     kind("unauthenticated", 401, "It is not known who asks, or the token is nobody's."),
     kind("approval", 403, "The approval does not count; `detail` says why."),
     kind("closed", 403, "The path is open to nobody."),
-    kind("scope", 403, "Whoever asks lacks the scope that `detail` names."),
+    kind(
+        "scope",
+        403,
+        "Whoever asks lacks the scope that `detail` names, or is bound to a tenant where nobody may be.",
+    ),
     kind("tenant", 403, "The event is another tenant's than the caller's."),
     kind(
         "unapproved",
@@ -81,6 +85,11 @@ pub(in super::super) const KINDS: [Kind; 53] = [
     kind("journal-failure", 503, "The journal has failed, and nothing is declared for that."),
     kind("not-ready", 503, "Rule sets can't be changed now; `detail` says why."),
     kind("overload", 503, "More comes than is decided in time; try again after `Retry-After`."),
+    kind(
+        "unread",
+        503,
+        "The disk did not give what is there; try again after `Retry-After`. The log says more.",
+    ),
     kind("warming", 503, "The engine is not ready, and nothing is declared for that; see /readyz."),
 ];
 

@@ -412,6 +412,7 @@ fn problem() -> Value {
             "status": whole("The status, again."),
             "detail": text("What was wrong here, and what to do. It shows no value of a body."),
             "event": text("The event's id, where it has one."),
+            "declared": outcome("What the rule set says is to happen where the event is refused for this, as `[rates] otherwise` does."),
             "problems": of_list("What is wrong with a rule set, each with its place.", "RuleProblem"),
             "proposal": reference("Proposal"),
         }),

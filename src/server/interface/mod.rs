@@ -173,7 +173,9 @@ fn responses(operation: &Operation) -> Value {
     }
     let guarded: &[&str] = if scope(operation).is_some() { &["unauthenticated", "scope"] } else { &[] };
     let mut of_status: std::collections::BTreeMap<u16, Vec<&str>> = std::collections::BTreeMap::new();
-    for word in operation.problems.iter().chain(guarded) {
+    let strange = operation.path.contains('{') && !operation.problems.contains(&"bad-query");
+    let strange: &[&str] = if strange { &["bad-query"] } else { &[] };
+    for word in operation.problems.iter().chain(guarded).chain(strange) {
         if let Some(kind) = KINDS.iter().find(|kind| kind.word == *word) {
             of_status.entry(kind.status).or_default().push(kind.word);
         }

@@ -27,6 +27,7 @@ pub(super) const JSON: &str = "application/json";
 /// What every body can be answered.
 const OF_BODIES: &[&str] = &[
     "bad-event",
+    "bad-query",
     "secret",
     "tenant",
     "unapproved",
@@ -42,7 +43,7 @@ const OF_BODIES: &[&str] = &[
 ];
 /// What looking into the journal can be answered.
 const OF_LOOKING: &[&str] =
-    &["bad-query", "no-decision", "unreadable", "deadline", "journal-failure", "warming"];
+    &["bad-query", "no-decision", "unreadable", "unread", "deadline", "journal-failure", "warming"];
 
 /// An operation.
 pub(super) struct Operation {
@@ -185,8 +186,8 @@ fn timeout() -> Parameter {
     Parameter {
         name: "weir-timeout-ms",
         place: "header",
-        about: "How long the answer is waited for; otherwise as the configuration says.",
-        schema: json!({"type": "integer", "minimum": 1}),
+        about: "How long the answer is waited for; otherwise as the configuration says. Where `x-envoy-expected-rq-timeout-ms` says less, that holds.",
+        schema: json!({"type": "integer", "minimum": 0}),
         example: 5_000.into(),
     }
 }
@@ -293,7 +294,7 @@ fn decisions() -> Vec<Operation> {
             .with(timeout())
             .takes(json!({"type": "array", "items": transaction}), vec![batch])
             .gives("Their answers.", &["Answers"], vec![("allowed", answered)])
-            .or(&["bad-event", "slow-body", "body-too-large", "batch-too-large", "overload"]),
+            .or(&["bad-event", "bad-query", "slow-body", "body-too-large", "batch-too-large", "overload"]),
         Operation::new("POST", "/v1/decisions/{id}/authentication", "authenticate", 0, "Answer a step-up")
             .about("Says how the customer's authentication went, and gives what the payment comes to with it. Where the rule set has no [step_up], it is only taken in.")
             .with(id())
@@ -374,7 +375,7 @@ fn events() -> Operation {
         .map(|kind| reference(&event_name(kind)))
         .collect();
     Operation::new("POST", "/v1/events", "take", 1, "Tell what else happened")
-        .about("Takes in any other event. A login is decided on where the rule set has rules for logins.")
+        .about("Takes in any other event. A login is decided on where the rule set has rules for logins. A payment or an answer to a step-up is refused here (400): it has a path of its own. A control event holds for all tenants, so it needs a caller that has the scope `rules` or `admin` besides, and is bound to no tenant. One that would take up a rule set that what is declared would be weaker than is refused (`rules`).")
         .with(timeout())
         .takes(json!({"oneOf": kinds}), examples)
         .gives(
@@ -390,6 +391,7 @@ fn events() -> Operation {
             vec![("later", json!({"id": "x-1", "taken": "later"}))],
         )
         .or(OF_BODIES)
+        .or(&["rules"])
 }
 
 fn reading() -> Vec<Operation> {

@@ -12,7 +12,8 @@ use super::super::engine::{Desk, IDLE};
 use super::super::reading::{Given, Readers};
 use super::super::ticket::What;
 use crate::decision::Outcome;
-use crate::event::Kind;
+use crate::event::{Event, Kind, TextField};
+use crate::io::decision::write_refusal;
 use crate::journal::{Activation, Prepared, RecordedError, Rulings};
 
 /// A rule set that decides beside.
@@ -77,10 +78,26 @@ impl Desk {
         }
     }
 
+    /// What an event is answered that would take up a rule set whose law what is declared would be weaker than: an earlier
+    /// process, for which something else was declared, may have staged it. The engine does not see the event.
+    pub(in super::super) fn unfit(&self, event: &Event) -> Option<Vec<u8>> {
+        if event.kind() != Kind::Control || event.text(TextField::Control) != Some("rule_set") {
+            return None;
+        }
+        let rules = self.recorded.engine().staged(event.text(TextField::Subject)?)?;
+        let error = self.service.settings.declared.check(rules).err()?;
+        let mut line = Vec::new();
+        // A buffer takes all that is written to it.
+        let _ = write_refusal(event, "rules", None, &error.to_string(), &mut line);
+        Some(line)
+    }
+
     /// Looks whether an event took up a rule set that was staged at the start.
     pub(in super::super) fn look_at_rules(&mut self) -> Result<(), RecordedError> {
-        if self.recorded.engine().rules().hash != self.readers.rules().hash && !self.alone() {
-            self.recorded.settle_taken()?;
+        if self.recorded.engine().rules().hash != self.readers.rules().hash {
+            if !self.alone() {
+                self.recorded.settle_taken()?;
+            }
             self.follow_rules();
             let rules = self.recorded.engine().rules();
             tracing::info!(rule_set = rules.name, hash = rules.hash_text(), "an event took up a rule set");
