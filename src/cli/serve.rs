@@ -14,7 +14,7 @@ use weir::server::{Declaration, Opening, Ready, ServeError, serve};
 use super::Verdict;
 use super::config::Flags;
 use super::door::Tokened;
-use super::{access, exit, journaled, memory, told};
+use super::{access, descriptors, exit, journaled, memory, told};
 
 /// Serve decisions over HTTP, beside a payment gateway
 ///
@@ -34,6 +34,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let Config { rules, journal, tokens, engine, security, log, settings } = args.flags.load("weir serve")?;
     let settings = access::secured(settings, &security)?;
     log_to_standard_error(log);
+    let settings = descriptors::fitted(settings);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let tokened = Tokened::new(tokens);
     let early = settings.declared.warming != Declaration::Refuse;
