@@ -392,6 +392,9 @@ fn idle_connections_leave_the_journal_its_files() {
     let begun = Instant::now();
     while metric(&mut open, "weir_snapshots_total") < 1.0 {
         assert!(begun.elapsed() < PATIENCE, "no snapshot is written");
+        // That a snapshot is whole shows with the next event.
+        let body = payment("last", TIME_US + 1_200, 5);
+        assert_eq!(ask(&mut open, "POST", "/v1/decisions", "", &body).unwrap().status, 200);
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(

@@ -34,8 +34,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let Config { rules, journal, tokens, engine, security, log, settings } = args.flags.load("weir serve")?;
     let settings = access::secured(settings, &security)?;
     log_to_standard_error(log);
-    let settings = descriptors::fitted(settings);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    let settings = descriptors::fitted(settings);
     let tokened = Tokened::new(tokens);
     let early = settings.declared.warming != Declaration::Refuse;
     let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {
