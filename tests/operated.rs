@@ -14,6 +14,8 @@ mod commands;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -358,6 +360,115 @@ fn what_is_measured_and_told_holds_no_identifier() {
             assert!(!text.contains(secret), "{secret} is in\n{text}");
         }
     }
+}
+
+#[test]
+fn idle_connections_leave_the_journal_its_files() {
+    let folder = Folder::new();
+    let inner = command(&folder.path(""), &[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 200; exec \"$@\"", "sh"]).arg(inner.get_program());
+    limited.args(inner.get_args()).current_dir(folder.path("")).stderr(Stdio::piped());
+    // A snapshot opens files, as the next segment of the journal does.
+    limited.env("WEIR_BOUNDS_DEADLINE", "20s").env("WEIR_JOURNAL_SNAPSHOT_EVERY_EVENTS", "1000");
+    limited.env("WEIR_LOG_FORMAT", "json");
+    let sidecar = Sidecar::of(limited);
+    let mut open = BufReader::new(sidecar.connect());
+    assert_eq!(ask(&mut open, "GET", "/healthz", "", "").unwrap().status, 200);
+    let idle: Vec<TcpStream> = (0..300).map(|_| sidecar.connect()).collect();
+    let metric = |open: &mut BufReader<TcpStream>, name: &str| -> f64 {
+        let page = ask(open, "GET", "/metrics", "", "").unwrap().body;
+        let line = page.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        line.split_once(' ').unwrap().1.parse().unwrap()
+    };
+    for of in 0..12 {
+        let bodies: Vec<String> =
+            (0..100).map(|at| payment(&format!("i-{of}-{at}"), TIME_US + of * 100 + at, 5)).collect();
+        let body = format!("[{}]", bodies.join(","));
+        let answer = ask(&mut open, "POST", "/v1/decisions:batch", "", &body).unwrap();
+        assert!(answer.status == 200 && !answer.body.contains("durable"), "{answer:?}");
+        assert_eq!(answer.body.matches("\"outcome\":\"allow\"").count(), 100, "{answer:?}");
+    }
+    let begun = Instant::now();
+    while metric(&mut open, "weir_snapshots_total") < 1.0 {
+        assert!(begun.elapsed() < PATIENCE, "no snapshot is written");
+        // That a snapshot is whole shows with the next event.
+        let body = payment("last", TIME_US + 1_200, 5);
+        assert_eq!(ask(&mut open, "POST", "/v1/decisions", "", &body).unwrap().status, 200);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(
+        (metric(&mut open, "weir_snapshot_failed"), metric(&mut open, "weir_journal_failed")),
+        (0.0, 0.0)
+    );
+    drop((idle, open));
+    sidecar.tell();
+    assert_eq!(sidecar.ended().0.code(), Some(0));
+}
+
+#[test]
+fn fewer_connections_than_asked_for_are_told() {
+    let folder = Folder::new();
+    let inner = command(&folder.path(""), &[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 200; exec \"$@\"", "sh"]).arg(inner.get_program());
+    limited.args(inner.get_args()).current_dir(folder.path("")).stderr(Stdio::piped());
+    let mut child = limited.env("WEIR_LOG_FORMAT", "json").spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told = lines.find(|line| line.contains("fewer connections")).unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (&told["level"], &told["limit"], &told["connections_max"], &told["connections_max_asked"]),
+        (&"WARN".into(), &200.into(), &100.into(), &10_000.into())
+    );
+}
+
+#[test]
+fn what_is_shipped_lets_the_gateway_in() {
+    let folder = Folder::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let read = |name: &str| std::fs::read_to_string(shipped.join(name)).unwrap();
+    // This user is the gateway's here, and the folders are in one.
+    let own = std::fs::metadata(folder.path("rules.toml")).unwrap().uid();
+    let access = read("access.toml");
+    assert!(access.contains("uid = 8421\n"), "what Dockerfile and unit say");
+    folder.put("access.toml", access.replace("uid = 8421\n", &format!("uid = {own}\n")));
+    std::fs::set_permissions(folder.path("access.toml"), PermissionsExt::from_mode(0o600)).unwrap();
+    let here = folder.path("");
+    let here = here.to_str().unwrap().trim_end_matches('/');
+    let config = read("weir.toml").replace("/etc/weir/rules/retail.toml", &format!("{here}/rules.toml"));
+    let config = ["/etc/weir", "/var/lib/weir", "/run/weir"]
+        .iter()
+        .fold(config, |text, at| text.replace(&format!("\"{at}/"), &format!("\"{here}/")));
+    folder.put("weir.toml", config);
+    let mut command = folder.command("serve --config weir.toml");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("weir.sock")));
+    assert!(lines.any(|line| line.contains("\"ready\"")));
+    let asked = |path: &str, body: &str| {
+        let mut stream = UnixStream::connect(folder.path("weir.sock")).unwrap();
+        let method = if body.is_empty() { "GET" } else { "POST" };
+        let bytes = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: weir\r\nconnection: close\r\nweir-timeout-ms: 20000\r\ncontent-length: {bytes}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let (decided, rules) = (asked("/v1/decisions", &payment("s-1", TIME_US, 5)), asked("/metrics", ""));
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(
+        (decided.as_str(), rules.as_str()),
+        ("200", "403"),
+        "it may score, and has no more scopes than it needs"
+    );
 }
 
 #[test]

@@ -249,6 +249,8 @@ fn an_event_with_a_secret_is_refused() {
         // Which the rule file declares.
         ",\"extra\":{\"pin_code\":\"483920\"}",
         ",\"extra\":{\"faceTemplate\":\"483920\"}",
+        ",\"extra\":{\"mã pin\":\"483920\"}",
+        ",\"extra\":{\"ｏｔｐ\":\"483920\"}",
     ]
     .into_iter()
     .enumerate()
@@ -326,6 +328,25 @@ fn refused_requests() -> Vec<(u16, &'static str, String)> {
         all.push((400, "/v1/decisions", format!("{{\"id\":\"x\",\"time_us\":1,\"{key}\":[\"{m}\"]}}")));
     }
     all
+}
+
+#[test]
+fn no_number_of_a_refused_event_shows() {
+    let sidecar = Sidecar::start(Settings { listen: here(), ..Settings::default() });
+    let number = "6011000990139424123";
+    let keys =
+        ["time_us", "received_us", "expires_us", "amount_minor", "latitude", "rate", "same_owner", "id"];
+    for (key, sign) in keys.into_iter().flat_map(|key| [(key, ""), (key, "-")]) {
+        let rest =
+            [("id", "\"n\""), ("time_us", "1795341600000000"), ("currency", "\"VND\""), ("longitude", "1")];
+        let rest: String = rest
+            .into_iter()
+            .filter(|(name, _)| *name != key)
+            .map(|(name, value)| format!(",\"{name}\":{value}"))
+            .collect();
+        let said = score(&sidecar, "", &format!("{{\"{key}\":{sign}{number}{rest}}}"));
+        assert!(said.status == 400 && !said.body.contains("60110"), "{key}: {said:?}");
+    }
 }
 
 #[test]

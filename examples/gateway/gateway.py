@@ -24,6 +24,8 @@ import httpx
 PATIENCE_S = 2.0
 # How long one try may take: what weir is told, so that it answers as is declared before we hang up.
 TRY_S = 0.4
+# How long to wait before asking again for what is decided later.
+LATER_S = 0.05
 # What may be another answer later. Everything else stands.
 FOR_NOW = (502, 503, 504)
 
@@ -75,6 +77,18 @@ class Weir:
             self.tell(f"    {why}: once more in {wait * 1000:.0f} ms, by the same id")
             time.sleep(wait)
 
+    def decided(self, path, event, patience_s=PATIENCE_S):
+        """An answer that has an outcome. The event may be taken for later: then its id is asked for again, until there is one."""
+        until = time.monotonic() + patience_s
+        while True:
+            answer = self.post(path, event, max(0.001, until - time.monotonic()))
+            if "outcome" in answer:
+                return answer
+            if answer.get("taken") != "later" or time.monotonic() + LATER_S >= until:
+                raise Unanswered(f"{said(answer)}, and no outcome")
+            self.tell("    taken, and decided later: asked for again, by the same id")
+            time.sleep(LATER_S)
+
     def once(self, path, event, timeout_s):
         # The answer needs a moment to come back.
         tell_ms = max(1, int(timeout_s * 1000) - 20)
@@ -101,6 +115,19 @@ def problem_of(came):
     return {"status": came.status_code, "type": "", "detail": came.text[:200]}
 
 
+class Late(Weir):
+    """A weir whose answers to authentications come late: so many of them say no more than that they were taken."""
+
+    def __init__(self, weir, times):
+        self.http, self.tell, self.times = weir.http, weir.tell, times
+
+    def post(self, path, event, patience_s=PATIENCE_S):
+        if path.endswith("/authentication") and self.times > 0:
+            self.times -= 1
+            return {"id": event["id"], "taken": "later"}
+        return super().post(path, event, patience_s)
+
+
 class Gateway:
     """Takes a payment through its whole way: score, step up, authenticate, execute, report, reverse."""
 
@@ -113,7 +140,7 @@ class Gateway:
         """Gives `executed`, `stopped` or `refused`."""
         self.tell(f"  {payment['id']}: {payment['amount_minor']:,} VND to {payment.get('payee')}")
         try:
-            decision = self.weir.post("/v1/decisions", payment, self.patience_s)
+            decision = self.weir.decided("/v1/decisions", payment, self.patience_s)
         except Refused as refused:
             self.tell(f"    refused: {refused}")
             return "refused"
@@ -145,14 +172,11 @@ class Gateway:
                 authentication["step_up"] = decision["step_up"]["id"]
             self.tell(f"    the customer {'shows ' + ', '.join(methods) if methods else 'fails'}")
             try:
-                answer = self.weir.post(f"/v1/decisions/{payment['id']}/authentication", authentication)
+                decision = self.weir.decided(f"/v1/decisions/{payment['id']}/authentication", authentication)
             except (Refused, Unanswered) as error:
+                # Whoever was asked to step up is never let through without an outcome that says so.
                 self.tell(f"    stopped: {error}")
                 return "stopped"
-            if "outcome" not in answer:
-                # This rule set leaves the dialogue to the gateway.
-                answer = {"outcome": "allow" if methods else "block"}
-            decision = answer
         return "stopped"
 
     def execute(self, payment):
@@ -281,7 +305,7 @@ def scenes(weir, sidecar):
     """Each gives what became of its payment, so that whoever runs this can see whether it went as it should."""
     went = {}
 
-    def scene(name, expected, payment, customer=None, act=None, patience_s=PATIENCE_S):
+    def scene(name, expected, payment, customer=None, act=None, patience_s=PATIENCE_S, weir=weir):
         print(f"\n{name}")
         gateway = Gateway(weir, customer or Customer(), patience_s)
         went[name] = ((act or Gateway.pay)(gateway, payment), expected)
@@ -295,6 +319,12 @@ def scenes(weir, sidecar):
     gateway = scene("One is confirmed, and given back", "executed", bought, Customer("sms_otp", "device_biometric"))
     gateway.reverse(bought)
     scene("A customer who fails is stopped in the end", "stopped", by_card(30_000_000, "shop-3"))
+
+    shows = Customer("sms_otp", "device_biometric")
+    scene("An answer to what the customer shows that comes late is waited for", "executed", by_card(8_100_000, "shop-4"),
+          shows, weir=Late(weir, 2))
+    scene("... and where none comes, nothing is let through", "stopped", by_card(8_200_000, "shop-5"), shows,
+          weir=Late(weir, 1_000_000))
 
     print("\n  (the list of suspected fraud gets an entry)")
     weir.post("/v1/events", {"kind": "list", "id": f"list-{uuid.uuid4()}", "time_us": now_us(), "list": "simo",

@@ -65,7 +65,8 @@ pub(super) struct Flags {
     /// Listen on a Unix socket as well
     #[arg(long, value_name = "PATH")]
     unix: Option<OsString>,
-    /// Who may ask for what; without it everybody on this machine may ask for all
+    /// Who may ask for what; without it everybody on this machine may ask for all on the loopback address, and on a Unix socket
+    /// whoever runs weir and root
     #[arg(long, value_name = "FILE")]
     access: Option<OsString>,
     /// The certificate for TLS, with those up to an authority that clients know, in PEM

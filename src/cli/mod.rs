@@ -11,6 +11,7 @@ mod config;
 mod contributions;
 mod cut;
 mod demo;
+mod descriptors;
 mod diff;
 mod door;
 mod earlier;

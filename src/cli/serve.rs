@@ -14,7 +14,7 @@ use weir::server::{Declaration, Declared, Opening, Ready, ServeError, serve};
 use super::Verdict;
 use super::config::Flags;
 use super::door::Tokened;
-use super::{access, exit, journaled, memory, told};
+use super::{access, descriptors, exit, journaled, memory, told};
 
 /// Serve decisions over HTTP, beside a payment gateway
 ///
@@ -35,6 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let settings = access::secured(settings, &security)?;
     log_to_standard_error(log);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    let settings = descriptors::fitted(settings);
     let tokened = Tokened::new(tokens);
     let declared = settings.declared;
     let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{COLUMNS_MAX, EXTRAS_MAX, LINE_BYTES_MAX};
+use super::{COLUMNS_MAX, DEPTH_MAX, EXTRAS_MAX, LINE_BYTES_MAX};
 use crate::event::EventError;
 use crate::money::MoneyError;
 use crate::time::TimeError;
@@ -163,6 +163,12 @@ pub enum Reason {
         /// What may have been meant; may be empty.
         hint: String,
     },
+    /// A value nested deeper than [`DEPTH_MAX`].
+    #[error("`{key}` is nested deeper than {DEPTH_MAX} levels")]
+    TooDeep {
+        /// The key.
+        key: String,
+    },
     /// More extra fields than [`EXTRAS_MAX`].
     #[error("`extra` has more than {EXTRAS_MAX} fields")]
     TooManyExtras,
@@ -219,8 +225,10 @@ impl Reason {
                 Self::Event(EventError::BadText { field, found, expected })
             }
             Self::Event(EventError::Money(_)) => wrong("amount_minor".to_owned(), "an amount that is taken"),
+            Self::Event(EventError::Time { field, .. }) => wrong(field.to_owned(), "a time that is taken"),
             Self::Event(EventError::Rate(_)) => wrong("rate".to_owned(), "a rate that is taken"),
             Self::UnknownKey { key, hint } => Self::UnknownKey { key: nameable(key), hint },
+            Self::TooDeep { key } => Self::TooDeep { key: nameable(key) },
             Self::Twice { key } => Self::Twice { key: nameable(key) },
             other => other,
         }

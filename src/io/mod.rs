@@ -115,5 +115,8 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 /// Most extra fields in one event; more is bad input.
 pub const EXTRAS_MAX: usize = 256;
 
+/// Lists and objects of a line that are open at one time at most, with the event's own.
+pub const DEPTH_MAX: usize = 128;
+
 /// Most columns of a CSV.
 pub const COLUMNS_MAX: usize = 4096;

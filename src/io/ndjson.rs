@@ -9,12 +9,12 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::EXTRAS_MAX;
 use super::error::Reason;
 use super::names::{currency_of, did_you_mean, kind_of, shown};
 use super::nested::{Extras, Scratch, Words};
 use super::scalar::{Scalar, Take, stop};
 use super::secrets::is_secret;
+use super::{DEPTH_MAX, EXTRAS_MAX};
 use crate::event::{Draft, EventError, ExtraValue, Form, Kind, Schema, TextField};
 use crate::money::Currency;
 
@@ -153,6 +153,26 @@ impl LineVisitor<'_> {
     }
 }
 
+/// How many lists and objects of a JSON value are open at one time at most.
+fn depth(json: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                open += 1;
+                most = most.max(open);
+            }
+            b']' | b'}' if !in_text => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
 /// The parts that come in pairs, or are needed.
 #[derive(Default)]
 struct Parts {
@@ -208,6 +228,10 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                 Key::Unknown => {
                     let value: &RawValue = map.next_value()?;
                     let name = unknown.last().map(String::as_str).unwrap_or_default();
+                    // A value that is kept as it stands is not bounded by who parses it.
+                    if 1 + depth(value.get()) > DEPTH_MAX {
+                        return Err(stop(reason, Reason::TooDeep { key: shown(name) }));
+                    }
                     // What is null says nothing, here as elsewhere.
                     if value.get() != "null" {
                         let told = draft.extra(name, ExtraValue::Text(value.get()));
@@ -384,6 +408,34 @@ mod tests {
         }
         let many: String = (0..=EXTRAS_MAX).map(|at| format!(",\"x{at}\":1")).collect();
         assert!(matches!(read(&mut parser, &many), Err(Reason::TooManyExtras)));
+    }
+
+    #[test]
+    fn no_value_is_nested_deeper_than_is_said() {
+        let schema = Arc::new(Schema::default());
+        let mut draft = Draft::new(Arc::clone(&schema));
+        let (mut keeping, mut strict) = (Parser::new(), Parser::new());
+        keeping.keep_unknown();
+        let line = |key: &str, open: &str, value: &str, close: &str, deep: usize| {
+            let (open, close) = (open.repeat(deep), close.repeat(deep));
+            format!(r#"{{"kind":"clock","time_us":7,"id":"a","{key}":{open}{value}{close}}}"#)
+        };
+        for (open, value, close, levels) in
+            [("[", "1", "]", 1), ("{\"a\":", "\"]]}}\\\"[[{\"", "}", 1), ("[{\"[\":", "1", "}]", 2)]
+        {
+            let most = (DEPTH_MAX - 1) / levels;
+            let mut of = |deep| {
+                let line = line("theirs", open, value, close, deep);
+                keeping.parse(line.as_bytes(), None, &schema, &mut draft)
+            };
+            assert!(of(most).is_ok());
+            assert_eq!(of(most + 1), Err(Reason::TooDeep { key: "theirs".to_owned() }));
+            assert!(of(50_000).is_err());
+            for key in ["theirs", "extra", "methods", "id"] {
+                let line = line(key, open, value, close, 50_000);
+                assert!(strict.parse(line.as_bytes(), None, &schema, &mut draft).is_err(), "{key}");
+            }
+        }
     }
 
     #[test]

@@ -107,7 +107,8 @@ pub struct Caller {
     pub tenant: Option<String>,
 }
 
-/// Who may ask for what. Where it names nobody, everybody on this machine may ask for all, and nobody else for anything.
+/// Who may ask for what. Where it names nobody, everybody on this machine may ask for all on the loopback address, on a Unix
+/// socket its owner and root, and nobody else for anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     callers: Vec<Arc<Caller>>,

@@ -11,7 +11,8 @@ use crate::server::listen::Listen;
 /// The files that say who may ask, and over what.
 #[derive(Clone, Debug, Default)]
 pub struct SecurityFiles {
-    /// Who may ask for what; where there is none, everybody on this machine may ask for all.
+    /// Who may ask for what; where there is none, everybody on this machine may ask for all on the loopback address, and on a Unix
+    /// socket its owner and root.
     pub access: Option<PathBuf>,
     /// TLS on every TCP listener, where there is any.
     pub tls: Option<TlsFiles>,
@@ -38,7 +39,7 @@ pub(super) fn read(reader: &mut Reader) -> (SecurityFiles, Listen) {
         "file",
         None,
         "The file that says who may ask for what, which only its owner may read; without it everybody on this machine may \
-         ask for all, and nobody else for anything",
+         ask for all on the loopback address, on a Unix socket whoever runs weir and root, and nobody else for anything",
     );
     let mut section = reader.section("tls");
     let certificate = section.path(
