@@ -212,6 +212,11 @@ fn keys_are_made_and_approve_with_the_program() {
     let again = folder.run("rules key --name mai mai.key");
     assert!(again.code == Some(3) && again.err.contains("is there already"), "{again:?}");
     folder.put("weir.toml", "[approvals]\nrequired = 1\nfile = \"approvers.toml\"\n");
+    folder.put("approvers.toml", &made.out.replace("name = \"mai\"", "name = \"mai\"\ncaller = \"mia\""));
+    let checked = folder
+        .run("config check --config weir.toml --access access.toml --rules r.toml --listen 127.0.0.1:0");
+    assert!(checked.code != Some(0) && (checked.out + &checked.err).contains("the caller `mia`"));
+    folder.put("approvers.toml", &made.out);
     let sidecar = Sidecar::start(&folder, "--config weir.toml --access access.toml");
     let body = json!({"file": "r.toml", "files": {"r.toml": RULES.replace("1_000_000", "7")}}).to_string();
     let (status, said) = sidecar.ask(true, "POST", "/v1/rules", &tokens[0], &body);

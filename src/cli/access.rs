@@ -109,10 +109,17 @@ pub(super) fn secured(settings: Settings, files: &SecurityFiles) -> anyhow::Resu
         let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
         Approvals::from_toml(&text, files.approvals_required).with_context(|| path.display().to_string())
     };
-    Ok(Settings {
-        approvals: files.approvers.as_deref().map(approvers).transpose()?.unwrap_or_default(),
-        access: files.access.as_deref().map(read_access).transpose()?.unwrap_or_default(),
-        tls: tls.transpose()?,
-        ..settings
-    })
+    let approvals = files.approvers.as_deref().map(approvers).transpose()?.unwrap_or_default();
+    let access = files.access.as_deref().map(read_access).transpose()?;
+    let is_caller =
+        |name: &str| access.iter().flat_map(|access| access.callers()).any(|held| held.name == name);
+    // Whoever is no caller could propose under another name what is his own.
+    let stranger = approvals.approvers().find(|approver| access.is_some() && !is_caller(&approver.caller));
+    if let (Some(stranger), Some(file)) = (stranger, &files.approvers) {
+        let (file, name, caller) = (file.display(), &stranger.name, &stranger.caller);
+        bail!(
+            "{file}: the approver `{name}` is the caller `{caller}`, and the access file names none of this name; give its `caller`"
+        );
+    }
+    Ok(Settings { approvals, access: access.unwrap_or_default(), tls: tls.transpose()?, ..settings })
 }

@@ -281,6 +281,11 @@ impl Engine {
         self.reloads.former.iter().map(|former| former.number).chain([self.reloads.number])
     }
 
+    /// The live rule set's number: each takeover adds one.
+    pub fn rule_set_number(&self) -> u32 {
+        self.reloads.number
+    }
+
     /// What is needed to take over from the live rule set; `None` where there is no room for another ledger.
     fn takeover(&self, rules: &Arc<RuleSet>, lists: &Lists) -> Option<Takeover> {
         let sources = Sources::find(rules, self.ledgers.live.iter());

@@ -80,6 +80,8 @@ pub struct Loaded {
 
 /// Bytes of a path at most.
 const PATH_BYTES_MAX: usize = 512;
+/// Bytes of a name in a path at most, as disks have them.
+const NAME_BYTES_MAX: usize = 255;
 
 /// Files as they were read, by path.
 type Files = BTreeMap<PathBuf, Arc<[u8]>>;
@@ -123,6 +125,9 @@ impl Bundle {
             let mut parts = Path::new(path).components();
             if path.is_empty() || path.len() > PATH_BYTES_MAX {
                 return Err(bad("a path has between 1 and 512 bytes"));
+            }
+            if path.split('/').any(|name| name.len() > NAME_BYTES_MAX) {
+                return Err(bad("a name in a path has at most 255 bytes"));
             }
             if path.contains('\\') || path.contains(char::is_control) {
                 return Err(bad("it has a character that no path of a rule set has"));

@@ -21,7 +21,7 @@ use crate::event::{EventError, Form, check_text};
 use crate::lists::{LIST_ENTRIES_MAX, List, Listing, Lists};
 use crate::rules::{KeyField, ListDeclaration, RuleSet};
 use crate::time::{Calendar, TimeError};
-use crate::tokens::Tokens;
+use crate::tokens::{Tokens, is_token};
 
 /// A list whose file can't be loaded.
 #[derive(Debug, Error)]
@@ -86,6 +86,11 @@ pub enum ListReason {
     /// A key twice, with different things said of it.
     #[error("{0} is there before, with another expiry, level or note; keep one of them")]
     Twice(String),
+    /// A token where a token would be put in its place.
+    #[error(
+        "the key of this line is a token already, and a token of it would match nobody; give what it stands for"
+    )]
+    Token,
     /// More than [`LIST_ENTRIES_MAX`].
     #[error("a list has at most {LIST_ENTRIES_MAX} entries")]
     Full,
@@ -299,6 +304,9 @@ impl Loading<'_> {
 
     fn put(&mut self, key: &str, listing: Listing<'_>) -> Result<(), ListReason> {
         check_text(self.field, self.form, key)?;
+        if self.tokens.is_some() && is_token(key) {
+            return Err(ListReason::Token);
+        }
         match self.list.find(None, key, i64::MIN) {
             Some(held) if held == listing => return Ok(()),
             Some(_) if self.form == Form::Identifier => {

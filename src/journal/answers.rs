@@ -27,16 +27,20 @@ impl AnswerWriter {
         Ok(writer)
     }
 
-    /// Takes note of a rule set that became live; before each step.
+    /// Takes note of the rule sets that became live; before each step.
     pub fn follow(&mut self, engine: &Engine) -> io::Result<()> {
-        let newest = self.writers.last().map_or(0, |(number, ..)| number + 1);
+        let known = self.writers.last().map(|(number, ..)| *number);
         // Seldom: a look at a number costs nothing.
-        if engine.rule_set(newest).is_none() {
+        if known == Some(engine.rule_set_number()) {
             return Ok(());
         }
         // No decision can be given any more of what the engine has forgotten.
         self.writers.retain(|(number, ..)| engine.rule_set(*number).is_some());
-        self.add(engine, newest)
+        // Several, where one took over without a step: it was warmed.
+        for number in engine.rule_set_numbers().filter(|number| known.is_none_or(|known| *number > known)) {
+            self.add(engine, number)?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, engine: &Engine, number: u32) -> io::Result<()> {

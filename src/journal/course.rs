@@ -3,7 +3,7 @@
 //! Recovery, replay and audits all go this way. Promises that an answer which differs in one byte is told with its record,
 //! and that nothing is taken in twice.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -249,6 +249,8 @@ pub struct Course {
     passed: Option<Damage>,
     /// The warm-ups that are still to come on its way.
     warm_ups: VecDeque<Known>,
+    /// As what the rule sets are kept that were staged on its way, by their hashes as decisions name them.
+    pub(super) staged: BTreeMap<[u8; 32], String>,
 }
 
 impl Course {
@@ -258,7 +260,8 @@ impl Course {
         let lines = LineReader::new(Arc::clone(&engine.rules().schema));
         let (line, warm_ups) = (Vec::new(), VecDeque::new());
         let (pending, passed) = (None, None);
-        Ok(Self { engine, answers, lines, line, pending, events: 0, reproduced: 0, passed, warm_ups })
+        let (events, reproduced, staged) = (0, 0, BTreeMap::new());
+        Ok(Self { engine, answers, lines, line, pending, events, reproduced, passed, warm_ups, staged })
     }
 
     /// From the beginning, with the rule sets as they were kept.
@@ -277,13 +280,22 @@ impl Course {
         }
         engine.load_lists(lists);
         engine.load_rates(rates);
+        let mut course = Self::new(engine)?;
         for hash in &start.staged {
-            stage(disk, folder, hash, &mut engine)?;
+            course.stage(disk, folder, hash)?;
         }
-        Self::new(engine)
+        Ok(course)
     }
 
-    /// From a snapshot, with all rule sets that were kept.
+    /// Stages a rule set that was kept, and remembers as what.
+    pub(super) fn stage(&mut self, disk: &dyn Disk, folder: &Path, rules: &str) -> Result<(), RecordedError> {
+        let hash = stage(disk, folder, rules, &mut self.engine)?;
+        self.staged.insert(hash, rules.to_owned());
+        Ok(())
+    }
+
+    /// From a snapshot, with all rule sets that were kept. One that is damaged is told where the snapshot needs it, or may: what
+    /// never decided stops nothing.
     pub fn restore(
         disk: &dyn Disk,
         folder: &Path,
@@ -292,11 +304,18 @@ impl Course {
         store: Option<Box<dyn ChunkStore>>,
     ) -> Result<Self, RecordedError> {
         let mut rule_sets: Vec<Arc<RuleSet>> = Vec::new();
+        let mut damaged = None;
         for hash in kept::all(disk, folder)? {
-            rule_sets.push(Arc::new(load(&kept::read(disk, folder, &hash)?, &hash)?.rules));
+            match kept::read(disk, folder, &hash).and_then(|bundle| load(&bundle, &hash)) {
+                Ok(loaded) => rule_sets.push(Arc::new(loaded.rules)),
+                Err(error) => damaged = Some(error),
+            }
         }
         let engine = Engine::restore(saved, &rule_sets, store);
-        let mut engine = engine.map_err(|why| RecordedError::Restore { number, why })?;
+        let mut engine = engine.map_err(|why| match (why, damaged) {
+            (RestoreError::RuleSet { .. }, Some(error)) => error.into(),
+            (why, _) => RecordedError::Restore { number, why },
+        })?;
         // A shadow is in no record, so nobody who goes this way may have one: an event would let it take over.
         engine.drop_shadow();
         Self::new(engine)
@@ -352,7 +371,7 @@ impl Course {
             Record::Answer { form, event, bytes } => Ok(self.answered(form, event, bytes)),
             Record::Control(bytes) => {
                 match Control::read(bytes) {
-                    Some(Control::Staged { rules, .. }) => stage(disk, folder, &rules, &mut self.engine)?,
+                    Some(Control::Staged { rules, .. }) => self.stage(disk, folder, &rules)?,
                     Some(Control::Unstaged { rule_set, .. }) => drop(unstage(&rule_set, &mut self.engine)),
                     Some(Control::Warmed { .. }) => self.take_up_warmed(entry.number)?,
                     _ => {}
@@ -484,22 +503,22 @@ pub(super) fn load(bundle: &Bundle, hash: &str) -> Result<Loaded, KeptError> {
     bundle.load().map_err(|why| KeptError::Bundle { hash: hash.to_owned(), why })
 }
 
-/// Stages a rule set that was kept.
+/// Stages a rule set that was kept; its hash as decisions name it.
 pub(super) fn stage(
     disk: &dyn Disk,
     folder: &Path,
     hash: &str,
     engine: &mut Engine,
-) -> Result<(), RecordedError> {
+) -> Result<[u8; 32], RecordedError> {
     stage_loaded(load(&kept::read(disk, folder, hash)?, hash)?, engine)
 }
 
 /// Stages what was loaded of a rule set that was kept.
-pub(super) fn stage_loaded(loaded: Loaded, engine: &mut Engine) -> Result<(), RecordedError> {
+pub(super) fn stage_loaded(loaded: Loaded, engine: &mut Engine) -> Result<[u8; 32], RecordedError> {
     let Loaded { rules, lists, rates, .. } = loaded;
     let rule_set = rules.hash_text();
     let staged = engine.stage_with_rates(rules, lists, rates);
-    staged.map(|_| ()).map_err(|why| RecordedError::Reload { rule_set, why })
+    staged.map_err(|why| RecordedError::Reload { rule_set, why })
 }
 
 /// Forgets a staged rule set by its hash as decisions name it; whether it was there.

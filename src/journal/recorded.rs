@@ -4,6 +4,7 @@
 //! event behind it taken in again, with each answer compared with the one that was given. No shadow decides beside it:
 //! what one decides is not in the journal.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -120,6 +121,10 @@ pub struct Recorded {
     failure: Failure,
     /// What is proposed and what decided.
     pub(super) rulings: Rulings,
+    /// As what the rule sets are kept that were staged, by their hashes as decisions name them.
+    pub(super) staged: BTreeMap<[u8; 32], String>,
+    /// The number of the rule set of which it is known that it decides.
+    pub(super) settled: u32,
 }
 
 impl Recorded {
@@ -222,15 +227,17 @@ impl Recorded {
             let again = (!setup.staged.is_empty()).then_some(&setup.rules);
             for bundle in setup.staged.iter().chain(again) {
                 let rules = kept::keep(&*disk, folder, bundle)?;
-                stage(&*disk, folder, &rules, &mut course.engine)?;
+                course.stage(&*disk, folder, &rules)?;
                 journal.append(Record::Control(&Control::Staged { at_us: clock(), rules }.to_bytes()))?;
             }
         }
         opened.left = asked::take_in(&*disk, folder, &mut journal, &opened.recovered.id, key.as_ref())?;
         journal.submit()?;
         let snapshots = Snapshots::new(Arc::clone(&disk), folder, opened.recovered.id, threadless);
-        let Course { engine, answers, .. } = course;
+        let Course { engine, answers, staged, .. } = course;
         let mut recorded = Self {
+            settled: engine.rule_set_number(),
+            staged,
             rulings: opened.recovered.rulings.clone(),
             id: opened.recovered.id,
             key,
@@ -251,7 +258,7 @@ impl Recorded {
             tokens: setup.rules.tokens().map(str::to_owned),
             failure: Failure::default(),
         };
-        recorded.settle_opened()?;
+        recorded.settle_opened(opened.begun.then(|| kept::hash(&setup.rules)))?;
         Ok((recorded, opened))
     }
 
@@ -379,7 +386,8 @@ impl Recorded {
     pub fn stage(&mut self, bundle: &Bundle) -> Result<(), RecordedError> {
         tokened::same(self.tokens.as_deref(), bundle.tokens())?;
         let rules = kept::keep(&*self.disk, &self.folder, bundle)?;
-        stage(&*self.disk, &self.folder, &rules, &mut self.engine)?;
+        let hash = stage(&*self.disk, &self.folder, &rules, &mut self.engine)?;
+        self.staged.insert(hash, rules.clone());
         let said = Control::Staged { at_us: (self.clock)(), rules };
         self.journal.append(Record::Control(&said.to_bytes()))?;
         Ok(())

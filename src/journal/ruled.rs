@@ -19,6 +19,7 @@ use crate::engine::ShadowLimits;
 use crate::event::{Event, TextField};
 use crate::hex::{hex, unhex};
 use crate::io::{Bundle, Disk, Loaded};
+use crate::lists::List;
 
 /// What keeps rule sets with a journal, beside the engine that writes it.
 #[derive(Clone)]
@@ -29,10 +30,10 @@ pub struct Keeper {
     tokens: Option<String>,
 }
 
-/// A rule set that is kept and loaded, so that it can be taken up.
+/// A rule set that is loaded, and once it is kept can be taken up.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// It as it was kept.
+    /// It as it is kept.
     pub rules: String,
     /// Its files.
     pub bundle: Bundle,
@@ -70,10 +71,18 @@ impl Keeper {
         self.id
     }
 
-    /// Keeps a rule set with the journal; gives the hash that it is kept by.
-    pub fn keep(&self, bundle: &Bundle) -> Result<String, RecordedError> {
+    /// The hash that a rule set would be kept by, where it can be kept; nothing is kept yet.
+    pub fn hash(&self, bundle: &Bundle) -> Result<String, RecordedError> {
         tokened::same(self.tokens.as_deref(), bundle.tokens())?;
-        Ok(kept::keep(&*self.disk, &self.folder, bundle)?)
+        kept::check(bundle)?;
+        Ok(kept::hash(bundle))
+    }
+
+    /// Keeps a rule set with the journal.
+    pub fn keep(&self, prepared: &Prepared) -> Result<(), RecordedError> {
+        tokened::same(self.tokens.as_deref(), prepared.bundle.tokens())?;
+        kept::keep(&*self.disk, &self.folder, &prepared.bundle)?;
+        Ok(())
     }
 
     /// A rule set that was kept, by that hash.
@@ -156,6 +165,7 @@ impl Recorded {
         }
         let stays = self.engine.is_staged(&hash);
         stage_loaded(loaded, &mut self.engine)?;
+        self.staged.insert(hash, rules.clone());
         self.journal.append(Record::Control(&Control::Staged { at_us, rules: rules.clone() }.to_bytes()))?;
         Ok(Some(Activating { rules, rule_set: hash, name, stays }))
     }
@@ -172,6 +182,7 @@ impl Recorded {
         if !taken {
             return Ok(None);
         }
+        self.settled = self.engine.rule_set_number();
         self.put(&Control::Decides { at_us, rules, rule_set: hash, name }).map(Some)
     }
 
@@ -179,39 +190,58 @@ impl Recorded {
     pub fn settle_warmed(&mut self, warmed: &Warmed) -> Result<u64, RecordedError> {
         let (rules, rule_set) = (warmed.rules.clone(), warmed.rule_set.clone());
         let name = self.engine.rules().name.clone();
+        self.settled = self.engine.rule_set_number();
         self.put(&Control::Decides { at_us: (self.clock)(), rules, rule_set, name })
     }
 
-    /// Puts down which rule set decides where nobody did: an event took one up that was staged at the start. Whether it was so.
+    /// Puts down which rule set decides where nobody did: an event took one up that was staged. Whether it was so. Reads no file.
     pub fn settle_taken(&mut self) -> Result<bool, RecordedError> {
-        let rule_set = self.engine.rules().hash_text();
-        if self.rulings.live().is_some_and(|live| live.rule_set == rule_set) {
+        let number = self.engine.rule_set_number();
+        if self.settled == number {
             return Ok(false);
         }
-        let rules = self.kept_as(&rule_set)?;
-        let name = self.engine.rules().name.clone();
+        self.settled = number;
+        let live = self.engine.rules();
+        let rules = self.staged.get(&live.hash).cloned().unwrap_or_default();
+        let (rule_set, name) = (live.hash_text(), live.name.clone());
         self.put(&Control::Decides { at_us: (self.clock)(), rules, rule_set, name }).map(|_| true)
     }
 
-    /// The same where a journal was opened: nothing is put down.
-    pub(super) fn settle_opened(&mut self) -> Result<(), RecordedError> {
+    /// The same where a journal was opened, or begun with a rule set: nothing is put down.
+    pub(super) fn settle_opened(&mut self, begun: Option<String>) -> Result<(), RecordedError> {
         let rule_set = self.engine.rules().hash_text();
-        if self.rulings.live().is_none_or(|live| live.rule_set != rule_set) {
-            let rules = self.kept_as(&rule_set)?;
-            self.rulings.decides(Ruling { rules, rule_set, at_us: (self.clock)(), by: None });
+        let rules = begun.unwrap_or_else(|| self.held_as());
+        if self.rulings.live().is_none_or(|live| live.rule_set != rule_set || live.rules != rules) {
+            self.rulings.found(Ruling { rules, rule_set, at_us: (self.clock)(), by: None });
         }
         Ok(())
     }
 
-    /// As what a rule set is kept; with several that differ in what is on their lists, one of them.
-    fn kept_as(&self, rule_set: &str) -> Result<String, RecordedError> {
-        for rules in kept::all(&*self.disk, &self.folder)? {
-            let bundle = kept::read(&*self.disk, &self.folder, &rules)?;
-            if load(&bundle, &rules)?.rules.hash_text() == rule_set {
-                return Ok(rules);
-            }
+    /// As what the rule set is kept that decides: what records say last, or the only one that they name, where its files say what
+    /// the engine holds. Empty otherwise: which of several was approved is never guessed.
+    fn held_as(&self) -> String {
+        let rule_set = self.engine.rules().hash_text();
+        let is_held = |rules: &&str| {
+            let bundle = kept::read(&*self.disk, &self.folder, rules);
+            bundle.and_then(|bundle| load(&bundle, rules)).is_ok_and(|loaded| self.holds(&loaded))
+        };
+        let live = self.rulings.live().filter(|live| live.rule_set == rule_set);
+        if let Some(live) = live.map(|live| &*live.rules).filter(is_held) {
+            return live.to_owned();
         }
-        Ok(String::new())
+        let mut found = self.rulings.named(&rule_set).filter(is_held);
+        found.next().filter(|_| found.next().is_none()).unwrap_or_default().to_owned()
+    }
+
+    /// Whether the engine decides by such a rule set, with such files of lists and rates.
+    fn holds(&self, loaded: &Loaded) -> bool {
+        let (rules, lists) = (self.engine.rules(), self.engine.lists());
+        let same = |file: Option<&List>, held: Option<&List>| {
+            file.zip(held).is_some_and(|(file, held)| held.is_loaded_as(file))
+        };
+        loaded.rules.hash == rules.hash
+            && (0..rules.lists.len()).all(|at| same(loaded.lists.get(at), lists.get(at)))
+            && (rules.rates.is_none() || loaded.rates.version() == self.engine.rates().version())
     }
 
     /// Takes in a slice for the rule set that is warmed, if one is, and waits for nothing; whether more is to be done.

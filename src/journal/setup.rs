@@ -73,16 +73,20 @@ impl Setup {
         Ok(())
     }
 
-    /// Fails where the rule set is none that is kept, as the one that decides always is.
+    /// Fails where the rule set is none that is kept, as the one that decides always is. One that is damaged is told where it may
+    /// be the one.
     pub(super) fn is_known(&self, disk: &dyn Disk, folder: &Path) -> Result<(), RecordedError> {
         let asked = load(&self.rules, &kept::hash(&self.rules))?.rules;
-        let mut known = Vec::new();
+        let (mut known, mut damaged) = (Vec::new(), None);
         for kept in kept::all(disk, folder)? {
-            let rules = load(&kept::read(disk, folder, &kept)?, &kept)?.rules;
-            if rules.hash == asked.hash {
-                return Ok(());
+            match kept::read(disk, folder, &kept).and_then(|bundle| load(&bundle, &kept)) {
+                Ok(loaded) if loaded.rules.hash == asked.hash => return Ok(()),
+                Ok(loaded) => known.push(loaded.rules.hash_text()),
+                Err(error) => damaged = Some(error),
             }
-            known.push(rules.hash_text());
+        }
+        if let Some(error) = damaged {
+            return Err(error.into());
         }
         Err(RecordedError::OtherRules { asked: asked.hash_text(), known })
     }

@@ -37,7 +37,9 @@ pub enum WarmingError {
     #[error("another rule set is being warmed; wait until it has taken over")]
     Busy,
     /// It decides already.
-    #[error("it decides already")]
+    #[error(
+        "its rules decide already, and only they are warmed; where its lists or rates are others, take it up without"
+    )]
     Live,
     /// It does not fit the running one.
     #[error(transparent)]

@@ -73,3 +73,89 @@ fn lists_and_rates_change_with_the_rules_the_same_and_events_stay_on_them() {
     let folder = sidecar.stopped();
     replays(folder.path());
 }
+
+#[test]
+fn what_decides_is_never_guessed_after_a_cut() {
+    let sidecar = Sidecar::start(settings());
+    let first = hash(&proposed(&sidecar, "eve\n", 20_000));
+    activate(&sidecar, &first);
+    // The same rules with other lists, which nobody ever takes up but one.
+    let others: Vec<String> =
+        (0..6).map(|at| hash(&proposed(&sidecar, &format!("x{at}\n"), 20_000))).collect();
+    let second = hash(&proposed(&sidecar, "mallory\n", 20_000));
+    activate(&sidecar, &second);
+    let folder = sidecar.stopped();
+    let journal = folder.path().join("journal");
+    let mut segments: Vec<_> =
+        std::fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|ending| ending == "journal"));
+    segments.sort();
+    let whole = std::fs::read(&segments[segments.len() - 1]).unwrap();
+    // A record is its head of 60 bytes, with its length first, and what it says.
+    let (mut at, mut ends) = (96, Vec::new());
+    while let Some(length) = whole.get(at..at + 4).map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap()))
+    {
+        if length == 0 {
+            break;
+        }
+        let end = at + 60 + length as usize;
+        ends.push((String::from_utf8_lossy(&whole[at + 60..end]).into_owned(), end));
+        at = end;
+    }
+    let begins = ends.iter().rposition(|(said, _)| said.contains("\"control\":\"activated\"")).unwrap();
+    let decides = ends.iter().rposition(|(said, _)| said.contains("\"control\":\"decides\"")).unwrap();
+    let taken = ends.iter().rposition(|(said, _)| said.contains("weir-rules-")).unwrap();
+    assert!(begins < taken && taken < decides);
+    for cut in (begins..decides).rev() {
+        // As it was when the process was killed there, before anything was written behind.
+        std::fs::write(&segments[segments.len() - 1], &whole[..ends[cut].1]).unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        copied(folder.path(), copy.path());
+        let sidecar = Sidecar::in_folder(settings(), copy).unwrap();
+        let known = ask(&sidecar, "GET", "/v1/rules", Value::Null).1;
+        let blocks = decide(&sidecar, "q", 5, ",\"payee\":\"mallory\"")["outcome"] == "block";
+        assert_eq!(blocks, cut >= taken, "{cut}");
+        let is = if blocks { &second } else { &first };
+        assert_eq!(known["live"]["hash"], json!(is), "cut behind {}: {known}", ends[cut].0);
+        assert!(others.iter().all(|other| known["before"]["hash"] != json!(other)), "{known}");
+        drop(sidecar.stopped());
+    }
+    // What nobody took up stops nothing, though it was damaged, and what is refused is not kept.
+    std::fs::write(&segments[segments.len() - 1], &whole).unwrap();
+    std::fs::write(journal.join("kept").join(&others[0]).join("bad.txt"), "damaged").unwrap();
+    let sidecar = Sidecar::in_folder(settings(), folder).unwrap();
+    let kept = || std::fs::read_dir(journal.join("kept")).unwrap().count();
+    let before = kept();
+    let dollars = json!({"file": "r.toml", "files": {"r.toml": named("usd", "").replace("VND", "USD")}});
+    assert_eq!(ask(&sidecar, "POST", "/v1/rules", dollars).0, 409);
+    let long = "x".repeat(256);
+    for path in ["SHA256SUMS", "SHA256SUMS.new", &long] {
+        let body = json!({"file": path, "files": {path: named("sums", "")}});
+        let (status, said) = ask(&sidecar, "POST", "/v1/rules", body);
+        assert_eq!(status, 422, "{said}");
+    }
+    assert_eq!(kept(), before);
+    for path in [format!("/v1/rules/{first}/shadow"), format!("/v1/rules/{second}/shadow")] {
+        let (status, said) = ask(&sidecar, "POST", &path, Value::Null);
+        assert!(
+            status == 409 && said["detail"].as_str().unwrap().contains("lists and rates alone"),
+            "{said}"
+        );
+    }
+    replays(sidecar.stopped().path());
+}
+
+fn copied(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() {
+            std::fs::create_dir_all(&to).unwrap();
+            copied(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}

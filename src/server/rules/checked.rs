@@ -56,8 +56,8 @@ pub(super) fn sent(file: String, texts: BTreeMap<String, String>) -> Result<(Bun
     Ok((needed, problems))
 }
 
-/// Keeps a rule set that can be used, with tokens where there is a key.
-pub(super) fn kept(
+/// A rule set that can be used, loaded, with tokens where there is a key; it is not kept yet.
+pub(super) fn ready(
     bundle: Bundle,
     keeper: &Keeper,
     tokens: Option<&Tokens>,
@@ -69,8 +69,14 @@ pub(super) fn kept(
     };
     let loaded = bundle.load().map_err(refused)?;
     answers(declared, &loaded)?;
-    let rules = keeper.keep(&bundle).map_err(|error| failed(&error))?;
+    let rules = keeper.hash(&bundle).map_err(refused)?;
     Ok(Prepared { rules, bundle, loaded })
+}
+
+/// Keeps it.
+pub(super) fn keep(keeper: &Keeper, prepared: Prepared) -> Result<Prepared, Problem> {
+    keeper.keep(&prepared).map_err(|error| failed(&error))?;
+    Ok(prepared)
 }
 
 /// Fails where what is declared would be weaker than the rule set's law.

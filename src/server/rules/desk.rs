@@ -94,10 +94,8 @@ impl Desk {
 
     /// Looks whether an event took up a rule set that was staged at the start.
     pub(in super::super) fn look_at_rules(&mut self) -> Result<(), RecordedError> {
-        if self.recorded.engine().rules().hash != self.readers.rules().hash {
-            if !self.alone() {
-                self.recorded.settle_taken()?;
-            }
+        let settled = !self.alone() && self.recorded.settle_taken()?;
+        if settled || self.recorded.engine().rules().hash != self.readers.rules().hash {
             self.follow_rules();
             let rules = self.recorded.engine().rules();
             tracing::info!(rule_set = rules.name, hash = rules.hash_text(), "an event took up a rule set");
@@ -155,11 +153,18 @@ impl Desk {
         Ok(TakenUp { number, pause, begins, decides })
     }
 
+    /// Tells what keeps a rule set from taking over.
+    pub(super) fn check_fit(&self, prepared: &Prepared) -> Result<(), String> {
+        let found = &prepared.loaded.rules;
+        let unfit = |why| RecordedError::Reload { rule_set: found.hash_text(), why }.to_string();
+        self.recorded.engine().check_fit(found).map_err(unfit)
+    }
+
     /// Lets a rule set decide beside.
     pub(super) fn load_shadow(&mut self, prepared: Prepared, by: String) -> Result<(), String> {
         let rules = prepared.rules.clone();
         if prepared.loaded.rules.hash == self.recorded.engine().rules().hash {
-            return Err("it decides already; a shadow is another rule set".to_owned());
+            return Err("its rules decide already, and a shadow has other ones; lists and rates alone can't be tried beside".to_owned());
         }
         self.recorded.load_shadow(prepared).map_err(|error| error.to_string())?;
         self.teller.tally.shadow = [[0; 3]; 3];

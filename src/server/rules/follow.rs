@@ -50,11 +50,13 @@ async fn take(service: &Service, bundle: Bundle) -> Result<(), Problem> {
     let keeper = service.keeper()?;
     let tokens = service.readers().and_then(|readers| readers.tokens().cloned());
     let declared = service.settings.declared;
-    let prepared = beside(move || checked::kept(bundle, &keeper, tokens.as_ref(), &declared)).await?;
+    let keeps = keeper.clone();
+    let prepared = beside(move || checked::ready(bundle, &keeps, tokens.as_ref(), &declared)).await?;
     let rulings = service.rulings().await?;
     if rulings.live().is_some_and(|live| live.rules == prepared.rules) {
         return Ok(());
     }
+    let prepared = service.keep(keeper, prepared).await?;
     let activation = Activation { by: "the file that is followed".to_owned(), ..Activation::default() };
     take_up(service, &rulings, prepared, activation).await.map(drop)
 }

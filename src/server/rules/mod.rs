@@ -84,6 +84,10 @@ fn conflict(word: &str, title: &'static str, detail: impl ToString) -> Problem {
     Problem::new(StatusCode::CONFLICT, word, title, detail)
 }
 
+fn unfit(why: String) -> Problem {
+    conflict("unfit", "The rule set does not fit", why)
+}
+
 fn unready(detail: impl ToString) -> Problem {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(status, "not-ready", "Rule sets can't be changed now", detail)
@@ -122,13 +126,21 @@ impl Service {
         self.order(|desk| desk.recorded.rulings().clone()).await.ok_or_else(ended)
     }
 
+    /// Keeps a rule set with the journal, once the running engine says that it fits: what is refused leaves nothing behind.
+    async fn keep(&self, keeper: Keeper, prepared: Prepared) -> Result<Prepared, Problem> {
+        let checked = self.order(move |desk| (desk.check_fit(&prepared), prepared)).await;
+        let (fits, prepared) = checked.ok_or_else(ended)?;
+        fits.map_err(unfit)?;
+        beside(move || checked::keep(&keeper, prepared)).await
+    }
+
     /// Has the engine's thread put something down, and waits until it is on disk.
     async fn ruled(
         &self,
         put: impl FnOnce(&mut Desk) -> Result<u64, String> + Send + 'static,
     ) -> Result<(), Problem> {
         let put = self.order(put).await.ok_or_else(ended)?;
-        let number = put.map_err(|why| conflict("unfit", "The rule set does not fit", why))?;
+        let number = put.map_err(unfit)?;
         self.on_disk(number).await
     }
 
@@ -141,7 +153,7 @@ impl Service {
     /// What is otherwise in a rule set than in the one that decides.
     async fn diff(&self, rulings: &Rulings, new: &Prepared) -> Result<Option<Diff>, Problem> {
         let keeper = self.keeper()?;
-        let live = rulings.live().map(|live| live.rules.clone()).filter(|rules| !rules.is_empty());
+        let live = rulings.live().and_then(|live| said(&live.rules)).map(str::to_owned);
         let (Some(live), new) = (live, new.clone()) else { return Ok(None) };
         beside(move || Diff::between(&checked::prepared(&keeper, &live)?, &new).map(Some)).await
     }
@@ -162,17 +174,22 @@ fn told(service: &Service, keeper: &Keeper, proposal: &Proposal) -> Value {
     })
 }
 
+/// The hash that a rule set is kept by, where that is known.
+fn said(rules: &str) -> Option<&str> {
+    Some(rules).filter(|rules| !rules.is_empty())
+}
+
 /// All that is known of rule sets.
 pub(super) async fn look(service: &Service) -> Result<Value, Problem> {
     let keeper = service.keeper()?;
     let Known { rulings, mut live, shadow, warming } = service.known().await?;
     if let Some(ruling) = rulings.live() {
-        live["hash"] = ruling.rules.as_str().into();
+        live["hash"] = said(&ruling.rules).into();
         live["since_us"] = ruling.at_us.into();
         live["by"] = ruling.by.clone().into();
     }
     let approvals = &service.settings.approvals;
-    let before = |before: &Ruling| json!({"hash": before.rules, "rule_set": before.rule_set, "since_us": before.at_us});
+    let before = |before: &Ruling| json!({"hash": said(&before.rules), "rule_set": before.rule_set, "since_us": before.at_us});
     let not_warmed = service.rules.not_warmed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(json!({
         "journal": hex(keeper.id()),
@@ -233,10 +250,16 @@ pub(super) async fn propose(
     let keeps = keeper.clone();
     let checked = move || {
         let (bundle, problems) = checked::sent(file, files)?;
-        Ok((checked::kept(bundle, &keeps, tokens.as_ref(), &declared)?, problems))
+        Ok((checked::ready(bundle, &keeps, tokens.as_ref(), &declared)?, problems))
     };
     let (prepared, problems) = beside(checked).await?;
-    let diff = service.diff(&service.rulings().await?, &prepared).await?;
+    let rulings = service.rulings().await?;
+    if !rulings.has_room(&prepared.rules) {
+        let detail = "as many are proposed and approved as there may be; activate one of them first";
+        return Err(conflict("proposals", "Too many rule sets wait", detail));
+    }
+    let diff = service.diff(&rulings, &prepared).await?;
+    let prepared = service.keep(keeper.clone(), prepared).await?;
     let (rules, name) = (prepared.rules.clone(), prepared.loaded.rules.name.clone());
     let proposer = by.to_owned();
     service.ruled(move |desk| desk.put_down(|recorded| recorded.propose(&prepared, &proposer))).await?;
@@ -294,7 +317,13 @@ pub(super) async fn roll_back(service: &Service, by: &str, how: How) -> Result<V
     let keeper = service.keeper()?;
     let rulings = service.rulings().await?;
     let none = || conflict("rollback", "There is nothing to go back to", "no other rule set decided before");
-    let rules = rulings.before().ok_or_else(none)?.rules.clone();
+    let before = rulings.before().ok_or_else(none)?;
+    let unknown = || {
+        let rule_set = &before.rule_set;
+        let detail = format!("no record says with which files {rule_set} decided before; propose it again");
+        conflict("rollback", "What decided before is not known", detail)
+    };
+    let rules = said(&before.rules).ok_or_else(unknown)?.to_owned();
     let activation = Activation { by: by.to_owned(), approved_by: Vec::new(), warm: how.warm, back: true };
     take_up(service, &rulings, kept(&keeper, &rules).await?, activation).await
 }
@@ -352,7 +381,7 @@ pub(super) async fn shadow(service: &Service, by: &str, rules: &str) -> Result<V
     proposed(&service.rulings().await?, rules)?;
     let (prepared, by) = (kept(&keeper, rules).await?, by.to_owned());
     let loaded = service.order(move |desk| desk.load_shadow(prepared, by)).await.ok_or_else(ended)?;
-    loaded.map_err(|why| conflict("unfit", "The rule set does not fit", why))?;
+    loaded.map_err(unfit)?;
     tracing::info!(hash = rules, "a rule set decides beside");
     Ok(service.known().await?.shadow)
 }
