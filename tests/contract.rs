@@ -83,6 +83,6 @@ fn the_worked_gateway_goes_its_way() {
         .map(|word| if word == "target/release/weir" { env!("CARGO_BIN_EXE_weir") } else { word })
         .collect();
     if let Some(said) = run(script, &arguments) {
-        assert!(said.contains("10 scenes, 10 as expected"), "{said}");
+        assert!(said.contains("12 scenes, 12 as expected"), "{said}");
     }
 }

@@ -212,7 +212,7 @@ fn keys_are_made_and_approve_with_the_program() {
     let again = folder.run("rules key --name mai mai.key");
     assert!(again.code == Some(3) && again.err.contains("is there already"), "{again:?}");
     folder.put("weir.toml", "[approvals]\nrequired = 1\nfile = \"approvers.toml\"\n");
-    folder.put("approvers.toml", &made.out.replace("name = \"mai\"", "name = \"mai\"\ncaller = \"mia\""));
+    folder.put("approvers.toml", made.out.replace("name = \"mai\"", "name = \"mai\"\ncaller = \"mia\""));
     let checked = folder
         .run("config check --config weir.toml --access access.toml --rules r.toml --listen 127.0.0.1:0");
     assert!(checked.code != Some(0) && (checked.out + &checked.err).contains("the caller `mia`"));

@@ -20,7 +20,7 @@ const fn kind(word: &'static str, status: u16, about: &'static str) -> Kind {
 }
 
 /// Every kind of problem, by status.
-pub(in super::super) const KINDS: [Kind; 54] = [
+pub(in super::super) const KINDS: [Kind; 55] = [
     kind("bad-event", 400, "The body is no event, or none of this path's; `detail` says why."),
     kind("bad-query", 400, "The path, the query or a header says what it can't; `detail` says which."),
     kind(
@@ -53,6 +53,7 @@ pub(in super::super) const KINDS: [Kind; 54] = [
     kind("approvals", 409, "Approvals are lacking; `proposal` has those that count."),
     kind("decides", 409, "The rule set decides already."),
     kind("not-taken-up", 409, "The rule set is not taken up, and what decided goes on; `detail` says why."),
+    kind("proposals", 409, "Too many rule sets wait to be taken up."),
     kind("rollback", 409, "No other rule set decided before."),
     kind("unfit", 409, "The rule set does not go with what runs; `detail` says why."),
     kind("batch-too-large", 413, "The batch holds too many payments."),

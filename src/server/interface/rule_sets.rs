@@ -176,7 +176,7 @@ pub(super) fn rule_sets() -> Vec<Operation> {
                 with(proposed(&[], 1), json!({"diff": changes(false), "problems": [note()]})),
             )])
             .or(OF_BODIES)
-            .or(&["rules", "unfit", "kept-rules"]),
+            .or(&["rules", "unfit", "proposals", "kept-rules"]),
         new("GET", "/v1/rules/{hash}", "ruleSet", "What is proposed")
             .about("Its files and what they change, for whoever approves.")
             .with(hash())
