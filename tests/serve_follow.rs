@@ -214,7 +214,7 @@ fn keys_are_made_and_approve_with_the_program() {
     folder.put("weir.toml", "[approvals]\nrequired = 1\nfile = \"approvers.toml\"\n");
     folder.put("approvers.toml", made.out.replace("name = \"mai\"", "name = \"mai\"\ncaller = \"mia\""));
     let checked = folder
-        .run("config check --config weir.toml --access access.toml --rules r.toml --listen 127.0.0.1:0");
+        .run("config check --config weir.toml --access access.toml --rules rules.toml --listen 127.0.0.1:0");
     assert!(checked.code != Some(0) && (checked.out + &checked.err).contains("the caller `mia`"));
     folder.put("approvers.toml", &made.out);
     let sidecar = Sidecar::start(&folder, "--config weir.toml --access access.toml");
