@@ -25,7 +25,7 @@ use std::path::Path;
 use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, text};
 use proptest::prelude::*;
-use recorded::{bundle, copied, cut, disk, events_in, never_stopped, open, setup, take};
+use recorded::{RULES, bundle, copied, cut, disk, events_in, never_stopped, open, setup, take};
 use weir::engine::Recording;
 use weir::event::Event;
 use weir::io::Bundle;
@@ -33,22 +33,6 @@ use weir::journal::{
     Control, From, Reader, Record, Recorded, Replay, SLICE_RECORDS, Setup, Warmed, WarmingError, kept,
     snapshots,
 };
-
-const RULES: &str = r#"
-[ruleset]
-name = "small"
-time_zone = "UTC"
-currency = "VND"
-
-[features]
-count = { count = "*", by = "account", over = "1h" }
-
-[[rule]]
-id = "often"
-when = "count > 2"
-then = "block"
-reason = "often"
-"#;
 
 /// Other rules, with features of their own.
 const NEXT: &str = r#"

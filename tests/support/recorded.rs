@@ -13,7 +13,6 @@ use weir::journal::{
     snapshots,
 };
 
-/// A rule file by itself.
 /// A rule set of one rule: the third payment within an hour is blocked.
 pub const RULES: &str = r#"
 [ruleset]
@@ -31,6 +30,7 @@ then = "block"
 reason = "often"
 "#;
 
+/// A rule file by itself.
 pub fn bundle(text: &str) -> Bundle {
     let files = BTreeMap::from([("rules.toml".to_owned(), Arc::from(text.as_bytes()))]);
     Bundle::new("rules.toml".to_owned(), files)
