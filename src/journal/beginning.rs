@@ -141,8 +141,7 @@ pub(super) fn passed(
     if let Some((missing, removed)) = gone(disk, folder, by)? {
         let mut decided = on(disk, folder, &mut known, missing)?;
         if let Some(removed) = removed {
-            let damage = &mut decided.damage;
-            (damage.number, damage.missing) = (removed.last + 1, damage.last() - removed.last);
+            removed.taken_from(&mut decided.damage);
         }
         passed.push(decided);
     }

@@ -75,7 +75,7 @@ pub fn gone_before(
     };
     let known = decided(disk, folder, 0, u64::MAX)?.into_iter().find(|known| known.damage.same(&missing));
     if let Some(removed) = removed {
-        (missing.number, missing.missing) = (removed.last + 1, missing.last() - removed.last);
+        removed.taken_from(&mut missing);
     }
     Ok(Some((missing, known)))
 }

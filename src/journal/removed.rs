@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive;
 use super::control::Control;
+use super::damage::Damage;
 use super::error::JournalError;
 use super::heads::{PublicKey, Signer};
 use super::note::Note;
@@ -47,6 +48,11 @@ impl Removed {
     /// Whether this key signed it for the journal with this id.
     pub fn is_signed(&self, by: &PublicKey, id: &[u8; 16]) -> bool {
         self.note.as_ref().is_some_and(|note| note.is_signed(by, id))
+    }
+
+    /// Leaves of what is missing from the beginning only what it does not say: retention removed the rest.
+    pub(super) fn taken_from(&self, missing: &mut Damage) {
+        (missing.number, missing.missing) = (self.last + 1, missing.last() - self.last);
     }
 
     /// Whether anybody signed it.
