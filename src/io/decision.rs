@@ -309,6 +309,12 @@ pub fn write_refusal(
     out.write_all(b"}\n")
 }
 
+/// Writes what is answered where nothing is decided, for measuring, and a line end.
+pub fn write_constant(event: &Event, out: &mut impl Write) -> io::Result<()> {
+    begin(event, out)?;
+    out.write_all(b",\"outcome\":\"allow\",\"constant\":true}\n")
+}
+
 /// Writes that an event was taken in and a person should look, with what its transaction was answered, and a line end.
 pub fn write_alert(
     event: &Event,

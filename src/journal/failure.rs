@@ -19,7 +19,7 @@ pub enum OnFailure {
 }
 
 /// The number of a step that no record will ever hold.
-pub(super) const NEVER: u64 = u64::MAX;
+pub const NEVER: u64 = u64::MAX;
 
 /// Whether events are decided without their journal.
 #[derive(Debug, Default)]
@@ -38,6 +38,11 @@ impl Failure {
     /// Events decided since.
     pub(super) fn unrecorded(&self) -> u64 {
         self.unrecorded
+    }
+
+    /// Leaves it alone though it has not failed.
+    pub(super) fn leave(&mut self) {
+        (self.on, self.alone) = (OnFailure::Answer, true);
     }
 
     /// Counts one.

@@ -104,7 +104,7 @@ pub use damage::{Damage, Torn, Why};
 pub use decided::Decided;
 pub use ends::{Ends, gone_before};
 pub use error::{JournalError, Poisoned};
-pub use failure::{OnFailure, sent_again};
+pub use failure::{NEVER, OnFailure, sent_again};
 pub use find::{Answers, Looked, Sought, Told, answers_at, event_at, look_back};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};

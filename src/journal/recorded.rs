@@ -267,6 +267,12 @@ impl Recorded {
         self.failure.on = on;
     }
 
+    /// Leaves the journal alone from now on, to measure what it costs: what is stepped is in no record.
+    pub fn leave_journal(&mut self) {
+        self.failure.leave();
+        self.waits = false;
+    }
+
     /// Takes one event in, that `bytes` say: a JSON line without its end. What it answers may go out once its record is on
     /// disk ([`wait`](Self::wait)). Where the journal has failed it is an error, or with [`OnFailure::Answer`] decided without.
     pub fn step(&mut self, event: &Event, bytes: &[u8]) -> Result<Step<'_>, RecordedError> {

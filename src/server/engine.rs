@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::clock::{now, now_us};
 use super::declared::{Declaration, DeclaredError};
 use super::listen::ServeError;
+use super::measure::{self, Without};
 use super::metrics::Teller;
 use super::queue::{Next, Waiting};
 use super::reading::{Readers, Taken};
@@ -27,7 +28,7 @@ use crate::engine::Answer;
 use crate::engine::Refusal;
 use crate::event::Kind;
 use crate::io::{RealDisk, SpillWatch};
-use crate::journal::{JournalError, OnFailure, Poisoned, Progress, Recorded, RecordedError, Resend};
+use crate::journal::{JournalError, NEVER, OnFailure, Poisoned, Progress, Recorded, RecordedError, Resend};
 use crate::rules::RuleSet;
 use crate::tokens::Tokens;
 
@@ -135,6 +136,10 @@ impl Desk {
         let Ready { mut recorded, tokens, spill } = ready;
         let settings = &service.settings;
         settings.declared.check(recorded.engine().rules())?;
+        if !settings.without.has_journal() {
+            tracing::warn!(without = ?settings.without, "this is for measuring alone: nothing is recorded");
+            recorded.leave_journal();
+        }
         let said = settings.declared.journal_failure;
         let resend = match &settings.resend {
             _ if said == Declaration::Refuse => None,
@@ -218,7 +223,8 @@ impl Desk {
         self.look_up()?;
         let failed = self.release.finish();
         let journal_is_well = self.recorded.poisoned().is_none() && failed.is_empty();
-        if self.service.settings.snapshot_on_exit && journal_is_well {
+        let settings = &self.service.settings;
+        if settings.snapshot_on_exit && settings.without.has_journal() && journal_is_well {
             // All is in the journal; without one the next start reads more of it.
             match self.recorded.snapshot() {
                 Ok(()) => tracing::info!("the snapshot is written"),
@@ -287,7 +293,8 @@ impl Desk {
         if self.recorded.waits() {
             self.release.put(group);
         } else {
-            group.tickets.iter().for_each(|ticket| ticket.release(true));
+            let durable = self.service.settings.without.has_journal();
+            group.tickets.iter().for_each(|ticket| ticket.release(durable));
         }
         done.map_err(ServeError::Journal)?;
         handed.map_err(|poisoned| ServeError::Journal(JournalError::from(poisoned).into()))
@@ -307,7 +314,8 @@ impl Desk {
             self.release.put(group);
         } else {
             resend.forget(self.recorded.durable());
-            group.tickets.iter().for_each(|ticket| ticket.release(true));
+            let durable = self.service.settings.without.has_journal();
+            group.tickets.iter().for_each(|ticket| ticket.release(durable));
         }
         self.look_up()
     }
@@ -387,6 +395,13 @@ impl Desk {
 
     pub(super) fn step(&mut self, taken: &Taken) -> Result<(Answered, u64), RecordedError> {
         let Taken { event, line } = taken;
+        if self.service.settings.without == Without::Engine {
+            match event.kind() {
+                Kind::Transaction => self.service.known.told(event, Demand::default(), None, now_us()),
+                _ => self.service.known.taken(event, now_us()),
+            }
+            return Ok((measure::constant(taken), NEVER));
+        }
         let step = self.recorded.step(event, line)?;
         if let Some(resend) = &mut self.resend {
             resend.hold(event, line, &step);
@@ -394,7 +409,8 @@ impl Desk {
         let known = &self.service.known;
         match (event.kind(), &step.answer) {
             (Kind::Transaction, Answer::Decided(decision)) => {
-                known.told(event, demand(decision), Some(step.number), now_us());
+                let record = (step.number != NEVER).then_some(step.number);
+                known.told(event, demand(decision), record, now_us());
             }
             (Kind::Transaction, Answer::Repeated(decision)) => {
                 known.told(event, demand(decision), None, now_us());

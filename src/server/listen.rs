@@ -91,6 +91,12 @@ pub enum ServeError {
     /// Others reach the administrative listener, and what goes over it is not encrypted.
     #[error("others than this machine reach {0}: rules are changed there, so it needs TLS")]
     Plain(SocketAddr),
+    /// Others reach a sidecar that leaves out what makes it one.
+    #[error(
+        "others than this machine reach {0}, and `measure.without` leaves out what they rely on: listen on 127.0.0.1 or a \
+         Unix socket, or leave it out of the configuration"
+    )]
+    Measured(SocketAddr),
     /// Callers have certificates, and nobody asks for them.
     #[error(
         "the access file names a certificate (caller `{0}`), and clients need none; give TLS the authority that signs them"
@@ -162,6 +168,11 @@ fn check(settings: &Settings) -> Result<(), ServeError> {
         return Err(ServeError::NoCertificates(caller.name.clone()));
     }
     let afar = |listen: &Listen| listen.tcp.filter(|address| !is_here(address.ip()));
+    if let Some(address) = afar(&settings.listen).or(afar(&settings.admin))
+        && !settings.without.has_journal()
+    {
+        return Err(ServeError::Measured(address));
+    }
     if let Some(address) = afar(&settings.listen)
         && !access.reaches(&[Scope::Score, Scope::Events, Scope::Read], certificates)
     {

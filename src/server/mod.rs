@@ -36,6 +36,8 @@ mod listen;
 mod log;
 /// What was decided before.
 mod looking;
+/// What is left out to be measured against.
+mod measure;
 /// What can be measured.
 mod metrics;
 /// What the engine's thread is asked to do.
@@ -61,6 +63,7 @@ pub use declared::{Cause, Declaration, Declared, DeclaredError};
 pub use engine::{Opener, Opening, Ready};
 pub use interface::openapi;
 pub use listen::{Address, Listen, ServeError};
+pub use measure::Without;
 #[doc(hidden)]
 pub use reading::Bodies;
 pub use reading::UnknownFields;

@@ -15,6 +15,7 @@ use super::known::{Before, Known};
 use super::listen::Listen;
 use super::log::Trickles;
 use super::looking::{Looking, Questions};
+use super::measure::Without;
 use super::metrics::Metrics;
 use super::order::Orders;
 use super::queue::{Queue, Waiting};
@@ -144,6 +145,8 @@ pub struct Settings {
     /// Where events go that are answered though the journal has failed; needed where that is declared, and best on another
     /// disk than the journal's.
     pub resend: Option<PathBuf>,
+    /// What is left out to be measured against.
+    pub without: Without,
 }
 
 /// How the engine is.

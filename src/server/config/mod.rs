@@ -9,6 +9,8 @@
 mod engine;
 /// What is said, by key.
 mod given;
+/// What is left out to be measured against.
+mod measure;
 /// Reading values by key.
 mod reader;
 /// The sections but for the engine's, and for who may ask.

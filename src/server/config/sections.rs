@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::reader::{Entry, Reader, Section, Wrong};
 use super::{
     Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles, SecurityFiles,
-    TokenOptions, engine, security,
+    TokenOptions, engine, measure, security,
 };
 use crate::journal::{Mode, OnDamage};
 use crate::server::declared::{Cause, Declaration, Declared};
@@ -39,6 +39,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let (declared, resend) = declared(reader);
     let unknown_fields = events(&mut reader.section("events"));
     let (log, slow) = log(&mut reader.section("log"));
+    let without = measure::read(reader);
     places(reader, &journal, &engine);
     let snapshot_on_exit = journal.snapshot_on_exit;
     let folder = journal.folder.clone();
@@ -54,6 +55,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
         snapshot_on_exit,
         journal: folder,
         resend,
+        without,
         ..Settings::default()
     };
     Some(Config { rules: rules?, journal, tokens, engine, security, log, settings })

@@ -34,6 +34,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
+use super::measure::{self, Without};
 use super::service::Service;
 
 /// All routes for clients.
@@ -50,7 +51,8 @@ pub(super) fn routes(service: Arc<Service>) -> Router {
         .route("/openapi.json", get(interface::document))
         .route("/docs", get(interface::page))
         .route("/metrics", get(observed::page));
-    guarded(routes, service)
+    let bare = if service.settings.without == Without::Engine { measure::bare() } else { Router::new() };
+    guarded(routes, service).merge(bare)
 }
 
 /// All routes for those who administrate.

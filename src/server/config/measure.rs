@@ -1,0 +1,16 @@
+//! `[measure]`: what a sidecar leaves out to be measured against.
+
+use super::reader::Reader;
+use crate::server::measure::Without;
+
+/// What is left out.
+pub(super) fn read(reader: &mut Reader) -> Without {
+    let words = [("nothing", Without::Nothing), ("journal", Without::Journal), ("engine", Without::Engine)];
+    reader.section("measure").word(
+        "without",
+        &words,
+        Without::Nothing,
+        "For measuring alone, and reached from this machine alone: `journal` records nothing, `engine` also answers every \
+         payment with the same, and POST /measure/bare without a look at it",
+    )
+}
