@@ -174,6 +174,11 @@ fn of_requests(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
     out.counters(("shed", "why"), "Events that the queue did not let in", shed)?;
     let joined = "Requests for a payment that was on its way already";
     out.counter("joined", joined, counts.joined.get())?;
+    let turned_away = "Requests that were turned away unread, since too many were on their way";
+    out.counter("requests_turned_away", turned_away, counts.turned_away.get())?;
+    let in_flight = "Requests with events, from their heads to their answers";
+    out.gauge("requests_in_flight", in_flight, service.flights.now())?;
+    out.gauge("requests_max", "How many there may be", service.settings.bounds.requests_max)?;
     out.counter("late_events", "Events let in after they were answered as declared", counts.late.get())?;
     let unrecorded = "Events taken in since the journal failed, to be sent again";
     out.counter("unrecorded", unrecorded, counts.unrecorded.get())?;
