@@ -387,9 +387,21 @@ fn idle_connections_leave_the_journal_its_files() {
         let body = format!("[{}]", bodies.join(","));
         let answer = ask(&mut open, "POST", "/v1/decisions:batch", "", &body).unwrap();
         assert!(answer.status == 200 && !answer.body.contains("durable"), "{answer:?}");
+        "weir_allows_unreported 1",
+        "weir_keys 1",
+        "# TYPE weir_allows_unreported gauge",
+        "# TYPE weir_keys gauge",
         assert_eq!(answer.body.matches("\"outcome\":\"allow\"").count(), 100, "{answer:?}");
     }
     let begun = Instant::now();
+    let time_us = TIME_US + 9;
+    let executed = format!(
+        "{{\"kind\":\"execution\",\"id\":\"x-1\",\"time_us\":{time_us},\"transaction\":\"secret-1\",\"result\":\"succeeded\"}}"
+    );
+    let reported = ask(&mut BufReader::new(sidecar.connect()), "POST", "/v1/events", "", &executed).unwrap();
+    assert_eq!(reported.status, 200, "{reported:?}");
+    let after = sidecar.get("/metrics").body;
+    assert!(after.lines().any(|told| told == "weir_allows_unreported 0"), "{after}");
     while metric(&mut open, "weir_snapshots_total") < 1.0 {
         assert!(begun.elapsed() < PATIENCE, "no snapshot is written");
         // That a snapshot is whole shows with the next event.

@@ -403,11 +403,12 @@ impl Desk {
             (_, Answer::Refused(_)) => {}
             (kind, answer) => {
                 known.taken(event, now_us());
-                if kind == Kind::Authentication
-                    && matches!(answer, Answer::Decided(_))
-                    && let Some(payment) = event.transaction_identity()
-                {
-                    known.authenticated(payment, step.number);
+                match (kind, answer, event.transaction_identity()) {
+                    (Kind::Authentication, Answer::Decided(decision), Some(payment)) => {
+                        known.authenticated(payment, decision.outcome, step.number);
+                    }
+                    (Kind::Execution | Kind::Reversal, _, Some(payment)) => known.reported(payment),
+                    _ => {}
                 }
             }
         }
