@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use served::{Client, Moody, Served, now_us, payment, payment_at, start};
 use weir::io::Bundle;
-use weir::server::{Bounds, Declaration, Declared, ServeError, Settings};
+use weir::server::{Bounds, Declaration, Declared, Listen, Opening, ServeError, Settings, serve};
 
 const RULES: &str = r#"
 [ruleset]
@@ -95,6 +95,18 @@ fn at_a_deadline_before_the_disk_the_engines_own_answer_goes_out_and_stays() {
         assert_eq!(again["rules"], first["rules"]);
         let figures = served.stop().await.unwrap();
         assert_eq!((figures.not_durable, figures.events), (1, 2));
+    });
+}
+
+#[test]
+fn an_engine_that_ends_by_a_mistake_ends_what_serves() {
+    run(async {
+        let listen = Listen { tcp: Some("127.0.0.1:0".parse().unwrap()), ..Listen::default() };
+        let settings = Settings { listen, ..Settings::default() };
+        let open = Box::new(|_: &mut dyn FnMut(Opening)| panic!("a mistake"));
+        let ends = serve(settings, open, |_| {}, std::future::pending());
+        let ended = tokio::time::timeout(Duration::from_secs(20), ends).await;
+        assert!(matches!(ended, Ok(Err(ServeError::Panicked))), "{ended:?}");
     });
 }
 
