@@ -324,6 +324,29 @@ fn it_is_printed_without_a_server_and_with_the_fields_of_a_rule_file() {
 }
 
 #[test]
+fn a_text_that_fits_the_schema_is_not_too_long() {
+    let settings = Settings { listen: sidecar::here(), ..Settings::default() };
+    let (sidecar, document) = (sidecar::Sidecar::start(settings), openapi(None));
+    let schema = &document["components"]["schemas"]["Transaction"];
+    let texts = ["x", "\u{1ebf}", "Nguy\u{1ec5}n V\u{103}n A ", "\u{1f600}"].map(|part| {
+        [100, 128, 129, 170, 171, 512, 513].map(|most| part.chars().cycle().take(most).collect())
+    });
+    let (mut fit, mut taken) = (0, 0);
+    for (at, text) in texts.iter().flatten().enumerate() {
+        let text: &String = text;
+        let body = sidecar::payment(&format!("t{at}"), &format!(",\"device\":{}", json!(text)));
+        let said = sidecar.ask(&sidecar::request("POST", "/v1/decisions", "", &body));
+        let fits = faults(&document, schema, &serde_json::from_str(&body).unwrap()).is_empty();
+        assert!(!fits || said.status == 200, "{text}: {said:?}");
+        assert_eq!(said.status == 200, text.len() <= 512, "{text}: {said:?}");
+        fit += usize::from(fits);
+        taken += usize::from(said.status == 200);
+    }
+    assert!(fit >= 12 && taken > fit, "{fit} {taken}");
+    sidecar.end();
+}
+
+#[test]
 fn each_listener_has_what_is_said_and_nothing_else() {
     let here = sidecar::here;
     let settings = Settings { listen: here(), admin: here(), ..Settings::default() };

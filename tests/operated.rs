@@ -228,6 +228,53 @@ fn a_start_goes_on_from_the_snapshot_of_the_end() {
     }
 }
 
+/// All files of a folder with what they hold.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            all.insert(path.display().to_string(), std::fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn told_to_end_while_it_recovers_it_ends_before_it_is_ready() {
+    let folder = Folder::new();
+    let events: String = (0..40_000).map(|at| payment(&format!("p-{at}"), TIME_US + at, 5)).collect();
+    folder.put("events.ndjson", events);
+    let score =
+        "score --rules rules.toml --journal j --durability async:1000ms --input events.ndjson --output d";
+    let done = folder.run(score);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let before = files(&folder.path("j"));
+    for taken_in in [0, 1_000] {
+        let mut child = command(&folder.path(""), &[]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let line = lines.find(|line| line.contains("listening on http://")).unwrap();
+        let mut stream = BufReader::new(connect(line.split_once("http://").unwrap().1).unwrap());
+        loop {
+            let said = ask(&mut stream, "GET", "/readyz", "", "").unwrap();
+            assert!(said.status == 503 && said.body.contains("recovering"), "too soon: {said:?}");
+            let said: serde_json::Value = serde_json::from_str(&said.body).unwrap();
+            if said["events"].as_u64() >= Some(taken_in) {
+                break;
+            }
+        }
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        drop(stream);
+        let rest: Vec<_> = lines.collect();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+        assert!(rest.iter().any(|line| line.contains("ended in order")), "{rest:?}");
+        assert!(!rest.iter().any(|line| line.contains(" ready ") || line.contains("snapshot")), "{rest:?}");
+        assert!(before == files(&folder.path("j")), "after {taken_in} the journal is another");
+    }
+}
+
 #[test]
 fn told_twice_it_ends_at_once() {
     let folder = Folder::new();
@@ -340,9 +387,21 @@ fn what_is_measured_and_told_holds_no_identifier() {
         "weir_queue_events 0",
         "weir_journal_behind_records 0",
         "weir_step_ups_open 0",
+        "weir_allows_unreported 1",
+        "weir_keys 1",
+        "# TYPE weir_allows_unreported gauge",
+        "# TYPE weir_keys gauge",
     ] {
         assert!(page.body.lines().any(|told| told == line), "{line} is not in\n{}", page.body);
     }
+    let time_us = TIME_US + 9;
+    let executed = format!(
+        "{{\"kind\":\"execution\",\"id\":\"x-1\",\"time_us\":{time_us},\"transaction\":\"secret-1\",\"result\":\"succeeded\"}}"
+    );
+    let reported = ask(&mut BufReader::new(sidecar.connect()), "POST", "/v1/events", "", &executed).unwrap();
+    assert_eq!(reported.status, 200, "{reported:?}");
+    let after = sidecar.get("/metrics").body;
+    assert!(after.lines().any(|told| told == "weir_allows_unreported 0"), "{after}");
     sidecar.tell();
     let (status, lines) = sidecar.ended();
     assert_eq!(status.code(), Some(0));

@@ -161,6 +161,31 @@ fn what_holds_for_all_tenants_is_not_said_by_one_of_them_nor_by_a_gateway() {
 }
 
 #[test]
+fn what_is_measured_of_all_tenants_is_shown_to_none_of_them() {
+    let access = access(
+        &[
+            caller("watch", "\"read\"", ""),
+            caller("north", "\"read\"", "tenant = \"north\""),
+            caller("gateway", "\"score\"", ""),
+        ]
+        .concat(),
+    );
+    let sidecar = Sidecar::start(Settings { listen: here(), admin: here(), access, ..Settings::default() });
+    let scrape = |name: &str| request("GET", "/metrics", &bearer(name), "");
+    for listener in [sidecar.tcp(), sidecar.admin()] {
+        let refused = answer(connect(listener), &scrape("north"));
+        assert_eq!((refused.status, refused.problem().as_str()), (403, "scope"));
+        assert!(refused.body.contains("tenant") && !refused.body.contains("weir_"), "{refused:?}");
+        assert_eq!(answer(connect(listener), &scrape("gateway")).status, 403);
+        let page = answer(connect(listener), &scrape("watch"));
+        assert!(page.status == 200 && page.body.contains("weir_up_seconds"), "{page:?}");
+    }
+    // What is its own it may look at.
+    let own = request("GET", "/v1/decisions/none", &bearer("north"), "");
+    assert_ne!(sidecar.ask(&own).status, 403);
+}
+
+#[test]
 fn a_path_that_is_no_text_is_a_problem_too() {
     let sidecar = Sidecar::start(Settings { listen: here(), ..Settings::default() });
     for path in ["/v1/decisions/%ff", "/v1/decisions/%ff/explanation"] {

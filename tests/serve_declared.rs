@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use served::{Client, Moody, Served, now_us, payment, payment_at, start};
 use weir::io::Bundle;
-use weir::server::{Bounds, Declaration, Declared, ServeError, Settings};
+use weir::server::{Bounds, Declaration, Declared, Listen, Opening, ServeError, Settings, serve};
 
 const RULES: &str = r#"
 [ruleset]
@@ -95,6 +95,53 @@ fn at_a_deadline_before_the_disk_the_engines_own_answer_goes_out_and_stays() {
         assert_eq!(again["rules"], first["rules"]);
         let figures = served.stop().await.unwrap();
         assert_eq!((figures.not_durable, figures.events), (1, 2));
+    });
+}
+
+#[test]
+fn an_engine_that_ends_by_a_mistake_ends_what_serves() {
+    run(async {
+        let listen = Listen { tcp: Some("127.0.0.1:0".parse().unwrap()), ..Listen::default() };
+        let settings = Settings { listen, ..Settings::default() };
+        let open = Box::new(|_: &mut dyn FnMut(Opening)| panic!("a mistake"));
+        let ends = serve(settings, open, |_| {}, std::future::pending());
+        let ended = tokio::time::timeout(Duration::from_secs(20), ends).await;
+        assert!(matches!(ended, Ok(Err(ServeError::Panicked))), "{ended:?}");
+    });
+}
+
+#[test]
+fn a_deadline_counts_from_the_head_on_and_what_comes_behind_it_is_answered_at_once() {
+    run(async {
+        for declaration in [Declaration::Refuse, Declaration::StepUp] {
+            let declared = Declared { deadline: declaration, ..Declared::default() };
+            let served = start(rules(), settings(declared, 64), Moody::default()).await;
+            served.ready().await;
+            let mut client = Client::new(served.address).await;
+            // The disk would keep it waiting for longer.
+            served.disk.0.sync_ms.store(1_500, SeqCst);
+            let (body, late) = (payment("late", 30), Duration::from_millis(400));
+            let begun = Instant::now();
+            let (status, said) = client.post_late("/v1/decisions", &body, 300, late).await;
+            assert!(begun.elapsed() < late + Duration::from_millis(800), "{:?}", begun.elapsed());
+            if declaration == Declaration::StepUp {
+                assert_eq!((status, &said["declared"]), (200, &json!("deadline")), "{said}");
+                assert_eq!(said["outcome"], json!("step_up"));
+            } else if status == 503 {
+                assert_eq!(said["type"], json!("urn:weir:problem:deadline"));
+            } else {
+                // The engine was there first.
+                assert_eq!((status, &said["durable"]), (200, &json!(false)), "{said}");
+            }
+            served.disk.0.sync_ms.store(0, SeqCst);
+            // It is in the state: it is answered as before, and the next one of its account is the second.
+            let (status, again, _) = client.post("/v1/decisions", &body, 10_000).await;
+            let told = if declaration == Declaration::StepUp { "step_up" } else { "allow" };
+            assert_eq!((status, &again["outcome"]), (200, &json!(told)), "{again}");
+            let (status, next, _) = client.post("/v1/decisions", &payment("next", 30), 10_000).await;
+            assert_eq!((status, &next["features"]["many"]["value"]), (200, &json!(2)), "{next}");
+            served.stop().await.unwrap();
+        }
     });
 }
 

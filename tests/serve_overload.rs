@@ -63,6 +63,17 @@ struct Came {
 
 /// Clients that send one payment after another, each at most every `pause`; all that came.
 async fn drive(served: &Served, clients: usize, pause: Duration, time: Duration, name: &str) -> Vec<Came> {
+    drive_for(served, clients, pause, time, (name, DEADLINE_MS)).await
+}
+
+/// The same with requests that wait for so many milliseconds.
+async fn drive_for(
+    served: &Served,
+    clients: usize,
+    pause: Duration,
+    time: Duration,
+    (name, ms): (&str, u64),
+) -> Vec<Came> {
     let end = Instant::now() + time;
     let tasks: Vec<_> = (0..clients)
         .map(|client| {
@@ -77,7 +88,7 @@ async fn drive(served: &Served, clients: usize, pause: Duration, time: Duration,
                         break;
                     }
                     let body = payment(&format!("{name}-{at}"), 1 + at % 999);
-                    let (status, said, retry) = connection.post("/v1/decisions", &body, DEADLINE_MS).await;
+                    let (status, said, retry) = connection.post("/v1/decisions", &body, ms).await;
                     came.push(Came { status, said, retry, took: begun.elapsed(), body });
                     tokio::time::sleep((begun + pause).saturating_duration_since(Instant::now())).await;
                 }
@@ -190,4 +201,48 @@ fn what_is_shed_is_told_at_once() {
 #[test]
 fn what_is_answered_as_declared_enters_the_state_late() {
     run(more_than_can_be_had(Declaration::OwnFields));
+}
+
+/// In which so much of all requests was answered, from their heads on, as the sidecar itself measures it.
+fn whole(page: &str, share: f64) -> Duration {
+    let of = |line: &str| {
+        let (labels, many) = line.strip_prefix("weir_stage_duration_seconds_bucket{")?.split_once("} ")?;
+        let le = labels.split("le=\"").nth(1)?.split('"').next()?;
+        let s = le.parse().ok().filter(|_| labels.contains("stage=\"whole\""))?;
+        Some((f64::min(s, 1e6), many.parse::<f64>().ok()?))
+    };
+    let buckets: Vec<(f64, f64)> = page.lines().filter_map(of).collect();
+    let all = buckets.iter().map(|bucket| bucket.1).fold(0.0, f64::max);
+    let least = buckets.iter().find(|bucket| bucket.1 >= share * all).unwrap();
+    Duration::from_secs_f64(least.0)
+}
+
+/// Many connections, each with a request whose deadline is short, and no pause: what can't be had is said as soon as the
+/// machine gets to it, and what is let in is answered soon.
+async fn many_who_wait_for_little(requests_max: usize) {
+    let bounds = Bounds { requests_max, ..Bounds::default() };
+    let served = start(rules(), Settings { bounds, ..Settings::default() }, Moody::default()).await;
+    served.ready().await;
+    let time = Duration::from_secs(4);
+    let came = drive_for(&served, 1_900, Duration::ZERO, time, ("m", 100)).await;
+    let page = Client::new(served.address).await.ask("GET", "/metrics", "", "").await.1;
+    let (all_p99, within) = (p99(came.iter().map(|came| came.took)), whole(&page, 0.99));
+    let figures = served.stop().await.unwrap();
+    println!(
+        "{requests_max} at one time: {} answers, {} turned away, {:.0}/s decided; p99 {within:?} from the head on, {all_p99:?} for clients on the same cores",
+        came.len(),
+        figures.turned_away,
+        good(&came, time)
+    );
+    assert!(came.iter().all(|came| [200, 503].contains(&came.status)));
+    assert!(came.iter().filter(|came| came.status == 503).all(|came| came.retry >= Some(1)));
+    assert_eq!(figures.turned_away > 0, requests_max < 1_900, "{figures:?}");
+    // A build for development on cores that others use too: a second or so for each.
+    assert!(all_p99 < Duration::from_secs(5) && within < Duration::from_secs(5), "{all_p99:?} {within:?}");
+}
+
+#[test]
+fn many_connections_with_short_deadlines_are_answered_soon() {
+    run(many_who_wait_for_little(4_096));
+    run(many_who_wait_for_little(64));
 }

@@ -290,3 +290,51 @@ fn who_is_answered_before_the_body_is_read_is_told_that_the_connection_ends() {
         assert!(said.starts_with("HTTP/1.1 200") && !said.contains("connection:"), "{said}");
     }
 }
+
+#[test]
+fn beyond_so_many_on_their_way_a_request_is_turned_away_unread() {
+    let sidecar = start(Bounds { requests_max: 2, ..Bounds::default() });
+    let whole = request("POST", "/v1/decisions", "", &payment("1", ""));
+    let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+    let head = format!("{head}\r\n\r\n");
+    let is_turned_away = |said: &sidecar::Answer| {
+        assert_eq!((said.status, said.problem().as_str()), (503, "overload"));
+        assert!(said.header.contains("retry-after: 1"), "{said:?}");
+    };
+    let hold = || {
+        let mut stream = sidecar.connect();
+        stream.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        stream
+    };
+    let (mut first, second) = (hold(), hold());
+    let began = Instant::now();
+    is_turned_away(&answer(sidecar.connect(), &head));
+    is_turned_away(&sidecar.ask(&request("POST", "/v1/decisions:batch", "", "[]")));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(sidecar.ask(&request("GET", path, "", "")).status, 200, "{path}");
+    }
+    // Whose body came with its head goes on with its connection.
+    let mut stream = sidecar.connect();
+    let mut ask = || {
+        stream.write_all(whole.replace("connection: close\r\n", "").as_bytes()).unwrap();
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part).unwrap();
+        String::from_utf8_lossy(&part[..read]).into_owned()
+    };
+    for _ in 0..3 {
+        let said = ask();
+        assert!(said.starts_with("HTTP/1.1 503") && !said.contains("connection:"), "{said}");
+    }
+    drop(second);
+    std::thread::sleep(Duration::from_millis(200));
+    let said = ask();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    first.write_all(body.as_bytes()).unwrap();
+    assert_eq!(read_answer(first).status, 200);
+    let page = sidecar.ask(&request("GET", "/metrics", "", "")).body;
+    for line in ["weir_requests_turned_away_total 5", "weir_requests_in_flight 0", "weir_requests_max 2"] {
+        assert!(page.contains(&format!("\n{line}\n")), "{line}\n{page}");
+    }
+}

@@ -12,7 +12,7 @@ use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
     Figures, Lock, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
-    SnapshotFigures, Stage, kept, known_signer, signer,
+    SnapshotFigures, Stage, Stop, kept, known_signer, signer,
 };
 use weir::rules::RuleSet;
 use weir::server::config::JournalOptions;
@@ -219,7 +219,7 @@ pub(super) fn look(
     let fits = setup.check(&disk, folder);
     key.still_new(folder)?;
     fits?;
-    Ok(Ready { how, answers: false, disk, schema, key, setup, warm: None })
+    Ok(Ready { how, answers: false, disk, schema, key, setup, warm: None, stop: Stop::default() })
 }
 
 /// A journal that can be opened.
@@ -234,6 +234,8 @@ pub(super) struct Ready {
     setup: Setup,
     /// The rule set that is to be warmed.
     warm: Option<Bundle>,
+    /// What ends opening before it is done.
+    pub(super) stop: Stop,
 }
 
 impl Ready {
@@ -275,14 +277,14 @@ impl Ready {
 
     /// Opens the journal, or begins it.
     pub(super) fn open_with(self, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Found> {
-        let Self { how, answers, disk, key, setup, warm, .. } = self;
+        let Self { how, answers, disk, key, setup, warm, stop, .. } = self;
         let folder = how.folder.as_path();
         // Before any key is made, so that of those who begin at once one does.
         let lock = Lock::take(Arc::clone(&disk), folder)?;
         let signer = signer(&lock, how.signing_key.as_deref(), random()?)?;
         key.keep(&lock)?;
         let (mode, trust_closed) = (how.durability, how.trust_closed);
-        let options = Options { mode, trust_closed, signer: Some(signer.clone()), ..unsigned()? };
+        let options = Options { mode, trust_closed, signer: Some(signer.clone()), stop, ..unsigned()? };
         let (mut recorded, opened) = Recorded::open_locked(lock, options, how.on_damage, setup, progress)?;
         if answers {
             recorded.on_failure(OnFailure::Answer);

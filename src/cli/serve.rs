@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+use weir::journal::Stop;
 use weir::server::config::{
     Config, EngineOptions, JournalOptions, LogFormat, LogLevel, LogOptions, RuleFiles,
 };
@@ -38,8 +39,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let settings = descriptors::fitted(settings);
     let tokened = Tokened::new(tokens);
     let declared = settings.declared;
+    let stop = Stop::default();
+    let stops = stop.clone();
     let open = Box::new(move |tell: &mut dyn FnMut(Opening)| {
-        Ok(open(&rules, &journal, &tokened, &engine, (declared, tell))?)
+        Ok(open(&rules, &journal, &tokened, &engine, stops, (declared, tell))?)
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("weir-http")
@@ -52,7 +55,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         }
     };
     let done = runtime.block_on(async {
-        let stop = stopped().map_err(ServeError::Signals)?;
+        let stop = stopped(stop).map_err(ServeError::Signals)?;
         serve(settings, open, ready, stop).await
     });
     if let Err(error) = done {
@@ -83,8 +86,8 @@ fn log_to_standard_error(LogOptions { format, level }: LogOptions) {
     }
 }
 
-/// Until the process is told to end. Whoever tells it again doesn't want to wait.
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+/// Until the process is told to end, which ends opening too. Whoever tells it again doesn't want to wait.
+fn stopped(stop: Stop) -> std::io::Result<impl Future<Output = ()>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         let mut told = async move || {
@@ -95,6 +98,7 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
         };
         let signal = told().await;
         tracing::info!(signal, "told to end");
+        stop.ask();
         tokio::spawn(async move {
             let signal = told().await;
             tracing::warn!(
@@ -112,12 +116,14 @@ fn open(
     journal: &JournalOptions,
     tokened: &Tokened,
     engine: &EngineOptions,
+    stop: Stop,
     (declared, tell): (Declared, &mut dyn FnMut(Opening)),
 ) -> anyhow::Result<Ready> {
     let (files, spill) = engine.spill.as_deref().map(memory::spill_to).transpose()?.unzip();
     let held = (engine.limits, files, None);
     let files = journaled::Rules { file: &rules.file, staged: &rules.staged, follow: rules.follow };
-    let ready = journaled::look(journal.clone(), tokened, files, held)?;
+    let mut ready = journaled::look(journal.clone(), tokened, files, held)?;
+    ready.stop = stop;
     for (path, rules) in [&rules.file].into_iter().chain(&rules.staged).zip(ready.rule_sets()) {
         declared.check(&rules?).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     }

@@ -320,6 +320,11 @@ impl Ledger {
         self.arms.as_ref().map_or(0, Arms::bytes)
     }
 
+    /// Keys held.
+    pub(crate) fn keys_held(&self) -> u64 {
+        self.state.keys_held()
+    }
+
     /// Bytes held.
     pub(crate) fn memory(&self) -> Memory {
         self.state.memory()

@@ -279,6 +279,12 @@ impl Engine {
         self.live.decider.tripped()
     }
 
+    /// Keys that the features of the rule set that decides are kept for, without looking at them: an account counts once for
+    /// all features with the same key.
+    pub fn keys_held(&self) -> u64 {
+        self.ledgers.live.iter().map(Ledger::keys_held).sum()
+    }
+
     /// Bytes held.
     pub fn memory(&self) -> EngineMemory {
         EngineMemory {

@@ -78,13 +78,13 @@ fn text(field: TextField) -> Value {
     let about = field.about();
     match field.form() {
         Form::Free => {
-            json!({"type": "string", "minLength": 1, "maxLength": TEXT_BYTES_MAX, "description": about})
+            json!({"type": "string", "minLength": 1, "anyOf": short(), "description": in_bytes(about)})
         }
         Form::Identifier => json!({
             "type": "string",
             "minLength": 1,
-            "maxLength": TEXT_BYTES_MAX,
-            "description": format!("{about} With a token key a token stands for it, here and in all records."),
+            "anyOf": short(),
+            "description": in_bytes(&format!("{about} With a token key a token stands for it, here and in all records.")),
         }),
         Form::OneOf(words) => json!({"enum": words, "description": about}),
         Form::Words => json!({
@@ -96,6 +96,16 @@ fn text(field: TextField) -> Value {
     }
 }
 
+/// What a text may be that surely has no more bytes than are taken. A schema counts characters: those of ASCII have one
+/// byte in UTF-8, others such as `ế` up to four.
+fn short() -> Value {
+    json!([{"pattern": "^[ -~]*$", "maxLength": TEXT_BYTES_MAX}, {"maxLength": TEXT_BYTES_MAX / 4}])
+}
+
+fn in_bytes(about: &str) -> String {
+    format!("{about} At most {TEXT_BYTES_MAX} bytes in UTF-8.")
+}
+
 fn extra(extras: Option<&Schema>) -> Value {
     let about = "The fields that the rule files declare in [fields].";
     let Some(schema) = extras else {
@@ -104,7 +114,7 @@ fn extra(extras: Option<&Schema>) -> Value {
     };
     let property = |ty: ExtraType| match ty {
         ExtraType::Text | ExtraType::Identifier => {
-            json!({"type": ["string", "null"], "maxLength": TEXT_BYTES_MAX})
+            json!({"type": ["string", "null"], "anyOf": short(), "description": in_bytes("A text.")})
         }
         ExtraType::Boolean => json!({"type": ["boolean", "null"]}),
         ExtraType::Decimal => json!({"type": ["number", "null"]}),

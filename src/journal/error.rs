@@ -32,6 +32,9 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// Whoever opens it was told to end.
+    #[error("opening was ended before it was done; no record was written, and it can be opened again")]
+    Stopped,
     /// Somebody else writes it.
     #[error("another process writes the journal in {}; end that one first, or read beside it (replay, audit, show)", folder.display())]
     Locked {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use super::control::Control;
@@ -76,6 +77,23 @@ pub enum Mutant {
     TrustPages,
 }
 
+/// Whether whoever opens a journal is to end instead; all copies are one.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Opening ends at the next record, with [`JournalError::Stopped`]; what is open already goes on.
+    pub fn ask(&self) {
+        // Nothing else is ordered by it.
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Fails once that is asked for.
+    pub(super) fn check(&self) -> Result<(), JournalError> {
+        if self.0.load(Ordering::Relaxed) { Err(JournalError::Stopped) } else { Ok(()) }
+    }
+}
+
 /// How a journal is written.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -100,6 +118,8 @@ pub struct Options {
     pub new_id: [u8; 16],
     /// The wall clock in microseconds, for what people read.
     pub clock: fn() -> i64,
+    /// What ends opening before it is done.
+    pub stop: Stop,
     #[doc(hidden)]
     pub mutant: Option<Mutant>,
     /// Whether no thread is started, so that a test can say every moment: who waits writes, and a snapshot is written where it
@@ -122,6 +142,7 @@ impl Options {
             check_from: 0,
             new_id,
             clock,
+            stop: Stop::default(),
             mutant: None,
             threadless: false,
         }

@@ -108,7 +108,7 @@ pub use failure::{NEVER, OnFailure, sent_again};
 pub use find::{Answers, Looked, Sought, Told, answers_at, event_at, look_back};
 pub use frame::{BODY_BYTES_MAX, Chain, FRAME_BYTES};
 pub use heads::{Head, PublicKey, Signer};
-pub use journal::{Journal, Mode, Mutant, Options, Watch};
+pub use journal::{Journal, Mode, Mutant, Options, Stop, Watch};
 pub use lock::Lock;
 pub use reader::{Entry, Reader};
 pub use record::{AnswerForm, EventForm, Kind, Record, UnknownRecord};

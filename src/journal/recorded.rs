@@ -15,7 +15,7 @@ use super::decided::decided;
 use super::error::{JournalError, Poisoned};
 use super::failure::{Failure, NEVER, OnFailure};
 use super::heads::{PublicKey, Signer};
-use super::journal::{Journal, Mode, Options, Watch};
+use super::journal::{Journal, Mode, Options, Stop, Watch};
 use super::lock::Lock;
 use super::reader::Reader;
 use super::record::{EventForm, Record};
@@ -152,6 +152,7 @@ impl Recorded {
         let clock = options.clock;
         let waits = !matches!(options.mode, Mode::Async { .. });
         let threadless = options.threadless;
+        let stop = options.stop.clone();
         if options.trust_closed && on_damage == OnDamage::Refuse {
             options.check_from = snapshots::snapshots(&*disk, folder)?.first().copied().unwrap_or(0);
         }
@@ -193,7 +194,7 @@ impl Recorded {
                 loop {
                     let store = store.as_ref().map(|store| store.another());
                     let mut course = resume(&disk, folder, known, store, &warm_ups, &mut opened)?;
-                    match take_again(&disk, folder, &mut course, last, &mut opened, &mut progress) {
+                    match take_again(&disk, folder, &mut course, last, &mut opened, &stop, &mut progress) {
                         // Seldom: the process ended before the snapshot that follows a warm-up was written.
                         Err(RecordedError::Unforeseen { .. }) if warm_ups.is_empty() => {
                             warm_ups = warming::known(&disk, folder, 0, last)?;
@@ -510,6 +511,7 @@ fn take_again(
     course: &mut Course,
     last: u64,
     opened: &mut Opened,
+    stop: &Stop,
     progress: &mut impl FnMut(Progress),
 ) -> Result<(), RecordedError> {
     let from = opened.snapshot.unwrap_or(0) + 1;
@@ -545,6 +547,7 @@ fn take_again(
         }
         let (events, bytes) = (course.events(), reader.bytes_read());
         progress(Progress { stage: Stage::Taking, events, bytes, of_bytes });
+        stop.check()?;
     }
     // What opening read was whole up to there.
     if reader.last() < last {

@@ -209,6 +209,7 @@ fn walk(
                 }
                 last_at = reader.entry_at();
                 checked(reader.bytes_read(), of_bytes);
+                options.stop.check()?;
             }
             Ok(None) => break,
             Err(JournalError::Damaged(found)) => {

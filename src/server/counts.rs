@@ -41,6 +41,8 @@ pub(super) struct Counts {
     pub(super) refused: [Count; Cause::ALL.len()],
     /// Events that the queue did not let in, by why.
     pub(super) shed: [Count; ShedWhy::ALL.len()],
+    /// Requests that were turned away before their bodies were read.
+    pub(super) turned_away: Count,
     /// Events that were let in late, with the answer that they had been given.
     pub(super) late: Count,
     /// Events taken in without the journal, since it failed.
@@ -66,6 +68,8 @@ pub struct Figures {
     pub refused: [u64; Cause::ALL.len()],
     /// Events that the queue did not let in: late, full, over the share, closed.
     pub shed: [u64; ShedWhy::ALL.len()],
+    /// Requests that were turned away before their bodies were read, since too many were on their way.
+    pub turned_away: u64,
     /// Events that were let in late.
     pub late: u64,
     /// Events taken in without the journal, since it failed.
@@ -88,6 +92,7 @@ impl Counts {
             declared: self.declared.each_ref().map(Count::get),
             refused: self.refused.each_ref().map(Count::get),
             shed: self.shed.each_ref().map(Count::get),
+            turned_away: self.turned_away.get(),
             late: self.late.get(),
             unrecorded: self.unrecorded.get(),
             waiting,

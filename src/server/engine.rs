@@ -70,6 +70,7 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn start(service: Arc<Service>, open: Opener) -> Result<Self, ServeError> {
         let (tell, failed) = oneshot::channel();
+        let mut alarm = Alarm { service: Arc::clone(&service), tell: Some(tell) };
         let thread = std::thread::Builder::new().name("weir-engine".to_owned());
         let work = move || {
             let opened = open(&mut |opening| match opening {
@@ -83,10 +84,10 @@ impl Engine {
             match desk {
                 Ok(desk) => desk.run(),
                 Err(error) => {
-                    service.orders.close();
-                    service.queue.clear().iter().for_each(|waiting| waiting.ticket.lose(Lost::Ended));
-                    // Whoever serves ends with it.
-                    let _ = tell.send(error);
+                    if service.stage() == Stage::Draining {
+                        tracing::info!(%error, "it was not opened");
+                    }
+                    alarm.raise(error);
                     Ok(())
                 }
             }
@@ -95,7 +96,7 @@ impl Engine {
         Ok(Self { thread, failed: Some(failed) })
     }
 
-    /// Why it could not be opened; waits for good where it could.
+    /// Why it could not be opened, or that its thread has ended by a mistake of ours; waits for good otherwise.
     pub(super) fn failed(&mut self) -> impl Future<Output = ServeError> + use<> {
         let failed = self.failed.take();
         async move {
@@ -111,6 +112,29 @@ impl Engine {
     /// Waits until all that was let in is decided and the journal is closed.
     pub(super) fn join(self) -> Result<(), ServeError> {
         self.thread.join().unwrap_or(Err(ServeError::Panicked))
+    }
+}
+
+/// Tells whoever serves that there is no engine, so that it ends: also where the thread panics.
+struct Alarm {
+    service: Arc<Service>,
+    tell: Option<oneshot::Sender<ServeError>>,
+}
+
+impl Alarm {
+    fn raise(&mut self, why: ServeError) {
+        self.service.orders.close();
+        self.service.queue.clear().iter().for_each(|waiting| waiting.ticket.lose(Lost::Ended));
+        // Where nobody listens, it is ending already.
+        let _ = self.tell.take().map(|tell| tell.send(why));
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.raise(ServeError::Panicked);
+        }
     }
 }
 
@@ -419,11 +443,12 @@ impl Desk {
             (_, Answer::Refused(_)) => {}
             (kind, answer) => {
                 known.taken(event, now_us());
-                if kind == Kind::Authentication
-                    && matches!(answer, Answer::Decided(_))
-                    && let Some(payment) = event.transaction_identity()
-                {
-                    known.authenticated(payment, step.number);
+                match (kind, answer, event.transaction_identity()) {
+                    (Kind::Authentication, Answer::Decided(decision), Some(payment)) => {
+                        known.authenticated(payment, decision.outcome, step.number);
+                    }
+                    (Kind::Execution | Kind::Reversal, _, Some(payment)) => known.reported(payment),
+                    _ => {}
                 }
             }
         }

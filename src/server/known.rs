@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::ticket::Ticket;
-use crate::decision::Demand;
+use crate::decision::{Demand, Outcome};
 use crate::event::Event;
 
 /// How many payments and other events are remembered, about.
@@ -60,7 +60,17 @@ pub(super) enum Whereabouts {
 enum Entry {
     OnItsWay(u64, Arc<Ticket>),
     /// Most are let through, and require nothing: a box takes a word of them.
-    Told(u64, Option<Box<Demand>>, Places),
+    Told(u64, Option<Box<Demand>>, Places, Report),
+}
+
+/// Whether what became of an event is still to be reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Report {
+    /// It is none that anything is reported of, or it was.
+    #[default]
+    Nothing,
+    /// It was allowed, and neither an execution nor a reversal was reported.
+    Awaited,
 }
 
 type Entries = HashMap<u128, Entry, FixedState>;
@@ -72,6 +82,8 @@ struct Shard {
     /// What was told since these moments is in both together, and in the new ones.
     since_us: i64,
     new_since_us: i64,
+    /// Payments in both of which a report is awaited.
+    awaited: usize,
 }
 
 /// What payments were told.
@@ -90,7 +102,7 @@ impl Known {
     fn holding(payments: usize, now_us: i64) -> Self {
         let shard = || {
             let (new, old) = Default::default();
-            Mutex::new(Shard { new, old, since_us: now_us, new_since_us: now_us })
+            Mutex::new(Shard { new, old, since_us: now_us, new_since_us: now_us, awaited: 0 })
         };
         Self { shards: (0..SHARDS).map(|_| shard()).collect(), shard_max: (payments / SHARDS / 2).max(1) }
     }
@@ -113,7 +125,7 @@ impl Known {
                 Before::Other { stepped: true }
             }
             Some(Entry::OnItsWay(_, ticket)) => Before::OnItsWay(Arc::clone(ticket)),
-            Some(Entry::Told(_, told, _)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
+            Some(Entry::Told(_, told, ..)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
             None => {
                 let entry = Entry::OnItsWay(event.fingerprint(), Arc::clone(ticket));
                 shard.put(event.identity(), entry, self.shard_max, now_us);
@@ -124,37 +136,54 @@ impl Known {
 
     /// The payment was told this, by this record where it is the first time.
     pub(super) fn told(&self, event: &Event, demand: Demand, record: Option<u64>, now_us: i64) {
+        let first = if demand.outcome == Outcome::Allow { Report::Awaited } else { Report::Nothing };
         let told = (demand != Demand::default()).then(|| Box::new(demand));
         let mut shard = self.shard(event.identity());
-        let places = match (record, shard.get_mut(event.identity())) {
-            (Some(decision), _) => Places { decision, ..Places::default() },
-            (None, Some(Entry::Told(_, _, places))) => std::mem::take(places),
-            (None, _) => Places::default(),
+        let (places, report) = match (record, shard.get_mut(event.identity())) {
+            (Some(decision), _) => (Places { decision, ..Places::default() }, first),
+            (None, Some(Entry::Told(_, _, places, report))) => (std::mem::take(places), *report),
+            (None, _) => Default::default(),
         };
-        shard.put(event.identity(), Entry::Told(event.fingerprint(), told, places), self.shard_max, now_us);
+        let entry = Entry::Told(event.fingerprint(), told, places, report);
+        shard.put(event.identity(), entry, self.shard_max, now_us);
     }
 
     /// An event that is no payment has this id.
     pub(super) fn taken(&self, event: &Event, now_us: i64) {
-        let entry = Entry::Told(event.fingerprint(), None, Places::default());
+        let entry = Entry::Told(event.fingerprint(), None, Places::default(), Report::Nothing);
         self.shard(event.identity()).put(event.identity(), entry, self.shard_max, now_us);
     }
 
-    /// An authentication of a payment was answered by this record.
-    pub(super) fn authenticated(&self, payment: u128, record: u64) {
-        if let Some(Entry::Told(_, _, places)) = self.shard(payment).get_mut(payment)
+    /// An authentication of a payment was answered with this outcome by this record.
+    pub(super) fn authenticated(&self, payment: u128, outcome: Outcome, record: u64) {
+        let mut shard = self.shard(payment);
+        if let Some(Entry::Told(_, _, places, _)) = shard.get_mut(payment)
             && places.decision > 0
         {
             let all = places.authentications.iter().copied().chain([record]);
             places.authentications = all.collect();
+            if outcome == Outcome::Allow {
+                shard.awaits(payment, Report::Awaited);
+            }
         }
+    }
+
+    /// An execution or a reversal of a payment was reported.
+    pub(super) fn reported(&self, payment: u128) {
+        self.shard(payment).awaits(payment, Report::Nothing);
+    }
+
+    /// Payments that were allowed since the start, and are remembered, of which neither was reported.
+    pub(super) fn unreported(&self) -> usize {
+        let awaited = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).awaited;
+        self.shards.iter().map(awaited).sum()
     }
 
     /// Where the answers to a payment are.
     pub(super) fn whereabouts(&self, payment: u128) -> Whereabouts {
         match self.shard(payment).get_mut(payment) {
             Some(Entry::OnItsWay(..)) => Whereabouts::OnItsWay,
-            Some(Entry::Told(_, _, places)) if places.decision > 0 => Whereabouts::At(places.clone()),
+            Some(Entry::Told(_, _, places, _)) if places.decision > 0 => Whereabouts::At(places.clone()),
             Some(Entry::Told(..)) | None => Whereabouts::Unknown,
         }
     }
@@ -187,18 +216,37 @@ impl Shard {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.new));
             // What is on its way is bounded by what else waits, and stays.
             let stays = |(_, entry): &(u128, Entry)| matches!(entry, Entry::OnItsWay(..));
+            self.awaited -= old.values().filter(|entry| entry.is_awaited()).count();
             self.new = old.into_iter().filter(stays).collect();
             (self.since_us, self.new_since_us) = (self.new_since_us, now_us);
         }
-        self.old.remove(&identity);
-        self.new.insert(identity, entry);
+        self.awaited += usize::from(entry.is_awaited());
+        let before = self.old.remove(&identity);
+        let before = self.new.insert(identity, entry).or(before);
+        self.awaited -= usize::from(before.is_some_and(|entry| entry.is_awaited()));
+    }
+
+    /// Whether a report of a payment is awaited from now on.
+    fn awaits(&mut self, payment: u128, now: Report) {
+        if let Some(Entry::Told(_, _, _, report)) = self.get_mut(payment) {
+            match (std::mem::replace(report, now), now) {
+                (Report::Nothing, Report::Awaited) => self.awaited += 1,
+                (Report::Awaited, Report::Nothing) => self.awaited -= 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn is_awaited(&self) -> bool {
+        matches!(self, Self::Told(.., Report::Awaited))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Outcome;
     use crate::event::{Draft, Kind, TextField};
     use crate::money::Currency;
 
@@ -233,13 +281,13 @@ mod tests {
         let at = |decision, authentications: &[u64]| {
             Whereabouts::At(Places { decision, authentications: authentications.into() })
         };
-        known.authenticated(event.identity(), 9);
+        known.authenticated(event.identity(), Outcome::StepUp, 9);
         assert_eq!(known.whereabouts(event.identity()), Whereabouts::Unknown);
         known.begin(&event, &ticket, 1);
         assert_eq!(known.whereabouts(event.identity()), Whereabouts::OnItsWay);
         known.told(&event, told.clone(), Some(8), 3);
-        known.authenticated(event.identity(), 10);
-        known.authenticated(event.identity(), 12);
+        known.authenticated(event.identity(), Outcome::StepUp, 10);
+        known.authenticated(event.identity(), Outcome::Allow, 12);
         known.told(&event, told.clone(), None, 4);
         assert_eq!(
             known.whereabouts(event.identity()),
@@ -254,6 +302,28 @@ mod tests {
             Whereabouts::Unknown,
             "it was told before the start"
         );
+    }
+
+    #[test]
+    fn what_was_allowed_awaits_a_report_until_it_comes_or_the_payment_is_forgotten() {
+        let known = Known::holding(1_000, 0);
+        let of = |n| payment(n, 1, 7);
+        let told = |n, outcome, record| known.told(&of(n), Demand::of(outcome), record, 1);
+        (0..4).for_each(|n| told(n, Outcome::Allow, Some(1)));
+        told(4, Outcome::StepUp, Some(1));
+        told(5, Outcome::Block, Some(1));
+        assert_eq!(known.unreported(), 4);
+        told(0, Outcome::Allow, None);
+        known.authenticated(of(4).identity(), Outcome::StepUp, 2);
+        assert_eq!(known.unreported(), 4, "nothing new");
+        known.authenticated(of(4).identity(), Outcome::Allow, 3);
+        assert_eq!(known.unreported(), 5);
+        [0, 0, 4, 5, 77].into_iter().for_each(|n| known.reported(of(n).identity()));
+        assert_eq!(known.unreported(), 3);
+        told(0, Outcome::Allow, None);
+        assert_eq!(known.unreported(), 3, "it was reported");
+        (100..9_000).for_each(|n| known.taken(&of(n), 2));
+        assert_eq!(known.unreported(), 0, "they are forgotten");
     }
 
     #[test]

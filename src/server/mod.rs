@@ -24,6 +24,8 @@ mod counts;
 mod declared;
 /// The engine's thread.
 mod engine;
+/// Requests on their way.
+mod flights;
 /// Routes, problems and what they read and write.
 mod http;
 /// What can be asked.

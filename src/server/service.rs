@@ -11,6 +11,7 @@ use super::access::Access;
 use super::clock::{now, now_us};
 use super::counts::{Counts, Figures};
 use super::declared::{Cause, Declaration, Declared, Said, at_least};
+use super::flights::Flights;
 use super::known::{Before, Known};
 use super::listen::Listen;
 use super::log::Trickles;
@@ -34,6 +35,9 @@ use crate::rules::RuleSet;
 pub struct Bounds {
     /// Events that wait for the engine; more are shed.
     pub queue_events_max: usize,
+    /// Requests with events that are on their way, from their heads to their answers; more are answered 503 before their
+    /// bodies are read, and where half of it is taken no caller has more than its share.
+    pub requests_max: usize,
     /// Bytes of a body; a longer one is refused.
     pub body_bytes_max: usize,
     /// Bytes of a body that proposes a rule set, with its lists; a longer one is refused.
@@ -86,6 +90,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             queue_events_max: 65_536,
+            requests_max: 4_096,
             body_bytes_max: 1 << 20,
             rules_bytes_max: 64 << 20,
             batch_events_max: 1_000,
@@ -168,6 +173,7 @@ pub(super) enum Stage {
 pub(super) struct Service {
     pub(super) settings: Settings,
     pub(super) queue: Queue,
+    pub(super) flights: Arc<Flights>,
     pub(super) counts: Counts,
     pub(super) known: Known,
     pub(super) looking: Looking,
@@ -240,6 +246,7 @@ impl Service {
             Stage::Recovering(Progress { stage: Recovery::Checking, events: 0, bytes: 0, of_bytes: 0 });
         Self {
             queue: Queue::new(settings.bounds.queue_events_max),
+            flights: Arc::new(Flights::new(settings.bounds.requests_max)),
             counts: Counts::default(),
             known: Known::new(now_us()),
             looking: Looking::new(settings.journal.clone(), settings.bounds),
@@ -288,10 +295,10 @@ impl Service {
         *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(readers));
     }
 
-    /// When a request that may take so long must be answered.
-    pub(super) fn deadline(&self, asked: Option<Duration>) -> Instant {
+    /// When a request that came at `arrived` and may take so long must be answered.
+    pub(super) fn deadline(&self, arrived: Instant, asked: Option<Duration>) -> Instant {
         let bounds = &self.settings.bounds;
-        now() + asked.unwrap_or(bounds.deadline).min(bounds.deadline_max)
+        arrived + asked.unwrap_or(bounds.deadline).min(bounds.deadline_max)
     }
 
     fn way(&self) -> Result<Way, NoReply> {
@@ -395,7 +402,12 @@ impl Service {
         let (cause, pushed) = match way {
             Way::Refused(cause) => (cause, Err(RETRY_AFTER)),
             Way::Engine => {
-                (Cause::Overload, self.push(waiting(&new, sender, &[]), Some(deadline)).map(|()| Vec::new()))
+                // What comes too late to wait enters the state in its turn, and is answered before that.
+                let in_time = now() < deadline;
+                let said = |event: &&OnItsWay| self.said(readers, Cause::Deadline, event);
+                let said: Vec<_> = if in_time { Vec::new() } else { new.iter().map(said).collect() };
+                let pushed = self.push(waiting(&new, sender, &said), in_time.then_some(deadline));
+                (Cause::Overload, pushed.map(|()| said))
             }
             Way::Told(cause) => {
                 let said: Vec<_> = new.iter().map(|event| self.said(readers, cause, event)).collect();

@@ -110,6 +110,11 @@ impl State {
         }
     }
 
+    /// Keys that all families hold; one that several hold counts in each.
+    pub fn keys_held(&self) -> u64 {
+        self.families.iter().map(|family| u64::from(family.held)).sum()
+    }
+
     /// Bytes of one of each thing.
     pub fn layout(&self) -> Layout {
         Layout {

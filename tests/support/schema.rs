@@ -21,7 +21,7 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut
     for (keyword, said) in keywords {
         let list = || said.as_array().unwrap();
         let fits = |schema: &&Value| self::faults(document, schema, value).is_empty();
-        let bytes = value.as_str().map(str::chars).map(Iterator::count);
+        let length = value.as_str().map(|text| text.chars().count());
         let number = value.as_f64();
         let holds = match keyword.as_str() {
             "$ref" => {
@@ -42,8 +42,8 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut
             "oneOf" => list().iter().filter(fits).count() == 1,
             "minimum" => number.is_none_or(|number| number >= said.as_f64().unwrap()),
             "maximum" => number.is_none_or(|number| number <= said.as_f64().unwrap()),
-            "minLength" => bytes.is_none_or(|bytes| bytes as u64 >= said.as_u64().unwrap()),
-            "maxLength" => bytes.is_none_or(|bytes| bytes as u64 <= said.as_u64().unwrap()),
+            "minLength" => length.is_none_or(|length| length as u64 >= said.as_u64().unwrap()),
+            "maxLength" => length.is_none_or(|length| length as u64 <= said.as_u64().unwrap()),
             "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= said.as_u64().unwrap()),
             "maxItems" => value.as_array().is_none_or(|items| items.len() as u64 <= said.as_u64().unwrap()),
             "maxProperties" => {
@@ -116,6 +116,7 @@ fn matches_pattern(text: &str, pattern: &str) -> bool {
         "^[0-9a-f]{64}$" => {
             text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         }
+        "^[ -~]*$" => text.bytes().all(|b| (b' '..=b'~').contains(&b)),
         "^[A-Z]{3}$" => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
         "^[a-z0-9_]+$" => {
             !text.is_empty()

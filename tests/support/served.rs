@@ -198,6 +198,18 @@ impl Client {
         .await
     }
 
+    /// The same with the body so long behind its head.
+    pub async fn post_late(&mut self, path: &str, body: &str, ms: u64, late: Duration) -> (u16, Value) {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: w\r\nweir-timeout-ms: {ms}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        self.0.get_mut().write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(late).await;
+        let (status, said, _) = self.send(body).await;
+        (status, said)
+    }
+
     /// Sends a request with these header lines; gives the status and the body as it came.
     pub async fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let length = body.len();

@@ -195,6 +195,12 @@ fn bounds(reader: &mut Reader) -> Bounds {
             1..=1 << 24,
             "Events that wait for the engine; more are shed",
         ),
+        requests_max: section.whole(
+            "requests_max",
+            default.requests_max,
+            1..=1_000_000,
+            "Requests with events that are on their way, from their heads to their answers; more are answered 503 before their bodies are read, and where half of it is taken no caller has more than its share",
+        ),
         body_bytes_max: section.bytes(
             "body_bytes_max",
             default.body_bytes_max,

@@ -17,6 +17,7 @@ use super::super::looking::{Asked, Explained, Looking, NotShown, Seen};
 use super::super::service::{RETRY_AFTER, Service};
 use super::Problem;
 use super::events::timeout;
+use super::observed::Arrived;
 use crate::catalogue::Language;
 use crate::event::TEXT_BYTES_MAX;
 use crate::explain::Style;
@@ -73,11 +74,12 @@ struct Document<'a> {
 pub(super) async fn decision(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
+    Extension(arrived): Extension<Arrived>,
     Path(id): Path<String>,
     query: Said,
     headers: HeaderMap,
 ) -> Response {
-    let seen = look(&service, &who, id.clone(), query, &headers, false).await;
+    let seen = look(&service, (&who, arrived), id.clone(), query, &headers, false).await;
     seen.and_then(|(seen, asks)| document(&id, asks.tenant.as_deref(), &seen.answers))
         .map_or_else(IntoResponse::into_response, |document| shown(JSON, document))
 }
@@ -86,11 +88,12 @@ pub(super) async fn decision(
 pub(super) async fn explanation(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
+    Extension(arrived): Extension<Arrived>,
     Path(id): Path<String>,
     query: Said,
     headers: HeaderMap,
 ) -> Response {
-    let seen = look(&service, &who, id, query, &headers, true).await;
+    let seen = look(&service, (&who, arrived), id, query, &headers, true).await;
     let text =
         headers.get_all(header::ACCEPT).iter().any(|accept| accept.as_bytes().starts_with(b"text/plain"));
     seen.and_then(|(Seen { explained, .. }, asks)| {
@@ -102,7 +105,7 @@ pub(super) async fn explanation(
 
 async fn look(
     service: &Arc<Service>,
-    who: &Who,
+    (who, arrived): (&Who, Arrived),
     id: String,
     query: Said,
     headers: &HeaderMap,
@@ -123,7 +126,7 @@ async fn look(
     }
     // Nobody's payment waits for it.
     let time = timeout(headers)?.unwrap_or(service.settings.bounds.deadline_max);
-    let deadline = service.deadline(Some(time));
+    let deadline = service.deadline(arrived.0, Some(time));
     let asked = Asked { id, tenant: asks.tenant.clone(), explain, deadline };
     let seen = Looking::look(service, who.name(), asked).await;
     seen.map(|seen| (seen, asks)).map_err(|why| not_shown(&why))

@@ -16,7 +16,7 @@ use super::super::service::{Named, NoReply, Reply, Service};
 use super::super::ticket::What;
 use super::Problem;
 use super::body::whole;
-use super::observed::WasDeclared;
+use super::observed::{Arrived, WasDeclared};
 use crate::engine::VERSION;
 use crate::event::Kind;
 use crate::io::Reason;
@@ -28,46 +28,51 @@ const ENVOY_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
 
 type Shared = State<Arc<Service>>;
 type By = Extension<Who>;
+type At = Extension<Arrived>;
 
 /// One transaction.
 pub(super) async fn decide(
     State(service): Shared,
     Extension(who): By,
+    Extension(arrived): At,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let given = Given { kind: Some(Kind::Transaction), ..Given::default() };
-    one(&service, &who, &headers, body, given).await
+    one(&service, &who, arrived, &headers, body, given).await
 }
 
 /// How a step-up of a transaction was answered.
 pub(super) async fn authenticate(
     State(service): Shared,
     Extension(who): By,
+    Extension(arrived): At,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let given =
         Given { kind: Some(Kind::Authentication), transaction: Some(id.as_str()), ..Given::default() };
-    one(&service, &who, &headers, body, given).await
+    one(&service, &who, arrived, &headers, body, given).await
 }
 
 /// Any other event.
 pub(super) async fn take(
     State(service): Shared,
     Extension(who): By,
+    Extension(arrived): At,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let controls = who.tenant().is_none() && (who.may(Scope::Rules) || who.may(Scope::Admin));
-    one(&service, &who, &headers, body, Given { controls, ..Given::default() }).await
+    one(&service, &who, arrived, &headers, body, Given { controls, ..Given::default() }).await
 }
 
 /// Many transactions; each has an answer of its own.
 pub(super) async fn decide_batch(
     State(service): Shared,
     Extension(who): By,
+    Extension(arrived): At,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -97,7 +102,7 @@ pub(super) async fn decide_batch(
     let bodies: Vec<&[u8]> = bodies.iter().map(|body| body.get().as_bytes()).collect();
     let given = Given { kind: Some(Kind::Transaction), tenant: who.tenant(), ..Given::default() };
     let deadline = match timeout(&headers) {
-        Ok(time) => service.deadline(time),
+        Ok(time) => service.deadline(arrived.0, time),
         Err(problem) => return problem.into_response(),
     };
     let replies = service.ask(&bodies, given, who.sender, deadline).await;
@@ -116,13 +121,20 @@ pub(super) async fn decide_batch(
     told(json(StatusCode::OK, out), declared)
 }
 
-async fn one(service: &Service, who: &Who, headers: &HeaderMap, body: Body, given: Given<'_>) -> Response {
+async fn one(
+    service: &Service,
+    who: &Who,
+    arrived: Arrived,
+    headers: &HeaderMap,
+    body: Body,
+    given: Given<'_>,
+) -> Response {
     let body = match whole(service, body).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
     let deadline = match timeout(headers) {
-        Ok(time) => service.deadline(time),
+        Ok(time) => service.deadline(arrived.0, time),
         Err(problem) => return problem.into_response(),
     };
     let given = Given { tenant: who.tenant(), ..given };

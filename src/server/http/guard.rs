@@ -24,6 +24,8 @@ pub(in super::super) enum Needs {
     Nobody,
     /// Somebody who may ask for this.
     Scope(Scope),
+    /// The same, bound to no tenant: it tells of all of them.
+    OfAll(Scope),
 }
 
 /// Every route with what it needs. GET is HEAD too.
@@ -42,7 +44,7 @@ pub(in super::super) const ROUTES: [(&str, &str, Needs); 20] = [
     ("POST", "/v1/rules/{hash}/approvals", Needs::Scope(Scope::Rules)),
     ("POST", "/v1/rules/{hash}/activate", Needs::Scope(Scope::Rules)),
     ("POST", "/v1/rules/{hash}/shadow", Needs::Scope(Scope::Rules)),
-    ("GET", "/metrics", Needs::Scope(Scope::Read)),
+    ("GET", "/metrics", Needs::OfAll(Scope::Read)),
     ("GET", "/healthz", Needs::Nobody),
     ("GET", "/readyz", Needs::Nobody),
     ("GET", "/openapi.json", Needs::Nobody),
@@ -83,9 +85,10 @@ pub(super) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
             .into_response();
     }
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let scope = match needs(request.method(), path) {
+    let (scope, of_all) = match needs(request.method(), path) {
         Ok(Needs::Nobody) => return next.run(request).await,
-        Ok(Needs::Scope(scope)) => scope,
+        Ok(Needs::Scope(scope)) => (scope, false),
+        Ok(Needs::OfAll(scope)) => (scope, true),
         Err(problem) => return problem.into_response(),
     };
     let who = match who(&service, &request) {
@@ -94,6 +97,9 @@ pub(super) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
     };
     if !who.may(scope) {
         return Refused::Scope(scope).into_response();
+    }
+    if of_all && who.tenant().is_some() {
+        return Refused::Tenant.into_response();
     }
     request.extensions_mut().insert(who);
     next.run(request).await
@@ -109,6 +115,8 @@ enum Refused {
     Page,
     /// Whoever sends it lacks this scope.
     Scope(Scope),
+    /// Whoever sends it is bound to a tenant.
+    Tenant,
 }
 
 impl IntoResponse for Refused {
@@ -130,6 +138,11 @@ impl IntoResponse for Refused {
             Self::Page => {
                 let detail = "web pages may not ask where everybody on this machine may; give callers tokens";
                 return Problem::new(StatusCode::FORBIDDEN, "web-page", "A web page asks", detail)
+                    .into_response();
+            }
+            Self::Tenant => {
+                let detail = "it tells of all tenants, and whoever asks is bound to one";
+                return Problem::new(StatusCode::FORBIDDEN, "scope", "A scope is missing", detail)
                     .into_response();
             }
             Self::Scope(scope) => {

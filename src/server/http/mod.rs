@@ -39,13 +39,15 @@ use super::service::Service;
 
 /// All routes for clients.
 pub(super) fn routes(service: Arc<Service>) -> Router {
-    let routes = Router::new()
+    let events = Router::new()
         .route("/v1/decisions", post(events::decide))
         .route("/v1/decisions:batch", post(events::decide_batch))
-        .route("/v1/decisions/{id}", get(decisions::decision))
-        .route("/v1/decisions/{id}/explanation", get(decisions::explanation))
         .route("/v1/decisions/{id}/authentication", post(events::authenticate))
         .route("/v1/events", post(events::take))
+        .route_layer(from_fn_with_state(Arc::clone(&service), unread::turn_away));
+    let routes = events
+        .route("/v1/decisions/{id}", get(decisions::decision))
+        .route("/v1/decisions/{id}/explanation", get(decisions::explanation))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(interface::document))

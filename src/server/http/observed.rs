@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -24,6 +25,10 @@ const OPEN_METRICS: HeaderValue =
 /// How the paths begin that events are sent to.
 const EVENTS: [&str; 2] = ["/v1/decisions", "/v1/events"];
 
+/// Goes with a request: when its head had been read, from when its deadline counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived(pub(super) Instant);
+
 /// Goes with a response that was declared, so that it is told.
 #[derive(Clone, Copy)]
 pub(super) struct WasDeclared(pub(super) Cause);
@@ -38,8 +43,13 @@ pub(super) async fn page(State(service): State<Arc<Service>>) -> Response {
 }
 
 /// Gives a request its id, measures it, and tells of it where it was refused, declared or slow.
-pub(super) async fn observe(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = now();
+    request.extensions_mut().insert(Arrived(begun));
     let sane = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
     let id = sane.unwrap_or_else(made);
     let route = request.extensions().get::<MatchedPath>().cloned();

@@ -148,7 +148,9 @@ fn request(body: &Body) -> Value {
 /// None where everybody may.
 fn security(operation: &Operation) -> Value {
     match needs_of(operation.method, &operation.path) {
-        Some(Needs::Scope(scope)) => json!([{"bearer": [scope.name()]}, {"mutual_tls": [scope.name()]}]),
+        Some(Needs::Scope(scope) | Needs::OfAll(scope)) => {
+            json!([{"bearer": [scope.name()]}, {"mutual_tls": [scope.name()]}])
+        }
         Some(Needs::Nobody) | None => json!([]),
     }
 }
@@ -156,7 +158,7 @@ fn security(operation: &Operation) -> Value {
 /// The scope that an operation needs.
 fn scope(operation: &Operation) -> Option<Scope> {
     match needs_of(operation.method, &operation.path) {
-        Some(Needs::Scope(scope)) => Some(scope),
+        Some(Needs::Scope(scope) | Needs::OfAll(scope)) => Some(scope),
         Some(Needs::Nobody) | None => None,
     }
 }

@@ -451,7 +451,7 @@ fn operating() -> Vec<Operation> {
                 "recovering",
                 json!({"status": "recovering", "stage": "taking", "events": 120_000, "bytes": 80_000_000, "of_bytes": 96_000_000}),
             )]),
-        Operation::new("GET", "/metrics", "metrics", 4, "All that is measured")
+        Operation::new("GET", "/metrics", "metrics", 4, "All that is measured, of all tenants: for callers that are bound to none")
             .on(BOTH)
             .replies(200, "OpenMetrics text.", "application/openmetrics-text", json!({"type": "string"}), vec![]),
         Operation::new("GET", "/openapi.json", "interface", 4, "This document")

@@ -57,6 +57,7 @@ struct Told {
     memory: EngineMemory,
     qualities: [u64; 5],
     step_ups_open: usize,
+    keys: u64,
     rule_set: String,
     rule_set_hash: String,
     /// The last record that was handed over.
@@ -125,6 +126,7 @@ impl Teller {
             memory,
             qualities: engine.qualities(),
             step_ups_open: engine.step_ups_open(),
+            keys: engine.keys_held(),
             rule_set: rules.name.clone(),
             rule_set_hash: rules.hash_text(),
             record: self.record,

@@ -50,6 +50,8 @@ impl Collector for Scrape {
             of_decisions(&mut out, told)?;
             of_the_engine(&mut out, told)?;
         }
+        let about = "Payments allowed since the start, and remembered, of which no execution or reversal was reported";
+        out.gauge("allows_unreported", about, self.0.known.unreported())?;
         of_the_journal(&mut out, &self.0, told.as_deref())
     }
 }
@@ -172,6 +174,11 @@ fn of_requests(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
     out.counters(("unanswered", "cause"), "Events with status 503, since nothing is declared", refused)?;
     let shed = ShedWhy::ALL.map(|why| (shed_name(why), counts.shed[why as usize].get()));
     out.counters(("shed", "why"), "Events that the queue did not let in", shed)?;
+    let turned_away = "Requests that were turned away unread, since too many were on their way";
+    out.counter("requests_turned_away", turned_away, counts.turned_away.get())?;
+    let in_flight = "Requests with events, from their heads to their answers";
+    out.gauge("requests_in_flight", in_flight, service.flights.now())?;
+    out.gauge("requests_max", "How many there may be", service.settings.bounds.requests_max)?;
     let joined = "Requests for a payment that was on its way already";
     out.counter("joined", joined, counts.joined.get())?;
     out.counter("late_events", "Events let in after they were answered as declared", counts.late.get())?;
@@ -265,6 +272,7 @@ fn of_the_engine(out: &mut Out<'_>, told: &Told) -> Result<(), Error> {
     out.gauges(("memory_bytes", "part"), "Bytes that the engine holds", parts)?;
     let qualities = Quality::ALL.map(|quality| (quality.name(), told.qualities[quality as usize]));
     out.counters(("features_read", "quality"), "Values of features that were read", qualities)?;
+    out.gauge("keys", "Keys that features are kept for", told.keys)?;
     out.gauge("step_ups_open", "Step-ups that wait for a customer's answer", told.step_ups_open)
 }
 
