@@ -173,6 +173,35 @@ fn a_rule_set_that_does_not_fit_leaves_the_running_one() {
 }
 
 #[test]
+fn one_that_is_cancelled_leaves_the_running_one_and_room_for_another() {
+    let (rules, next) = (bundle(RULES), bundle(NEXT));
+    let events = payments(&rules, 60);
+    let expected = never_stopped(&rules, &[], &events);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut recorded, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
+    take(&mut recorded, &events[..30]);
+    assert_eq!(recorded.cancel_warming("x").unwrap(), None);
+    // Before the place is found to begin from, and within its slices.
+    for slices in [0, 2] {
+        recorded.warm(&next).unwrap();
+        (0..slices).for_each(|_| assert!(recorded.warm_on()));
+        assert_eq!(recorded.cancel_warming("x").unwrap(), Some(kept::hash(&next)));
+        assert!(recorded.warmth().is_none() && recorded.take_warmed().is_none() && !recorded.warm_on());
+    }
+    assert_eq!(take(&mut recorded, &events[30..40]), expected[30..40]);
+    let cancelled = copied(folder.path());
+    recorded.warm(&next).unwrap();
+    assert_eq!(finish(&mut recorded).from, 0);
+    recorded.close().unwrap();
+    assert_eq!(replayed(folder.path(), From::Beginning), (40, 40));
+    let (mut again, opened) = open(cancelled.path(), setup(&rules, &[], None)).unwrap();
+    assert_eq!((opened.reproduced, again.warmth()), (40, None));
+    assert_eq!(take(&mut again, &events[40..]), expected[40..]);
+    again.warm(&next).unwrap();
+    assert_eq!(finish(&mut again).from, 0);
+}
+
+#[test]
 fn a_second_one_goes_on_from_the_snapshot_of_the_first() {
     let (rules, next) = (bundle(RULES), bundle(NEXT));
     let third = bundle(&NEXT.replace("\"next\"", "\"third\"").replace("over = \"30d\"", "over = \"20d\""));

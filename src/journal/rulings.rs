@@ -118,6 +118,9 @@ impl Rulings {
                 self.name(rules, Some(rule_set));
                 self.asked = Some((rules.clone(), by.clone()));
             }
+            Control::Cancelled { rules, .. } => {
+                self.asked.take_if(|(asked, _)| asked == rules);
+            }
             Control::Staged { rules, .. } | Control::Warmed { rules, .. } => self.name(rules, None),
             Control::Decides { at_us, rules, rule_set, .. } => {
                 self.name(rules, Some(rule_set));

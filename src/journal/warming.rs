@@ -34,7 +34,7 @@ pub const SLICE_RECORDS: u64 = 16;
 #[derive(Debug, Error)]
 pub enum WarmingError {
     /// One is being warmed already.
-    #[error("another rule set is being warmed; wait until it has taken over")]
+    #[error("another rule set is being warmed; wait until it has taken over, or cancel it")]
     Busy,
     /// It decides already.
     #[error(

@@ -203,10 +203,11 @@ impl Desk {
             if let Err(error) = done {
                 return self.fail(error);
             }
+            // First, so that whoever orders something knows what took over in the batch.
+            self.warm();
             if let Some(order) = self.service.orders.next() {
                 order(&mut self);
             }
-            self.warm();
             self.teller.tell(&self.recorded, &self.service.metrics);
         }
         self.finish()

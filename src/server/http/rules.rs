@@ -111,6 +111,12 @@ fn taken_up(done: Result<Value, Problem>) -> Response {
     said(if warms { StatusCode::ACCEPTED } else { StatusCode::OK }, done)
 }
 
+/// Cancels the warm-up that is on.
+pub(super) async fn cancel_warming(State(service): Shared, Extension(who): By) -> Response {
+    let cancel = async move { rules::cancel_warming(&service, who.name()).await };
+    said(StatusCode::OK, to_its_end(cancel).await)
+}
+
 /// Lets one decide beside.
 pub(super) async fn shadow(State(service): Shared, Extension(who): By, Path(hash): Path<String>) -> Response {
     said(StatusCode::OK, rules::shadow(&service, who.name(), &hash).await)

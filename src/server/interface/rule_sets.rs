@@ -210,8 +210,12 @@ pub(super) fn rule_sets() -> Vec<Operation> {
             .replies(202, warming, JSON, reference("TakenUp"), vec![("warmed", warms(this, changes(false)))])
             .or(OF_TAKING_UP)
             .or(&["unknown-rules", "approvals"]),
+        new("DELETE", "/v1/rules/warming", "cancelWarming", "Cancel a warm-up")
+            .about("What decides goes on. What was being warmed stays proposed.")
+            .gives("Whether there was one.", &["Cancelled"], vec![("none", json!({"cancelled": false}))])
+            .or(&["draining"]),
         new("POST", "/v1/rules/rollback", "rollBackRules", "Go back")
-            .about("What decided before decides again, without new approvals. Twice is back again. A body may be left out.")
+            .about("What decided before decides again, without new approvals; a warm-up that is on is cancelled. Twice is back again. A body may be left out.")
             .may_take(reference("TakingUp"), how())
             .gives("It decides.", &["TakenUp"], vec![("at_once", decides(before.clone(), changes(true), &[]))])
             .replies(202, warming, JSON, reference("TakenUp"), vec![("warmed", warms(before, changes(true)))])
@@ -222,7 +226,7 @@ pub(super) fn rule_sets() -> Vec<Operation> {
 
 /// What they take and answer, by name.
 pub(super) fn schemas() -> Map<String, Value> {
-    let named: [(&str, Value); 14] = [
+    let named: [(&str, Value); 15] = [
         ("RuleFiles", files()),
         ("SignedApproval", signed()),
         (
@@ -259,6 +263,14 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "What came of it.",
                 json!({"dropped": truth("Whether one decided beside.")}),
                 &["dropped"],
+            ),
+        ),
+        (
+            "Cancelled",
+            object(
+                "What came of it.",
+                json!({"cancelled": truth("Whether one was being warmed.")}),
+                &["cancelled"],
             ),
         ),
         ("RuleDiff", diff()),

@@ -316,7 +316,10 @@ pub(super) async fn roll_back(service: &Service, by: &str, how: How) -> Result<V
     let _turn = service.rules.turn.lock().await;
     let keeper = service.keeper()?;
     let rulings = service.rulings().await?;
-    let none = || conflict("rollback", "There is nothing to go back to", "no other rule set decided before");
+    let none = || {
+        let detail = "no other rule set decided before; DELETE /v1/rules/warming cancels a warm-up";
+        conflict("rollback", "There is nothing to go back to", detail)
+    };
     let before = rulings.before().ok_or_else(none)?;
     let unknown = || {
         let rule_set = &before.rule_set;
@@ -324,8 +327,24 @@ pub(super) async fn roll_back(service: &Service, by: &str, how: How) -> Result<V
         conflict("rollback", "What decided before is not known", detail)
     };
     let rules = said(&before.rules).ok_or_else(unknown)?.to_owned();
+    // Before its files are read, which may take long: what is gone back from is not to take over meanwhile.
+    cancel(service, by, "rolled back").await?;
     let activation = Activation { by: by.to_owned(), approved_by: Vec::new(), warm: how.warm, back: true };
     take_up(service, &rulings, kept(&keeper, &rules).await?, activation).await
+}
+
+/// Has the rule set warmed no more which is, if one is; whether there was one.
+async fn cancel(service: &Service, by: &str, why: &'static str) -> Result<bool, Problem> {
+    let by = by.to_owned();
+    let cancelled = service.order(move |desk| desk.cancel_warming(&by, why)).await.ok_or_else(ended)?;
+    let Some(number) = cancelled.map_err(unready)? else { return Ok(false) };
+    service.on_disk(number).await.map(|()| true)
+}
+
+/// Cancels the warm-up that is on. It waits for nobody's turn: what is warmed would decide meanwhile.
+pub(super) async fn cancel_warming(service: &Service, by: &str) -> Result<Value, Problem> {
+    service.keeper()?;
+    Ok(json!({"cancelled": cancel(service, by, "cancelled it").await?}))
 }
 
 /// Takes a rule set up that may be.
