@@ -249,13 +249,6 @@ impl Recorded {
 
     /// Takes in a slice for the rule set that is warmed, if one is, and waits for nothing; whether more is to be done.
     pub fn warm_beside(&mut self) -> bool {
-        // Where no event comes, nobody else looks whether the snapshot is written that it waits for.
-        if self.warming.is_some()
-            && let Err(error) = self.snapshots.turn(&mut self.journal, self.clock)
-        {
-            self.warming = None;
-            self.warmed = Some(Err(error.into()));
-        }
         self.warm_by(false)
     }
 

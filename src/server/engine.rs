@@ -313,12 +313,10 @@ impl Desk {
         self.look_up()
     }
 
-    /// Nothing comes: what is written is signed once that is due, and a journal that fails meanwhile is told.
+    /// Nothing comes: what is due in the journal is done, and one that fails meanwhile is told.
     fn idle(&mut self) -> Result<(), ServeError> {
-        match self.recorded.submit() {
-            Err(poisoned) if self.resend.is_none() => {
-                Err(ServeError::Journal(JournalError::from(poisoned).into()))
-            }
+        match self.recorded.idle() {
+            Err(error) if self.resend.is_none() => Err(ServeError::Journal(error)),
             Ok(()) | Err(_) => self.look_up(),
         }
     }
