@@ -26,7 +26,7 @@ reason = { en = "A large payment" }
 "#;
 
 /// Every operation with every example of it, in the order of the story.
-const STORY: [(&str, &str); 15] = [
+const STORY: [(&str, &str); 16] = [
     ("proposeRules", "without_files"),
     ("proposeRules", "misspelt"),
     ("proposeRules", "lower_limit"),
@@ -38,6 +38,7 @@ const STORY: [(&str, &str); 15] = [
     ("dropShadow", "asked"),
     ("activateRules", "at_once"),
     ("cancelWarming", "asked"),
+    ("rollBackRules", "changed"),
     ("rollBackRules", "at_once"),
     ("activateRules", "warmed"),
     ("rollBackRules", "warmed"),

@@ -73,9 +73,7 @@ fn two_changes_without_an_event_between_go_on_are_known_and_replay() {
 /// Payments that take a while to be taken in again.
 fn many(sidecar: &Sidecar) {
     for batch in 0..6 {
-        let payment = |at: i64| {
-            json!({"id": format!("m-{batch}-{at}"), "time_us": now_us(), "amount_minor": 5, "currency": "VND", "account": "a"})
-        };
+        let payment = |at: i64| json!({"id": format!("m-{batch}-{at}"), "time_us": now_us(), "amount_minor": 5, "currency": "VND", "account": "a"});
         let body = json!((0..1_000).map(payment).collect::<Vec<_>>()).to_string();
         let answer = sidecar.ask(&request("POST", "/v1/decisions:batch", "", &body));
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -103,7 +101,11 @@ fn a_warm_up_is_cancelled_by_request_and_by_going_back_and_all_of_it_is_known_la
     assert!(status == 409 && said["detail"].as_str().unwrap().contains("DELETE"), "{said}");
     assert_eq!(cancel(), (200, json!({"cancelled": true})));
     let seen = known(&sidecar);
-    assert_eq!((&seen["warming"], &seen["not_warmed"]), (&Value::Null, &json!("here cancelled it")), "{seen}");
+    assert_eq!(
+        (&seen["warming"], &seen["not_warmed"]),
+        (&Value::Null, &json!("here cancelled it")),
+        "{seen}"
+    );
     activate(&sidecar, &other);
     warm();
     let (status, said) = ask(&sidecar, "POST", "/v1/rules/rollback", Value::Null);

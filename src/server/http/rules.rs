@@ -37,7 +37,7 @@ async fn how(service: &Service, body: Body) -> Result<How, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(How::default());
     }
-    read(&body, "{\"warm\":true} or empty")
+    read(&body, "{\"warm\":true,\"from\":\"HASH\"}, a part of it, or empty")
 }
 
 /// Does it to its end, and tells it in the log, also where whoever asked has gone.

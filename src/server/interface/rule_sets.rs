@@ -45,6 +45,7 @@ const OF_TAKING_UP: &[&str] = &[
     "slow-body",
     "body-too-large",
     "overload",
+    "changed",
     "decides",
     "not-taken-up",
     "rules",
@@ -156,11 +157,18 @@ pub(super) fn rule_sets() -> Vec<Operation> {
             json!({"approver": "mai", "signature": "0".repeat(128)}),
         ),
     ];
-    let how = || {
+    let how = |at_once: Value| {
         vec![
-            example("at_once", "Between two events", 200, json!({})),
+            example("at_once", "Between two events", 200, at_once),
             example("warmed", "Its features are filled from the journal first", 202, json!({"warm": true})),
         ]
+    };
+    let back = || {
+        let other = json!({"from": HASH_BEFORE});
+        let other = example("changed", "Something else decides than is thought", 409, other);
+        let mut all = how(json!({"from": HASH}));
+        all.push(other);
+        all
     };
     let (this, before) = (
         json!({"hash": HASH, "rule_set": RULE_SET}),
@@ -205,7 +213,7 @@ pub(super) fn rule_sets() -> Vec<Operation> {
         new("POST", "/v1/rules/{hash}/activate", "activateRules", "Take a rule set up")
             .about("Where it has its approvals, it decides from the next event on. A body may be left out.")
             .with(hash())
-            .may_take(reference("TakingUp"), how())
+            .may_take(reference("TakingUp"), how(json!({})))
             .gives("It decides.", &["TakenUp"], vec![("at_once", decides(this.clone(), changes(false), &["paid_24h"]))])
             .replies(202, warming, JSON, reference("TakenUp"), vec![("warmed", warms(this, changes(false)))])
             .or(OF_TAKING_UP)
@@ -216,7 +224,7 @@ pub(super) fn rule_sets() -> Vec<Operation> {
             .or(&["draining"]),
         new("POST", "/v1/rules/rollback", "rollBackRules", "Go back")
             .about("What decided before decides again, without new approvals; a warm-up that is on is cancelled. Twice is back again. A body may be left out.")
-            .may_take(reference("TakingUp"), how())
+            .may_take(reference("TakingUp"), back())
             .gives("It decides.", &["TakenUp"], vec![("at_once", decides(before.clone(), changes(true), &[]))])
             .replies(202, warming, JSON, reference("TakenUp"), vec![("warmed", warms(before, changes(true)))])
             .or(OF_TAKING_UP)
@@ -233,7 +241,10 @@ pub(super) fn schemas() -> Map<String, Value> {
             "TakingUp",
             object(
                 "How it is to be taken up.",
-                json!({"warm": {"type": "boolean", "default": false, "description": "Whether its features are filled from the journal first."}}),
+                json!({
+                    "warm": {"type": "boolean", "default": false, "description": "Whether its features are filled from the journal first."},
+                    "from": hash_text("What is thought to decide. Where something else does, nothing is changed (409)."),
+                }),
                 &[],
             ),
         ),

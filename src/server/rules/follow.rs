@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::super::http::Problem;
 use super::super::service::{Service, Stage};
-use super::{Activation, beside, checked, take_up};
+use super::{Activation, beside, checked, live, take_up};
 use crate::io::{Bundle, Followed};
 
 /// How often the files are looked at.
@@ -46,17 +46,18 @@ pub(in super::super) fn follow(service: &Arc<Service>) -> Option<JoinHandle<()>>
 
 /// Takes up what the files say, unless that decides already.
 async fn take(service: &Service, bundle: Bundle) -> Result<(), Problem> {
-    let _turn = service.rules.turn.lock().await;
+    let _sending = service.rules.sending.lock().await;
     let keeper = service.keeper()?;
     let tokens = service.readers().and_then(|readers| readers.tokens().cloned());
     let declared = service.settings.declared;
     let keeps = keeper.clone();
     let prepared = beside(move || checked::ready(bundle, &keeps, tokens.as_ref(), &declared)).await?;
     let rulings = service.rulings().await?;
-    if rulings.live().is_some_and(|live| live.rules == prepared.rules) {
+    if live(&rulings) == Some(&*prepared.rules) {
         return Ok(());
     }
     let prepared = service.keep(keeper, prepared).await?;
+    let _turn = service.rules.turn.lock().await;
     let activation = Activation { by: "the file that is followed".to_owned(), ..Activation::default() };
     take_up(service, &rulings, prepared, activation).await.map(drop)
 }
