@@ -469,12 +469,18 @@ fn taken_up() -> Value {
 }
 
 fn diff() -> Value {
+    let lost = object(
+        "What `list` events put on a list, and no way leads back to.",
+        json!({"list": text("The list."), "entries": whole("How many entries.")}),
+        &["list", "entries"],
+    );
     let mut diff = object(
         "What is otherwise than in what decides; null where that is not kept.",
         json!({
             "changes": of_list("What the rules say otherwise.", "RuleChange"),
             "lists": of_list("Lists whose files say something else.", "RuleFileChange"),
             "rates": reference("RuleFileChange"),
+            "lost": {"type": "array", "items": lost, "description": "Lists that it has not, or declares otherwise, and what would be lost with them."},
         }),
         &["changes", "lists"],
     );
@@ -513,8 +519,8 @@ fn contents() -> Value {
         "A file that says something else.",
         json!({
             "list": text("The list, of a list."),
-            "was": {"type": ["integer", "null"], "description": "How many entries it had; null where it was not there."},
-            "is": {"type": ["integer", "null"], "description": "How many entries it has; null where it is gone."},
+            "was": {"type": ["integer", "null"], "description": "How many entries it had, those aside that events put on; null where it was not there."},
+            "is": {"type": ["integer", "null"], "description": "How many entries it has, those aside that events put on; null where it is gone."},
         }),
         &["was", "is"],
     )

@@ -159,7 +159,17 @@ impl Service {
         let keeper = self.keeper()?;
         let live = live(rulings).map(str::to_owned);
         let (Some(live), new) = (live, new.clone()) else { return Ok(None) };
-        beside(move || Diff::between(&checked::prepared(&keeper, &live)?, &new).map(Some)).await
+        // A clone shares its entries with those that decide: they are counted beside.
+        let held = self.order(|desk| {
+            let engine = desk.recorded.engine();
+            (engine.rules_shared(), engine.lists().clone())
+        });
+        let (rules, lists) = held.await.ok_or_else(ended)?;
+        let compare = move || {
+            let old = checked::prepared(&keeper, &live)?;
+            Diff::between(&old, &new, (&rules, &lists), now_us()).map(Some)
+        };
+        beside(compare).await
     }
 }
 
