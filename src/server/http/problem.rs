@@ -167,6 +167,11 @@ impl Problem {
         if lines.is_empty() { self.detail.clone() } else { lines.join("\n") }
     }
 
+    /// The word that programs can go by.
+    pub(in super::super) fn word(&self) -> &str {
+        self.kind.rsplit(':').next().unwrap_or_default()
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -180,8 +185,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status(), self.to_json()).into_response();
-        let word = self.kind.rsplit(':').next().unwrap_or_default();
-        response.extensions_mut().insert(super::observed::Word(word.to_owned()));
+        response.extensions_mut().insert(super::observed::Word(self.word().to_owned()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(after) = self.retry_after {
