@@ -252,8 +252,8 @@ impl Recorded {
         self.warm_by(false)
     }
 
-    /// Puts down that the rule set is warmed no more which is, if one is, and forgets all that it was warmed with; as what it was
-    /// kept.
+    /// Cancels the warm-up that is on, if one is: puts that down, and forgets all that was taken in for it. Gives the rule set as it
+    /// was kept.
     pub fn cancel_warming(&mut self, by: &str) -> Result<Option<String>, RecordedError> {
         let Some(rules) = self.warms().map(str::to_owned) else { return Ok(None) };
         self.put(&Control::Cancelled { at_us: (self.clock)(), rules: rules.clone(), by: by.to_owned() })?;
