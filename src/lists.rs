@@ -100,6 +100,12 @@ impl List {
         self.insert(tenant, key, listing, true);
     }
 
+    /// Entries that events put on and that have not expired at a time; looks at each entry.
+    pub fn by_events(&self, now_us: i64) -> usize {
+        let counts = |entry: &&Entry| entry.is_by_event() && !entry.expired(now_us);
+        self.shards.iter().map(|shard| shard.entries().filter(counts).count()).sum()
+    }
+
     /// Whether files put the same on both, whatever events did since.
     pub fn is_loaded_as(&self, other: &Self) -> bool {
         self.loaded == other.loaded
@@ -239,10 +245,12 @@ mod tests {
             keys.iter().for_each(|key| list.put(None, key, Listing::default()));
             list
         };
+        assert_eq!(held.by_events(0), 0);
         let listed = |list: &List| ["a", "b", "c", "d"].map(|key| list.find(None, key, 0).is_some());
         let mut held = file(&["a", "b"]);
         held.put_by_event(None, "c", until(100));
         held.take(None, "a");
+        assert_eq!((held.by_events(99), held.by_events(100)), (1, 0));
         let mut same = file(&["a", "b"]);
         same.go_on(&held);
         assert_eq!(listed(&same), [false, true, true, false], "the same file: all goes on");

@@ -14,8 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use commands::{Done, Folder, payment};
+use weir::hex::hex;
 use weir::io::RealDisk;
-use weir::journal::{Journal, OnDamage, Options, Record};
+use weir::journal::{Approval, Control, Journal, OnDamage, Options, Record, Signer};
 
 fn good(folder: &Folder, line: &str) -> Done {
     let done = folder.run(line);
@@ -94,6 +95,33 @@ fn what_is_behind_the_last_head_is_only_chained_and_behind_a_closing_one_put_in(
     std::fs::write(&last, &bytes[..bytes.len() - 180]).unwrap();
     let done = verified(&folder, "j", 0, "are only chained");
     assert!(done.out.contains("signed up to record "), "{}", done.out);
+}
+
+#[test]
+fn an_approval_that_its_key_did_not_sign_is_named() {
+    let folder = Folder::new();
+    let (id, signer) = ([5; 16], Signer::from_seed([1; 32]));
+    let (rules, other) = ([2; 32], [3; 32]);
+    let approved = |by: &str, signed: &[u8; 32]| {
+        let approval = Approval {
+            by: by.to_owned(),
+            caller: by.to_owned(),
+            public_key: hex(signer.public().to_bytes()),
+            signature: hex(signer.approve(&id, signed)),
+        };
+        Control::Approved { at_us: 1, rules: hex(rules), approval }.to_bytes()
+    };
+    let (mut journal, _) =
+        Journal::open(Arc::new(RealDisk), &folder.path("k"), Options::new(|| 0, id), OnDamage::Refuse)
+            .unwrap();
+    journal.append(Record::Control(&approved("mai", &rules))).unwrap();
+    journal.submit().unwrap();
+    journal.wait(1).unwrap();
+    let done = verified(&folder, "k", 0, "1 approvals are signed by the keys in their records");
+    assert!(!done.out.contains("NOT PROVEN"), "{}", done.out);
+    journal.append(Record::Control(&approved("nam", &other))).unwrap();
+    journal.close().unwrap();
+    verified(&folder, "k", 1, "NOT PROVEN: record 2 says that nam approved a rule set");
 }
 
 #[test]

@@ -150,6 +150,35 @@ fn what_a_file_says_is_taken_up_where_it_has_no_errors_and_replays() {
 }
 
 #[test]
+fn what_is_written_during_a_warm_up_is_taken_up_behind_it() {
+    let folder = Folder::new();
+    folder.put("rules.toml", RULES);
+    let sidecar = Sidecar::start(&folder, "--follow");
+    for batch in 0..20 {
+        let payment = |at: u64| {
+            let time_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+            json!({"id": format!("m-{batch}-{at}"), "time_us": time_us, "amount_minor": 5, "currency": "VND", "account": "a"})
+        };
+        let body = json!((0..1_000).map(payment).collect::<Vec<_>>()).to_string();
+        assert_eq!(sidecar.ask(false, "POST", "/v1/decisions:batch", "", &body).0, 200);
+    }
+    let rules =
+        RULES.replace("[features]", "[features]\nmany = { count = \"*\", by = \"account\", over = \"30d\" }");
+    let body = json!({"file": "r.toml", "files": {"r.toml": rules}}).to_string();
+    let hash = sidecar.ask(true, "POST", "/v1/rules", "", &body).1["hash"].as_str().unwrap().to_owned();
+    let (status, said) =
+        sidecar.ask(true, "POST", &format!("/v1/rules/{hash}/activate"), "", "{\"warm\":true}");
+    assert_eq!(status, 202, "{said}");
+    folder.put("rules.toml", RULES.replace("1_000_000", "5_000_000"));
+    let live = || sidecar.ask(true, "GET", "/v1/rules", "", "").1["live"].clone();
+    until("the warm-up is over", || live()["by"] != Value::Null);
+    until("what was written is taken up", || live()["by"] == json!("the file that is followed"));
+    assert_eq!(sidecar.decides(2_000_000, "bob"), "allow");
+    assert!(sidecar.log().contains("a rule set was warmed and decides"), "{}", sidecar.log());
+    sidecar.end();
+}
+
+#[test]
 fn a_file_is_not_followed_where_approvals_are_asked_for() {
     let folder = Folder::new();
     folder.put("weir.toml", "[rules]\nfile = \"rules.toml\"\nfollow = true\n[approvals]\nrequired = 1\n");

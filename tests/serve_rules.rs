@@ -14,6 +14,8 @@ mod sidecar;
 
 #[path = "serve_rules/approvals.rs"]
 mod approvals;
+#[path = "serve_rules/back.rs"]
+mod back;
 #[path = "serve_rules/hundreds.rs"]
 mod hundreds;
 #[path = "serve_rules/lists.rs"]

@@ -173,6 +173,35 @@ fn a_rule_set_that_does_not_fit_leaves_the_running_one() {
 }
 
 #[test]
+fn one_that_is_cancelled_leaves_the_running_one_and_room_for_another() {
+    let (rules, next) = (bundle(RULES), bundle(NEXT));
+    let events = payments(&rules, 60);
+    let expected = never_stopped(&rules, &[], &events);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut recorded, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
+    take(&mut recorded, &events[..30]);
+    assert_eq!(recorded.cancel_warming("x").unwrap(), None);
+    // Before the place is found to begin from, and within its slices.
+    for slices in [0, 2] {
+        recorded.warm(&next).unwrap();
+        (0..slices).for_each(|_| assert!(recorded.warm_on()));
+        assert_eq!(recorded.cancel_warming("x").unwrap(), Some(kept::hash(&next)));
+        assert!(recorded.warmth().is_none() && recorded.take_warmed().is_none() && !recorded.warm_on());
+    }
+    assert_eq!(take(&mut recorded, &events[30..40]), expected[30..40]);
+    let cancelled = copied(folder.path());
+    recorded.warm(&next).unwrap();
+    assert_eq!(finish(&mut recorded).from, 0);
+    recorded.close().unwrap();
+    assert_eq!(replayed(folder.path(), From::Beginning), (40, 40));
+    let (mut again, opened) = open(cancelled.path(), setup(&rules, &[], None)).unwrap();
+    assert_eq!((opened.reproduced, again.warmth()), (40, None));
+    assert_eq!(take(&mut again, &events[40..]), expected[40..]);
+    again.warm(&next).unwrap();
+    assert_eq!(finish(&mut again).from, 0);
+}
+
+#[test]
 fn a_second_one_goes_on_from_the_snapshot_of_the_first() {
     let (rules, next) = (bundle(RULES), bundle(NEXT));
     let third = bundle(&NEXT.replace("\"next\"", "\"third\"").replace("over = \"30d\"", "over = \"20d\""));
@@ -227,7 +256,51 @@ fn a_snapshot_from_while_it_was_warmed_is_passed_over() {
     assert!(opened.passed_over[0].contains("was being warmed"), "{:?}", opened.passed_over);
     assert_eq!(take(&mut again, &events[30..]), expected);
     again.close().unwrap();
-    assert_eq!(replayed(copy.path(), From::Snapshot), (60, 60));
+    assert_eq!(replayed(copy.path(), From::Snapshot), (30, 30), "one was begun when it was opened");
+}
+
+#[test]
+fn whoever_is_killed_after_one_can_begin_another() {
+    let (rules, next) = (bundle(RULES), bundle(NEXT));
+    let third = bundle(&NEXT.replace("\"next\"", "\"third\"").replace("over = \"30d\"", "over = \"20d\""));
+    let events = payments(&rules, 30);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut recorded, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
+    take(&mut recorded, &events);
+    recorded.warm(&next).unwrap();
+    let over = finish(&mut recorded).record;
+    recorded.submit().unwrap();
+    recorded.wait(over).unwrap();
+    let mut copies = vec![(None, copied(folder.path()))];
+    // No event comes, and its snapshot is written and in the journal nevertheless.
+    while recorded.snapshots().written == 0 {
+        assert_eq!(recorded.snapshots().failed, None);
+        if copies.len() == 1 && snapshots(&*disk(), folder.path()).unwrap() == [over] {
+            // On disk, and in no record yet.
+            copies.push((None, copied(folder.path())));
+        }
+        recorded.idle().unwrap();
+    }
+    recorded.idle().unwrap();
+    recorded.wait(recorded.last()).unwrap();
+    copies.push((Some(over), copied(folder.path())));
+    for (snapshot, copy) in &copies {
+        let (mut again, opened) = open(copy.path(), setup(&rules, &[], None)).unwrap();
+        assert_eq!((opened.snapshot, opened.different), (*snapshot, 0), "{opened:?}");
+        again.warm(&third).unwrap();
+        let warmed = finish(&mut again);
+        assert!(warmed.from >= over, "{warmed:?}");
+        assert_eq!(again.engine().rules().name, "third");
+    }
+    // What it begins from is told where it is not there.
+    let (_, gone) = copies.pop().unwrap();
+    let (mut again, _) = open(gone.path(), setup(&rules, &[], None)).unwrap();
+    std::fs::remove_dir_all(gone.path().join("snapshots")).unwrap();
+    again.warm(&third).unwrap();
+    while again.warm_on() {}
+    let error = again.take_warmed().unwrap().unwrap_err();
+    assert!(matches!(error, WarmingError::NoPlace { .. }), "{error}");
+    assert!(error.to_string().contains("ask again then"), "{error}");
 }
 
 fn cases() -> ProptestConfig {

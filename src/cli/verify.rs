@@ -9,8 +9,8 @@ use weir::hex::{hex, unhex};
 use weir::io::{Disk, RealDisk};
 use weir::journal::kept::{self, KeptError};
 use weir::journal::{
-    Decided, PublicKey, Removed, Rest, Stretch, Verified, Whole, Why, check_snapshots, removed, snapshots,
-    verify,
+    CheckedApprovals, Decided, PublicKey, Removed, Rest, Stretch, Verified, Whole, Why, check_snapshots,
+    removed, snapshots, verify,
 };
 
 use super::Verdict;
@@ -103,6 +103,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         };
     }
     fine &= tell_kept(&*disk, folder, kept, &mut out)?;
+    fine &= tell_approvals(&whole.approvals, &mut out)?;
     let checked = check_snapshots(&*disk, folder, &whole.snapshots)?;
     writeln!(out, "{} snapshots are what their records say", checked.same)?;
     for path in &checked.unrecorded {
@@ -259,6 +260,20 @@ fn tell_left(
         fine = false;
     }
     Ok(fine)
+}
+
+/// Says of approvals whether the keys in their records signed them.
+fn tell_approvals(approvals: &CheckedApprovals, out: &mut impl Write) -> std::io::Result<bool> {
+    if approvals.signed > 0 {
+        writeln!(out, "{} approvals are signed by the keys in their records", approvals.signed)?;
+    }
+    for (number, by) in &approvals.unsigned {
+        writeln!(
+            out,
+            "NOT PROVEN: record {number} says that {by} approved a rule set, and its key did not sign that"
+        )?;
+    }
+    Ok(approvals.unsigned.is_empty())
 }
 
 /// Says of the rule sets that are kept, and of those that records name, whether they are what was kept.

@@ -35,6 +35,11 @@ impl Followed {
         Self { path, stamps: BTreeMap::new(), found: None }
     }
 
+    /// Forgets what was found, so that the next look finds it again.
+    pub fn forget(&mut self) {
+        (self.stamps, self.found) = (BTreeMap::new(), None);
+    }
+
     /// What the files say, where that is another than at the last look.
     pub fn look(&mut self) -> Option<Result<Bundle, BundleError>> {
         if !self.stamps.is_empty() && self.stamps.iter().all(|(path, held)| stamp(path) == *held) {

@@ -95,6 +95,15 @@ pub enum Control {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         back: bool,
     },
+    /// A rule set is warmed no more; what decided goes on.
+    Cancelled {
+        /// When.
+        at_us: i64,
+        /// The rule set as it was kept.
+        rules: String,
+        /// Who asked for it, or for a rollback.
+        by: String,
+    },
     /// A rule set decides from the event before on.
     Decides {
         /// When.

@@ -198,6 +198,11 @@ impl PublicKey {
         self.0.verify_strict(&[NOTE_WORDS, id, said].concat(), &signature).is_ok()
     }
 
+    /// The key with these bytes, if they are one.
+    pub(super) fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
+        VerifyingKey::from_bytes(bytes).ok().map(Self)
+    }
+
     /// Whether it approved the rule set that is kept by this hash, for the journal with this id.
     pub fn approved(&self, id: &[u8; 16], rules: &[u8; 32], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);

@@ -126,6 +126,6 @@ pub use signing::{known_signer, signer};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
-pub use verify::{Changed, Rest, Stretch, Verified, Whole, verify};
+pub use verify::{Changed, CheckedApprovals, Rest, Stretch, Verified, Whole, verify};
 pub use warming::{SLICE_RECORDS, Warmed, WarmingError, Warmth};
 pub use writer::{Figures, Stepper};

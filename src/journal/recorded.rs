@@ -107,7 +107,7 @@ pub struct Recorded {
     line: Vec<u8>,
     snapshot_every: Option<u64>,
     /// Events since the last snapshot was begun.
-    pub(super) since: u64,
+    since: u64,
     pub(super) clock: fn() -> i64,
     waits: bool,
     /// The id of the key that identifiers are tokens of.
@@ -166,6 +166,7 @@ impl Recorded {
         };
         let (mut journal, recovered) = Journal::open_told(lock, options, on_damage, &mut checked)?;
         let last = recovered.last;
+        let mut warm_ups = Vec::new();
         let mut opened = Opened {
             recovered,
             begun: false,
@@ -190,7 +191,6 @@ impl Recorded {
             }
             known => {
                 setup.is_known(&*disk, folder)?;
-                let mut warm_ups = Vec::new();
                 loop {
                     let store = store.as_ref().map(|store| store.another());
                     let mut course = resume(&disk, folder, known, store, &warm_ups, &mut opened)?;
@@ -260,6 +260,10 @@ impl Recorded {
             failure: Failure::default(),
         };
         recorded.settle_opened(opened.begun.then(|| kept::hash(&setup.rules)))?;
+        if !warm_ups.is_empty() {
+            // None followed the last warm-up: without one no other can begin, and the next start takes all in twice again.
+            recorded.begin_snapshot(recorded.last());
+        }
         Ok((recorded, opened))
     }
 
@@ -311,11 +315,23 @@ impl Recorded {
         if self.warm_by(false) {
             // None is begun meanwhile: whoever went on from it could not do what the warm-up does.
         } else if self.snapshot_every.is_some_and(|every| self.since > every) {
+            self.begin_snapshot(self.last());
             self.since = 1;
-            self.snapshots.begin(&mut self.engine, self.journal.next_number() - 1);
         }
         self.snapshots.turn(&mut self.journal, self.clock)?;
         Ok(self.journal.append(Record::Event { form: EventForm::Json, bytes })?)
+    }
+
+    /// Does what is due where no event comes: says of a snapshot that it is written, and signs what is written once that is due.
+    pub fn idle(&mut self) -> Result<(), RecordedError> {
+        self.snapshots.turn(&mut self.journal, self.clock)?;
+        Ok(self.submit()?)
+    }
+
+    /// Begins a snapshot of the engine as it is after this record, the last one.
+    pub(super) fn begin_snapshot(&mut self, number: u64) {
+        self.snapshots.begin(&mut self.engine, number);
+        self.since = 0;
     }
 
     /// The engine.
@@ -415,8 +431,7 @@ impl Recorded {
         let number = self.journal.next_number() - 1;
         self.journal.sync(number)?;
         self.snapshots.finish(&mut self.journal, self.clock)?;
-        self.snapshots.begin(&mut self.engine, number);
-        self.since = 0;
+        self.begin_snapshot(number);
         Ok(self.snapshots.finish(&mut self.journal, self.clock)?)
     }
 

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::Builder;
 
 use super::control::Control;
 use super::course::{RecordedError, load, stage_loaded, unstage};
@@ -140,13 +141,14 @@ impl Recorded {
     }
 
     /// Puts down that a rule set is about to be taken up, and stages it: the next event is to name it, and then comes
-    /// [`settle`](Self::settle). None where it is warmed first, and takes over by itself.
+    /// [`settle`](Self::settle). None where it is warmed first, and takes over by itself. Where it decided before, a warm-up that
+    /// is on is cancelled.
     pub fn activate(
         &mut self,
         prepared: Prepared,
         activation: Activation,
     ) -> Result<Option<Activating>, WarmingError> {
-        if self.warming.is_some() {
+        if self.warming.is_some() && !activation.back {
             return Err(WarmingError::Busy);
         }
         let Prepared { rules, bundle, loaded } = prepared;
@@ -157,6 +159,7 @@ impl Recorded {
         if warm && hash == self.engine.rules().hash {
             return Err(WarmingError::Live);
         }
+        self.cancel_warming(&by)?;
         let at_us = (self.clock)();
         self.put(&Control::Activated { at_us, rules: rules.clone(), rule_set, by, approved_by, warm, back })?;
         if warm {
@@ -246,14 +249,18 @@ impl Recorded {
 
     /// Takes in a slice for the rule set that is warmed, if one is, and waits for nothing; whether more is to be done.
     pub fn warm_beside(&mut self) -> bool {
-        // Where no event comes, nobody else looks whether the snapshot is written that it waits for.
-        if self.warming.is_some()
-            && let Err(error) = self.snapshots.turn(&mut self.journal, self.clock)
-        {
-            self.warming = None;
-            self.warmed = Some(Err(error.into()));
-        }
         self.warm_by(false)
+    }
+
+    /// Cancels the warm-up that is on, if one is: puts that down, and forgets all that was taken in for it. Gives the rule set as it
+    /// was kept.
+    pub fn cancel_warming(&mut self, by: &str) -> Result<Option<String>, RecordedError> {
+        let Some(rules) = self.warms().map(str::to_owned) else { return Ok(None) };
+        self.put(&Control::Cancelled { at_us: (self.clock)(), rules: rules.clone(), by: by.to_owned() })?;
+        let warming = self.warming.take();
+        // It may hold an engine as large as the running one, and no event waits until that is gone.
+        drop(Builder::new().name("weir-forgets".to_owned()).spawn(move || drop(warming)));
+        Ok(Some(rules))
     }
 
     /// The rule set that is warmed, as it was kept, if one is.

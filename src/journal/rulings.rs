@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::control::Control;
+use super::heads::PublicKey;
+use crate::hex::unhex;
 
 /// Proposals known at most; the oldest that nobody approved, or that decided, are forgotten, and can be made again.
 const PROPOSALS_MAX: usize = 64;
@@ -28,6 +30,17 @@ pub struct Approval {
     pub public_key: String,
     /// The signature, 64 bytes in hexadecimal.
     pub signature: String,
+}
+
+impl Approval {
+    /// Whether its key signed that rule set for the journal with this id; whose key it is, only the file of approvers says.
+    pub fn is_signed(&self, id: &[u8; 16], rules: &str) -> bool {
+        let signed = || {
+            let key = PublicKey::from_bytes(&unhex(self.public_key.as_bytes())?)?;
+            Some(key.approved(id, &unhex(rules.as_bytes())?, &unhex(self.signature.as_bytes())?))
+        };
+        signed().unwrap_or(false)
+    }
 }
 
 /// A rule set that was proposed.
@@ -117,6 +130,9 @@ impl Rulings {
             Control::Activated { rules, rule_set, by, .. } => {
                 self.name(rules, Some(rule_set));
                 self.asked = Some((rules.clone(), by.clone()));
+            }
+            Control::Cancelled { rules, .. } => {
+                self.asked.take_if(|(asked, _)| asked == rules);
             }
             Control::Staged { rules, .. } | Control::Warmed { rules, .. } => self.name(rules, None),
             Control::Decides { at_us, rules, rule_set, .. } => {

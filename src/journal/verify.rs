@@ -20,6 +20,7 @@ use super::heads::{Head, PublicKey};
 use super::reader::Reader;
 use super::record::{Kind, Record};
 use super::removed::Removed;
+use super::rulings::Approval;
 use crate::io::Disk;
 
 /// What there is of a journal that nothing was changed in.
@@ -46,11 +47,22 @@ pub struct Whole {
     pub removed: Option<(Box<Removed>, u64)>,
     /// The rule sets that records name, by the hashes that they are kept by.
     pub kept: BTreeSet<String>,
+    /// Approvals of rule sets, with the key in each record.
+    pub approvals: CheckedApprovals,
     /// Snapshots by their record, with the SHA-256 that the control record says.
     pub snapshots: BTreeMap<u64, String>,
     /// What records say that somebody decided to go on without, and no damage shows: an end that was cut off, and a beginning
     /// that is gone.
     pub decided: Vec<Decided>,
+}
+
+/// The approvals in a journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckedApprovals {
+    /// Those that the key in their record signed, for this journal and the rule set that it names.
+    pub signed: u64,
+    /// Those that it did not: the record, and who approved by it.
+    pub unsigned: Vec<(u64, String)>,
 }
 
 /// What was found.
@@ -167,6 +179,7 @@ pub fn verify(
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
     let (mut segment, mut headed, mut claims) = (0, true, Claims::default());
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
+    let mut approved: Vec<(u64, String, Approval)> = Vec::new();
     // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
     let (mut closed, mut closing, mut behind) = (false, false, None);
     let (mut damaged, mut rest) = (None::<Damage>, Rest::default());
@@ -186,6 +199,9 @@ pub fn verify(
                 let claim = said.as_ref().and_then(Removed::said);
                 said.iter().for_each(|said| ends.note(said));
                 match said {
+                    Some(Control::Approved { rules, approval, .. }) => {
+                        approved.push((entry.number, rules, approval));
+                    }
                     Some(Control::Snapshot { number, sha256, .. }) => {
                         snapshots.insert(number, sha256);
                     }
@@ -290,8 +306,25 @@ pub fn verify(
     }
     let removed = claims.newest().map(|(removed, number)| (Box::new(removed.before(first)), number));
     let torn = reader.torn().cloned();
-    let whole =
-        Whole { id, first, last, chain, held, heads, signed_to, torn, removed, kept, snapshots, decided };
+    let (signed, unsigned): (Vec<_>, Vec<_>) =
+        approved.into_iter().partition(|(_, rules, approval)| approval.is_signed(&id, rules));
+    let unsigned = unsigned.into_iter().map(|(number, _, approval)| (number, approval.by)).collect();
+    let approvals = CheckedApprovals { signed: signed.len() as u64, unsigned };
+    let whole = Whole {
+        id,
+        first,
+        last,
+        chain,
+        held,
+        heads,
+        signed_to,
+        torn,
+        removed,
+        kept,
+        approvals,
+        snapshots,
+        decided,
+    };
     Ok(Verified::Whole(whole))
 }
 

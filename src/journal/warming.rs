@@ -21,6 +21,7 @@ use super::kept::{self, KeptError};
 use super::reader::Reader;
 use super::record::Record;
 use super::recorded::Recorded;
+use super::snapshot_records::recorded;
 use super::{archive, claims, signing, snapshots, tokened};
 use crate::engine::{Engine, ReloadError, WarmError};
 use crate::io::{Bundle, Disk, Loaded};
@@ -34,7 +35,7 @@ pub const SLICE_RECORDS: u64 = 16;
 #[derive(Debug, Error)]
 pub enum WarmingError {
     /// One is being warmed already.
-    #[error("another rule set is being warmed; wait until it has taken over")]
+    #[error("another rule set is being warmed; wait until it has taken over, or cancel it")]
     Busy,
     /// It decides already.
     #[error(
@@ -63,6 +64,14 @@ pub enum WarmingError {
     Removed {
         /// The last one that is gone.
         last: u64,
+    },
+    /// No snapshot is there to begin from.
+    #[error(
+        "it begins from a snapshot behind record {after}, since what was before can't be gone through again, and none is there; the next one comes with `snapshot_every`, or where the process ends in order: ask again then"
+    )]
+    NoPlace {
+        /// The record.
+        after: u64,
     },
     /// A record that is on disk can't be found.
     #[error("the journal ends before record {number}, which is on disk")]
@@ -234,15 +243,24 @@ impl Behind {
     ) -> Result<(u64, Box<Self>), WarmingError> {
         let beginning = started(disk, folder, last)?;
         let warmed = known(disk, folder, 0, last)?.last().map(|known| known.record);
-        let held = snapshots::snapshots(&**disk, folder)?;
+        let mut held = snapshots::snapshots(&**disk, folder)?;
         let decided = decided(disk, folder, 0, last)?;
         // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
         let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
         // What retention left to begin with must stay a place to begin from: none is where a rule set was being warmed.
         let by = signing::own_public(disk, folder);
         let base = claims::removed_by(disk, folder, (&id, by.as_ref()))?.map(|removed| removed.base);
-        let from =
-            oldest_place(&beginning, &held, warmed.max(lost).max(base)).ok_or(RecordedError::NoStart)?;
+        let after = warmed.max(lost).max(base);
+        let from = loop {
+            match oldest_place(&beginning, &held, after) {
+                // Nobody goes on from one that has no record: the process was killed before that.
+                Some(number) if number > 0 && recorded(disk, folder, number)?.is_none() => {
+                    held.retain(|held| *held != number);
+                }
+                Some(number) => break number,
+                None => return Err(no_place(after)),
+            }
+        };
         let mut course = match &beginning {
             Beginning::Started { rules, start, .. } if from == 0 => {
                 Course::begin(&**disk, folder, rules, start, store)?
@@ -297,6 +315,10 @@ impl Behind {
         }
         Err(WarmingError::Ends { number })
     }
+}
+
+fn no_place(after: Option<u64>) -> WarmingError {
+    after.map_or_else(|| RecordedError::NoStart.into(), |after| WarmingError::NoPlace { after })
 }
 
 /// Fails where retention has removed a record.
@@ -439,8 +461,7 @@ impl Recorded {
         let record = self.journal.append(Record::Control(&said.to_bytes()))?;
         course.engine.take_up_warmed()?;
         self.engine = course.engine;
-        self.snapshots.begin(&mut self.engine, record);
-        self.since = 0;
+        self.begin_snapshot(record);
         Ok(Warmed { rules, rule_set: self.engine.rules().hash_text(), from, record, events })
     }
 }

@@ -232,10 +232,11 @@ impl Desk {
             if let Err(error) = done {
                 return self.fail(error);
             }
+            // First, so that whoever orders something knows what took over in the batch.
+            self.warm();
             if let Some(order) = self.service.orders.next() {
                 order(&mut self);
             }
-            self.warm();
             self.teller.tell(&self.recorded, &self.service.metrics);
         }
         self.finish()
@@ -344,12 +345,10 @@ impl Desk {
         self.look_up()
     }
 
-    /// Nothing comes: what is written is signed once that is due, and a journal that fails meanwhile is told.
+    /// Nothing comes: what is due in the journal is done, and one that fails meanwhile is told.
     fn idle(&mut self) -> Result<(), ServeError> {
-        match self.recorded.submit() {
-            Err(poisoned) if self.resend.is_none() => {
-                Err(ServeError::Journal(JournalError::from(poisoned).into()))
-            }
+        match self.recorded.idle() {
+            Err(error) if self.resend.is_none() => Err(ServeError::Journal(error)),
             Ok(()) | Err(_) => self.look_up(),
         }
     }

@@ -26,7 +26,7 @@ reason = { en = "A large payment" }
 "#;
 
 /// Every operation with every example of it, in the order of the story.
-const STORY: [(&str, &str); 14] = [
+const STORY: [(&str, &str); 16] = [
     ("proposeRules", "without_files"),
     ("proposeRules", "misspelt"),
     ("proposeRules", "lower_limit"),
@@ -37,6 +37,8 @@ const STORY: [(&str, &str); 14] = [
     ("ruleSets", "asked"),
     ("dropShadow", "asked"),
     ("activateRules", "at_once"),
+    ("cancelWarming", "asked"),
+    ("rollBackRules", "changed"),
     ("rollBackRules", "at_once"),
     ("activateRules", "warmed"),
     ("rollBackRules", "warmed"),

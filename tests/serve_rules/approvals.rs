@@ -98,4 +98,11 @@ fn nothing_decides_without_the_approvals_of_others() {
     assert_eq!(ask("mai", "POST", "/v1/rules/rollback", &Value::Null).0, 200);
     let folder = sidecar.stopped();
     replays(folder.path());
+    let verified = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["audit", "verify", "--journal"])
+        .arg(folder.path().join("journal"))
+        .output()
+        .unwrap();
+    let out = String::from_utf8(verified.stdout).unwrap();
+    assert!(out.contains("3 approvals are signed by the keys in their records"), "{out}");
 }

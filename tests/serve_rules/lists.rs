@@ -10,8 +10,13 @@ const MORE: &str = "\n[lists]\nbad = { file = \"bad.txt\", key = \"payee\" }\n[r
 
 fn proposed(sidecar: &Sidecar, bad: &str, rate: u32) -> Value {
     let rates = format!("valid_from,currency,rate\n2020-01-01,USD,{rate}\n");
-    let files =
-        json!({"r.toml": named("listed", MORE), "bad.txt": bad, "rates.csv": rates, "unused.txt": "x"});
+    let files = json!({"bad.txt": bad, "rates.csv": rates, "unused.txt": "x"});
+    with_files(sidecar, &named("listed", MORE), files)
+}
+
+/// What is said where a rule file is proposed with these files.
+fn with_files(sidecar: &Sidecar, rules: &str, mut files: Value) -> Value {
+    files["r.toml"] = rules.into();
     let (status, said) = ask(sidecar, "POST", "/v1/rules", json!({"file": "r.toml", "files": files}));
     assert_eq!(status, 201, "{said}");
     said
@@ -52,6 +57,13 @@ fn lists_and_rates_change_with_the_rules_the_same_and_events_stay_on_them() {
     let rates = |sidecar: &Sidecar| {
         ask(sidecar, "GET", "/v1/rules", Value::Null).1["live"]["rates"]["version"].clone()
     };
+    // What declares no such list, or another one, would lose what the event put on.
+    let without = with_files(&sidecar, &named("without", ""), json!({}));
+    assert_eq!(without["diff"]["lost"], json!([{"list": "bad", "entries": 1}]), "{without}");
+    let other = named("listed", "[lists]\nbad = { key = \"payee\" }\n");
+    let renamed = with_files(&sidecar, &other, json!({}));
+    assert_eq!(renamed["diff"]["lost"], json!([{"list": "bad", "entries": 1}]), "{renamed}");
+    assert_eq!((&first["diff"]["lost"], &second["diff"]["lost"]), (&Value::Null, &Value::Null));
     let before = rates(&sidecar);
     activate(&sidecar, &hash(&second));
     assert_eq!(all(&sidecar, &mut blocked), [false, true, true], "what an event put on stays");

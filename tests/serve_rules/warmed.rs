@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::sidecar::Sidecar;
-use super::{activate, ask, decide, named, outcome, propose, replays, settings, until};
+use super::sidecar::{Sidecar, request};
+use super::{activate, ask, decide, named, now_us, outcome, propose, replays, settings, until};
 
 const MORE: &str = "\n[features]\nmany = { count = \"*\", by = \"account\", over = \"30d\" }\n\
     [[rule]]\nid = \"many\"\nwhen = \"many > 20\"\nthen = \"block\"\non_unknown = \"silent\"\nreason = \"many\"\n";
@@ -67,5 +67,69 @@ fn two_changes_without_an_event_between_go_on_are_known_and_replay() {
     let known = ask(&sidecar, "GET", "/v1/rules", Value::Null).1;
     assert_eq!((&known["live"]["hash"], &known["before"]["hash"]), (&json!(other), &json!(hash)), "{known}");
     assert_eq!(outcome(&sidecar, "t-3", 5), "allow");
+    replays(sidecar.stopped().path());
+}
+
+/// Payments that take a while to be taken in again.
+fn many(sidecar: &Sidecar) {
+    for batch in 0..6 {
+        let payment = |at: i64| json!({"id": format!("m-{batch}-{at}"), "time_us": now_us(), "amount_minor": 5, "currency": "VND", "account": "a"});
+        let body = json!((0..1_000).map(payment).collect::<Vec<_>>()).to_string();
+        let answer = sidecar.ask(&request("POST", "/v1/decisions:batch", "", &body));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_warm_up_is_cancelled_by_request_and_by_going_back_and_all_of_it_is_known_later() {
+    let sidecar = Sidecar::start(settings());
+    many(&sidecar);
+    let known = |sidecar: &Sidecar| ask(sidecar, "GET", "/v1/rules", Value::Null).1;
+    let first = known(&sidecar)["live"]["hash"].clone();
+    let (hash, other) = (propose(&sidecar, &named("many", MORE)), propose(&sidecar, &named("other", "")));
+    let warm = || {
+        let (status, said) =
+            ask(&sidecar, "POST", &format!("/v1/rules/{hash}/activate"), json!({"warm": true}));
+        assert_eq!(status, 202, "{said}");
+        assert_eq!(known(&sidecar)["warming"]["hash"], json!(hash), "it is on for a while");
+    };
+    let cancel = || ask(&sidecar, "DELETE", "/v1/rules/warming", Value::Null);
+    assert_eq!(cancel(), (200, json!({"cancelled": false})));
+    warm();
+    // Nothing decided before: there is only the warm-up to cancel.
+    let (status, said) = ask(&sidecar, "POST", "/v1/rules/rollback", Value::Null);
+    assert!(status == 409 && said["detail"].as_str().unwrap().contains("DELETE"), "{said}");
+    assert_eq!(cancel(), (200, json!({"cancelled": true})));
+    let seen = known(&sidecar);
+    assert_eq!(
+        (&seen["warming"], &seen["not_warmed"]),
+        (&Value::Null, &json!("here cancelled it")),
+        "{seen}"
+    );
+    activate(&sidecar, &other);
+    warm();
+    let (status, said) = ask(&sidecar, "POST", "/v1/rules/rollback", Value::Null);
+    assert_eq!((status, &said["hash"], &said["decides"]), (200, &first, &json!(true)), "{said}");
+    let seen = known(&sidecar);
+    assert_eq!((&seen["warming"], &seen["live"]["hash"]), (&Value::Null, &first), "{seen}");
+    assert_eq!(outcome(&sidecar, "t-1", 5), "allow");
+    // Nothing of it stands in the way of another, which a rollback that is warmed itself cancels.
+    warm();
+    let (status, said) = ask(&sidecar, "POST", "/v1/rules/rollback", json!({"warm": true}));
+    assert_eq!((status, &said["hash"]), (202, &json!(other)), "{said}");
+    until("it is gone back to", || known(&sidecar)["live"]["hash"] == json!(other));
+    let folder = sidecar.stopped();
+    replays(folder.path());
+    let shown = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["journal", "show"])
+        .arg(folder.path().join("journal"))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("control, cancelled: 3 records"), "{shown}");
+    let sidecar = Sidecar::in_folder(settings(), folder).unwrap();
+    let seen = known(&sidecar);
+    assert_eq!((&seen["live"]["hash"], &seen["before"]["hash"]), (&json!(other), &first), "{seen}");
+    assert_eq!((&seen["warming"], &seen["live"]["by"]), (&Value::Null, &json!("here")), "{seen}");
     replays(sidecar.stopped().path());
 }

@@ -29,7 +29,7 @@ pub(in super::super) enum Needs {
 }
 
 /// Every route with what it needs. GET is HEAD too.
-pub(in super::super) const ROUTES: [(&str, &str, Needs); 20] = [
+pub(in super::super) const ROUTES: [(&str, &str, Needs); 21] = [
     ("POST", "/v1/decisions", Needs::Scope(Scope::Score)),
     ("POST", "/v1/decisions:batch", Needs::Scope(Scope::Score)),
     ("POST", "/v1/decisions/{id}/authentication", Needs::Scope(Scope::Score)),
@@ -39,6 +39,7 @@ pub(in super::super) const ROUTES: [(&str, &str, Needs); 20] = [
     ("GET", "/v1/rules", Needs::Scope(Scope::Rules)),
     ("POST", "/v1/rules", Needs::Scope(Scope::Rules)),
     ("DELETE", "/v1/rules/shadow", Needs::Scope(Scope::Rules)),
+    ("DELETE", "/v1/rules/warming", Needs::Scope(Scope::Rules)),
     ("POST", "/v1/rules/rollback", Needs::Scope(Scope::Rules)),
     ("GET", "/v1/rules/{hash}", Needs::Scope(Scope::Rules)),
     ("POST", "/v1/rules/{hash}/approvals", Needs::Scope(Scope::Rules)),

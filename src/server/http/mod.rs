@@ -63,6 +63,7 @@ pub(super) fn admin_routes(service: Arc<Service>) -> Router {
         .route("/v1/access", get(admin::access))
         .route("/v1/rules", get(rules::look).post(rules::propose))
         .route("/v1/rules/shadow", delete(rules::drop_shadow))
+        .route("/v1/rules/warming", delete(rules::cancel_warming))
         .route("/v1/rules/rollback", post(rules::roll_back))
         .route("/v1/rules/{hash}", get(rules::look_at))
         .route("/v1/rules/{hash}/approvals", post(rules::approve))

@@ -20,7 +20,7 @@ const fn kind(word: &'static str, status: u16, about: &'static str) -> Kind {
 }
 
 /// Every kind of problem, by status.
-pub(in super::super) const KINDS: [Kind; 55] = [
+pub(in super::super) const KINDS: [Kind; 56] = [
     kind("bad-event", 400, "The body is no event, or none of this path's; `detail` says why."),
     kind("bad-query", 400, "The path, the query or a header says what it can't; `detail` says which."),
     kind(
@@ -51,6 +51,11 @@ pub(in super::super) const KINDS: [Kind; 55] = [
     kind("slow-body", 408, "The body comes too slowly."),
     kind("id-reused", 409, "Its id was used before with other content; give every event an id of its own."),
     kind("approvals", 409, "Approvals are lacking; `proposal` has those that count."),
+    kind(
+        "changed",
+        409,
+        "Another rule set decides than `from` says, or than when it was asked; `live` has its hash.",
+    ),
     kind("decides", 409, "The rule set decides already."),
     kind("not-taken-up", 409, "The rule set is not taken up, and what decided goes on; `detail` says why."),
     kind("proposals", 409, "Too many rule sets wait to be taken up."),
@@ -162,6 +167,11 @@ impl Problem {
         if lines.is_empty() { self.detail.clone() } else { lines.join("\n") }
     }
 
+    /// The word that programs can go by.
+    pub(in super::super) fn word(&self) -> &str {
+        self.kind.rsplit(':').next().unwrap_or_default()
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -175,8 +185,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status(), self.to_json()).into_response();
-        let word = self.kind.rsplit(':').next().unwrap_or_default();
-        response.extensions_mut().insert(super::observed::Word(word.to_owned()));
+        response.extensions_mut().insert(super::observed::Word(self.word().to_owned()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(after) = self.retry_after {

@@ -37,7 +37,7 @@ async fn how(service: &Service, body: Body) -> Result<How, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(How::default());
     }
-    read(&body, "{\"warm\":true} or empty")
+    read(&body, "{\"warm\":true,\"from\":\"HASH\"}, a part of it, or empty")
 }
 
 /// Does it to its end, and tells it in the log, also where whoever asked has gone.
@@ -109,6 +109,12 @@ pub(super) async fn roll_back(State(service): Shared, Extension(who): By, body: 
 fn taken_up(done: Result<Value, Problem>) -> Response {
     let warms = done.as_ref().is_ok_and(|said| said["warming"] == true);
     said(if warms { StatusCode::ACCEPTED } else { StatusCode::OK }, done)
+}
+
+/// Cancels the warm-up that is on.
+pub(super) async fn cancel_warming(State(service): Shared, Extension(who): By) -> Response {
+    let cancel = async move { rules::cancel_warming(&service, who.name()).await };
+    said(StatusCode::OK, to_its_end(cancel).await)
 }
 
 /// Lets one decide beside.

@@ -415,6 +415,7 @@ fn problem() -> Value {
             "declared": outcome("What the rule set says is to happen where the event is refused for this, as `[rates] otherwise` does."),
             "problems": of_list("What is wrong with a rule set, each with its place.", "RuleProblem"),
             "proposal": reference("Proposal"),
+            "live": {"type": ["string", "null"], "description": "The hash of what decides, where it is not what was thought; null where that is not known."},
         }),
         &["type", "title", "status"],
     )

@@ -45,6 +45,7 @@ const OF_TAKING_UP: &[&str] = &[
     "slow-body",
     "body-too-large",
     "overload",
+    "changed",
     "decides",
     "not-taken-up",
     "rules",
@@ -156,11 +157,18 @@ pub(super) fn rule_sets() -> Vec<Operation> {
             json!({"approver": "mai", "signature": "0".repeat(128)}),
         ),
     ];
-    let how = || {
+    let how = |at_once: Value| {
         vec![
-            example("at_once", "Between two events", 200, json!({})),
+            example("at_once", "Between two events", 200, at_once),
             example("warmed", "Its features are filled from the journal first", 202, json!({"warm": true})),
         ]
+    };
+    let back = || {
+        let other = json!({"from": HASH_BEFORE});
+        let other = example("changed", "Something else decides than is thought", 409, other);
+        let mut all = how(json!({"from": HASH}));
+        all.push(other);
+        all
     };
     let (this, before) = (
         json!({"hash": HASH, "rule_set": RULE_SET}),
@@ -205,14 +213,18 @@ pub(super) fn rule_sets() -> Vec<Operation> {
         new("POST", "/v1/rules/{hash}/activate", "activateRules", "Take a rule set up")
             .about("Where it has its approvals, it decides from the next event on. A body may be left out.")
             .with(hash())
-            .may_take(reference("TakingUp"), how())
+            .may_take(reference("TakingUp"), how(json!({})))
             .gives("It decides.", &["TakenUp"], vec![("at_once", decides(this.clone(), changes(false), &["paid_24h"]))])
             .replies(202, warming, JSON, reference("TakenUp"), vec![("warmed", warms(this, changes(false)))])
             .or(OF_TAKING_UP)
             .or(&["unknown-rules", "approvals"]),
+        new("DELETE", "/v1/rules/warming", "cancelWarming", "Cancel a warm-up")
+            .about("What decides goes on. What was being warmed stays proposed.")
+            .gives("Whether there was one.", &["Cancelled"], vec![("none", json!({"cancelled": false}))])
+            .or(&["draining"]),
         new("POST", "/v1/rules/rollback", "rollBackRules", "Go back")
-            .about("What decided before decides again, without new approvals. Twice is back again. A body may be left out.")
-            .may_take(reference("TakingUp"), how())
+            .about("What decided before decides again, without new approvals; a warm-up that is on is cancelled. Twice is back again. A body may be left out.")
+            .may_take(reference("TakingUp"), back())
             .gives("It decides.", &["TakenUp"], vec![("at_once", decides(before.clone(), changes(true), &[]))])
             .replies(202, warming, JSON, reference("TakenUp"), vec![("warmed", warms(before, changes(true)))])
             .or(OF_TAKING_UP)
@@ -222,14 +234,17 @@ pub(super) fn rule_sets() -> Vec<Operation> {
 
 /// What they take and answer, by name.
 pub(super) fn schemas() -> Map<String, Value> {
-    let named: [(&str, Value); 14] = [
+    let named: [(&str, Value); 15] = [
         ("RuleFiles", files()),
         ("SignedApproval", signed()),
         (
             "TakingUp",
             object(
                 "How it is to be taken up.",
-                json!({"warm": {"type": "boolean", "default": false, "description": "Whether its features are filled from the journal first."}}),
+                json!({
+                    "warm": {"type": "boolean", "default": false, "description": "Whether its features are filled from the journal first."},
+                    "from": hash_text("What is thought to decide. Where something else does, nothing is changed (409)."),
+                }),
                 &[],
             ),
         ),
@@ -259,6 +274,14 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "What came of it.",
                 json!({"dropped": truth("Whether one decided beside.")}),
                 &["dropped"],
+            ),
+        ),
+        (
+            "Cancelled",
+            object(
+                "What came of it.",
+                json!({"cancelled": truth("Whether one was being warmed.")}),
+                &["cancelled"],
             ),
         ),
         ("RuleDiff", diff()),
@@ -446,12 +469,18 @@ fn taken_up() -> Value {
 }
 
 fn diff() -> Value {
+    let lost = object(
+        "What `list` events put on a list, and no way leads back to.",
+        json!({"list": text("The list."), "entries": whole("How many entries.")}),
+        &["list", "entries"],
+    );
     let mut diff = object(
         "What is otherwise than in what decides; null where that is not kept.",
         json!({
             "changes": of_list("What the rules say otherwise.", "RuleChange"),
             "lists": of_list("Lists whose files say something else.", "RuleFileChange"),
             "rates": reference("RuleFileChange"),
+            "lost": {"type": "array", "items": lost, "description": "Lists that it has not, or declares otherwise, and what would be lost with them."},
         }),
         &["changes", "lists"],
     );
@@ -490,8 +519,8 @@ fn contents() -> Value {
         "A file that says something else.",
         json!({
             "list": text("The list, of a list."),
-            "was": {"type": ["integer", "null"], "description": "How many entries it had; null where it was not there."},
-            "is": {"type": ["integer", "null"], "description": "How many entries it has; null where it is gone."},
+            "was": {"type": ["integer", "null"], "description": "How many entries it had, those aside that events put on; null where it was not there."},
+            "is": {"type": ["integer", "null"], "description": "How many entries it has, those aside that events put on; null where it is gone."},
         }),
         &["was", "is"],
     )

@@ -13,7 +13,8 @@ use super::super::http::Problem;
 use crate::diff::{Change, changes, report, text};
 use crate::io::{Bundle, Loaded};
 use crate::journal::{Keeper, Prepared};
-use crate::rules::{self, Sources};
+use crate::lists::Lists;
+use crate::rules::{self, RuleSet, Sources};
 use crate::tokens::Tokens;
 
 /// The status of what can't be taken as it is.
@@ -113,6 +114,13 @@ struct Contents {
     is: Option<usize>,
 }
 
+/// What is on a list by events and would be on none.
+#[derive(Clone, Debug, Serialize)]
+struct Lost {
+    list: String,
+    entries: usize,
+}
+
 /// What is otherwise in one rule set than in another.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Diff {
@@ -122,13 +130,28 @@ pub(super) struct Diff {
     /// The rates, where their files say something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     rates: Option<Contents>,
+    /// Entries that events put on lists that it has not, or declares otherwise: no way leads back to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<Lost>,
     #[serde(skip)]
     text: String,
 }
 
 impl Diff {
-    /// What is otherwise in `new`.
-    pub(super) fn between(old: &Prepared, new: &Prepared) -> Result<Self, Problem> {
+    /// What is otherwise in `new`, and what is on the lists that decide now and would be on none.
+    pub(super) fn between(
+        old: &Prepared,
+        new: &Prepared,
+        (rules, lists): (&RuleSet, &Lists),
+        now_us: i64,
+    ) -> Result<Self, Problem> {
+        let declared = rules.lists.iter().enumerate();
+        let gone = declared.filter(|(_, declared)| !new.loaded.rules.lists.contains(declared));
+        let lost = gone.map(|(at, declared)| Lost {
+            list: declared.name.clone(),
+            entries: lists.get(at).map_or(0, |list| list.by_events(now_us)),
+        });
+        let lost: Vec<Lost> = lost.filter(|lost| lost.entries > 0).collect();
         let described = |prepared: &Prepared| {
             let sources = prepared.bundle.sources().map_err(refused)?;
             sources.describe().map_err(refused)
@@ -160,7 +183,10 @@ impl Diff {
             let what = list.as_ref().map_or("rates".to_owned(), |list| format!("entries of list {list}"));
             said += &format!("  {what}: {} → {}\n", entries(*was), entries(*is));
         }
-        Ok(Self { changes, lists, rates, text: said })
+        for Lost { list, entries } in &lost {
+            said += &format!("  {entries} entries of list {list} that events put on are lost\n");
+        }
+        Ok(Self { changes, lists, rates, lost, text: said })
     }
 
     /// It for a log.

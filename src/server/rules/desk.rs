@@ -153,6 +153,17 @@ impl Desk {
         Ok(TakenUp { number, pause, begins, decides })
     }
 
+    /// Cancels the warm-up that is on, if one is; the record that must be on disk before it is told.
+    pub(super) fn cancel_warming(&mut self, by: &str, why: &str) -> Result<Option<u64>, String> {
+        self.check()?;
+        let cancelled = self.recorded.cancel_warming(by).map_err(|error| error.to_string())?;
+        let Some(hash) = cancelled else { return Ok(None) };
+        let number = self.submit()?;
+        tracing::info!(hash, by, why, "a warm-up is cancelled");
+        self.service.rules.not_warmed(Some(format!("{by} {why}")));
+        Ok(Some(number))
+    }
+
     /// Tells what keeps a rule set from taking over.
     pub(super) fn check_fit(&self, prepared: &Prepared) -> Result<(), String> {
         let found = &prepared.loaded.rules;

@@ -1,6 +1,7 @@
 //! A rule file that is followed, for development: whatever it says is taken up soon after it was written.
 //!
-//! Promises that what has errors is told and changes nothing. Asks nobody: the configuration refuses it where approvals are
+//! Promises that what has errors is told and changes nothing, and that what is written during a warm-up is taken up behind it. Asks
+//! nobody: the configuration refuses it where approvals are
 //! asked for.
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::super::http::Problem;
 use super::super::service::{Service, Stage};
-use super::{Activation, beside, checked, take_up};
+use super::{Activation, beside, checked, live, take_up};
 use crate::io::{Bundle, Followed};
 
 /// How often the files are looked at.
@@ -24,39 +25,51 @@ pub(in super::super) fn follow(service: &Arc<Service>) -> Option<JoinHandle<()>>
         let mut files = Some(Followed::new(path));
         loop {
             tokio::time::sleep(EACH).await;
-            if service.stage() != Stage::Ready {
+            if service.stage() != Stage::Ready || is_warming(&service).await {
                 continue;
             }
             let Some(mut looking) = files.take() else { return };
             let looked = tokio::task::spawn_blocking(move || (looking.look(), looking)).await;
             let Ok((found, looked)) = looked else { return };
-            files = Some(looked);
-            let done = match found {
+            let files = files.insert(looked);
+            let why = match found {
                 None => continue,
-                Some(Ok(bundle)) => take(&service, bundle).await.map_err(|problem| problem.detail()),
-                Some(Err(error)) => Err(error.to_string()),
+                Some(Ok(bundle)) => match take(&service, bundle).await {
+                    Ok(()) => continue,
+                    // Another one was taken up, or begun to be warmed, while the files were being checked.
+                    Err(problem) if problem.word() == "changed" || is_warming(&service).await => {
+                        files.forget();
+                        continue;
+                    }
+                    Err(problem) => problem.detail(),
+                },
+                Some(Err(error)) => error.to_string(),
             };
-            if let Err(why) = done {
-                let why = checked::in_a_line(&why);
-                tracing::warn!(why, "the rule file that is followed is not taken up; what decided goes on");
-            }
+            let why = checked::in_a_line(&why);
+            tracing::warn!(why, "the rule file that is followed is not taken up; what decided goes on");
         }
     }))
 }
 
+/// Whether a rule set is being warmed: no other one is taken up meanwhile.
+async fn is_warming(service: &Service) -> bool {
+    service.order(|desk| desk.recorded.warms().is_some()).await.unwrap_or(false)
+}
+
 /// Takes up what the files say, unless that decides already.
 async fn take(service: &Service, bundle: Bundle) -> Result<(), Problem> {
-    let _turn = service.rules.turn.lock().await;
+    let _sending = service.rules.sending.lock().await;
     let keeper = service.keeper()?;
     let tokens = service.readers().and_then(|readers| readers.tokens().cloned());
     let declared = service.settings.declared;
     let keeps = keeper.clone();
     let prepared = beside(move || checked::ready(bundle, &keeps, tokens.as_ref(), &declared)).await?;
     let rulings = service.rulings().await?;
-    if rulings.live().is_some_and(|live| live.rules == prepared.rules) {
+    if live(&rulings) == Some(&*prepared.rules) {
         return Ok(());
     }
     let prepared = service.keep(keeper, prepared).await?;
+    let _turn = service.rules.turn.lock().await;
     let activation = Activation { by: "the file that is followed".to_owned(), ..Activation::default() };
     take_up(service, &rulings, prepared, activation).await.map(drop)
 }

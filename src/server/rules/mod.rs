@@ -1,8 +1,9 @@
 //! Rule sets by request: proposed, approved, taken up, decided beside, rolled back.
 //!
-//! Promises that one is changed at a time; that what is slow (reading, checking, keeping, comparing) is done beside the engine;
-//! that each step is in the journal before it acts, and on disk before it is told; and that nothing decides without the
-//! approvals that are asked for. Must never know HTTP but for its problems.
+//! Promises that what takes another's place is what it was compared with; that what is slow (reading, checking, keeping,
+//! comparing) is done beside the engine, and that a rollback waits for none of it; that each step is in the journal before it
+//! acts, and on disk before it is told; and that nothing decides without the approvals that are asked for. Must never know HTTP
+//! but for its problems.
 
 /// Who may approve.
 mod approvals;
@@ -33,16 +34,18 @@ use checked::Diff;
 use desk::{Known, TakenUp};
 
 use crate::hex::{hex, unhex};
-use crate::journal::{Activation, Keeper, Prepared, Proposal, Ruling, Rulings};
+use crate::journal::{Activation, Keeper, Prepared, Proposal, Recorded, Ruling, Rulings};
 
 /// What all who change rule sets share.
 #[derive(Default)]
 pub(super) struct Rules {
     /// Once the engine is ready.
     pub(super) keeper: OnceLock<Keeper>,
-    /// One at a time is changed.
+    /// One at a time is approved, loaded beside or taken up.
     turn: tokio::sync::Mutex<()>,
-    /// One at a time is sent, and held in memory.
+    /// One at a time is gone back to, whatever else is being done.
+    back: tokio::sync::Mutex<()>,
+    /// One at a time is sent or followed, checked and held in memory.
     pub(super) sending: tokio::sync::Mutex<()>,
     /// Why the last warm-up came to nothing.
     not_warmed: Mutex<Option<String>>,
@@ -65,11 +68,13 @@ pub(super) struct Sent {
 }
 
 /// How a rule set is to be taken up.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct How {
     /// Whether its features are filled from the journal first.
     warm: bool,
+    /// The hash of what decides, as whoever asks knows it.
+    from: Option<String>,
 }
 
 /// An approval as it is sent.
@@ -137,10 +142,9 @@ impl Service {
     /// Has the engine's thread put something down, and waits until it is on disk.
     async fn ruled(
         &self,
-        put: impl FnOnce(&mut Desk) -> Result<u64, String> + Send + 'static,
+        put: impl FnOnce(&mut Desk) -> Result<u64, Problem> + Send + 'static,
     ) -> Result<(), Problem> {
-        let put = self.order(put).await.ok_or_else(ended)?;
-        let number = put.map_err(unfit)?;
+        let number = self.order(put).await.ok_or_else(ended)??;
         self.on_disk(number).await
     }
 
@@ -153,9 +157,19 @@ impl Service {
     /// What is otherwise in a rule set than in the one that decides.
     async fn diff(&self, rulings: &Rulings, new: &Prepared) -> Result<Option<Diff>, Problem> {
         let keeper = self.keeper()?;
-        let live = rulings.live().and_then(|live| said(&live.rules)).map(str::to_owned);
+        let live = live(rulings).map(str::to_owned);
         let (Some(live), new) = (live, new.clone()) else { return Ok(None) };
-        beside(move || Diff::between(&checked::prepared(&keeper, &live)?, &new).map(Some)).await
+        // A clone shares its entries with those that decide: they are counted beside.
+        let held = self.order(|desk| {
+            let engine = desk.recorded.engine();
+            (engine.rules_shared(), engine.lists().clone())
+        });
+        let (rules, lists) = held.await.ok_or_else(ended)?;
+        let compare = move || {
+            let old = checked::prepared(&keeper, &live)?;
+            Diff::between(&old, &new, (&rules, &lists), now_us()).map(Some)
+        };
+        beside(compare).await
     }
 }
 
@@ -179,21 +193,43 @@ fn said(rules: &str) -> Option<&str> {
     Some(rules).filter(|rules| !rules.is_empty())
 }
 
+/// The hash of what decides, where that is known.
+fn live(rulings: &Rulings) -> Option<&str> {
+    rulings.live().and_then(|live| said(&live.rules))
+}
+
+/// Fails where something else decides than whoever asks thinks.
+fn is_from(rulings: &Rulings, from: Option<&str>) -> Result<(), Problem> {
+    if from.is_none_or(|from| live(rulings) == Some(from)) { Ok(()) } else { Err(changed(rulings)) }
+}
+
+fn changed(rulings: &Rulings) -> Problem {
+    let detail = "something else decides than was thought or compared; look at it, and ask again";
+    conflict("changed", "Another rule set decides", detail).with("live", live(rulings).into())
+}
+
+/// Fails where no more can be proposed.
+fn has_room(rulings: &Rulings, rules: &str) -> Result<(), Problem> {
+    let detail = "as many are proposed and approved as there may be; activate one of them first";
+    let full = || conflict("proposals", "Too many rule sets wait", detail);
+    rulings.has_room(rules).then_some(()).ok_or_else(full)
+}
+
 /// All that is known of rule sets.
 pub(super) async fn look(service: &Service) -> Result<Value, Problem> {
     let keeper = service.keeper()?;
-    let Known { rulings, mut live, shadow, warming } = service.known().await?;
+    let Known { rulings, live: mut decides, shadow, warming } = service.known().await?;
     if let Some(ruling) = rulings.live() {
-        live["hash"] = said(&ruling.rules).into();
-        live["since_us"] = ruling.at_us.into();
-        live["by"] = ruling.by.clone().into();
+        decides["hash"] = said(&ruling.rules).into();
+        decides["since_us"] = ruling.at_us.into();
+        decides["by"] = ruling.by.clone().into();
     }
     let approvals = &service.settings.approvals;
     let before = |before: &Ruling| json!({"hash": said(&before.rules), "rule_set": before.rule_set, "since_us": before.at_us});
     let not_warmed = service.rules.not_warmed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(json!({
         "journal": hex(keeper.id()),
-        "live": live,
+        "live": decides,
         "before": rulings.before().map(before),
         "shadow": shadow,
         "warming": warming,
@@ -237,13 +273,12 @@ async fn kept(keeper: &Keeper, rules: &str) -> Result<Prepared, Problem> {
     beside(move || checked::prepared(&keeper, &rules)).await
 }
 
-/// Proposes a rule set: checked, kept and put down.
+/// Proposes a rule set: checked, kept and put down. Whoever calls it is the one that sends.
 pub(super) async fn propose(
     service: &Service,
     by: &str,
     Sent { file, files }: Sent,
 ) -> Result<Value, Problem> {
-    let _turn = service.rules.turn.lock().await;
     let keeper = service.keeper()?;
     let (tokens, declared) =
         (service.readers().and_then(|readers| readers.tokens().cloned()), service.settings.declared);
@@ -254,15 +289,17 @@ pub(super) async fn propose(
     };
     let (prepared, problems) = beside(checked).await?;
     let rulings = service.rulings().await?;
-    if !rulings.has_room(&prepared.rules) {
-        let detail = "as many are proposed and approved as there may be; activate one of them first";
-        return Err(conflict("proposals", "Too many rule sets wait", detail));
-    }
+    has_room(&rulings, &prepared.rules)?;
     let diff = service.diff(&rulings, &prepared).await?;
     let prepared = service.keep(keeper.clone(), prepared).await?;
     let (rules, name) = (prepared.rules.clone(), prepared.loaded.rules.name.clone());
     let proposer = by.to_owned();
-    service.ruled(move |desk| desk.put_down(|recorded| recorded.propose(&prepared, &proposer))).await?;
+    let put = move |desk: &mut Desk| {
+        // Others may have been approved meanwhile.
+        has_room(desk.recorded.rulings(), &prepared.rules)?;
+        desk.put_down(|recorded| recorded.propose(&prepared, &proposer)).map_err(unfit)
+    };
+    service.ruled(put).await?;
     tracing::info!(hash = rules, name, by, "a rule set is proposed");
     let mut said = told(service, &keeper, &proposed(&service.rulings().await?, &rules)?);
     said["diff"] = json!(diff);
@@ -287,7 +324,8 @@ pub(super) async fn approve(service: &Service, rules: &str, signed: Signed) -> R
     let by = approval.by.clone();
     if proposal.approvals.iter().all(|held| *held != approval) {
         let hash = proposal.rules.clone();
-        service.ruled(move |desk| desk.put_down(|recorded| recorded.approve(&hash, approval))).await?;
+        let put = move |recorded: &mut Recorded| recorded.approve(&hash, approval);
+        service.ruled(move |desk| desk.put_down(put).map_err(unfit)).await?;
         tracing::info!(hash = proposal.rules, by, "a rule set is approved");
     }
     Ok(told(service, &keeper, &proposed(&service.rulings().await?, rules)?))
@@ -298,6 +336,7 @@ pub(super) async fn activate(service: &Service, by: &str, rules: &str, how: How)
     let _turn = service.rules.turn.lock().await;
     let keeper = service.keeper()?;
     let rulings = service.rulings().await?;
+    is_from(&rulings, how.from.as_deref())?;
     let proposal = proposed(&rulings, rules)?;
     let counted = service.settings.approvals.counted(&proposal, &keeper.id());
     let required = service.settings.approvals.required;
@@ -311,31 +350,61 @@ pub(super) async fn activate(service: &Service, by: &str, rules: &str, how: How)
     take_up(service, &rulings, kept(&keeper, rules).await?, activation).await
 }
 
-/// Takes the rule set up again that decided before.
-pub(super) async fn roll_back(service: &Service, by: &str, how: How) -> Result<Value, Problem> {
-    let _turn = service.rules.turn.lock().await;
-    let keeper = service.keeper()?;
-    let rulings = service.rulings().await?;
-    let none = || conflict("rollback", "There is nothing to go back to", "no other rule set decided before");
+/// The hash of what decided before.
+fn before(rulings: &Rulings) -> Result<String, Problem> {
+    let none = || {
+        let detail = "no other rule set decided before; DELETE /v1/rules/warming cancels a warm-up";
+        conflict("rollback", "There is nothing to go back to", detail)
+    };
     let before = rulings.before().ok_or_else(none)?;
     let unknown = || {
         let rule_set = &before.rule_set;
         let detail = format!("no record says with which files {rule_set} decided before; propose it again");
         conflict("rollback", "What decided before is not known", detail)
     };
-    let rules = said(&before.rules).ok_or_else(unknown)?.to_owned();
-    let activation = Activation { by: by.to_owned(), approved_by: Vec::new(), warm: how.warm, back: true };
+    said(&before.rules).map(str::to_owned).ok_or_else(unknown)
+}
+
+/// Takes the rule set up again that decided before.
+pub(super) async fn roll_back(service: &Service, by: &str, how: How) -> Result<Value, Problem> {
+    let keeper = service.keeper()?;
+    let How { warm, from } = how;
+    let activation = Activation { by: by.to_owned(), approved_by: Vec::new(), warm, back: true };
+    let by = by.to_owned();
+    let begin = move |desk: &mut Desk| {
+        let rulings = desk.recorded.rulings().clone();
+        is_from(&rulings, from.as_deref())?;
+        let rules = before(&rulings)?;
+        // Its files are read next, which may take long: what is gone back from is not to take over meanwhile.
+        desk.cancel_warming(&by, "rolled back").map_err(unready)?;
+        Ok::<_, Problem>((rulings, rules))
+    };
+    // Before it is its turn: of two who go back at once, one is told that something else decides.
+    let (rulings, rules) = service.order(begin).await.ok_or_else(ended)??;
+    let _back = service.rules.back.lock().await;
     take_up(service, &rulings, kept(&keeper, &rules).await?, activation).await
 }
 
-/// Takes a rule set up that may be.
+/// Cancels the warm-up that is on. It waits for nobody's turn: what is warmed would decide meanwhile.
+pub(super) async fn cancel_warming(service: &Service, by: &str) -> Result<Value, Problem> {
+    service.keeper()?;
+    let by = by.to_owned();
+    let cancel = move |desk: &mut Desk| desk.cancel_warming(&by, "cancelled it");
+    let cancelled = service.order(cancel).await.ok_or_else(ended)?.map_err(unready)?;
+    if let Some(number) = cancelled {
+        service.on_disk(number).await?;
+    }
+    Ok(json!({"cancelled": cancelled.is_some()}))
+}
+
+/// Takes a rule set up that may be, in place of what decides by these rulings.
 async fn take_up(
     service: &Service,
     rulings: &Rulings,
     prepared: Prepared,
     activation: Activation,
 ) -> Result<Value, Problem> {
-    if rulings.live().is_some_and(|live| live.rules == prepared.rules) {
+    if live(rulings) == Some(&*prepared.rules) {
         return Err(conflict("decides", "It decides already", "nothing is to be taken up"));
     }
     // What is declared may be another since it was proposed.
@@ -343,9 +412,16 @@ async fn take_up(
     let diff = service.diff(rulings, &prepared).await?;
     let (hash, rule_set) = (prepared.rules.clone(), prepared.loaded.rules.hash_text());
     let (name, Activation { by, back, .. }) = (prepared.loaded.rules.name.clone(), activation.clone());
-    let taken = service.order(move |desk| desk.take_up(prepared, activation)).await.ok_or_else(ended)?;
-    let not_taken = |why: String| conflict("not-taken-up", "The rule set is not taken up", why);
-    let TakenUp { number, pause, begins, decides } = taken.map_err(not_taken)?;
+    let compared = rulings.live().cloned();
+    let take_up = move |desk: &mut Desk| {
+        let now = desk.recorded.rulings();
+        if now.live() != compared.as_ref() {
+            return Err(changed(now));
+        }
+        let not_taken = |why: String| conflict("not-taken-up", "The rule set is not taken up", why);
+        desk.take_up(prepared, activation).map_err(not_taken)
+    };
+    let TakenUp { number, pause, begins, decides } = service.order(take_up).await.ok_or_else(ended)??;
     let pause_us = pause.as_micros() as u64;
     let changes = diff.as_ref().map_or_else(String::new, Diff::in_a_line);
     if decides {
