@@ -100,7 +100,7 @@ impl Replay {
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
         }
-        let (id, key) = (claims::id_of(&disk, folder)?, signing::own_public(&disk, folder));
+        let (id, key) = (claims::id_of(&disk, folder)?, signing::own_public(&disk, folder).ok());
         let by = (&id, key.as_ref());
         let (mut begun, first) = match started_by(&disk, folder, u64::MAX, by)? {
             Beginning::Started { rules, start, first, .. } => (Some((rules, start)), first),
@@ -201,7 +201,7 @@ impl Replay {
             && base.is_some_and(|base| self.snapshot.is_some_and(|number| number > base))
     }
 
-    /// What retention has removed before it, by a word that counts: without a look at who holds the key.
+    /// What retention has removed before it, by a word that counts.
     pub fn removed(&self) -> Option<&Removed> {
         self.removed.as_ref()
     }

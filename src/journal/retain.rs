@@ -62,7 +62,7 @@ pub fn look(
     keep: &Retention,
     now_us: i64,
 ) -> Result<Plan, RecordedError> {
-    let key = own_public(disk, folder);
+    let key = own_public(disk, folder).ok();
     Ok(look_as(disk, folder, keep, now_us, key.as_ref())?.plan)
 }
 
@@ -87,7 +87,9 @@ fn look_as(
     let missing = match last.map(|last| removable::missing_up_to(disk, folder, last, (&id, key))) {
         None => Vec::new(),
         Some(Ok(missing)) => missing,
-        Some(Err(why @ (JournalError::Damaged(_) | JournalError::Changed { .. }))) => {
+        Some(Err(
+            why @ (JournalError::Damaged(_) | JournalError::Unproven { .. } | JournalError::Changed { .. }),
+        )) => {
             plan.withhold(why.to_string());
             Vec::new()
         }

@@ -239,7 +239,7 @@ impl Behind {
         // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
         let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
         // What retention left to begin with must stay a place to begin from: none is where a rule set was being warmed.
-        let by = signing::own_public(disk, folder);
+        let by = signing::own_public(disk, folder).ok();
         let base = claims::removed_by(disk, folder, (&id, by.as_ref()))?.map(|removed| removed.base);
         let from =
             oldest_place(&beginning, &held, warmed.max(lost).max(base)).ok_or(RecordedError::NoStart)?;

@@ -251,6 +251,35 @@ fn a_note_that_nobody_signed_hides_nothing_from_a_replay() {
 }
 
 #[test]
+fn without_the_public_key_no_removal_is_believed_and_who_reads_is_told_why() {
+    let like = after(&small().files);
+    let public = folder().join("signing.pub");
+    let mut gone = like.clone();
+    assert!(gone.remove(&public).is_some(), "whoever signs a journal puts its public key beside");
+    let mut spoilt = like.clone();
+    spoilt.get_mut(&public).unwrap()[40] = b'!';
+    let said = removed(&*SimDisk::of(&gone).shared(), folder()).unwrap().unwrap();
+    for (files, why, is_gone) in [(gone, "is gone; put it back", true), (spoilt, "is spoilt", false)] {
+        let disk = SimDisk::of(&files);
+        let shared = disk.shared();
+        let error = replayed(&shared).unwrap_err().to_string();
+        for part in [&format!("records 1 to {} are missing", said.last), "/j/signing.pub", why, "from a copy"]
+        {
+            assert!(error.contains(part), "no `{part}` in {error}");
+        }
+        assert!(!error.contains("genpkey"), "{error}");
+        // Nor by its record alone, nor by the note of who has another key.
+        let mut without = files.clone();
+        without.remove(&folder().join("removed.json"));
+        assert_eq!(replayed(&SimDisk::of(&without).shared()).unwrap_err().to_string(), error);
+        // Who has the private key needs no other, and puts the public one where it is gone.
+        opened(&shared, OnDamage::Refuse).unwrap().close().unwrap();
+        assert_eq!(disk.files().get(&public) == like.get(&public), is_gone);
+        assert_eq!(replayed(&shared).is_ok(), is_gone);
+    }
+}
+
+#[test]
 fn a_replay_that_begins_later_than_it_could_says_so() {
     let like = after(&small().files);
     let shared = SimDisk::of(&like).shared();
