@@ -234,22 +234,27 @@ impl Behind {
     ) -> Result<(u64, Box<Self>), WarmingError> {
         let beginning = started(disk, folder, last)?;
         let warmed = known(disk, folder, 0, last)?.last().map(|known| known.record);
-        let held = snapshots::snapshots(&**disk, folder)?;
         let decided = decided(disk, folder, 0, last)?;
         // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
         let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
         // What retention left to begin with must stay a place to begin from: none is where a rule set was being warmed.
         let by = signing::own_public(disk, folder).ok();
         let base = claims::removed_by(disk, folder, (&id, by.as_ref()))?.map(|removed| removed.base);
-        let from =
-            oldest_place(&beginning, &held, warmed.max(lost).max(base)).ok_or(RecordedError::NoStart)?;
-        let mut course = match &beginning {
-            Beginning::Started { rules, start, .. } if from == 0 => {
-                Course::begin(&**disk, folder, rules, start, store)?
+        let mut looks = 0;
+        let (from, mut course) = loop {
+            looks += 1;
+            let held = snapshots::snapshots(&**disk, folder)?;
+            let from = oldest_place(&beginning, &held, warmed.max(lost).max(base));
+            let from = from.ok_or(RecordedError::NoStart)?;
+            if let (Beginning::Started { rules, start, .. }, 0) = (&beginning, from) {
+                break (from, Course::begin(&**disk, folder, rules, start, store)?);
             }
-            _ => {
-                let saved = snapshots::read(disk, folder, id, from).map_err(RecordedError::from)?;
-                Course::restore(&**disk, folder, from, saved, store)?
+            match snapshots::read(disk, folder, id, from) {
+                Err(why) if looks < snapshots::LOOKS && snapshots::is_gone(&why) => {}
+                saved => {
+                    let saved = saved.map_err(RecordedError::from)?;
+                    break (from, Course::restore(&**disk, folder, from, saved, store)?);
+                }
             }
         };
         let Loaded { rules, lists, rates, .. } = super::course::load(bundle, &kept::hash(bundle))?;
