@@ -23,7 +23,7 @@ use super::journaled::{for_its_owner_alone, now_us, random};
 /// in the journal.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged, or not all is there that would be removed; it stays where it is then."
+    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged or another journal's, or not all is there that would be removed: it stays where it is then; and if the snapshot is lost that a former removal left."
 )]
 pub(super) struct Args {
     /// The journal's folder
@@ -85,12 +85,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     if args.dry_run {
         let plan = look(&disk, &args.journal, &keep, now_us())?;
         tell(&plan, &keep, &mut out)?;
-        tell_withheld(&plan, &mut out)?;
+        let fine = tell_warned(&plan, &mut out)?;
         if let Some(number) = plan.snapshot {
             writeln!(out, "the snapshot after record {number} would be archived")?;
         }
         writeln!(out, "nothing was changed (--dry-run)")?;
-        return Ok(if plan.withheld.is_some() { Verdict::Found } else { Verdict::Clean });
+        return Ok(if fine { Verdict::Clean } else { Verdict::Found });
     }
     let key = args.signing_key.as_deref();
     for_its_owner_alone(&args.journal, key)?;
@@ -184,13 +184,22 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
             segment.first
         )?;
     }
-    tell_withheld(plan, out)?;
-    Ok(if damaged.is_empty() && plan.withheld.is_none() { Verdict::Clean } else { Verdict::Found })
+    let fine = tell_warned(plan, out)?;
+    Ok(if damaged.is_empty() && fine { Verdict::Clean } else { Verdict::Found })
 }
 
-/// Why nothing is removed though it is old enough.
-fn tell_withheld(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
-    plan.withheld.as_ref().map_or(Ok(()), |why| writeln!(out, "NOT REMOVED, since not all is there: {why}"))
+/// Why nothing is removed though it is old enough, and what more is removed in spite of; true where there is neither.
+fn tell_warned(plan: &Plan, out: &mut impl Write) -> std::io::Result<bool> {
+    if let Some(why) = &plan.withheld {
+        writeln!(out, "NOT REMOVED, since not all is there: {why}")?;
+    }
+    if let Some(lost) = plan.lost {
+        writeln!(
+            out,
+            "LOST: the snapshot after record {lost}, which retention left to begin with, is gone or not whole; once these segments are removed not even a copy of it helps"
+        )?;
+    }
+    Ok(plan.withheld.is_none() && plan.lost.is_none())
 }
 
 /// The same as it is noted, for who proves nothing.

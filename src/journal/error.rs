@@ -55,6 +55,14 @@ pub enum JournalError {
         "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
     )]
     Damaged(Damage),
+    /// Another journal's segment lies where retention would remove.
+    #[error(
+        "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and decide to go on without the records that are missing there then (`weir score --journal DIR --on-damage go-on`)", path.display()
+    )]
+    Foreign {
+        /// The segment.
+        path: PathBuf,
+    },
     /// What is there is not what was signed.
     #[error(
         "{file} is not what was written, at record {number}: {how}; see `weir audit verify`, and restore the file from a copy"

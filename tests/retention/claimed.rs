@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir::io::Disk;
+use weir::journal::retention::Retention;
 use weir::journal::{
     By, Control, From, HEADER_BYTES, Journal, JournalError, OnDamage, Options, Record, Recorded,
-    RecordedError, Removed, Replay, Replayed, Retained, Signer, Verified, WarmingError, Whole, removed,
-    retain, verify,
+    RecordedError, Removed, Replay, Replayed, Retained, Signer, Verified, WarmingError, Whole,
+    check_snapshots, removed, retain, verify,
 };
+use weir::time::DAY_US;
 
 use crate::disk::SimDisk;
 use crate::recorded::{bundle, setup, take};
@@ -196,7 +198,7 @@ fn what_is_not_all_there_is_not_removed_until_somebody_decides_and_is_told_then(
         assert_eq!(found.first, end + 1);
         assert!(replayed(&shared).unwrap().difference.is_none());
         // What is removed later says it again.
-        let none = weir::journal::retention::Retention { online_us: 0, archived_us: 0, ..KEEP };
+        let none = Retention { online_us: 0, archived_us: 0, ..KEEP };
         retained(&shared, &none, small.now_us + KEEP.archived_us).unwrap();
         told(noted(&shared).unwrap());
     }
@@ -301,6 +303,47 @@ fn a_replay_that_begins_later_than_it_could_says_so() {
         assert!(why.contains(&format!("after record {base} is passed over")), "{why}");
         assert!(replay.run(|_| {}).unwrap().late);
     }
+}
+
+#[test]
+fn what_is_removed_over_a_base_that_was_lost_is_told() {
+    let disk = SimDisk::of(&small().files);
+    let less = Retention { archived_us: 12 * DAY_US, ..KEEP };
+    assert!(!retained(&disk.shared(), &less, small().now_us).unwrap().removed.is_empty());
+    let like = disk.files();
+    let again = |files: &Files| retained(&SimDisk::of(files).shared(), &KEEP, small().now_us).unwrap();
+    let base = noted(&SimDisk::of(&like).shared()).unwrap().base;
+    let before = again(&like);
+    assert!(!before.removed.is_empty() && before.plan.lost.is_none());
+    let mut lost = like;
+    lost.remove(&folder().join(format!("archive/{base:020}.snapshot"))).unwrap();
+    let done = again(&lost);
+    assert_eq!((done.removed, done.plan.lost), (before.removed, Some(base)));
+}
+
+#[test]
+fn a_segment_of_another_journal_is_not_removed() {
+    let strange = SimDisk::new(9);
+    let options = Options { new_id: [9; 16], clock: || 0, ..journal_options() };
+    let setup = setup(&small().rules, &[], None);
+    let other = Recorded::open(strange.shared(), folder(), options, OnDamage::Refuse, setup, |_| {}).unwrap();
+    other.0.close().unwrap();
+    let (path, held) = (segments(&strange.files())[&1].clone(), strange.files());
+    let mut files = small().files.clone();
+    files.remove(&segments(&files)[&1]).unwrap();
+    files.insert(path.clone(), held[&path].clone());
+    let disk = SimDisk::of(&files);
+    let shared = disk.shared();
+    opened(&shared, OnDamage::GoOn).unwrap().close().unwrap();
+    let done = retained(&shared, &KEEP, small().now_us).unwrap();
+    assert_eq!(disk.files().get(&path), held.get(&path));
+    let why = done.plan.withheld.unwrap();
+    assert!(why.contains("00000000000000000001.journal is a segment of another journal"), "{why}");
+    assert!(done.removed.is_empty());
+    // Somebody moves it out, and decides.
+    shared.remove(&path).unwrap();
+    opened(&shared, OnDamage::GoOn).unwrap().close().unwrap();
+    assert!(!retained(&shared, &KEEP, small().now_us).unwrap().removed.is_empty());
 }
 
 #[test]
