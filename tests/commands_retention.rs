@@ -355,6 +355,16 @@ fn the_snapshot_that_retention_left_to_begin_with_is_missed() {
     part(&run(&folder, "audit verify --journal j", 1), "CHANGED: the snapshot after record ");
     let replayed = run(&folder, "replay --journal j", 1);
     part(&replayed, "is passed over: retention left it to begin with, and it is gone");
+    let base = whole.out.split("after record ").nth(1).unwrap().split(' ').next().unwrap();
+    let shown = run(&folder, "journal show j", 1);
+    part(
+        &shown,
+        &format!("damage: the snapshot after record {base}, which retention left to begin with, is gone"),
+    );
+    for done in [&shown, &replayed, &run(&folder, "audit verify --journal j", 1)] {
+        let begins = format!("replay begins from the snapshot after record {base}");
+        assert!(!done.out.contains(&begins) && !done.err.contains(&begins), "{}{}", done.out, done.err);
+    }
     part(&replayed, "warning: it begins later than it should, behind record ");
     assert_ne!(replayed.out, whole.out);
     part(&run(&folder, "audit show t390 --journal j", 0), "it begins later than it should");

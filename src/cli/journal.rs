@@ -127,7 +127,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
     if let Some(removed) = &before.removed {
-        writeln!(out, "{}", noted_removed(removed))?;
+        writeln!(out, "{}", noted_removed(removed, (!before.is_late).then_some(removed.base)))?;
     }
     for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;
@@ -162,13 +162,21 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     if let Some(missing) = &before.missing {
         writeln!(out, "damage: {missing}")?;
     }
+    if let (true, Some(removed)) = (before.is_late, &before.removed) {
+        writeln!(
+            out,
+            "damage: the snapshot after record {}, which retention left to begin with, is gone or not whole, so that replay begins later; restore it from a copy",
+            removed.base
+        )?;
+    }
     for damage in &damage {
         writeln!(out, "damage: {damage}")?;
     }
     for decided in &decided {
         writeln!(out, "damage: {decided}")?;
     }
-    Ok(if damage.is_empty() && decided.is_empty() && before.missing.is_none() {
+    let is_whole_before = before.missing.is_none() && !before.is_late;
+    Ok(if damage.is_empty() && decided.is_empty() && is_whole_before {
         Verdict::Clean
     } else {
         Verdict::Found

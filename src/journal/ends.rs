@@ -69,6 +69,8 @@ impl Ends {
 pub struct Before {
     /// What retention removed.
     pub removed: Option<Removed>,
+    /// Whether the snapshot that it left to begin with is gone or not whole.
+    pub is_late: bool,
     /// What it did not, on which somebody decided.
     pub decided: Option<Decided>,
     /// What it did not, on which nobody did, as an error that says what to do.
@@ -81,8 +83,10 @@ impl Before {
         let (id, key) = (claims::id_of(disk, folder)?, signing::own_public(disk, folder).ok());
         let by = (&id, key.as_ref());
         let removed = claims::removed_by(disk, folder, by)?;
+        let left = removed.as_ref().map(|removed| snapshots::read(disk, folder, id, removed.base));
+        let is_late = left.is_some_and(|left| left.is_err());
         let Some((missing, _)) = beginning::gone(disk, folder, by)? else {
-            return Ok(Self { removed, ..Self::default() });
+            return Ok(Self { removed, is_late, ..Self::default() });
         };
         let known = decided(disk, folder, 0, u64::MAX)?.into_iter().find(|known| known.damage.same(&missing));
         let rest = |mut missing: Damage| {
@@ -93,6 +97,6 @@ impl Before {
             Some(known) => (Some(Decided { damage: rest(known.damage.clone()), ..known }), None),
             None => (None, Some(claims::gone(disk, folder, rest(missing), by.1)?)),
         };
-        Ok(Self { removed, decided, missing })
+        Ok(Self { removed, is_late, decided, missing })
     }
 }

@@ -15,7 +15,7 @@ use weir::time::DAY_US;
 
 use crate::disk::SimDisk;
 use crate::recorded::{bundle, setup, take};
-use crate::small::{FOLDER, KEEP, RULES, holds, journal_options, open, records, retained, small};
+use crate::small::{FOLDER, KEEP, RULES, event, holds, journal_options, open, records, retained, small};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -319,6 +319,22 @@ fn what_is_removed_over_a_base_that_was_lost_is_told() {
     lost.remove(&folder().join(format!("archive/{base:020}.snapshot"))).unwrap();
     let done = again(&lost);
     assert_eq!((done.removed, done.plan.lost), (before.removed, Some(base)));
+}
+
+#[test]
+fn a_snapshot_whose_record_went_with_what_it_holds_is_told_as_such() {
+    let small = small();
+    let disk = SimDisk::of(&small.files).shared();
+    let mut writer = open(&disk, &small.rules).unwrap();
+    // A hundred days later no window needs what was before.
+    take(&mut writer, &[event(&small.rules, 460)]);
+    writer.close().unwrap();
+    let all = Retention { online_us: 0, archived_us: 0, snapshots_us: 0, ..KEEP };
+    assert!(!retained(&disk, &all, small.now_us + KEEP.archived_us).unwrap().removed.is_empty());
+    let found = whole(&disk);
+    let checked = check_snapshots(&*disk, folder(), &found.snapshots, found.first).unwrap();
+    assert_eq!((checked.past.len(), checked.unrecorded.len()), (1, 0), "{checked:?}");
+    assert!(checked.same > 0 && checked.changed.is_empty());
 }
 
 #[test]
