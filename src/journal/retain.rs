@@ -110,13 +110,16 @@ fn look_as(
     Ok(Looked { plan, id, missing })
 }
 
+/// A segment's first record, and its name within the journal's folder.
+type Named = (u64, String);
+
 /// What is old enough, is not needed, and has something behind it to begin with; the journal's id, and the segments of others.
 fn planned(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     keep: &Retention,
     now_us: i64,
-) -> Result<(Plan, [u8; 16], Vec<(u64, String)>), RecordedError> {
+) -> Result<(Plan, [u8; 16], Vec<Named>), RecordedError> {
     let (mut held, id, strangers) = holdings(disk, folder, now_us)?;
     let mut needed_from = u64::MAX;
     loop {
@@ -272,7 +275,7 @@ fn holdings(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     now_us: i64,
-) -> Result<(Holdings, [u8; 16], Vec<(u64, String)>), JournalError> {
+) -> Result<(Holdings, [u8; 16], Vec<Named>), JournalError> {
     let named = archive::segments(&**disk, folder)?;
     if named.is_empty() {
         return Err(JournalError::None { folder: folder.to_owned() });
