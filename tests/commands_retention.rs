@@ -269,6 +269,33 @@ fn nobody_claims_a_removal_without_the_key() {
 }
 
 #[test]
+fn where_the_public_key_is_gone_or_spoilt_all_who_read_say_so() {
+    let folder = retained();
+    run(&folder, &format!("journal retain j {AT_ONCE} --as keeper"), 0);
+    score(&folder, 400, "");
+    let key = folder.read("j/signing.pub");
+    let readers = ["replay --journal j", "audit show t390 --journal j", "journal show j"];
+    std::fs::remove_file(folder.path("j/signing.pub")).unwrap();
+    for (line, code) in readers.into_iter().zip([3, 3, 1]) {
+        let done = run(&folder, line, code);
+        part(&done, "whether retention removed them only the journal's public key shows: ");
+        part(&done, "j/signing.pub is gone; put it back from a copy");
+        assert!(!done.out.contains("were removed by retention"), "{}", done.out);
+    }
+    folder.put("j/signing.pub", &key[..50]);
+    for (line, code) in readers.into_iter().zip([3, 3, 1]) {
+        part(&run(&folder, line, code), "j/signing.pub is spoilt, and no Ed25519 public key in PEM: ");
+    }
+    let spoilt = run(&folder, "audit verify --journal j", 3);
+    part(&spoilt, "; put it back from a copy");
+    assert!(!spoilt.err.contains("genpkey"), "{}", spoilt.err);
+    folder.put("j/signing.pub", key);
+    for line in readers {
+        run(&folder, line, 0);
+    }
+}
+
+#[test]
 fn only_who_has_the_key_removes() {
     let folder = retained();
     std::fs::rename(folder.path("j/signing.key"), folder.path("away.key")).unwrap();
@@ -328,6 +355,16 @@ fn the_snapshot_that_retention_left_to_begin_with_is_missed() {
     part(&run(&folder, "audit verify --journal j", 1), "CHANGED: the snapshot after record ");
     let replayed = run(&folder, "replay --journal j", 1);
     part(&replayed, "is passed over: retention left it to begin with, and it is gone");
+    let base = whole.out.split("after record ").nth(1).unwrap().split(' ').next().unwrap();
+    let shown = run(&folder, "journal show j", 1);
+    part(
+        &shown,
+        &format!("damage: the snapshot after record {base}, which retention left to begin with, is gone"),
+    );
+    for done in [&shown, &replayed, &run(&folder, "audit verify --journal j", 1)] {
+        let begins = format!("replay begins from the snapshot after record {base}");
+        assert!(!done.out.contains(&begins) && !done.err.contains(&begins), "{}{}", done.out, done.err);
+    }
     part(&replayed, "warning: it begins later than it should, behind record ");
     assert_ne!(replayed.out, whole.out);
     part(&run(&folder, "audit show t390 --journal j", 0), "it begins later than it should");

@@ -27,5 +27,7 @@ mod forged;
 mod plan;
 #[path = "retention/read.rs"]
 mod read;
+#[path = "retention/rotated.rs"]
+mod rotated;
 #[path = "retention/small.rs"]
 mod small;

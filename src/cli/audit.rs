@@ -110,7 +110,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Verdict> {
             return Ok(Verdict::Clean);
         }
         if let Some(removed) = replay.removed() {
-            writeln!(anstream::stderr(), "{}", noted_removed(removed))?;
+            writeln!(anstream::stderr(), "{}", noted_removed(removed, replay.snapshot()))?;
         }
         writeln!(anstream::stderr(), "`{}` has no decision in this journal", args.id)?;
         return Ok(Verdict::Found);

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
 use weir::journal::{
-    Begun, Control, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, gone_before, kept,
-    removed, snapshots,
+    Before, Begun, Control, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, kept, snapshots,
 };
 use weir::time::format_time;
 
@@ -113,10 +112,9 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     // What was cut off is no torn tail.
     let torn = reader.torn().filter(|_| cut.is_none());
     damage.extend(cut);
-    match gone_before(&disk, folder)? {
-        Some((_, Some(known))) => decided.insert(0, known),
-        Some((missing, None)) => damage.insert(0, missing),
-        None => {}
+    let before = Before::look(&disk, folder)?;
+    if let Some(known) = before.decided {
+        decided.insert(0, known);
     }
     let mut out = anstream::stdout().lock();
     writeln!(out, "journal {}", hex(reader.id().unwrap_or_default()))?;
@@ -128,8 +126,8 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     if let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
-    if let Some(removed) = removed(&*disk, folder)? {
-        writeln!(out, "{}", noted_removed(&removed))?;
+    if let Some(removed) = &before.removed {
+        writeln!(out, "{}", noted_removed(removed, (!before.is_late).then_some(removed.base)))?;
     }
     for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;
@@ -161,13 +159,28 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     if let Some(torn) = torn {
         writeln!(out, "the end: {torn}")?;
     }
+    if let Some(missing) = &before.missing {
+        writeln!(out, "damage: {missing}")?;
+    }
+    if let (true, Some(removed)) = (before.is_late, &before.removed) {
+        writeln!(
+            out,
+            "damage: the snapshot after record {}, which retention left to begin with, is gone or not whole, so that replay begins later; restore it from a copy",
+            removed.base
+        )?;
+    }
     for damage in &damage {
         writeln!(out, "damage: {damage}")?;
     }
     for decided in &decided {
         writeln!(out, "damage: {decided}")?;
     }
-    Ok(if damage.is_empty() && decided.is_empty() { Verdict::Clean } else { Verdict::Found })
+    let is_whole_before = before.missing.is_none() && !before.is_late;
+    Ok(if damage.is_empty() && decided.is_empty() && is_whole_before {
+        Verdict::Clean
+    } else {
+        Verdict::Found
+    })
 }
 
 fn word(said: &Control) -> String {

@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     tell_begins(&replay)?;
     if let Some(removed) = replay.removed() {
         let mut err = anstream::stderr();
-        writeln!(err, "{}", noted_removed(removed))?;
+        writeln!(err, "{}", noted_removed(removed, replay.snapshot()))?;
         if args.rules.is_some() {
             let why = "the other rule set knows nothing of them, and may decide otherwise for that alone";
             writeln!(err, "warning: {why}")?;

@@ -23,7 +23,7 @@ use super::journaled::{for_its_owner_alone, now_us, random};
 /// in the journal.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged, or not all is there that would be removed; it stays where it is then."
+    after_help = "Examples:\n  weir journal retain journal --dry-run\n  weir journal retain journal\n  weir journal retain journal --online 30d --archived 7y\n\nDIR/archive may be a link to another disk. Exits with 1 if a segment is damaged or another journal's, or not all is there that would be removed: it stays where it is then; and if the snapshot is lost that a former removal left."
 )]
 pub(super) struct Args {
     /// The journal's folder
@@ -85,12 +85,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     if args.dry_run {
         let plan = look(&disk, &args.journal, &keep, now_us())?;
         tell(&plan, &keep, &mut out)?;
-        tell_withheld(&plan, &mut out)?;
+        let fine = tell_warned(&plan, &mut out)?;
         if let Some(number) = plan.snapshot {
             writeln!(out, "the snapshot after record {number} would be archived")?;
         }
         writeln!(out, "nothing was changed (--dry-run)")?;
-        return Ok(if plan.withheld.is_some() { Verdict::Found } else { Verdict::Clean });
+        return Ok(if fine { Verdict::Clean } else { Verdict::Found });
     }
     let key = args.signing_key.as_deref();
     for_its_owner_alone(&args.journal, key)?;
@@ -184,39 +184,72 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
             segment.first
         )?;
     }
-    tell_withheld(plan, out)?;
-    Ok(if damaged.is_empty() && plan.withheld.is_none() { Verdict::Clean } else { Verdict::Found })
+    let fine = tell_warned(plan, out)?;
+    Ok(if damaged.is_empty() && fine { Verdict::Clean } else { Verdict::Found })
 }
 
-/// Why nothing is removed though it is old enough.
-fn tell_withheld(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
-    plan.withheld.as_ref().map_or(Ok(()), |why| writeln!(out, "NOT REMOVED, since not all is there: {why}"))
+/// Why nothing is removed though it is old enough, and what more is removed in spite of; true where there is neither.
+fn tell_warned(plan: &Plan, out: &mut impl Write) -> std::io::Result<bool> {
+    if let Some(why) = &plan.withheld {
+        writeln!(out, "NOT REMOVED, since not all is there: {why}")?;
+    }
+    if let Some(lost) = plan.lost {
+        writeln!(
+            out,
+            "LOST: the snapshot after record {lost}, which retention left to begin with, is gone or not whole; once these segments are removed not even a copy of it helps"
+        )?;
+    }
+    Ok(plan.withheld.is_none() && plan.lost.is_none())
 }
 
-/// The same as it is noted, for who proves nothing.
-pub(super) fn noted_removed(removed: &Removed) -> String {
-    format!("{} (says removed.json; `weir audit verify` proves it)", told_removed(removed))
+/// The same for who proves nothing.
+pub(super) fn noted_removed(removed: &Removed, begins: Option<u64>) -> String {
+    format!("{} (`weir audit verify` proves it)", told_removed(removed, begins))
 }
 
-/// What retention has removed before what is there.
-pub(super) fn told_removed(removed: &Removed) -> String {
-    let Removed { at_us, last, base, missing, .. } = removed;
+/// What retention has removed before what is there, and the snapshot with which replay begins, where that is known.
+pub(super) fn told_removed(removed: &Removed, begins: Option<u64>) -> String {
+    let Removed { at_us, last, missing, .. } = removed;
     let missing = match told_ranges(missing) {
         Some(ranges) => format!(", but for {ranges}, which were missing before"),
         None => String::new(),
     };
-    format!(
-        "records 1 to {last} were removed by retention on {}{missing}; replay begins from the snapshot after record {base}",
-        format_time(*at_us)
-    )
+    let begins = match begins {
+        Some(number) => format!("; replay begins from the snapshot after record {number}"),
+        None => String::new(),
+    };
+    format!("records 1 to {last} were removed by retention on {}{missing}{begins}", format_time(*at_us))
 }
 
-/// First and last of some records, in words; none where there are none.
+/// First and last of some records, in words, those that meet as one; none where there are none.
 pub(super) fn told_ranges(ranges: &[(u64, u64)]) -> Option<String> {
-    let ranges = ranges.iter().map(|(first, last)| match first == last {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup_by(|next, held| {
+        let meets = next.0 <= held.1.saturating_add(1);
+        held.1 = if meets { held.1.max(next.1) } else { held.1 };
+        meets
+    });
+    let ranges = sorted.iter().map(|(first, last)| match first == last {
         true => first.to_string(),
         false => format!("{first} to {last}"),
     });
     let ranges: Vec<String> = ranges.collect();
     (!ranges.is_empty()).then(|| ranges.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told_ranges;
+
+    #[test]
+    fn ranges_that_meet_are_told_as_one() {
+        let told = |ranges: &[(u64, u64)]| told_ranges(ranges).unwrap_or_default();
+        assert_eq!(
+            told(&[(6, 9), (1, 5), (11, 11), (12, 12), (8, 9), (20, 30), (21, 22)]),
+            "1 to 9, 11 to 12, 20 to 30"
+        );
+        assert_eq!(told(&[(3, 3)]), "3");
+        assert_eq!(told_ranges(&[]), None);
+    }
 }

@@ -93,19 +93,27 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         let noted = removed(&*disk, folder)?;
         kept.extend(noted.iter().flat_map(Removed::kept));
         let by = Believed { heads: whole.held, id: whole.id, public };
-        let removed = tell_removed(first - 1, whole.removed, noted.as_ref(), &by, &mut out)?;
+        let held = snapshots(&*disk, folder)?;
+        let removed = tell_removed(first - 1, whole.removed, noted.as_ref(), (&by, &held), &mut out)?;
         for told in begins.iter().filter(|_| removed.is_none()) {
             writeln!(out, "{told}")?;
         }
         fine &= match removed {
-            Some(removed) => tell_left(&*disk, folder, &removed, &mut out)?,
+            Some(removed) => tell_left(&removed, &held, &mut out)?,
             None => false,
         };
     }
     fine &= tell_kept(&*disk, folder, kept, &mut out)?;
     fine &= tell_approvals(&whole.approvals, &mut out)?;
-    let checked = check_snapshots(&*disk, folder, &whole.snapshots)?;
+    let checked = check_snapshots(&*disk, folder, &whole.snapshots, first)?;
     writeln!(out, "{} snapshots are what their records say", checked.same)?;
+    for path in &checked.past {
+        writeln!(
+            out,
+            "{} is older than what is there, and what said that it is whole was removed: nobody goes on from it",
+            path.display()
+        )?;
+    }
     for path in &checked.unrecorded {
         writeln!(out, "{} is in no record, and nobody goes on from it", path.display())?;
     }
@@ -195,7 +203,7 @@ fn tell_removed(
     last: u64,
     said: Option<(Box<Removed>, u64)>,
     noted: Option<&Removed>,
-    by: &Believed,
+    (by, snapshots): (&Believed, &[u64]),
     out: &mut impl Write,
 ) -> anyhow::Result<Option<Removed>> {
     let said = said.filter(|(removed, _)| removed.last >= last);
@@ -203,7 +211,8 @@ fn tell_removed(
     let proven = by.public.as_ref().and_then(|key| noted.filter(|noted| noted.is_signed(key, &by.id)));
     let told = if by.public.is_some() { proven } else { noted };
     let told = told.or(said.as_ref().map(|(removed, _)| &**removed)).cloned();
-    let removed = told.as_ref().map_or_else(String::new, told_removed);
+    let begins = told.as_ref().map(|removed| removed.base).filter(|base| snapshots.contains(base));
+    let removed = told.as_ref().map_or_else(String::new, |removed| told_removed(removed, begins));
     match (&said, proven, noted) {
         (Some((_, number)), _, _) if by.public.is_some() => {
             writeln!(out, "{removed}; record {number} says so")?;
@@ -237,12 +246,7 @@ fn tell_removed(
 }
 
 /// Says what is gone that retention did not remove: records before it, and the snapshot that it left to begin with.
-fn tell_left(
-    disk: &dyn Disk,
-    folder: &Path,
-    removed: &Removed,
-    out: &mut impl Write,
-) -> anyhow::Result<bool> {
+fn tell_left(removed: &Removed, snapshots: &[u64], out: &mut impl Write) -> anyhow::Result<bool> {
     let Removed { base, missing, .. } = removed;
     let mut fine = true;
     if let Some(ranges) = told_ranges(missing) {
@@ -252,7 +256,7 @@ fn tell_left(
         )?;
         fine = false;
     }
-    if !snapshots(disk, folder)?.contains(base) {
+    if !snapshots.contains(base) {
         writeln!(
             out,
             "CHANGED: the snapshot after record {base} is gone, which retention left to begin with; restore it from a copy"

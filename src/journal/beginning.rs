@@ -139,7 +139,7 @@ pub(super) fn passed(
     let mut known = None;
     let mut passed = Vec::new();
     if let Some((missing, removed)) = gone(disk, folder, by)? {
-        let mut decided = on(disk, folder, &mut known, missing)?;
+        let mut decided = on_gone(disk, folder, &mut known, missing, by.1)?;
         if let Some(removed) = removed {
             removed.taken_from(&mut decided.damage);
         }
@@ -156,6 +156,20 @@ pub(super) fn passed(
             Err(JournalError::Damaged(_)) => return Ok(passed),
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// What decided to go on without records that are gone from the beginning, an error where nothing did.
+pub(super) fn on_gone(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    known: &mut Option<Vec<Decided>>,
+    missing: Damage,
+    key: Option<&PublicKey>,
+) -> Result<Decided, JournalError> {
+    match on(disk, folder, known, missing) {
+        Err(JournalError::Damaged(missing)) => Err(claims::gone(disk, folder, missing, key)?),
+        decided => decided,
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::archive;
 use super::control::Control;
+use super::damage::Damage;
 use super::error::JournalError;
 use super::frame::Chain;
 use super::heads::{Head, PublicKey};
@@ -64,8 +65,7 @@ impl Claims {
 
 /// What retention removed of what is gone from the beginning, by the word that says most of those that count.
 ///
-/// Without a key any head and any signature counts: who has none leaves that to who verifies. In a journal that nobody signs
-/// every word counts.
+/// Without a key nothing counts, but in a journal that nobody signs, where every word does.
 pub(super) fn removed_by(
     disk: &Arc<dyn Disk>,
     folder: &Path,
@@ -83,6 +83,22 @@ pub(super) fn removed_by(
     Ok([noted, said].into_iter().flatten().max_by_key(|removed| removed.last))
 }
 
+/// The error of records that are gone from the beginning: where nobody's word for it can count, since the public key is not
+/// there, it says so.
+pub(super) fn gone(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    missing: Damage,
+    key: Option<&PublicKey>,
+) -> Result<JournalError, JournalError> {
+    Ok(match signing::own_public(disk, folder) {
+        Err(why) if key.is_none() && signing::signed_by(disk, folder)?.is_some() => {
+            JournalError::Unproven { missing, why: Box::new(why) }
+        }
+        _ => JournalError::Damaged(missing),
+    })
+}
+
 /// The note, where its word counts.
 pub(super) fn noted_by(
     disk: &Arc<dyn Disk>,
@@ -90,7 +106,7 @@ pub(super) fn noted_by(
     (id, key): (&[u8; 16], Option<&PublicKey>),
 ) -> Result<Option<Removed>, JournalError> {
     let Some(noted) = removed::removed(&**disk, folder)? else { return Ok(None) };
-    let is_signed = key.map_or(noted.has_signature(), |key| noted.is_signed(key, id));
+    let is_signed = key.is_some_and(|key| noted.is_signed(key, id));
     let counts = is_signed || signing::signed_by(disk, folder)?.is_none();
     Ok(Some(noted).filter(|_| counts))
 }
@@ -127,7 +143,7 @@ fn recorded(
         // Behind damage nothing binds what the first one says.
         claims.record(segment, number, said.filter(|_| reader.follows()));
         let proves = |head: &Head| {
-            former == Some((head.number, head.chain)) && key.is_none_or(|key| key.signed(id, head))
+            former == Some((head.number, head.chain)) && key.is_some_and(|key| key.signed(id, head))
         };
         if !signed || claims.waits(segment) && head.as_ref().is_some_and(proves) {
             claims.proven(segment);

@@ -13,6 +13,7 @@ use super::damage::{Damage, Torn, Why};
 use super::decided::{Decided, decided};
 use super::error::JournalError;
 use super::reader::Reader;
+use super::removed::Removed;
 use super::{archive, claims, signing, snapshots};
 use crate::io::Disk;
 
@@ -63,19 +64,39 @@ impl Ends {
     }
 }
 
-/// The records that are missing before the oldest one and that retention did not remove, with the record that decided to go on
-/// without them, if one did.
-pub fn gone_before(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-) -> Result<Option<(Damage, Option<Decided>)>, JournalError> {
-    let (id, key) = (claims::id_of(disk, folder)?, signing::own_public(disk, folder));
-    let Some((mut missing, removed)) = beginning::gone(disk, folder, (&id, key.as_ref()))? else {
-        return Ok(None);
-    };
-    let known = decided(disk, folder, 0, u64::MAX)?.into_iter().find(|known| known.damage.same(&missing));
-    if let Some(removed) = removed {
-        removed.taken_from(&mut missing);
+/// What is not there before the oldest record, by words that count.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// What retention removed.
+    pub removed: Option<Removed>,
+    /// Whether the snapshot that it left to begin with is gone or not whole.
+    pub is_late: bool,
+    /// What it did not, on which somebody decided.
+    pub decided: Option<Decided>,
+    /// What it did not, on which nobody did, as an error that says what to do.
+    pub missing: Option<JournalError>,
+}
+
+impl Before {
+    /// Looks, with the public key in the folder.
+    pub fn look(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Self, JournalError> {
+        let (id, key) = (claims::id_of(disk, folder)?, signing::own_public(disk, folder).ok());
+        let by = (&id, key.as_ref());
+        let removed = claims::removed_by(disk, folder, by)?;
+        let left = removed.as_ref().map(|removed| snapshots::read(disk, folder, id, removed.base));
+        let is_late = left.is_some_and(|left| left.is_err());
+        let Some((missing, _)) = beginning::gone(disk, folder, by)? else {
+            return Ok(Self { removed, is_late, ..Self::default() });
+        };
+        let known = decided(disk, folder, 0, u64::MAX)?.into_iter().find(|known| known.damage.same(&missing));
+        let rest = |mut missing: Damage| {
+            removed.iter().for_each(|removed| removed.taken_from(&mut missing));
+            missing
+        };
+        let (decided, missing) = match known {
+            Some(known) => (Some(Decided { damage: rest(known.damage.clone()), ..known }), None),
+            None => (None, Some(claims::gone(disk, folder, rest(missing), by.1)?)),
+        };
+        Ok(Self { removed, is_late, decided, missing })
     }
-    Ok(Some((missing, known)))
 }

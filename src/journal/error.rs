@@ -58,6 +58,14 @@ pub enum JournalError {
         "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
     )]
     Damaged(Damage),
+    /// Another journal's segment lies where retention would remove.
+    #[error(
+        "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and decide to go on without the records that are missing there then (`weir score --journal DIR --on-damage go-on`)", path.display()
+    )]
+    Foreign {
+        /// The segment.
+        path: PathBuf,
+    },
     /// What is there is not what was signed.
     #[error(
         "{file} is not what was written, at record {number}: {how}; see `weir audit verify`, and restore the file from a copy"
@@ -100,6 +108,28 @@ pub enum JournalError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+    },
+    /// A public key that is none.
+    #[error("{} is spoilt, and no Ed25519 public key in PEM: {why}; put it back from a copy", path.display())]
+    PublicSpoilt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The public key is not there.
+    #[error("{} is gone; put it back from a copy, or open the journal with its private key, which puts it there", path.display())]
+    PublicGone {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Records are gone from the beginning of a signed journal, and nobody's word for why can count.
+    #[error("{missing}; whether retention removed them only the journal's public key shows: {why}")]
+    Unproven {
+        /// The records.
+        missing: Damage,
+        /// Why there is no key.
+        why: Box<JournalError>,
     },
     /// The key that signed until now is none any more.
     #[error("{} is no Ed25519 key in PEM any more: {why}; the journal was begun with it, and another one would be refused: restore it from a copy, or name a copy with `--signing-key`", path.display())]

@@ -156,7 +156,12 @@ pub struct PublicKey(VerifyingKey);
 impl PublicKey {
     /// The public key of a PEM file (`BEGIN PUBLIC KEY`).
     pub fn read(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
-        Self::from_pem(&text(disk, path)?).map_err(|why| JournalError::Key { path: path.to_owned(), why })
+        let spoilt = |why| JournalError::PublicSpoilt { path: path.to_owned(), why };
+        let text = text(disk, path).map_err(|error| match error {
+            JournalError::Key { why, .. } => spoilt(why),
+            error => error,
+        })?;
+        Self::from_pem(&text).map_err(spoilt)
     }
 
     /// The same of its text; the error is what is wrong with it.
@@ -167,11 +172,6 @@ impl PublicKey {
     /// Its 32 bytes.
     pub fn to_bytes(&self) -> [u8; 32] {
         self.0.to_bytes()
-    }
-
-    /// Whether a file says this key.
-    pub(super) fn is_in(&self, disk: &dyn Disk, path: &Path) -> bool {
-        Self::read(disk, path).is_ok_and(|held| held == *self)
     }
 
     /// The PEM file.

@@ -17,8 +17,8 @@ use super::lock::Lock;
 use super::record::{Kind, Record};
 use super::recovery::{self, OnDamage, Recovered};
 use super::segment::HEADER_BYTES;
-use super::snapshots;
 use super::writer::{Cut, Figures, Group, Shared, Stepper, Writer};
+use super::{signing, snapshots};
 use crate::io::Disk;
 
 /// When an answer may go out.
@@ -223,6 +223,9 @@ impl Journal {
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
         let (disk, folder) = (&lock.disk, lock.folder());
         let recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
+        if let Some(signer) = &options.signer {
+            signing::place_public(disk, folder, signer, recovered.last > 0)?;
+        }
         let writer = Writer {
             mode: options.mode,
             group: Group::default(),

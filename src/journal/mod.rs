@@ -102,7 +102,7 @@ pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
 pub use decided::Decided;
-pub use ends::{Ends, gone_before};
+pub use ends::{Before, Ends};
 pub use error::{JournalError, Poisoned};
 pub use failure::{NEVER, OnFailure, sent_again};
 pub use find::{Answers, Looked, Sought, Told, answers_at, event_at, look_back};

@@ -59,11 +59,6 @@ impl Note {
         &self.said
     }
 
-    /// Whether anybody signed it.
-    pub(super) fn has_signature(&self) -> bool {
-        self.signature.is_some()
-    }
-
     /// Whether this key signed it for the journal with this id.
     pub(super) fn is_signed(&self, by: &PublicKey, id: &[u8; 16]) -> bool {
         self.signature.is_some_and(|signature| by.signed_note(id, &self.said, &signature))

@@ -32,7 +32,7 @@ pub(super) fn missing_up_to(
     let mut missing = before.map_or_else(Vec::new, |removed| removed.missing);
     if let Some((gone, _)) = beginning::gone(disk, folder, (id, key))? {
         let last = gone.last();
-        beginning::on(disk, folder, &mut known, gone)?;
+        beginning::on_gone(disk, folder, &mut known, gone, key)?;
         missing.push((removed + 1, last));
     }
     let is_signed = signing::signed_by(disk, folder)?.is_some();

@@ -55,11 +55,6 @@ impl Removed {
         (missing.number, missing.missing) = (self.last + 1, missing.last() - self.last);
     }
 
-    /// Whether anybody signed it.
-    pub(super) fn has_signature(&self) -> bool {
-        self.note.as_ref().is_some_and(Note::has_signature)
-    }
-
     /// The rule sets that the beginning named, by the hashes that they are kept by.
     pub fn kept(&self) -> Vec<String> {
         self.started.iter().flat_map(Control::kept).collect()

@@ -100,7 +100,7 @@ impl Replay {
         if reader.is_empty() {
             return Err(JournalError::None { folder: folder.to_owned() }.into());
         }
-        let (id, key) = (claims::id_of(&disk, folder)?, signing::own_public(&disk, folder));
+        let (id, key) = (claims::id_of(&disk, folder)?, signing::own_public(&disk, folder).ok());
         let by = (&id, key.as_ref());
         let (mut begun, first) = match started_by(&disk, folder, u64::MAX, by)? {
             Beginning::Started { rules, start, first, .. } => (Some((rules, start)), first),
@@ -113,41 +113,13 @@ impl Replay {
         let is_whole = first == 1 && begun.is_some();
         let removed = claims::removed_by(&disk, folder, by)?;
         let warm_ups = warming::known(&disk, folder, 0, u64::MAX)?;
-        let mut numbers = match from {
-            From::Beginning if is_whole => Vec::new(),
-            _ => snapshots::snapshots(&*disk, folder)?,
-        };
-        if from == From::Beginning {
-            // The oldest one that all that is left follows.
-            numbers.retain(|number| number + 1 >= first);
-            numbers.reverse();
-        }
-        let mut passed_over = Vec::new();
+        let asked = Asked { disk: &disk, folder, from, recording, first, is_whole, warm_ups: &warm_ups };
+        let (found, mut passed_over) = asked.snapshot()?;
         if let Some(Removed { base, .. }) = removed
             && from == From::Beginning
-            && !numbers.contains(&base)
+            && !asked.places()?.contains(&base)
         {
-            passed_over.push(told_over(base, "retention left it to begin with, and it is gone"));
-        }
-        let mut found = None;
-        for number in numbers {
-            if warm_ups.iter().any(|known| known.is_on_at(number)) {
-                let why = "a rule set was being warmed then that took over since";
-                passed_over.push(told_over(number, why));
-                continue;
-            }
-            let mut reader = Reader::from(Arc::clone(&disk), folder, number + 1)?;
-            // Its first segment says whose journal it is.
-            let _ = reader.next_entry();
-            let Some(id) = reader.id() else { continue };
-            match restored(&disk, folder, (id, number), recording, &warm_ups)? {
-                Ok(course) => {
-                    found =
-                        Some((Reader::from(Arc::clone(&disk), folder, number + 1)?, course, Some(number)));
-                    break;
-                }
-                Err(why) => passed_over.push(told_over(number, why)),
-            }
+            passed_over.insert(0, told_over(base, "retention left it to begin with, and it is gone"));
         }
         let (reader, course, snapshot) = match found {
             Some(found) => found,
@@ -201,7 +173,7 @@ impl Replay {
             && base.is_some_and(|base| self.snapshot.is_some_and(|number| number > base))
     }
 
-    /// What retention has removed before it, by a word that counts: without a look at who holds the key.
+    /// What retention has removed before it, by a word that counts.
     pub fn removed(&self) -> Option<&Removed> {
         self.removed.as_ref()
     }
@@ -283,31 +255,36 @@ impl Replay {
             return Ok(());
         }
         self.until = self.until.max(decided.until());
-        if decided.held {
-            let mut places = snapshots::snapshots(&*self.disk, &self.folder)?;
-            places.retain(|&number| {
-                damage.is_before(number + 1) && !self.warm_ups.iter().any(|known| known.is_on_at(number))
-            });
-            self.places = places.into_iter().rev().collect();
-        }
         let last = damage.last();
+        if decided.held {
+            self.places = self.places_from(last.max(damage.number))?;
+        }
         self.course.pass_over(damage);
         self.passed.push(decided);
         self.resume(last)
+    }
+
+    /// The snapshots after a record or one behind it, that may hold what is missing before it.
+    fn places_from(&self, number: u64) -> Result<VecDeque<u64>, JournalError> {
+        let mut places = snapshots::snapshots(&*self.disk, &self.folder)?;
+        places.retain(|&place| place >= number && !self.warm_ups.iter().any(|known| known.is_on_at(place)));
+        Ok(places.into_iter().rev().collect())
     }
 
     /// Goes on from the snapshot after a record, if there is a whole one: it is what the engine was then.
     fn resume(&mut self, number: u64) -> Result<(), RecordedError> {
         while self.places.front().is_some_and(|place| *place <= number) {
             let place = self.places.pop_front();
-            if place == Some(number)
-                && let Some(id) = self.reader.id()
-                && let Ok(course) =
-                    restored(&self.disk, &self.folder, (id, number), self.recording, &self.warm_ups)?
-            {
-                self.course = course.instead_of(&self.course);
-                self.until = 0;
-                self.resumed.push(number);
+            let Some(id) = self.reader.id().filter(|_| place == Some(number)) else { continue };
+            match restored(&self.disk, &self.folder, (id, number), self.recording, &self.warm_ups)? {
+                Ok(course) => {
+                    self.course = course.instead_of(&self.course);
+                    self.until = 0;
+                    self.resumed.push(number);
+                }
+                // The writer has newer ones.
+                Err(why) if snapshots::is_gone(&why) => self.places = self.places_from(number + 1)?,
+                Err(_) => {}
             }
         }
         Ok(())
@@ -342,6 +319,72 @@ impl Replay {
             torn: self.reader.torn().is_some(),
             difference,
         })
+    }
+}
+
+/// What says with which snapshot a replay begins.
+struct Asked<'a> {
+    disk: &'a Arc<dyn Disk>,
+    folder: &'a Path,
+    from: From,
+    recording: Option<Recording>,
+    /// The oldest record.
+    first: u64,
+    /// Whether it can begin without one.
+    is_whole: bool,
+    warm_ups: &'a [Known],
+}
+
+/// The record of a snapshot, the engine that it holds, and what is behind it.
+type Found = (Reader, Course, Option<u64>);
+
+impl Asked<'_> {
+    /// The snapshots to begin with, the best first.
+    fn places(&self) -> Result<Vec<u64>, JournalError> {
+        if self.from == From::Beginning && self.is_whole {
+            return Ok(Vec::new());
+        }
+        let mut numbers = snapshots::snapshots(&**self.disk, self.folder)?;
+        if self.from == From::Beginning {
+            // The oldest one that all that is left follows.
+            numbers.retain(|number| number + 1 >= self.first);
+            numbers.reverse();
+        }
+        Ok(numbers)
+    }
+
+    /// The first of them that is whole, if one is, and why others were passed over.
+    fn snapshot(&self) -> Result<(Option<Found>, Vec<String>), RecordedError> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let (mut found, mut passed_over, mut gone) = (None, Vec::new(), false);
+            for number in self.places()? {
+                if self.warm_ups.iter().any(|known| known.is_on_at(number)) {
+                    let why = "a rule set was being warmed then that took over since";
+                    passed_over.push(told_over(number, why));
+                    continue;
+                }
+                let mut reader = Reader::from(Arc::clone(self.disk), self.folder, number + 1)?;
+                // Its first segment says whose journal it is.
+                let _ = reader.next_entry();
+                let Some(id) = reader.id() else { continue };
+                match restored(self.disk, self.folder, (id, number), self.recording, self.warm_ups)? {
+                    Ok(course) => {
+                        let reader = Reader::from(Arc::clone(self.disk), self.folder, number + 1)?;
+                        found = Some((reader, course, Some(number)));
+                        break;
+                    }
+                    Err(why) => {
+                        gone |= snapshots::is_gone(&why);
+                        passed_over.push(told_over(number, why));
+                    }
+                }
+            }
+            if !gone || looks == snapshots::LOOKS {
+                return Ok((found, passed_over));
+            }
+        }
     }
 }
 

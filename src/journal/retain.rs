@@ -1,8 +1,8 @@
 //! Doing what retention plans: segments into the archive, what is too old away, and a record of it.
 //!
 //! Promises that a crash at any moment loses no record and doubles none; that a segment is archived only where all of it is
-//! whole, and removed only where all before it is there and an engine was made of the snapshot that begins instead, so that
-//! nobody signs for what others took; and that what was done is put down
+//! whole, and removed only where it is this journal's, all before it is there and an engine was made of the snapshot that
+//! begins instead, so that nobody signs for what others took; and that what was done is put down
 //! before anything goes, signed by the journal's key: nobody else's word for it is believed. Works beside the process that writes the journal: closed segments are never written or asked for
 //! by it.
 
@@ -15,6 +15,7 @@ use super::beginning::{Beginning, started_by};
 use super::columns::{self, columns_folder};
 use super::control::Control;
 use super::course::{Course, RecordedError, load};
+use super::damage::Why;
 use super::error::JournalError;
 use super::heads::{PublicKey, Signer};
 use super::note::Note;
@@ -62,7 +63,7 @@ pub fn look(
     keep: &Retention,
     now_us: i64,
 ) -> Result<Plan, RecordedError> {
-    let key = own_public(disk, folder);
+    let key = own_public(disk, folder).ok();
     Ok(look_as(disk, folder, keep, now_us, key.as_ref())?.plan)
 }
 
@@ -82,38 +83,54 @@ fn look_as(
     now_us: i64,
     key: Option<&PublicKey>,
 ) -> Result<Looked, RecordedError> {
-    let (mut plan, id) = planned(disk, folder, keep, now_us)?;
+    let (mut plan, id, strangers) = planned(disk, folder, keep, now_us)?;
+    if let Some((first, name)) = strangers.into_iter().next()
+        && plan.with(|fate| fate == Fate::Remove).any(|segment| segment.first >= first)
+    {
+        plan.withhold(JournalError::Foreign { path: folder.join(name) }.to_string());
+    }
     let last = plan.with(|fate| fate == Fate::Remove).last().map(|segment| segment.last);
     let missing = match last.map(|last| removable::missing_up_to(disk, folder, last, (&id, key))) {
         None => Vec::new(),
         Some(Ok(missing)) => missing,
-        Some(Err(why @ (JournalError::Damaged(_) | JournalError::Changed { .. }))) => {
+        Some(Err(
+            why @ (JournalError::Damaged(_) | JournalError::Unproven { .. } | JournalError::Changed { .. }),
+        )) => {
             plan.withhold(why.to_string());
             Vec::new()
         }
         Some(Err(error)) => return Err(error.into()),
     };
+    if plan.base.is_some()
+        && let Some(before) = claims::removed_by(disk, folder, (&id, key))?
+        && snapshots::read(disk, folder, id, before.base).is_err()
+    {
+        plan.lost = Some(before.base);
+    }
     Ok(Looked { plan, id, missing })
 }
 
-/// What is old enough, is not needed, and has something behind it to begin with; and the journal's id.
+/// A segment's first record, and its name within the journal's folder.
+type Named = (u64, String);
+
+/// What is old enough, is not needed, and has something behind it to begin with; the journal's id, and the segments of others.
 fn planned(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     keep: &Retention,
     now_us: i64,
-) -> Result<(Plan, [u8; 16]), RecordedError> {
-    let (mut held, id) = holdings(disk, folder, now_us)?;
+) -> Result<(Plan, [u8; 16], Vec<Named>), RecordedError> {
+    let (mut held, id, strangers) = holdings(disk, folder, now_us)?;
     let mut needed_from = u64::MAX;
     loop {
         let plan = plan(&held, keep, now_us, needed_from);
-        let Some(base) = plan.base else { return Ok((plan, id)) };
+        let Some(base) = plan.base else { return Ok((plan, id, strangers)) };
         // Twice: what reads wrongly once must not look as though nothing were there.
         let needed = needed_up_to(disk, folder, &held, base)?.min(needed_up_to(disk, folder, &held, base)?);
         if needed <= base {
             needed_from = needed;
         } else if is_fit(disk, folder, id, base) {
-            return Ok((plan, id));
+            return Ok((plan, id, strangers));
         } else {
             held.snapshots.retain(|snapshot| snapshot.number != base);
         }
@@ -167,10 +184,11 @@ pub fn retain(
         done.snapshot = snapshots::put_into_archive(files, folder, number)?.then_some(number);
     }
     for segment in plan.with(|fate| matches!(fate, Fate::Archive(_))) {
-        if !is_whole(disk, folder, segment)? {
+        let Some(last) = whole_to(disk, folder, segment)? else {
             done.damaged.push(segment);
             continue;
-        }
+        };
+        let segment = Segment { last, ..segment };
         let online = super::segment::name(segment.first);
         let length = archive::length(files, folder, &online);
         let online_bytes = length.map_err(JournalError::disk("look at", &folder.join(online)))?;
@@ -252,8 +270,12 @@ impl Retained {
     }
 }
 
-/// What there is, and the journal's id.
-fn holdings(disk: &Arc<dyn Disk>, folder: &Path, now_us: i64) -> Result<(Holdings, [u8; 16]), JournalError> {
+/// What there is, the journal's id, and the segments that are another journal's: their first records, and names.
+fn holdings(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    now_us: i64,
+) -> Result<(Holdings, [u8; 16], Vec<Named>), JournalError> {
     let named = archive::segments(&**disk, folder)?;
     if named.is_empty() {
         return Err(JournalError::None { folder: folder.to_owned() });
@@ -292,7 +314,9 @@ fn holdings(disk: &Arc<dyn Disk>, folder: &Path, now_us: i64) -> Result<(Holding
     };
     // Not what the first header says: a stranger's segment may lie there.
     let id = claims::id_of(disk, folder)?;
-    Ok((held, id))
+    let is_strange = |header: &Option<Header>| header.as_ref().is_some_and(|header| header.id != id);
+    let strangers = named.into_iter().zip(&headers).filter(|(_, header)| is_strange(header));
+    Ok((held, id, strangers.map(|(named, _)| named).collect()))
 }
 
 /// Whether an engine can be made of a snapshot that goes all the way from there: it can't where a rule set was being warmed
@@ -304,19 +328,27 @@ fn is_fit(disk: &Arc<dyn Disk>, folder: &Path, id: [u8; 16], number: u64) -> boo
             .is_ok_and(|known| !known.iter().any(|known| known.is_on_at(number)))
 }
 
-/// Whether every record of a segment is there, and nothing else.
-fn is_whole(disk: &Arc<dyn Disk>, folder: &Path, segment: Segment) -> Result<bool, JournalError> {
+/// The last record of a segment, where all that is in it is whole: what is missing behind it is no damage of its own.
+fn whole_to(disk: &Arc<dyn Disk>, folder: &Path, segment: Segment) -> Result<Option<u64>, JournalError> {
     let mut reader = Reader::from(Arc::clone(disk), folder, segment.first)?;
-    let mut last = 0;
+    let (mut last, mut is_whole) = (None, true);
     loop {
         match reader.next_entry() {
-            Ok(Some(entry)) if entry.number <= segment.last => last = entry.number,
-            Ok(Some(_)) => return Ok(last == segment.last),
-            Ok(None) => return Ok(last == segment.last && reader.torn().is_none()),
-            Err(JournalError::Damaged(_)) => return Ok(false),
+            Ok(Some(entry)) if entry.number <= segment.last => last = Some(entry.number),
+            Ok(Some(_)) => break,
+            Ok(None) => {
+                is_whole = reader.torn().is_none();
+                break;
+            }
+            Err(JournalError::Damaged(damage)) => {
+                // Which of the two records that do not follow each other is another nobody can say.
+                is_whole = archive::first_of(&damage.file) != Some(segment.first) && damage.why != Why::Chain;
+                break;
+            }
             Err(error) => return Err(error),
         }
     }
+    Ok(last.filter(|_| is_whole))
 }
 
 /// When an event was, as its record says.

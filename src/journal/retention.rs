@@ -103,6 +103,8 @@ pub struct Plan {
     pub snapshots: Vec<u64>,
     /// Columns that are removed, by the first records of their segments.
     pub columns: Vec<u64>,
+    /// The snapshot that a former removal left to begin with, where it is gone or not whole, and more is removed all the same.
+    pub lost: Option<u64>,
     /// Why no segment is removed that is old enough, where what would go is not all there.
     pub withheld: Option<String>,
 }

@@ -1,8 +1,10 @@
 //! Which key goes on signing a journal: the one that signed it until now, and no other.
 //!
 //! Promises that no key is made where one is missing, that a key which would spoil the journal for whoever verifies it is
-//! refused before anything is written, and that a first start which ends anywhere leaves a folder that starts again.
+//! refused before anything is written, that a first start which ends anywhere leaves a folder that starts again, and that the
+//! public key is beside what it proves.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,22 +22,30 @@ const PRIVATE: &str = "signing.key";
 const PUBLIC: &str = "signing.pub";
 
 /// Who signs the journal that is locked: the key in a file of a PEM (`key`), or its own, `signing.key`, which is made of 32
-/// random bytes where nothing was signed yet. It must be the one that signed the last head. Its public one is put into
-/// the folder where it is missing: whoever reads believes no removal without it.
+/// random bytes where nothing was signed yet. It must be the one that signed the last head.
 pub fn signer(lock: &Lock, key: Option<&Path>, seed: [u8; 32]) -> Result<Signer, JournalError> {
     let (disk, folder) = (&lock.disk, lock.folder());
-    let (private, public) = (folder.join(PRIVATE), folder.join(PUBLIC));
-    // The private one first: it is never lost once a public one was seen.
-    let signer = match known_signer(disk, folder, key)? {
-        Some(signer) => signer,
-        None => Signer::create(&**disk, &private, seed)?,
-    };
-    let there = disk.length(&public).is_ok();
-    // Where something was signed, whoever finds another public key there should see it.
-    if !(there && (begun(disk, folder)? || signer.public().is_in(&**disk, &public))) {
-        archive::place_bytes(&**disk, &public, signer.public().to_pem()?.as_bytes())?;
+    match known_signer(disk, folder, key)? {
+        Some(signer) => Ok(signer),
+        None => Signer::create(&**disk, &folder.join(PRIVATE), seed),
     }
-    Ok(signer)
+}
+
+/// Puts the public key of who signs into the folder before anything is signed there, and wherever it is missing: whoever reads
+/// believes no removal without it. Where something is written, whoever finds another one there should see it.
+pub(super) fn place_public(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    signer: &Signer,
+    is_written: bool,
+) -> Result<(), JournalError> {
+    let (path, public) = (folder.join(PUBLIC), signer.public());
+    let stays = match own_public(disk, folder) {
+        Ok(held) => is_written || held == public,
+        Err(JournalError::PublicGone { .. }) => false,
+        Err(_) => is_written,
+    };
+    if stays { Ok(()) } else { archive::place_bytes(&**disk, &path, public.to_pem()?.as_bytes()) }
 }
 
 /// Whether a record may have been written: keys that are there before are what an ended process left.
@@ -79,9 +89,15 @@ pub fn known_signer(
     }
 }
 
-/// The public key in the journal's own folder, if one is there.
-pub(super) fn own_public(disk: &Arc<dyn Disk>, folder: &Path) -> Option<PublicKey> {
-    PublicKey::read(&**disk, &folder.join(PUBLIC)).ok()
+/// The public key in the journal's own folder; an error says why there is none, and what to do.
+pub(super) fn own_public(disk: &Arc<dyn Disk>, folder: &Path) -> Result<PublicKey, JournalError> {
+    let path = folder.join(PUBLIC);
+    PublicKey::read(&**disk, &path).map_err(|error| match error {
+        JournalError::Disk { source, .. } if source.kind() == ErrorKind::NotFound => {
+            JournalError::PublicGone { path }
+        }
+        error => error,
+    })
 }
 
 /// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens

@@ -23,15 +23,18 @@ pub struct CheckedSnapshots {
     pub same: u64,
     /// Those that are not.
     pub changed: Vec<PathBuf>,
+    /// Those that hold less than what is gone from the beginning, and their records are gone with it. Nobody goes on from them.
+    pub past: Vec<PathBuf>,
     /// Those that are in no record: a crash came first, or it is being written. Nobody goes on from them.
     pub unrecorded: Vec<PathBuf>,
 }
 
-/// Compares every snapshot, archived ones too, with the sum that its record says.
+/// Compares every snapshot, archived ones too, with the sum that its record says; `first` is the oldest record that is there.
 pub fn check_snapshots(
     disk: &dyn Disk,
     folder: &Path,
     recorded: &BTreeMap<u64, String>,
+    first: u64,
 ) -> Result<CheckedSnapshots, JournalError> {
     let mut checked = CheckedSnapshots::default();
     for (number, path) in files(disk, folder)? {
@@ -45,6 +48,7 @@ pub fn check_snapshots(
             sum => sum.map_err(JournalError::disk("read", &path))?,
         };
         match recorded.get(&number) {
+            None if number + 1 < first => checked.past.push(path),
             None => checked.unrecorded.push(path),
             Some(recorded) if sum.as_ref() == Some(recorded) => checked.same += 1,
             Some(_) => checked.changed.push(path),

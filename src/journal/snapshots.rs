@@ -69,6 +69,14 @@ pub fn snapshots(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, JournalErro
     Ok(sorted(numbers))
 }
 
+/// So often they are listed before one that is gone again is passed over.
+pub(super) const LOOKS: usize = 32;
+
+/// Whether a snapshot that was listed is gone since: the writer keeps the newest two.
+pub(super) fn is_gone(error: &SnapshotError) -> bool {
+    matches!(error, SnapshotError::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
+
 /// Those that are written and taken away while decisions go on.
 pub(super) fn online(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, JournalError> {
     let folder = folder.join(FOLDER);

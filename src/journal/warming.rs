@@ -243,31 +243,26 @@ impl Behind {
     ) -> Result<(u64, Box<Self>), WarmingError> {
         let beginning = started(disk, folder, last)?;
         let warmed = known(disk, folder, 0, last)?.last().map(|known| known.record);
-        let mut held = snapshots::snapshots(&**disk, folder)?;
         let decided = decided(disk, folder, 0, last)?;
         // What the running engine has from a snapshot, and no record has any more, only a snapshot behind it has, too.
         let lost = decided.iter().filter(|decided| decided.held).map(|decided| decided.damage.last()).max();
         // What retention left to begin with must stay a place to begin from: none is where a rule set was being warmed.
-        let by = signing::own_public(disk, folder);
+        let by = signing::own_public(disk, folder).ok();
         let base = claims::removed_by(disk, folder, (&id, by.as_ref()))?.map(|removed| removed.base);
         let after = warmed.max(lost).max(base);
-        let from = loop {
-            match oldest_place(&beginning, &held, after) {
-                // Nobody goes on from one that has no record: the process was killed before that.
-                Some(number) if number > 0 && recorded(disk, folder, number)?.is_none() => {
-                    held.retain(|held| *held != number);
+        let mut looks = 0;
+        let (from, mut course) = loop {
+            looks += 1;
+            let from = place(disk, folder, &beginning, after)?;
+            if let (Beginning::Started { rules, start, .. }, 0) = (&beginning, from) {
+                break (from, Course::begin(&**disk, folder, rules, start, store)?);
+            }
+            match snapshots::read(disk, folder, id, from) {
+                Err(why) if looks < snapshots::LOOKS && snapshots::is_gone(&why) => {}
+                saved => {
+                    let saved = saved.map_err(RecordedError::from)?;
+                    break (from, Course::restore(&**disk, folder, from, saved, store)?);
                 }
-                Some(number) => break number,
-                None => return Err(no_place(after)),
-            }
-        };
-        let mut course = match &beginning {
-            Beginning::Started { rules, start, .. } if from == 0 => {
-                Course::begin(&**disk, folder, rules, start, store)?
-            }
-            _ => {
-                let saved = snapshots::read(disk, folder, id, from).map_err(RecordedError::from)?;
-                Course::restore(&**disk, folder, from, saved, store)?
             }
         };
         let Loaded { rules, lists, rates, .. } = super::course::load(bundle, &kept::hash(bundle))?;
@@ -317,8 +312,27 @@ impl Behind {
     }
 }
 
-fn no_place(after: Option<u64>) -> WarmingError {
-    after.map_or_else(|| RecordedError::NoStart.into(), |after| WarmingError::NoPlace { after })
+/// The record after which a warm-up can begin, 0 for the beginning. Nobody goes on from a snapshot that has no record: the process
+/// was killed before that.
+fn place(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    beginning: &Beginning,
+    after: Option<u64>,
+) -> Result<u64, WarmingError> {
+    let mut held = snapshots::snapshots(&**disk, folder)?;
+    loop {
+        match oldest_place(beginning, &held, after) {
+            Some(number) if number > 0 && recorded(disk, folder, number)?.is_none() => {
+                held.retain(|held| *held != number);
+            }
+            Some(number) => return Ok(number),
+            None => {
+                return Err(after
+                    .map_or_else(|| RecordedError::NoStart.into(), |after| WarmingError::NoPlace { after }));
+            }
+        }
+    }
 }
 
 /// Fails where retention has removed a record.

@@ -73,7 +73,7 @@ fn folder(files: &[(&str, &[u8])]) -> SimDisk {
 #[test]
 fn what_earlier_releases_left_of_a_first_start_starts_again() {
     let whole = SimDisk::new(0);
-    made(&whole.shared(), 1).unwrap();
+    start(&whole.shared(), 1).unwrap();
     let files = whole.files();
     let file = |name: &str| files[&Path::new(FOLDER).join(name)].clone();
     let (private, public) = (file("signing.key"), file("signing.pub"));

@@ -196,6 +196,7 @@ fn keys_are_files_that_openssl_reads() {
     let made = weir::journal::signer(&lock, None, [5; 32]).unwrap();
     let again = weir::journal::signer(&lock, None, [6; 32]).unwrap();
     assert_eq!(made.public(), again.public());
+    std::fs::write(&public, made.public().to_pem().unwrap()).unwrap();
     assert_eq!(PublicKey::read(&RealDisk, &public).unwrap(), made.public());
     #[cfg(unix)]
     {
@@ -205,7 +206,7 @@ fn keys_are_files_that_openssl_reads() {
     assert!(!format!("{made:?}").contains("SigningKey"), "no secret in a log");
     std::fs::write(&public, "no key").unwrap();
     let error = PublicKey::read(&RealDisk, &public).unwrap_err().to_string();
-    assert!(error.contains("signing.pub is no Ed25519 key in PEM"), "{error}");
+    assert!(error.contains("signing.pub is spoilt, and no Ed25519 public key in PEM"), "{error}");
     std::fs::remove_file(&public).unwrap();
     let openssl = Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(&private).output();
     let Ok(output) = openssl else {

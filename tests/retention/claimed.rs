@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir::io::Disk;
+use weir::journal::retention::Retention;
 use weir::journal::{
     By, Control, From, HEADER_BYTES, Journal, JournalError, OnDamage, Options, Record, Recorded,
-    RecordedError, Removed, Replay, Replayed, Retained, Signer, Verified, WarmingError, Whole, removed,
-    retain, verify,
+    RecordedError, Removed, Replay, Replayed, Retained, Signer, Verified, WarmingError, Whole,
+    check_snapshots, removed, retain, verify,
 };
+use weir::time::DAY_US;
 
 use crate::disk::SimDisk;
 use crate::recorded::{bundle, setup, take};
-use crate::small::{FOLDER, KEEP, RULES, holds, journal_options, open, records, retained, small};
+use crate::small::{FOLDER, KEEP, RULES, event, holds, journal_options, open, records, retained, small};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -196,7 +198,7 @@ fn what_is_not_all_there_is_not_removed_until_somebody_decides_and_is_told_then(
         assert_eq!(found.first, end + 1);
         assert!(replayed(&shared).unwrap().difference.is_none());
         // What is removed later says it again.
-        let none = weir::journal::retention::Retention { online_us: 0, archived_us: 0, ..KEEP };
+        let none = Retention { online_us: 0, archived_us: 0, ..KEEP };
         retained(&shared, &none, small.now_us + KEEP.archived_us).unwrap();
         told(noted(&shared).unwrap());
     }
@@ -251,6 +253,35 @@ fn a_note_that_nobody_signed_hides_nothing_from_a_replay() {
 }
 
 #[test]
+fn without_the_public_key_no_removal_is_believed_and_who_reads_is_told_why() {
+    let like = after(&small().files);
+    let public = folder().join("signing.pub");
+    let mut gone = like.clone();
+    assert!(gone.remove(&public).is_some(), "whoever signs a journal puts its public key beside");
+    let mut spoilt = like.clone();
+    spoilt.get_mut(&public).unwrap()[40] = b'!';
+    let said = removed(&*SimDisk::of(&gone).shared(), folder()).unwrap().unwrap();
+    for (files, why, is_gone) in [(gone, "is gone; put it back", true), (spoilt, "is spoilt", false)] {
+        let disk = SimDisk::of(&files);
+        let shared = disk.shared();
+        let error = replayed(&shared).unwrap_err().to_string();
+        for part in [&format!("records 1 to {} are missing", said.last), "/j/signing.pub", why, "from a copy"]
+        {
+            assert!(error.contains(part), "no `{part}` in {error}");
+        }
+        assert!(!error.contains("genpkey"), "{error}");
+        // Nor by its record alone, nor by the note of who has another key.
+        let mut without = files.clone();
+        without.remove(&folder().join("removed.json"));
+        assert_eq!(replayed(&SimDisk::of(&without).shared()).unwrap_err().to_string(), error);
+        // Who has the private key needs no other, and puts the public one where it is gone.
+        opened(&shared, OnDamage::Refuse).unwrap().close().unwrap();
+        assert_eq!(disk.files().get(&public) == like.get(&public), is_gone);
+        assert_eq!(replayed(&shared).is_ok(), is_gone);
+    }
+}
+
+#[test]
 fn a_replay_that_begins_later_than_it_could_says_so() {
     let like = after(&small().files);
     let shared = SimDisk::of(&like).shared();
@@ -272,6 +303,63 @@ fn a_replay_that_begins_later_than_it_could_says_so() {
         assert!(why.contains(&format!("after record {base} is passed over")), "{why}");
         assert!(replay.run(|_| {}).unwrap().late);
     }
+}
+
+#[test]
+fn what_is_removed_over_a_base_that_was_lost_is_told() {
+    let disk = SimDisk::of(&small().files);
+    let less = Retention { archived_us: 12 * DAY_US, ..KEEP };
+    assert!(!retained(&disk.shared(), &less, small().now_us).unwrap().removed.is_empty());
+    let like = disk.files();
+    let again = |files: &Files| retained(&SimDisk::of(files).shared(), &KEEP, small().now_us).unwrap();
+    let base = noted(&SimDisk::of(&like).shared()).unwrap().base;
+    let before = again(&like);
+    assert!(!before.removed.is_empty() && before.plan.lost.is_none());
+    let mut lost = like;
+    lost.remove(&folder().join(format!("archive/{base:020}.snapshot"))).unwrap();
+    let done = again(&lost);
+    assert_eq!((done.removed, done.plan.lost), (before.removed, Some(base)));
+}
+
+#[test]
+fn a_snapshot_whose_record_went_with_what_it_holds_is_told_as_such() {
+    let small = small();
+    let disk = SimDisk::of(&small.files).shared();
+    let mut writer = open(&disk, &small.rules).unwrap();
+    // A hundred days later no window needs what was before.
+    take(&mut writer, &[event(&small.rules, 460)]);
+    writer.close().unwrap();
+    let all = Retention { online_us: 0, archived_us: 0, snapshots_us: 0, ..KEEP };
+    assert!(!retained(&disk, &all, small.now_us + KEEP.archived_us).unwrap().removed.is_empty());
+    let found = whole(&disk);
+    let checked = check_snapshots(&*disk, folder(), &found.snapshots, found.first).unwrap();
+    assert_eq!((checked.past.len(), checked.unrecorded.len()), (1, 0), "{checked:?}");
+    assert!(checked.same > 0 && checked.changed.is_empty());
+}
+
+#[test]
+fn a_segment_of_another_journal_is_not_removed() {
+    let strange = SimDisk::new(9);
+    let options = Options { new_id: [9; 16], clock: || 0, ..journal_options() };
+    let setup = setup(&small().rules, &[], None);
+    let other = Recorded::open(strange.shared(), folder(), options, OnDamage::Refuse, setup, |_| {}).unwrap();
+    other.0.close().unwrap();
+    let (path, held) = (segments(&strange.files())[&1].clone(), strange.files());
+    let mut files = small().files.clone();
+    files.remove(&segments(&files)[&1]).unwrap();
+    files.insert(path.clone(), held[&path].clone());
+    let disk = SimDisk::of(&files);
+    let shared = disk.shared();
+    opened(&shared, OnDamage::GoOn).unwrap().close().unwrap();
+    let done = retained(&shared, &KEEP, small().now_us).unwrap();
+    assert_eq!(disk.files().get(&path), held.get(&path));
+    let why = done.plan.withheld.unwrap();
+    assert!(why.contains("00000000000000000001.journal is a segment of another journal"), "{why}");
+    assert!(done.removed.is_empty());
+    // Somebody moves it out, and decides.
+    shared.remove(&path).unwrap();
+    opened(&shared, OnDamage::GoOn).unwrap().close().unwrap();
+    assert!(!retained(&shared, &KEEP, small().now_us).unwrap().removed.is_empty());
 }
 
 #[test]

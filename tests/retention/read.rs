@@ -170,6 +170,28 @@ fn a_flipped_bit_in_the_archive_is_told_with_its_place_or_harms_no_record() {
 }
 
 #[test]
+fn a_whole_segment_before_a_missing_one_is_archived_with_the_records_that_are_in_it() {
+    let (disk, _, small) = on_a_disk();
+    let mut files = disk.files();
+    let paths = named(&disk, "", ".journal");
+    let first = |at: usize| {
+        paths[at].file_name().unwrap().to_str().unwrap().split('.').next().unwrap().parse::<u64>().unwrap()
+    };
+    assert!(files.remove(&paths[1]).is_some());
+    let shared = SimDisk::of(&files).shared();
+    let done = retained(&shared, &ALL, small.now_us).unwrap();
+    assert_eq!(done.damaged, []);
+    let archived = done.archived.iter().find(|archived| archived.segment.first == first(0)).unwrap();
+    assert_eq!(archived.segment.last, first(1) - 1, "and not those of the missing one");
+    // What ends within a record is not whole.
+    let bytes = files.get_mut(&paths[0]).unwrap();
+    bytes.truncate(bytes.len() - 3);
+    let shared = SimDisk::of(&files).shared();
+    let done = retained(&shared, &ALL, small.now_us).unwrap();
+    assert_eq!(done.damaged.iter().map(|segment| segment.first).collect::<Vec<_>>(), [first(0)]);
+}
+
+#[test]
 fn a_damaged_segment_stays_where_it_is() {
     let (disk, _, small) = on_a_disk();
     let mut files = disk.files();

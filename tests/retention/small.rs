@@ -86,7 +86,7 @@ pub(crate) fn retained(
     retain(disk, Path::new(FOLDER), keep, now_us, &by)
 }
 
-fn event(rules: &Bundle, n: usize) -> Event {
+pub(crate) fn event(rules: &Bundle, n: usize) -> Event {
     let mut lines = weir::io::LineReader::new(rules.load().unwrap().rules.schema);
     let (time_us, account, device) = (START_US + n as i64 * EVERY_US, n % 3, n % 5);
     let line = format!(

@@ -73,6 +73,8 @@ struct State {
     digest: Sha256,
     hits: BTreeMap<&'static str, u64>,
     locked: BTreeSet<u64>,
+    /// A folder, and what the next listings of it say.
+    stale: (PathBuf, Vec<Vec<String>>),
 }
 
 /// Every kind of fault, as [`SimDisk::hits`] names it.
@@ -99,6 +101,11 @@ pub const FAULTS: [&str; 15] = [
 pub struct SimDisk(Arc<Mutex<State>>);
 
 impl SimDisk {
+    /// The next listings of a folder say this, as though all in it changed behind each.
+    pub fn list_as(&self, folder: &Path, names: &[String], times: usize) {
+        self.state().stale = (folder.to_owned(), vec![names.to_vec(); times]);
+    }
+
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             chance: ChaCha8Rng::seed_from_u64(seed),
@@ -111,6 +118,7 @@ impl SimDisk {
             digest: Sha256::new(),
             hits: BTreeMap::new(),
             locked: BTreeSet::new(),
+            stale: Default::default(),
         })))
     }
 
@@ -325,6 +333,11 @@ impl Disk for SimDisk {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
         state.there()?;
+        if state.stale.0 == folder
+            && let Some(names) = state.stale.1.pop()
+        {
+            return Ok(names);
+        }
         let inside =
             state.names.keys().filter_map(|path| path.strip_prefix(folder).ok()?.iter().next()?.to_str());
         let mut names: Vec<String> = inside.map(str::to_owned).collect();
