@@ -245,7 +245,6 @@ mod tests {
             keys.iter().for_each(|key| list.put(None, key, Listing::default()));
             list
         };
-        assert_eq!(held.by_events(0), 0);
         let listed = |list: &List| ["a", "b", "c", "d"].map(|key| list.find(None, key, 0).is_some());
         let mut held = file(&["a", "b"]);
         held.put_by_event(None, "c", until(100));

@@ -103,7 +103,7 @@ fn short() -> Value {
 }
 
 fn in_bytes(about: &str) -> String {
-    format!("{about} At most {TEXT_BYTES_MAX} bytes in UTF-8.")
+    format!("{about} At most {TEXT_BYTES_MAX} bytes.")
 }
 
 fn extra(extras: Option<&Schema>) -> Value {
