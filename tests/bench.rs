@@ -13,7 +13,7 @@ mod blocking;
 #[path = "support/sidecar.rs"]
 mod sidecar;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output};
 use std::thread::Builder;
@@ -22,8 +22,10 @@ use std::time::Duration;
 use serde_json::Value;
 use sidecar::{Sidecar, here, request};
 use weir::bench::{
-    Arrivals, Endpoint, Http, Ids, Load, Payments, Responder, Tally, drive, schedule, stall_test,
+    Answer, Arrivals, Endpoint, Http, Ids, Load, Payments, Responder, Said, Tally, Unreadable, Wire, drive,
+    schedule, stall_test,
 };
+use weir::decision::Outcome;
 use weir::server::{Listen, Settings};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -284,6 +286,61 @@ fn an_answer_for_somebody_else_is_found() {
     // Answered twice.
     let tally = measured(somebody(|_, request| (allowed(request) + &allowed(request), true)));
     assert!(tally.strays > 0 && !tally.faults().is_empty(), "{:?}", tally.counts);
+}
+
+/// A protocol of lines with many requests on their way: a greeting, and answers in any order.
+struct Lines;
+
+impl Wire for Lines {
+    fn in_flight_max(&self) -> usize {
+        8
+    }
+
+    fn hello(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"hello\n");
+    }
+
+    fn request(&self, number: u64, _: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("{number}\n").as_bytes());
+    }
+
+    fn answer(&self, bytes: &[u8]) -> Result<Option<Answer>, Unreadable> {
+        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
+        let number = std::str::from_utf8(&bytes[..end]).unwrap().parse().ok();
+        let said = if number.is_some() { Said::Decided(Outcome::Block) } else { Said::Greeting };
+        Ok(Some(Answer { bytes: end + 1, number, said, closes: false }))
+    }
+}
+
+#[test]
+fn many_requests_are_on_their_way_at_once_and_answered_in_any_order() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = move || {
+        let stream = listener.accept().unwrap().0;
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+        let mut out = stream;
+        assert_eq!(lines.next().unwrap(), "hello");
+        out.write_all(b"welcome\n").unwrap();
+        // Four at a time, the last one first.
+        loop {
+            let mut four: Vec<String> = lines.by_ref().take(4).collect();
+            four.reverse();
+            let text: String = four.iter().map(|line| format!("{line}\n")).collect();
+            if four.is_empty() || out.write_all(text.as_bytes()).is_err() {
+                return;
+            }
+        }
+    };
+    let server = Builder::new().spawn(serve).unwrap();
+    let mut times = schedule(&Arrivals::Poisson, 20_000.0, SECOND_NS / 4, 1).unwrap();
+    times.truncate(times.len() / 4 * 4);
+    let load = Load { first_number: 7_000, ..load(&times, SECOND_NS / 4, 1) };
+    let tally = drive(&Endpoint::Tcp(address), &Lines, &Payments::new(Ids::new("t")), &load).unwrap();
+    assert!(tally.faults().is_empty(), "{:?}", tally.faults());
+    assert_eq!(tally.counts.decided.block, times.len() as u64);
+    assert!(tally.slowest().iter().all(|slow| slow.number >= 7_000));
+    server.join().unwrap();
 }
 
 #[test]

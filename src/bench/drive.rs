@@ -341,7 +341,7 @@ impl<'a> Driver<'a> {
                     }
                 }
                 Err(unreadable) => {
-                    self.tally.first_wrong.get_or_insert_with(|| unreadable.0);
+                    self.tally.first_wrong.get_or_insert(unreadable.0);
                     return self.lose(at, Why::Unreadable);
                 }
             }

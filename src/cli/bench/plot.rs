@@ -5,6 +5,7 @@ use plotters::prelude::*;
 use weir::bench::{Latencies, PERCENTILES};
 
 use super::runs::Run;
+use super::table::is_told;
 
 const SIZE: (u32, u32) = (960, 540);
 /// Told apart by those who see colours otherwise too (Okabe and Ito).
@@ -39,18 +40,19 @@ pub(super) fn percentiles(series: &[(String, &Latencies)]) -> anyhow::Result<Str
         Line { name: name.clone(), points }
     });
     let label = |left: &f64| format!("{} %", 100.0 - 100.0 / left);
-    chart("percentile", &lines.collect::<Vec<_>>(), &label)
+    chart("percentile", &lines.collect::<Vec<_>>(), &label, SeriesLabelPosition::LowerRight)
 }
 
 /// Percentiles over the rate at which requests were offered.
 pub(super) fn sweep(runs: &[Run]) -> anyhow::Result<String> {
     let lines = PERCENTILES.iter().map(|(name, quantile)| {
-        let points = runs.iter().filter(|run| !run.tally.latency.is_empty());
+        let points = runs.iter().filter(|run| is_told(&run.tally.latency, *quantile));
         let points =
             points.map(|run| (run.tally.offered(), us(run.tally.latency.value_at_quantile(*quantile))));
         Line { name: (*name).to_owned(), points: points.collect() }
     });
-    chart("offered, requests a second", &lines.collect::<Vec<_>>(), &|rate| format!("{rate}"))
+    let label = |rate: &f64| format!("{rate}");
+    chart("offered, requests a second", &lines.collect::<Vec<_>>(), &label, SeriesLabelPosition::UpperLeft)
 }
 
 fn us(ns: u64) -> f64 {
@@ -58,7 +60,12 @@ fn us(ns: u64) -> f64 {
 }
 
 /// Lines over two logarithmic axes.
-fn chart(x: &str, lines: &[Line], label: &dyn Fn(&f64) -> String) -> anyhow::Result<String> {
+fn chart(
+    x: &str,
+    lines: &[Line],
+    label: &dyn Fn(&f64) -> String,
+    legend: SeriesLabelPosition,
+) -> anyhow::Result<String> {
     let range = |part: fn(&(f64, f64)) -> f64| {
         let all = lines.iter().flat_map(|line| &line.points).map(part);
         let (least, most) = all.fold((f64::MAX, f64::MIN), |(least, most), at| (least.min(at), most.max(at)));
@@ -77,6 +84,7 @@ fn chart(x: &str, lines: &[Line], label: &dyn Fn(&f64) -> String) -> anyhow::Res
             .map_err(|error| failed(&error))?;
         let mut mesh = chart.configure_mesh();
         mesh.x_desc(x).y_desc("latency from the intended send time, us").x_label_formatter(label);
+        mesh.y_label_formatter(&|us| format!("{us}"));
         mesh.light_line_style(RGBColor(240, 240, 240)).draw().map_err(|error| failed(&error))?;
         for (line, color) in lines.iter().zip(COLORS.iter().cycle()) {
             let series = LineSeries::new(line.points.iter().copied(), color.stroke_width(2));
@@ -85,7 +93,7 @@ fn chart(x: &str, lines: &[Line], label: &dyn Fn(&f64) -> String) -> anyhow::Res
             drawn.label(&line.name).legend(mark);
         }
         let mut labels = chart.configure_series_labels();
-        labels.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.8));
+        labels.position(legend).background_style(WHITE.mix(0.8));
         labels.draw().map_err(|error| failed(&error))?;
         root.present().map_err(|error| failed(&error))?;
     }

@@ -49,6 +49,7 @@ pub(super) fn show(runs: &Runs, ids: &Ids, out: &mut impl Write) -> io::Result<(
     for run in &runs.runs {
         generator(&run.tally, ids, out)?;
     }
+    writeln!(out, "\njitter of this machine, before: {}", line(&runs.jitter.gaps))?;
     if let Some(jitter) = &runs.jitter_beside {
         writeln!(out, "jitter on another core meanwhile: {}", line(&jitter.gaps))?;
     }
@@ -122,13 +123,15 @@ fn line(times: &Latencies) -> String {
     PERCENTILES.map(told).join(", ")
 }
 
-/// A percentile; `-` where there are so few that it would be the maximum.
+/// A percentile, or `-`.
 fn told(times: &Latencies, quantile: f64) -> String {
+    if is_told(times, quantile) { time(times.value_at_quantile(quantile)) } else { "-".to_owned() }
+}
+
+/// Whether there are enough for a percentile to be another than the maximum.
+pub(super) fn is_told(times: &Latencies, quantile: f64) -> bool {
     let beyond = times.len() as f64 * (1.0 - quantile);
-    if times.is_empty() || (quantile < 1.0 && beyond < 1.0) {
-        return "-".to_owned();
-    }
-    time(times.value_at_quantile(quantile))
+    !times.is_empty() && (quantile >= 1.0 || beyond >= 1.0)
 }
 
 /// Nanoseconds in a unit that suits them.
