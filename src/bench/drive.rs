@@ -10,15 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
-use rustix::fd::OwnedFd;
 use thiserror::Error;
 
 use super::clock::{Clock, nanoseconds};
 use super::connection::{Connection, Endpoint, Sent, Stream};
 use super::payments::Payments;
 use super::tally::{Slow, Tally};
+use super::waiting::{Ready, Waiting};
 use super::wire::{Answer, Said, Wire};
 
 /// How long before a time a thread that sleeps is woken, to look at the clock until then.
@@ -125,7 +123,7 @@ struct Driver<'a> {
     clock: Clock,
     /// What the clock said when the schedule began.
     began_ns: u64,
-    epoll: OwnedFd,
+    waiting: Waiting,
     connections: Vec<Connection>,
     /// Connections that take one more request; each once.
     free: VecDeque<usize>,
@@ -163,7 +161,7 @@ impl<'a> Driver<'a> {
             load,
             clock: Clock::new(),
             began_ns: 0,
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC).map_err(io::Error::from)?,
+            waiting: Waiting::new(load.connections)?,
             connections: Vec::new(),
             free: VecDeque::with_capacity(load.connections),
             lost,
@@ -187,7 +185,6 @@ impl<'a> Driver<'a> {
     }
 
     fn run(mut self) -> Result<Tally, BenchError> {
-        let mut events = Vec::with_capacity(self.load.connections.clamp(1, 1024));
         let mut part = vec![0; PART_BYTES];
         let end_ns = self.load.end_ns.saturating_add(nanoseconds(self.load.drain));
         let mut looked_ns = 0;
@@ -203,21 +200,12 @@ impl<'a> Driver<'a> {
                 looked_ns = now_ns;
                 self.give_up_what_takes_too_long(now_ns);
             }
-            events.clear();
-            let waiting = self.waiting(now_ns);
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&waiting)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(BenchError::Sockets(error.into())),
-            }
-            for event in &events {
-                // Copied, since the system packs them.
-                let (data, flags) = (event.data, event.flags);
-                let at = data.u64() as usize;
-                if flags.contains(epoll::EventFlags::OUT) {
+            self.waiting.wait(self.left_ns(now_ns))?;
+            while let Some(Ready { at, to_read, to_write }) = self.waiting.take() {
+                if to_write {
                     self.flush(at);
                 }
-                let came = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-                if flags.intersects(came) {
+                if to_read {
                     self.take_in(at, &mut part);
                 }
             }
@@ -241,14 +229,15 @@ impl<'a> Driver<'a> {
     }
 
     /// How long nothing is to be done, if nothing comes.
-    fn waiting(&self, now_ns: u64) -> Timespec {
+    fn left_ns(&self, now_ns: u64) -> u64 {
+        if self.load.spin {
+            return 0;
+        }
         let mut until_ns = now_ns + PATIENCE_EVERY_NS;
         if let (Some(&next_ns), false) = (self.load.schedule.get(self.next), self.free.is_empty()) {
             until_ns = until_ns.min(next_ns.saturating_sub(EARLY_NS));
         }
-        let left_ns = if self.load.spin { 0 } else { until_ns.saturating_sub(now_ns) };
-        // At most `PATIENCE_EVERY_NS`, which is less than a second.
-        Timespec { tv_sec: 0, tv_nsec: left_ns as _ }
+        until_ns.saturating_sub(now_ns)
     }
 
     fn send_what_is_due(&mut self) {
@@ -308,9 +297,7 @@ impl<'a> Driver<'a> {
         }
         connection.waits_to_write = is_left;
         let Some(stream) = &connection.stream else { return };
-        let both = epoll::EventFlags::IN | epoll::EventFlags::OUT;
-        let flags = if is_left { both } else { epoll::EventFlags::IN };
-        if epoll::modify(&self.epoll, stream, epoll::EventData::new_u64(at as u64), flags).is_err() {
+        if self.waiting.change(at, stream, is_left).is_err() {
             self.lose(at, Why::Broken);
         }
     }
@@ -423,8 +410,7 @@ impl<'a> Driver<'a> {
     }
 
     fn take_up(&mut self, at: usize, stream: Stream) -> Result<(), BenchError> {
-        let data = epoll::EventData::new_u64(at as u64);
-        epoll::add(&self.epoll, &stream, data, epoll::EventFlags::IN).map_err(io::Error::from)?;
+        self.waiting.add(at, &stream)?;
         let connection = &mut self.connections[at];
         connection.stream = Some(stream);
         self.wire.hello(&mut connection.out);

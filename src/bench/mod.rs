@@ -16,6 +16,7 @@ mod responder;
 mod schedule;
 mod stall;
 mod tally;
+mod waiting;
 mod wire;
 
 pub use capacity::{SHARES, capacity, knee};
