@@ -60,6 +60,9 @@ pub mod server;
 // The client of a sidecar, for gateways.
 pub mod client;
 
+// An open-loop load generator for a running sidecar.
+pub mod bench;
+
 // A seeded source of events: a payment stream with labelled frauds.
 pub mod generate;
 

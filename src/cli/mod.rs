@@ -3,6 +3,7 @@
 mod access;
 mod asks;
 mod audit;
+mod bench;
 mod breakers;
 mod check;
 mod check_json;
@@ -24,6 +25,7 @@ mod journaled;
 mod lines;
 mod memory;
 mod openapi;
+mod picture;
 mod problems;
 mod progress;
 mod replay;
@@ -84,6 +86,7 @@ enum Command {
     Sql(sql::Args),
     State(state::Args),
     Demo(demo::Args),
+    Bench(Box<bench::Args>),
     Journal(journal::Args),
     Replay(replay::Args),
     Audit(audit::Args),
@@ -117,6 +120,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sql(args) => sql::run(&args),
         Command::State(args) => state::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),

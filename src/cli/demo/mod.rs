@@ -1,7 +1,6 @@
 //! `weir demo`: generates a stream, scores it, and shows what happened.
 
 mod confusion;
-mod picture;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,11 +20,11 @@ use weir::rules::{RuleSet, compile};
 
 use super::cut::Cut;
 use super::generate::Stream;
+use super::picture::{Bar, latency};
 use super::progress::Progress;
 use super::tally::Tally;
 use super::{Verdict, rule_file};
 use confusion::Confusion;
-use picture::{Bar, latency};
 
 /// The starter pack, so that the demo runs wherever the program does.
 const RETAIL: &str = include_str!("../../../rules/retail.toml");

@@ -1,0 +1,243 @@
+//! `weir bench`: what a running sidecar takes, measured open-loop.
+
+mod figures;
+mod files;
+mod machine;
+mod plot;
+mod runs;
+mod table;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use weir::bench::{Arrivals, Bursts, DELAYED, Endpoint, Http, Ids, Payments, pin, stall_test};
+use weir::client::Target;
+use weir::event::Kind;
+use weir::hex::hex;
+use weir::time::parse_duration;
+
+use super::Verdict;
+use super::journaled::random;
+use super::rule_file;
+use super::stream::{BadLine, Source};
+use runs::{Runs, Setting};
+
+const EXAMPLES: &str = "Examples:
+  weir bench --rate 5000 --duration 30s
+  weir bench --target unix:weir.sock --rate 5000 --cpu 1 --spin
+  weir bench --arrivals bursts --burst-factor 8 --rate 2000
+  weir bench --input payments.ndjson.gz --arrivals own --rate 2000
+  weir bench --capacity --duration 30s --cpu 1 --out benches/runs/2026-11-23-laptop
+  weir bench --self-test
+
+Times are drawn before the run and never moved: a latency runs from when its request should have been sent, so a stall counts
+for all that it held up. On as many cores as there are, keep the sidecar and the generator apart: taskset -c 0 weir serve ...,
+and --cpu 1. Exit code 1: counts don't add up, or an answer was wrong.";
+
+/// Measure a running sidecar, open-loop
+///
+/// Sends payments that nobody sent before, at times that are drawn before the run (by chance, in bursts, or as a data set's own), and
+/// checks every answer. Tells percentiles from the intended send times, with the machine's own jitter beside them, and
+/// names the slowest requests.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The sidecar: http://HOST:PORT or unix:PATH
+    #[arg(long, default_value = "http://127.0.0.1:8420", value_name = "ADDRESS")]
+    target: String,
+    /// Payments a second; with --capacity where the search begins
+    #[arg(long, default_value_t = 1_000.0, value_name = "RATE")]
+    rate: f64,
+    /// How long to measure, at each rate
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
+    duration: Duration,
+    /// How long to send before that, uncounted
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
+    warm_up: Duration,
+    /// How intended send times are spread
+    #[arg(long, value_enum, default_value_t = Spread::Poisson)]
+    arrivals: Spread,
+    /// The rate in a burst over the mean rate
+    #[arg(long, default_value_t = 5.0, value_name = "TIMES")]
+    burst_factor: f64,
+    /// From the beginning of a burst to that of the next
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
+    burst_every: Duration,
+    /// The share of that time that a burst takes
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    burst_share: f64,
+    /// Take the payments of this file (NDJSON as `weir generate` writes it, or CSV with --mapping) instead of generated ones
+    #[arg(long, short, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// For CSV: which column is which field
+    #[arg(long, value_name = "FILE", requires = "input")]
+    mapping: Option<PathBuf>,
+    /// The rule file whose extra fields the payments of --input have
+    #[arg(long, short, value_name = "FILE", requires = "input")]
+    rules: Option<PathBuf>,
+    /// Accounts of the generated payments; there are some three payments for each before they come again
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    accounts: u32,
+    /// Another seed gives other times and other payments
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Connections, open before the first request
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// How long the sidecar may take for an answer (`weir-timeout-ms`); otherwise it says itself
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
+    /// A file with the token that says who asks
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Keep the generator on this core
+    #[arg(long, value_name = "N")]
+    cpu: Option<usize>,
+    /// Look at the clock all the time instead of sleeping until shortly before the next request
+    #[arg(long)]
+    spin: bool,
+    /// How long to measure the machine's own jitter before the run, on the generator's core
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
+    jitter: Duration,
+    /// Measure jitter on this core, which must be free, during the runs as well
+    #[arg(long, value_name = "N")]
+    jitter_cpu: Option<usize>,
+    /// Find the most that is carried, then measure at 10, 25, 50, 75, 90 and 120 % of it
+    #[arg(long)]
+    capacity: bool,
+    /// With --capacity: a rate with a p99 above this is not carried
+    #[arg(long, default_value = "20ms", value_parser = duration, value_name = "TIME", requires = "capacity")]
+    p99_max: Duration,
+    /// With --capacity: how long each rate is tried
+    #[arg(long, default_value = "3s", value_parser = duration, value_name = "TIME", requires = "capacity")]
+    probe: Duration,
+    /// Write run.json, .hgrm histograms and pictures (SVG) to this folder; it is made if it is not there
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Test the generator itself: a responder of its own that stalls for 100 ms must show in p99.9
+    #[arg(long)]
+    self_test: bool,
+}
+
+/// How intended send times are spread.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Spread {
+    /// Each by chance and for itself
+    Poisson,
+    /// More of them now and then
+    Bursts,
+    /// As the payments of --input came, scaled to --rate
+    Own,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let time_us = parse_duration(text).map_err(|error| error.to_string())?;
+    u64::try_from(time_us).map(Duration::from_micros).map_err(|error| error.to_string())
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    if args.self_test {
+        return self_test(args);
+    }
+    if let Some(cpu) = args.cpu {
+        pin(cpu).with_context(|| format!("can't stay on core {cpu}"))?;
+    }
+    let ids = Ids::new(&hex(random::<6>()?));
+    let (payments, times_us) = payments(args, ids.clone())?;
+    let bursts = Bursts {
+        every_ns: args.burst_every.as_nanos() as u64,
+        share: args.burst_share,
+        factor: args.burst_factor,
+    };
+    let arrivals = match args.arrivals {
+        Spread::Poisson => Arrivals::Poisson,
+        Spread::Bursts => Arrivals::Bursts(bursts),
+        Spread::Own if args.input.is_none() => bail!("--arrivals own needs --input, whose times they are"),
+        Spread::Own => Arrivals::Like(times_us),
+    };
+    let target = Target::parse(&args.target)?;
+    let endpoint = Endpoint::of(&target).with_context(|| format!("can't measure {}", args.target))?;
+    let token = args.token_file.as_deref().map(read_token).transpose()?;
+    let timeout_ms = args.timeout.map(|timeout| (timeout.as_millis() as u64).max(1));
+    let wire = Http::new(&host(&target), ids, token.as_deref(), timeout_ms);
+    let setting =
+        Setting { args, endpoint: &endpoint, wire: &wire, payments: &payments, arrivals: &arrivals };
+    let runs = Runs::measure(&setting)?;
+    let mut out = anstream::stdout().lock();
+    table::show(&runs, payments.ids(), &mut out)?;
+    if let Some(folder) = &args.out {
+        files::write(folder, args, &runs, payments.ids())?;
+    }
+    let mut verdict = Verdict::Clean;
+    for fault in runs.faults() {
+        writeln!(anstream::stderr(), "wrong: {fault}")?;
+        verdict = Verdict::Found;
+    }
+    Ok(verdict)
+}
+
+/// What is sent, and when it happened, where a file says so.
+fn payments(args: &Args, ids: Ids) -> anyhow::Result<(Payments, Vec<i64>)> {
+    let Some(input) = &args.input else {
+        return Ok((Payments::generated(ids, args.seed, args.accounts)?, Vec::new()));
+    };
+    let schema = match &args.rules {
+        Some(path) => rule_file::load(path)?.schema,
+        None => Default::default(),
+    };
+    let mut reader = Source::new(input.clone(), args.mapping.clone(), BadLine::Fail).open(schema)?;
+    let (mut payments, mut times_us) = (Payments::new(ids), Vec::new());
+    while let Some(next) = reader.next_event() {
+        let (_, event) = next?;
+        if event.kind() == Kind::Transaction && payments.push(event) {
+            times_us.push(event.time_us());
+        }
+    }
+    if payments.is_empty() {
+        bail!("{} has no payment", input.display());
+    }
+    Ok((payments, times_us))
+}
+
+fn read_token(path: &Path) -> anyhow::Result<String> {
+    let token = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    let token = token.trim().to_owned();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("{} holds no token", path.display());
+    }
+    Ok(token)
+}
+
+fn host(target: &Target) -> String {
+    match target {
+        Target::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+        Target::Tcp { host, port, .. } => format!("{host}:{port}"),
+        Target::Unix(_) => "localhost".to_owned(),
+    }
+}
+
+fn self_test(args: &Args) -> anyhow::Result<Verdict> {
+    let test = stall_test(args.seed)?;
+    let mut out = anstream::stdout().lock();
+    writeln!(
+        out,
+        "a responder that stalls once for 100 ms, at 2,000 requests a second for 3 s over 4 connections"
+    )?;
+    table::percentiles(&test.tally, None, &mut out)?;
+    writeln!(
+        out,
+        "slower than {} ms: {} of {} from their intended times, {} from their sending, which is all that a closed loop tells",
+        DELAYED.as_millis(),
+        test.delayed,
+        test.tally.counts.sent,
+        test.delayed_service
+    )?;
+    let faults = test.faults();
+    for fault in &faults {
+        writeln!(anstream::stderr(), "wrong: {fault}")?;
+    }
+    Ok(if faults.is_empty() { Verdict::Clean } else { Verdict::Found })
+}

@@ -1,0 +1,147 @@
+//! Runs at one rate or many, with the machine's jitter before, and beside them where a core is free for that.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use weir::bench::{
+    Arrivals, Endpoint, Jitter, Load, Payments, SHARES, Tally, Wire, capacity, drive, knee, pin, schedule,
+};
+
+use super::Args;
+
+/// How long an answer is waited for where the sidecar was not told how long it has; its own most is 10 minutes, its default
+/// 200 ms.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much longer than the sidecar was told.
+const WAY_BACK: Duration = Duration::from_secs(1);
+/// How long what is late may take once the schedule is over, at least.
+const DRAIN: Duration = Duration::from_secs(10);
+/// No rate above is tried.
+const RATE_MAX: f64 = 2_000_000.0;
+
+/// What is measured how.
+pub(super) struct Setting<'a> {
+    pub(super) args: &'a Args,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) wire: &'a dyn Wire,
+    pub(super) payments: &'a Payments,
+    pub(super) arrivals: &'a Arrivals,
+}
+
+/// What came of one rate.
+pub(super) struct Run {
+    /// What was asked for, payments a second.
+    pub(super) rate: f64,
+    /// The share of the capacity that it is, in a sweep.
+    pub(super) share: Option<f64>,
+    pub(super) tally: Tally,
+}
+
+/// All that was measured.
+pub(super) struct Runs {
+    pub(super) jitter: Jitter,
+    /// On another core, during the runs.
+    pub(super) jitter_beside: Option<Jitter>,
+    pub(super) capacity: Option<f64>,
+    pub(super) runs: Vec<Run>,
+    /// What was wrong with the probes of the capacity.
+    probe_faults: Vec<String>,
+}
+
+impl Runs {
+    pub(super) fn measure(setting: &Setting<'_>) -> anyhow::Result<Self> {
+        let jitter = Jitter::measure(setting.args.jitter, || false);
+        let mut all =
+            Self { jitter, jitter_beside: None, capacity: None, runs: Vec::new(), probe_faults: Vec::new() };
+        let over = AtomicBool::new(false);
+        let beside = std::thread::scope(|scope| {
+            let idle = || {
+                let Some(cpu) = setting.args.jitter_cpu else { return Ok(None) };
+                pin(cpu).with_context(|| format!("can't measure jitter on core {cpu}"))?;
+                Ok(Some(Jitter::measure(Duration::MAX, || over.load(Ordering::Relaxed))))
+            };
+            let idle = std::thread::Builder::new().spawn_scoped(scope, idle)?;
+            let driven = all.drive(setting);
+            over.store(true, Ordering::Relaxed);
+            let beside: anyhow::Result<Option<Jitter>> =
+                idle.join().map_err(|_| anyhow!("the loop that measures jitter broke off"))?;
+            driven?;
+            beside
+        })?;
+        all.jitter_beside = beside;
+        Ok(all)
+    }
+
+    fn drive(&mut self, setting: &Setting<'_>) -> anyhow::Result<()> {
+        let args = setting.args;
+        let mut next_number = 0;
+        if !args.capacity {
+            self.runs.push(one(setting, args.rate, None, args.duration, &mut next_number)?);
+            return Ok(());
+        }
+        let p99_max_ns = args.p99_max.as_nanos() as u64;
+        let faults = &mut self.probe_faults;
+        let found = capacity(args.rate, RATE_MAX, |rate| {
+            let run = one(setting, rate, None, args.probe, &mut next_number)?;
+            let carried = run.tally.carried(p99_max_ns);
+            let word = if carried { "carried" } else { "not carried" };
+            let (achieved, p99_us) =
+                (run.tally.achieved(), run.tally.latency.value_at_quantile(0.99) / 1_000);
+            writeln!(
+                anstream::stderr(),
+                "{rate:.0} a second: {word}, {achieved:.0} achieved, p99 {p99_us} us"
+            )?;
+            faults.extend(run.tally.faults());
+            anyhow::Ok(carried)
+        })?;
+        self.capacity = Some(found.context("not even one payment a second is carried")?);
+        for share in SHARES {
+            let rate = share * found.unwrap_or_default();
+            writeln!(anstream::stderr(), "{:.0} % of the capacity: {rate:.0} a second", share * 100.0)?;
+            self.runs.push(one(setting, rate, Some(share), args.duration, &mut next_number)?);
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the measuring itself.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = self.probe_faults.clone();
+        faults.extend(self.runs.iter().flat_map(|run| {
+            run.tally.faults().into_iter().map(|fault| format!("at {:.0} a second: {fault}", run.rate))
+        }));
+        faults
+    }
+
+    /// The rate of a sweep from which on the tail leaves the floor.
+    pub(super) fn knee(&self) -> Option<f64> {
+        let p99s = self.runs.iter().map(|run| (run.rate, run.tally.latency.value_at_quantile(0.99)));
+        knee(&p99s.collect::<Vec<_>>())
+    }
+}
+
+fn one(
+    setting: &Setting<'_>,
+    rate: f64,
+    share: Option<f64>,
+    duration: Duration,
+    next_number: &mut u64,
+) -> anyhow::Result<Run> {
+    let args = setting.args;
+    let end = args.warm_up + duration;
+    let schedule = schedule(setting.arrivals, rate, end.as_nanos() as u64, args.seed)?;
+    let load = Load {
+        schedule: &schedule,
+        warm_up_ns: args.warm_up.as_nanos() as u64,
+        end_ns: end.as_nanos() as u64,
+        first_number: *next_number,
+        connections: args.connections.into(),
+        patience: args.timeout.map_or(PATIENCE, |timeout| timeout + WAY_BACK),
+        drain: DRAIN.max(duration),
+        spin: args.spin,
+    };
+    *next_number += schedule.len() as u64;
+    let tally = drive(setting.endpoint, setting.wire, setting.payments, &load)?;
+    Ok(Run { rate, share, tally })
+}
