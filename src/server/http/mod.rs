@@ -22,9 +22,11 @@ mod rules;
 /// What is answered before its body is read.
 mod unread;
 
+pub(super) use body::{no_room, slow_body, too_large};
+pub(super) use events::written;
 #[cfg(test)]
 pub(super) use guard::ROUTES;
-pub(super) use guard::{Needs, needs_of};
+pub(super) use guard::{Needs, Refused, needs_of};
 pub(super) use problem::{KINDS, Problem};
 
 use std::sync::Arc;
