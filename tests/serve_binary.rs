@@ -443,6 +443,28 @@ fn at_a_deadline_what_is_declared_is_answered_and_stays() {
 }
 
 #[test]
+fn one_payment_over_many_connections_is_decided_once_and_all_are_told() {
+    run(async {
+        let settings = Settings { binary: here(), ..Settings::default() };
+        let served = served::start(rules(), settings, served::Moody::default()).await;
+        served.ready().await;
+        served.disk.0.sync_ms.store(300, SeqCst);
+        let streams: Vec<_> = (0..4).map(|_| tcp(&served.addresses)).collect();
+        let asks = tokio::task::spawn_blocking(move || {
+            let mut doors: Vec<_> = streams.into_iter().map(|stream| Door::open(stream, "").0).collect();
+            let body = served::payment("same", 990);
+            doors.iter_mut().for_each(|door| door.send(&waits(5, 9_000, &body)));
+            doors.iter_mut().map(|door| door.next().unwrap()).collect::<Vec<_>>()
+        });
+        let said = asks.await.unwrap();
+        assert_eq!((said[0].header.outcome, said[0].header.flags), (3, DURABLE));
+        assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
+        let figures = served.stop().await.unwrap();
+        assert_eq!((figures.events, figures.joined, figures.answered), (4, 3, 4));
+    });
+}
+
+#[test]
 fn what_is_in_flight_at_the_end_is_answered_and_then_it_is_closed() {
     run(async {
         let settings = Settings { binary: here(), ..Settings::default() };

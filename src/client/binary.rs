@@ -78,6 +78,9 @@ impl fmt::Debug for Binary {
     }
 }
 
+/// An answer: its header and its payload.
+type Came = (Header, Vec<u8>);
+
 struct Shared {
     connector: Connector,
     token: Vec<u8>,
@@ -109,7 +112,7 @@ struct Link {
 
 struct Wire {
     out: Vec<u8>,
-    waiting: HashMap<u64, oneshot::Sender<(Header, Vec<u8>)>, FixedState>,
+    waiting: HashMap<u64, oneshot::Sender<Came>, FixedState>,
     last_id: u64,
     broken: Option<String>,
     task: Option<AbortHandle>,
@@ -147,11 +150,7 @@ impl Link {
     }
 
     /// Sends a request; its id, and where its answer comes.
-    fn send(
-        &self,
-        header: Header,
-        body: &[u8],
-    ) -> Result<(u64, oneshot::Receiver<(Header, Vec<u8>)>), Trouble> {
+    fn send(&self, header: Header, body: &[u8]) -> Result<(u64, oneshot::Receiver<Came>), Trouble> {
         let mut wire = self.lock();
         if let Some(why) = &wire.broken {
             return Err(Trouble::Broken(why.clone()));
@@ -373,7 +372,7 @@ impl Binary {
     }
 
     /// Sends until there is an answer that sending again does not change, or no time.
-    async fn call(&self, kind: Type, flags: u8, body: Body<'_>) -> Result<(Header, Vec<u8>), ClientError> {
+    async fn call(&self, kind: Type, flags: u8, body: Body<'_>) -> Result<Came, ClientError> {
         let (body, until) = (body.bytes(), Instant::now() + self.deadline);
         let mut backoff = Backoff::default();
         loop {
@@ -388,13 +387,7 @@ impl Binary {
     }
 
     /// One try.
-    async fn once(
-        &self,
-        kind: Type,
-        flags: u8,
-        body: &[u8],
-        until: Instant,
-    ) -> Result<Tried<(Header, Vec<u8>)>, Trouble> {
+    async fn once(&self, kind: Type, flags: u8, body: &[u8], until: Instant) -> Result<Tried<Came>, Trouble> {
         let link = match self.shared.link().await {
             Ok(link) => link,
             Err(NoLink::Refused(problem, retry_after)) => return Ok(Tried::Problem(problem, retry_after)),

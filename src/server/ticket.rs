@@ -224,6 +224,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::binary::Rings;
     use super::super::clock::now;
     use super::*;
     use crate::decision::Demand;
@@ -289,6 +290,28 @@ mod tests {
             lost.lose(Lost::Journal);
             assert_eq!(lost.wait(now()).await, Came::Lost(Lost::Journal));
         });
+    }
+
+    #[test]
+    fn a_bell_rings_where_there_may_be_an_answer() {
+        let (ticket, rings) = (Ticket::new(), Rings::default());
+        ticket.hang(rings.bell(3));
+        assert_eq!((ticket.take(), ticket.look(false)), (None, None));
+        ticket.step(answered("a"));
+        assert_eq!((rings.heard(), ticket.look(false)), (vec![], None), "it is not on disk");
+        ticket.release(true);
+        assert_eq!(rings.heard(), [3]);
+        assert_eq!(ticket.look(false), Some(Came::Answer(Answered { durable: true, ..answered("a") })));
+        let late = Ticket::new();
+        late.hang(rings.bell(4));
+        assert_eq!((late.take(), late.look(true)), (None, None), "the engine is at it");
+        late.step(answered("b"));
+        assert_eq!((rings.heard(), late.look(true)), (vec![4], Some(Came::Answer(answered("b")))));
+        let told = Ticket::new();
+        told.hang(rings.bell(5));
+        assert_eq!(told.look(true), Some(Came::Late));
+        told.declare(&said(Outcome::Block)).unwrap();
+        assert_eq!((rings.heard(), told.look(true)), (vec![5], Some(Came::Declared(said(Outcome::Block)))));
     }
 
     #[test]

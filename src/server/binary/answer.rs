@@ -87,8 +87,7 @@ pub(super) fn write_problem(
     observe(service, request, said, took);
 }
 
-/// Writes a problem to whoever has that id.
-pub(super) fn problem(problem: &Problem, id: u64, out: &mut Vec<u8>) {
+fn problem(problem: &Problem, id: u64, out: &mut Vec<u8>) {
     let after_ms = problem.gone_after().map_or(0, |after| after.as_millis().max(1));
     let header = Header {
         kind: Type::Problem as u8,
@@ -109,7 +108,9 @@ struct Said<'a> {
 
 /// Counts an answer, and tells of it where it was refused, declared or slow, as is done over HTTP.
 fn observe(service: &Service, request: &Request, said: Said<'_>, took: Duration) {
-    service.metrics.whole.took(took, 1);
+    if matches!(request.kind, Type::Decide | Type::Authenticate | Type::Event) {
+        service.metrics.whole.took(took, 1);
+    }
     let Said { status, problem, cause } = said;
     if let Some(count) = service.metrics.binary_answers.get(usize::from(status / 100).wrapping_sub(1)) {
         count.add(1);

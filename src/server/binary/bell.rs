@@ -56,6 +56,22 @@ impl Outbox {
     }
 }
 
+/// What hears bells in tests.
+#[cfg(test)]
+#[derive(Default)]
+pub(in super::super) struct Rings(Arc<Outbox>);
+
+#[cfg(test)]
+impl Rings {
+    pub(in super::super) fn bell(&self, slot: u32) -> Bell {
+        Bell::new(&self.0, slot)
+    }
+
+    pub(in super::super) fn heard(&self) -> Vec<u32> {
+        std::mem::take(&mut self.0.lock().slots)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -230,7 +230,8 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             }
             Some(TakenIn::No(named, no_reply)) => {
                 let out = self.output.end();
-                answer::write(&self.service, &request, || named, Err(no_reply), Duration::ZERO, out);
+                let took = now().saturating_duration_since(at);
+                answer::write(&self.service, &request, || named, Err(no_reply), took, out);
             }
             None => {}
         }

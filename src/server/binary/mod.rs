@@ -23,6 +23,8 @@ mod output;
 mod slots;
 
 pub(super) use bell::Bell;
+#[cfg(test)]
+pub(super) use bell::Rings;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -33,12 +35,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
 use super::access::{Scope, Who};
+use super::clock::now;
 use super::connection::{Ending, told};
 use super::http::{Problem, Refused};
 use super::service::Service;
-use crate::frames::{FrameError, Hello, Welcome};
+use crate::frames::{FrameError, Hello, Type, Welcome};
 use connection::Connection;
 use input::Input;
+use slots::Request;
 
 /// How long a client may go on sending once it was told that nothing more is read, so that it reads what it was told.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -62,7 +66,8 @@ pub(super) async fn serve(
         Ok(Some(Ok(who))) => who,
         Ok(Some(Err(problem))) => {
             let mut out = Vec::new();
-            answer::problem(&problem, 0, &mut out);
+            let request = Request { id: 0, kind: Type::Welcome, brief: false, begun: now() };
+            answer::write_problem(service, &request, &problem, Duration::ZERO, &mut out);
             if stream.write_all(&out).await.is_ok() {
                 goodbye(&mut stream).await;
             }
