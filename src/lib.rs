@@ -54,6 +54,9 @@ pub mod journal;
 // Ways in and out: files, streams, formats.
 pub mod io;
 
+// What stands on the wire of the binary door.
+pub mod frames;
+
 // The sidecar: the engine over HTTP, inline beside a gateway.
 pub mod server;
 

@@ -65,6 +65,12 @@ pub(super) struct Flags {
     /// Listen on a Unix socket as well
     #[arg(long, value_name = "PATH")]
     unix: Option<OsString>,
+    /// Where to listen on TCP for frames, or `off` [default: off]
+    #[arg(long, value_name = "ADDRESS")]
+    listen_binary: Option<OsString>,
+    /// Listen for frames on a Unix socket
+    #[arg(long, value_name = "PATH")]
+    unix_binary: Option<OsString>,
     /// Who may ask for what; without it everybody on this machine may ask for all on the loopback address, and on a Unix socket
     /// whoever runs weir and root
     #[arg(long, value_name = "FILE")]
@@ -127,6 +133,8 @@ impl Flags {
             ("rules.follow", "--follow", &follow),
             ("server.listen", "--listen", &self.listen),
             ("server.unix", "--unix", &self.unix),
+            ("server.binary", "--listen-binary", &self.listen_binary),
+            ("server.binary_unix", "--unix-binary", &self.unix_binary),
             ("access.file", "--access", &self.access),
             ("tls.certificate", "--tls-cert", &self.tls_cert),
             ("tls.key", "--tls-key", &self.tls_key),

@@ -44,7 +44,7 @@ impl Client {
                 }
                 Err(error) => return Err(error),
             };
-            let said: Answers<'_> = serde_json::from_slice(&came.body).map_err(|error| unreadable(&error))?;
+            let said: Answers<'_> = serde_json::from_slice(&came).map_err(|error| unreadable(&error))?;
             if said.answers.len() != open.len() {
                 let what = format!("{} answers to {} transactions", said.answers.len(), open.len());
                 return Err(ClientError::Unreadable(what));
@@ -72,7 +72,7 @@ fn read(answer: &[u8], tries: u32) -> Result<Decision, ClientError> {
     let status: Status = serde_json::from_slice(answer).map_err(|error| unreadable(&error))?;
     let Some(status) = status.status else { return Decision::read(answer.to_vec()) };
     let problem = Problem::read(status, answer);
-    if hyper::StatusCode::from_u16(status).is_ok_and(is_for_now) {
+    if is_for_now(status) {
         return Err(ClientError::Unanswered { tries, last: Trouble::Problem(problem) });
     }
     Err(ClientError::Refused(problem))

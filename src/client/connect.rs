@@ -45,6 +45,9 @@ pub enum TargetError {
     /// It is no address of a sidecar.
     #[error("`{0}` is no address of a sidecar; give `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`")]
     Address(String),
+    /// It is no address of a binary door.
+    #[error("`{0}` is no address of a binary door; give `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:PATH`")]
+    Door(String),
     /// It can't stand in a header.
     #[error("the token has characters that no header takes")]
     Token,
@@ -68,6 +71,27 @@ pub enum TargetError {
 }
 
 impl Target {
+    /// What the address of a binary door says: `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:PATH`.
+    ///
+    /// # Errors
+    ///
+    /// Where it says none of these.
+    pub fn parse_binary(address: &str) -> Result<Self, TargetError> {
+        let wrong = || TargetError::Door(address.to_owned());
+        let as_http = match address.split_once("://") {
+            Some(("tcp", rest)) => format!("http://{rest}"),
+            Some(("tls", rest)) => format!("https://{rest}"),
+            None => address.to_owned(),
+            Some(_) => return Err(wrong()),
+        };
+        let target = Self::parse(&as_http).map_err(|_| wrong())?;
+        match &target {
+            // No port is known for frames.
+            Self::Tcp { port, .. } if !address.ends_with(&format!(":{port}")) => Err(wrong()),
+            _ => Ok(target),
+        }
+    }
+
     /// What an address says: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
     ///
     /// # Errors
@@ -126,7 +150,7 @@ impl fmt::Debug for ClientTls {
 }
 
 impl ClientTls {
-    fn connector(&self) -> Result<TlsConnector, TargetError> {
+    fn connector(&self, protocols: &[&[u8]]) -> Result<TlsConnector, TargetError> {
         let certificates = |pem| CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
         let mut roots = RootCertStore::empty();
         for root in certificates(&self.roots_pem).map_err(|_| TargetError::Roots)? {
@@ -147,7 +171,7 @@ impl ClientTls {
                 builder.with_client_auth_cert(chain, key)?
             }
         };
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(TlsConnector::from(Arc::new(config)))
     }
 }
@@ -165,19 +189,21 @@ impl Connector {
         target: Arc<Target>,
         tls: Option<&ClientTls>,
         timeout: Duration,
+        protocols: &[&[u8]],
     ) -> Result<Self, TargetError> {
         let tls = match &*target {
             Target::Tcp { host, tls: true, .. } => {
                 let name = ServerName::try_from(host.clone());
                 let name = name.map_err(|_| TargetError::Address(target.uri("")))?;
-                Some((tls.ok_or(TargetError::NoRoots)?.connector()?, name))
+                Some((tls.ok_or(TargetError::NoRoots)?.connector(protocols)?, name))
             }
             _ => None,
         };
         Ok(Self { target, tls, timeout })
     }
 
-    async fn connect(self) -> io::Result<TokioIo<Stream>> {
+    /// A connection.
+    pub(super) async fn connect(self) -> io::Result<Stream> {
         let connecting = async {
             Ok(match &*self.target {
                 Target::Unix(path) => Stream { io: Box::new(UnixStream::connect(path).await?), is_h2: false },
@@ -195,10 +221,9 @@ impl Connector {
                 }
             })
         };
-        let stream: io::Result<Stream> = tokio::time::timeout(self.timeout, connecting)
+        tokio::time::timeout(self.timeout, connecting)
             .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it takes too long")));
-        stream.map(TokioIo::new)
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it takes too long")))
     }
 }
 
@@ -212,7 +237,8 @@ impl tower::Service<Uri> for Connector {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        Box::pin(self.clone().connect())
+        let connector = self.clone();
+        Box::pin(async move { connector.connect().await.map(TokioIo::new) })
     }
 }
 
@@ -289,10 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_doors_are_what_a_sidecar_says_too() {
+        for (address, tls) in [("tcp://127.0.0.1:8422", false), ("tls://[::1]:8422", true)] {
+            let parsed = Target::parse_binary(address).unwrap();
+            assert!(matches!(parsed, Target::Tcp { port: 8422, tls: is, .. } if is == tls), "{address}");
+        }
+        assert!(matches!(Target::parse_binary("unix:/a"), Ok(Target::Unix(_))));
+        for address in ["", "http://a:1", "tcp://a", "tcp://a:1/b", "a:1"] {
+            assert!(matches!(Target::parse_binary(address), Err(TargetError::Door(_))), "{address}");
+        }
+    }
+
+    #[test]
     fn tls_that_can_not_be_is_said_without_its_key() {
         let connector = |tls: Option<&ClientTls>| {
             let target = Arc::new(Target::parse("https://localhost:1").unwrap());
-            Connector::new(target, tls, Duration::ZERO).map(drop)
+            Connector::new(target, tls, Duration::ZERO, &[]).map(drop)
         };
         assert!(matches!(connector(None), Err(TargetError::NoRoots)));
         let tls =

@@ -9,6 +9,8 @@
 mod answer;
 /// Many transactions at a time.
 mod batch;
+/// The same over frames.
+mod binary;
 /// Connections to a sidecar.
 mod connect;
 /// Why there is no answer.
@@ -17,6 +19,7 @@ mod error;
 mod retry;
 
 pub use answer::{Answer, Decision, Readiness, Taken};
+pub use binary::{Binary, Brief};
 pub use connect::{ClientTls, Target, TargetError};
 pub use error::{ClientError, Problem, Trouble};
 
@@ -35,7 +38,7 @@ use tokio::time::Instant;
 use crate::event::Event;
 use crate::io::write_event;
 use connect::Connector;
-use retry::{Backoff, is_for_now};
+use retry::{Backoff, Next, Tried};
 
 /// Bytes of an answer at most.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -189,6 +192,22 @@ struct Came {
     body: Vec<u8>,
 }
 
+impl Came {
+    fn tried(self) -> Tried<Vec<u8>> {
+        if self.status.is_success() {
+            return Tried::Done(self.body);
+        }
+        Tried::Problem(Problem::read(self.status.as_u16(), &self.body), self.retry_after)
+    }
+}
+
+/// How long one of the tries that share what is left may take, and how long the sidecar may take for it.
+fn times(until: Instant, try_timeout: Option<Duration>) -> (Duration, Duration) {
+    let left = until.saturating_duration_since(Instant::now());
+    let left = try_timeout.map_or(left, |most| most.min(left));
+    (left, left - WAY_BACK.min(left / 8))
+}
+
 impl Client {
     /// Of the sidecar at `target`: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`. Connects at the first call, which
     /// must be made in a tokio runtime with its IO and time on.
@@ -198,7 +217,12 @@ impl Client {
     /// Where the target is none of these, its TLS can't be, or the token is none.
     pub fn new(target: &str, settings: ClientSettings) -> Result<Self, TargetError> {
         let target = Arc::new(Target::parse(target)?);
-        let connector = Connector::new(Arc::clone(&target), settings.tls.as_ref(), settings.connect_timeout)?;
+        let connector = Connector::new(
+            Arc::clone(&target),
+            settings.tls.as_ref(),
+            settings.connect_timeout,
+            &[b"h2", b"http/1.1"],
+        )?;
         let bearer = settings.token.as_deref().map(bearer).transpose()?;
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -227,7 +251,7 @@ impl Client {
     /// id with the same content is answered as it was.
     pub async fn decide<'a>(&self, transaction: impl Into<Body<'a>>) -> Result<Decision, ClientError> {
         let body = transaction.into().bytes();
-        Decision::read(self.call(Method::POST, "/v1/decisions", body).await?.body)
+        Decision::read(self.call(Method::POST, "/v1/decisions", body).await?)
     }
 
     /// What a customer answered to the step-up of a transaction, given that transaction's id: with a rule set that leads the
@@ -242,7 +266,7 @@ impl Client {
         authentication: impl Into<Body<'a>>,
     ) -> Result<Answer, ClientError> {
         let path = of_transaction(transaction, "/authentication", None);
-        Answer::read(self.call(Method::POST, &path, authentication.into().bytes()).await?.body)
+        Answer::read(self.call(Method::POST, &path, authentication.into().bytes()).await?)
     }
 
     /// Any other event: an execution, a reversal, a login, a change, ...
@@ -251,7 +275,7 @@ impl Client {
     ///
     /// As those of [`Client::decide`].
     pub async fn event<'a>(&self, event: impl Into<Body<'a>>) -> Result<Answer, ClientError> {
-        Answer::read(self.call(Method::POST, "/v1/events", event.into().bytes()).await?.body)
+        Answer::read(self.call(Method::POST, "/v1/events", event.into().bytes()).await?)
     }
 
     /// What was decided on a transaction, as JSON, from the sidecar's journal; whose it is, where the caller is bound to no
@@ -287,11 +311,11 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        Ok(self.call(Method::GET, path, Bytes::new()).await?.body)
+        self.call(Method::GET, path, Bytes::new()).await
     }
 
     /// Sends until there is an answer that sending again does not change, or no time.
-    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Came, ClientError> {
+    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Vec<u8>, ClientError> {
         let until = Instant::now() + self.deadline;
         self.call_until(&method, path, &body, until, &mut Backoff::default()).await
     }
@@ -303,39 +327,20 @@ impl Client {
         body: &Bytes,
         until: Instant,
         backoff: &mut Backoff,
-    ) -> Result<Came, ClientError> {
+    ) -> Result<Vec<u8>, ClientError> {
         loop {
-            let mut retry_after = None;
-            let last = match self.once(method, path, body, until).await {
-                Ok(came) if came.status.is_success() => return Ok(came),
-                Ok(came) => {
-                    let problem = Problem::read(came.status.as_u16(), &came.body);
-                    if !is_for_now(came.status) {
-                        return Err(ClientError::Refused(problem));
-                    }
-                    retry_after = came.retry_after;
-                    Trouble::Problem(problem)
-                }
-                // It would not be one the next time either.
-                Err(last @ Trouble::Unsent(_)) => {
-                    return Err(ClientError::Unanswered { tries: backoff.tries(), last });
-                }
-                Err(trouble) => trouble,
-            };
-            let pause = backoff.next(retry_after);
-            // Where it would end after the deadline, whoever calls knows it now.
-            if Instant::now() + pause >= until {
-                return Err(ClientError::Unanswered { tries: backoff.tries(), last });
+            let came = self.once(method, path, body, until).await;
+            match backoff.after(came.map(Came::tried), until) {
+                Next::Done(done) => return done,
+                Next::Again(pause) => tokio::time::sleep(pause).await,
             }
-            tokio::time::sleep(pause).await;
         }
     }
 
     /// One try.
     async fn once(&self, method: &Method, path: &str, body: &Bytes, until: Instant) -> Result<Came, Trouble> {
-        let left = until.saturating_duration_since(Instant::now());
-        let left = self.try_timeout.map_or(left, |most| most.min(left));
-        let tell = (left - WAY_BACK.min(left / 8)).as_millis().max(1);
+        let (left, tell) = times(until, self.try_timeout);
+        let tell = tell.as_millis().max(1);
         let mut request = Request::builder()
             .method(method)
             .uri(self.target.uri(path))

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use hyper::StatusCode;
+use tokio::time::Instant;
+
+use super::{ClientError, Problem, Trouble};
 
 /// The longest first wait; it doubles with each try.
 const FIRST: Duration = Duration::from_millis(10);
@@ -13,8 +15,22 @@ const FIRST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Whether an answer may be another one later: what overload, a deadline, an end, or a proxy without a sidecar give.
-pub(super) fn is_for_now(status: StatusCode) -> bool {
-    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
+pub(super) fn is_for_now(status: u16) -> bool {
+    matches!(status, 502..=504)
+}
+
+/// What came of one try.
+pub(super) enum Tried<T> {
+    Done(T),
+    /// A problem, and how long whoever answered wants to be left alone.
+    Problem(Problem, Option<Duration>),
+}
+
+/// What follows a try.
+pub(super) enum Next<T> {
+    Done(Result<T, ClientError>),
+    /// Another one, after so long.
+    Again(Duration),
 }
 
 /// How often was tried, and when to try again.
@@ -27,6 +43,28 @@ impl Backoff {
     /// How often was tried.
     pub(super) fn tries(&self) -> u32 {
         self.tries
+    }
+
+    /// What follows a try, where there is time until then.
+    pub(super) fn after<T>(&mut self, tried: Result<Tried<T>, Trouble>, until: Instant) -> Next<T> {
+        let (last, retry_after) = match tried {
+            Ok(Tried::Done(came)) => return Next::Done(Ok(came)),
+            Ok(Tried::Problem(problem, retry_after)) if is_for_now(problem.status) => {
+                (Trouble::Problem(problem), retry_after)
+            }
+            Ok(Tried::Problem(problem, _)) => return Next::Done(Err(ClientError::Refused(problem))),
+            // It would not be one the next time either.
+            Err(last @ Trouble::Unsent(_)) => {
+                return Next::Done(Err(ClientError::Unanswered { tries: self.tries, last }));
+            }
+            Err(trouble) => (trouble, None),
+        };
+        let pause = self.next(retry_after);
+        // Where it would end after the deadline, whoever calls knows it now.
+        if Instant::now() + pause >= until {
+            return Next::Done(Err(ClientError::Unanswered { tries: self.tries, last }));
+        }
+        Next::Again(pause)
     }
 
     /// How long to wait after one more try, at least as long as was asked for.
@@ -74,8 +112,8 @@ mod tests {
 
     #[test]
     fn nothing_that_is_refused_is_for_now() {
-        for status in (100..600).filter_map(|status| StatusCode::from_u16(status).ok()) {
-            assert_eq!(is_for_now(status), [502, 503, 504].contains(&status.as_u16()), "{status}");
+        for status in 100..600 {
+            assert_eq!(is_for_now(status), [502, 503, 504].contains(&status), "{status}");
         }
     }
 

@@ -24,8 +24,9 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::access::{Access, Who, peer_of};
+use super::binary;
 use super::clock::now;
-use super::service::Bounds;
+use super::service::{Bounds, Service};
 use super::tls;
 
 /// What requests know of their connection.
@@ -44,9 +45,15 @@ pub(super) enum Ending {
     Now,
 }
 
+/// What is spoken on a listener.
+pub(super) enum Speaks {
+    Http(Router),
+    Frames(Arc<Service>),
+}
+
 /// What every connection of a listener is served with.
 pub(super) struct Doorman {
-    pub(super) routes: Router,
+    pub(super) speaks: Speaks,
     pub(super) room: Arc<Semaphore>,
     pub(super) peers: Arc<Peers>,
     pub(super) tls: Option<TlsAcceptor>,
@@ -165,9 +172,21 @@ impl Doorman {
 
     /// Serves requests until the connection ends, or is ended.
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, who: Option<Who>) {
+        match &self.speaks {
+            Speaks::Http(routes) => self.serve_http(routes, stream, who).await,
+            Speaks::Frames(service) => binary::serve(stream, who, service, self.ending.clone()).await,
+        }
+    }
+
+    async fn serve_http(
+        &self,
+        routes: &Router,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        who: Option<Who>,
+    ) {
         let (in_use, connected) = (Arc::new(InUse::new()), Connected { who });
         let io = TokioIo::new(Watched { stream, in_use: Arc::clone(&in_use) });
-        let (routes, begins) = (self.routes.clone(), Arc::clone(&in_use));
+        let (routes, begins) = (routes.clone(), Arc::clone(&in_use));
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let request_is_open = begins.request(request.version());
             request.extensions_mut().insert(connected.clone());
@@ -213,7 +232,7 @@ impl Doorman {
 }
 
 /// Waits until connections are to end, or to end at once.
-async fn told(ending: &mut watch::Receiver<Ending>, is_ending: bool) -> Ending {
+pub(super) async fn told(ending: &mut watch::Receiver<Ending>, is_ending: bool) -> Ending {
     let before = if is_ending { Ending::Soon } else { Ending::No };
     // Where nobody is left to say so, it is time.
     ending.wait_for(|ending| *ending > before).await.map_or(Ending::Now, |ending| *ending)

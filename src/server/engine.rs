@@ -452,7 +452,9 @@ impl Desk {
             }
         }
         let what = match step.answer {
-            Answer::Decided(_) | Answer::Repeated(_) => What::Decision,
+            Answer::Decided(decision) | Answer::Repeated(decision) => {
+                What::Decision { outcome: decision.outcome, alert: decision.alert }
+            }
             Answer::Taken | Answer::TakenBefore => What::Taken,
             Answer::Alert(_) | Answer::AlertedBefore(_) => What::Alert,
             Answer::Refused(Refusal::IdReused) => What::IdReused,

@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::access::{Proof, Scope, is_here};
-use super::connection::{Doorman, Ending, Peers};
+use super::connection::{Doorman, Ending, Peers, Speaks};
 use super::http;
 use super::service::{Service, Settings};
 use super::tls::TlsError;
+use crate::frames::ALPN;
 use crate::io::{ChunkError, listen_unix};
 use crate::journal::RecordedError;
 
@@ -48,6 +49,8 @@ pub enum Address {
     Tls(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+    /// One of these, for frames.
+    Binary(Box<Address>),
     /// One of these, for those who administrate.
     Admin(Box<Address>),
 }
@@ -58,6 +61,11 @@ impl fmt::Display for Address {
             Self::Tcp(address) => write!(f, "http://{address}"),
             Self::Tls(address) => write!(f, "https://{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Binary(address) => match &**address {
+                Self::Tcp(address) => write!(f, "tcp://{address}"),
+                Self::Tls(address) => write!(f, "tls://{address}"),
+                address => write!(f, "{address} (frames)"),
+            },
             Self::Admin(address) => write!(f, "{address} (administration)"),
         }
     }
@@ -138,6 +146,7 @@ pub enum ServeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Clients,
+    Binary,
     Admin,
 }
 
@@ -156,7 +165,8 @@ struct Bound {
 /// Sockets that are bound.
 pub(super) struct Sockets {
     bound: Vec<Bound>,
-    tls: Option<TlsAcceptor>,
+    /// For HTTP, and for frames.
+    tls: Option<[TlsAcceptor; 2]>,
 }
 
 /// Whether what is to be listened on is safe with those who may ask.
@@ -178,6 +188,11 @@ fn check(settings: &Settings) -> Result<(), ServeError> {
     {
         return Err(ServeError::Exposed { address, what: "anything" });
     }
+    if let Some(address) = afar(&settings.binary)
+        && !access.reaches(&[Scope::Score, Scope::Events], certificates)
+    {
+        return Err(ServeError::Exposed { address, what: "a decision" });
+    }
     if let Some(address) = afar(&settings.admin) {
         if !access.reaches(&[Scope::Rules, Scope::Admin], certificates) {
             return Err(ServeError::Exposed { address, what: "`rules` or `admin`" });
@@ -192,11 +207,17 @@ fn check(settings: &Settings) -> Result<(), ServeError> {
 /// Binds all sockets.
 pub(super) async fn bind(settings: &Settings) -> Result<Sockets, ServeError> {
     check(settings)?;
-    let tls = settings.tls.as_ref().map(|tls| tls.acceptor()).transpose()?;
+    let tls = match &settings.tls {
+        Some(tls) => Some([tls.acceptor(&[b"h2", b"http/1.1"])?, tls.acceptor(&[ALPN])?]),
+        None => None,
+    };
     let mut bound = Vec::new();
-    for (side, listen) in [(Side::Clients, &settings.listen), (Side::Admin, &settings.admin)] {
+    let sides =
+        [(Side::Clients, &settings.listen), (Side::Binary, &settings.binary), (Side::Admin, &settings.admin)];
+    for (side, listen) in sides {
         let of = |address| match side {
             Side::Clients => address,
+            Side::Binary => Address::Binary(Box::new(address)),
             Side::Admin => Address::Admin(Box::new(address)),
         };
         if let Some(wanted) = listen.tcp {
@@ -228,28 +249,37 @@ impl Sockets {
     pub(super) fn start(self, service: &Arc<Service>) -> Listeners {
         let (end, ending) = watch::channel(Ending::No);
         let Settings { bounds, access, .. } = &service.settings;
-        let doorman = |side| {
-            let (routes, connections_max) = match side {
-                Side::Clients => (http::routes(Arc::clone(service)), bounds.connections_max),
-                Side::Admin => (http::admin_routes(Arc::clone(service)), bounds.admin_connections_max),
-            };
+        let rooms = [bounds.connections_max, bounds.admin_connections_max]
+            .map(|most| (Arc::new(Semaphore::new(most)), u32::try_from(most).unwrap_or(u32::MAX)));
+        let [(clients_room, _), (admin_room, _)] = &rooms;
+        let (clients_peers, admin_peers) = (Arc::<Peers>::default(), Arc::<Peers>::default());
+        let [http_tls, frames_tls] = self.tls.map_or([None, None], |tls| tls.map(Some));
+        let doorman = |speaks, room: &Arc<Semaphore>, peers: &Arc<Peers>, tls: &Option<TlsAcceptor>| {
             Arc::new(Doorman {
-                routes,
-                room: Arc::new(Semaphore::new(connections_max)),
-                peers: Arc::new(Peers::default()),
-                tls: self.tls.clone(),
+                speaks,
+                room: Arc::clone(room),
+                peers: Arc::clone(peers),
+                tls: tls.clone(),
                 access: access.clone(),
                 bounds: *bounds,
                 ending: ending.clone(),
             })
         };
-        let (clients, admin) = (doorman(Side::Clients), doorman(Side::Admin));
-        let rooms = [(&clients, bounds.connections_max), (&admin, bounds.admin_connections_max)]
-            .map(|(doorman, most)| (Arc::clone(&doorman.room), u32::try_from(most).unwrap_or(u32::MAX)));
+        let routes = Speaks::Http(http::routes(Arc::clone(service)));
+        let clients = doorman(routes, clients_room, &clients_peers, &http_tls);
+        // Whatever a client speaks, its connections are counted together.
+        let frames = Speaks::Frames(Arc::clone(service));
+        let binary = doorman(frames, clients_room, &clients_peers, &frames_tls);
+        let routes = Speaks::Http(http::admin_routes(Arc::clone(service)));
+        let admin = doorman(routes, admin_room, &admin_peers, &http_tls);
         let mut loops = JoinSet::new();
         for Bound { side, socket, .. } in self.bound {
-            let doorman = Arc::clone(if side == Side::Clients { &clients } else { &admin });
-            loops.spawn(take(socket, doorman));
+            let doorman = match side {
+                Side::Clients => &clients,
+                Side::Binary => &binary,
+                Side::Admin => &admin,
+            };
+            loops.spawn(take(socket, Arc::clone(doorman)));
         }
         Listeners { loops, end, rooms }
     }

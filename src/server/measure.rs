@@ -11,6 +11,7 @@ use axum::routing::post;
 
 use super::reading::Taken;
 use super::ticket::{Answered, What};
+use crate::decision::Outcome;
 use crate::event::Kind;
 use crate::io::decision::write_constant;
 
@@ -38,7 +39,11 @@ pub(super) fn constant(taken: &Taken) -> Answered {
     let mut line = Vec::with_capacity(128);
     // A buffer takes all that is written to it.
     let _ = write_constant(&taken.event, &mut line);
-    let what = if taken.event.kind() == Kind::Transaction { What::Decision } else { What::Taken };
+    let what = if taken.event.kind() == Kind::Transaction {
+        What::Decision { outcome: Outcome::Allow, alert: false }
+    } else {
+        What::Taken
+    };
     Answered { what, line, durable: false }
 }
 

@@ -1,4 +1,4 @@
-//! The sidecar: one engine behind a bounded queue, answered over HTTP.
+//! The sidecar: one engine behind a bounded queue, answered over HTTP, and over frames on the binary door.
 //!
 //! ```text
 //!  connections        queue            engine thread          release thread       connections
@@ -12,6 +12,8 @@
 
 /// Who may ask for what.
 mod access;
+/// Frames in, answers out.
+mod binary;
 /// Time and chance, in one place.
 mod clock;
 /// The configuration.

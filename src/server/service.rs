@@ -75,6 +75,8 @@ pub struct Bounds {
     pub idle_timeout: Duration,
     /// Requests at one time on an HTTP/2 connection; more are refused by the protocol.
     pub streams_max: u32,
+    /// Requests at one time on a connection of the binary door; more are not read before some are answered.
+    pub frames_max: usize,
     /// Streams that a client opened and took back, and that are not done with; with more the connection is closed.
     pub resets_max: usize,
     /// How long open requests have to end when the process is told to.
@@ -109,6 +111,7 @@ impl Default for Bounds {
             bodies_bytes_max: 64 << 20,
             idle_timeout: Duration::from_secs(75),
             streams_max: 128,
+            frames_max: 1_024,
             resets_max: 20,
             drain: Duration::from_secs(10),
             readers_max: 2,
@@ -120,11 +123,22 @@ impl Default for Bounds {
 /// How long a body may be slower than [`Bounds::body_bytes_per_s_min`].
 pub const BODY_GRACE: Duration = Duration::from_secs(2);
 
+impl Bounds {
+    /// By when more must come of a body that began then, and of which so many bytes came.
+    pub(super) fn body_until(&self, began: Instant, came: usize) -> Instant {
+        // What has come buys time at the least rate.
+        let bought = Duration::from_secs_f64(came as f64 / self.body_bytes_per_s_min.max(1) as f64);
+        began + self.body_timeout.min(BODY_GRACE + bought)
+    }
+}
+
 /// With what a sidecar is started.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Where to listen on TCP.
     pub listen: Listen,
+    /// Where to listen for frames, as `docs/binary.md` has them; nowhere by default.
+    pub binary: Listen,
     /// Where to listen for those who administrate; nowhere by default.
     pub admin: Listen,
     /// Who may ask for what.
@@ -233,11 +247,20 @@ enum Way {
     Refused(Cause),
 }
 
-/// An event on its way.
-struct OnItsWay {
-    taken: Arc<Taken>,
-    ticket: Arc<Ticket>,
+/// What came of a body.
+pub(super) enum TakenIn {
+    /// It is an event, and has or will have an answer.
+    OnItsWay(OnItsWay),
+    /// It has none; with what the event is called where it is one.
+    No(Option<Named>, NoReply),
+}
+
+/// An event on its way, with all that its answer needs.
+pub(super) struct OnItsWay {
+    pub(super) taken: Arc<Taken>,
+    pub(super) ticket: Arc<Ticket>,
     before: Before,
+    readers: Arc<Readers>,
 }
 
 impl Service {
@@ -326,15 +349,36 @@ impl Service {
         sender: u64,
         deadline: Instant,
     ) -> Vec<(Option<Named>, Result<Reply, NoReply>)> {
+        let taken_in = self.take_in(bodies, given, sender, deadline);
+        let mut replies = Vec::with_capacity(taken_in.len());
+        for taken_in in taken_in {
+            replies.push(match taken_in {
+                TakenIn::No(named, no_reply) => (named, Err(no_reply)),
+                TakenIn::OnItsWay(event) => {
+                    (Some(Named::of(&event.taken)), self.reply(&event, deadline).await)
+                }
+            });
+        }
+        replies
+    }
+
+    /// Takes events of one sender in: one result each, in order. Where they are shed, all are.
+    pub(super) fn take_in(
+        &self,
+        bodies: &[&[u8]],
+        given: Given<'_>,
+        sender: u64,
+        deadline: Instant,
+    ) -> Vec<TakenIn> {
         self.counts.events.add(bodies.len());
         let given = Given { received_us: now_us(), ..given };
         let way = match self.way() {
             Ok(way) => way,
-            Err(_) => return bodies.iter().map(|_| (None, Err(NoReply::Draining))).collect(),
+            Err(_) => return bodies.iter().map(|_| TakenIn::No(None, NoReply::Draining)).collect(),
         };
         // The fields that a body may have are those of the rule set.
         let Some(readers) = self.readers() else {
-            let refused = |_| (None, Err(self.refuse(Cause::Warming, RETRY_AFTER)));
+            let refused = |_| TakenIn::No(None, self.refuse(Cause::Warming, RETRY_AFTER));
             return bodies.iter().map(refused).collect();
         };
         let read: Vec<_> = bodies
@@ -350,24 +394,30 @@ impl Service {
                     _ => Before::Nothing,
                 };
                 let ticket = if let Before::OnItsWay(first) = &before { Arc::clone(first) } else { ticket };
-                Ok(OnItsWay { taken, ticket, before })
+                Ok(OnItsWay { taken, ticket, before, readers: Arc::clone(&readers) })
             })
             .collect();
         let let_in = self.let_in(&readers, read.iter().flatten(), way, sender, deadline);
-        let mut replies = Vec::with_capacity(read.len());
-        for on_its_way in read {
-            replies.push(match on_its_way {
-                Err(bad) => {
-                    self.counts.bad_bodies.add(1);
-                    (None, Err(NoReply::BadBody(bad)))
-                }
-                Ok(on_its_way) => {
-                    let named = Named::of(&on_its_way.taken);
-                    (Some(named), self.reply(&readers, &on_its_way, let_in, deadline).await)
-                }
-            });
+        let taken_in = |read| match read {
+            Err(bad) => {
+                self.counts.bad_bodies.add(1);
+                TakenIn::No(None, NoReply::BadBody(bad))
+            }
+            Ok(event) => self.begun(event, let_in),
+        };
+        read.into_iter().map(taken_in).collect()
+    }
+
+    /// An event that was read, and was let in or not with the others.
+    fn begun(&self, event: OnItsWay, let_in: Result<(), (Cause, Duration)>) -> TakenIn {
+        match (&event.before, let_in) {
+            (Before::Nothing | Before::Told(_), Err((cause, retry_after))) => {
+                return TakenIn::No(Some(Named::of(&event.taken)), self.refuse(cause, retry_after));
+            }
+            (Before::OnItsWay(_), _) => self.counts.joined.add(1),
+            (Before::Other { .. }, _) | (_, Ok(())) => {}
         }
-        replies
+        TakenIn::OnItsWay(event)
     }
 
     /// Fails where this sender may not send such an event in this way.
@@ -493,52 +543,46 @@ impl Service {
         event.received_us().is_none_or(in_time) && paid.is_none_or(|currency| currency == rules.currency)
     }
 
-    async fn reply(
-        &self,
-        readers: &Readers,
-        on_its_way: &OnItsWay,
-        let_in: Result<(), (Cause, Duration)>,
-        deadline: Instant,
-    ) -> Result<Reply, NoReply> {
-        match &on_its_way.before {
-            Before::Other { .. } => {
-                let answered = match on_its_way.ticket.wait(deadline).await {
-                    Came::Answer(answered) => answered,
-                    _ => reused(&on_its_way.taken),
-                };
-                self.counts.answered.add(1);
-                return Ok(Reply::Answer(answered));
-            }
-            Before::OnItsWay(_) => self.counts.joined.add(1),
-            Before::Nothing | Before::Told(_) => {
-                let_in.map_err(|(cause, retry_after)| self.refuse(cause, retry_after))?;
-            }
-        }
+    /// Waits for what is answered to an event.
+    async fn reply(&self, event: &OnItsWay, deadline: Instant) -> Result<Reply, NoReply> {
         loop {
-            match on_its_way.ticket.wait(deadline).await {
-                Came::Answer(answered) => {
-                    self.counts.answered.add(1);
-                    self.counts.not_durable.add((!answered.durable).into());
-                    return Ok(Reply::Answer(answered));
-                }
-                Came::Declared(said) => {
-                    self.counts.declared[said.cause as usize].add(1);
-                    return Ok(Reply::Declared(said));
-                }
-                Came::Late if !on_its_way.decides() => return Ok(Reply::Later),
-                Came::Late => match self.said(readers, Cause::Deadline, on_its_way) {
-                    // Where the engine has begun meanwhile, it is waited for.
-                    Some(said) => drop(on_its_way.ticket.declare(&said)),
-                    None => return Err(self.refuse(Cause::Deadline, self.queue.estimate())),
-                },
-                Came::Lost(Lost::Journal) => return Err(self.refuse(Cause::JournalFailure, RETRY_AFTER)),
-                Came::Lost(Lost::Shed(cause @ Cause::Overload)) => {
-                    return Err(self.refuse(cause, self.queue.estimate()));
-                }
-                Came::Lost(Lost::Shed(cause)) => return Err(self.refuse(cause, RETRY_AFTER)),
-                Came::Lost(Lost::Ended) => return Err(NoReply::Draining),
+            let came = event.ticket.wait(deadline).await;
+            if let Some(reply) = self.settle(event, came) {
+                return reply;
             }
         }
+    }
+
+    /// What is answered to an event that this came of; none where the engine has begun meanwhile, and is waited for.
+    pub(super) fn settle(&self, event: &OnItsWay, came: Came) -> Option<Result<Reply, NoReply>> {
+        if matches!(event.before, Before::Other { .. }) {
+            let answered = if let Came::Answer(answered) = came { answered } else { reused(&event.taken) };
+            self.counts.answered.add(1);
+            return Some(Ok(Reply::Answer(answered)));
+        }
+        Some(match came {
+            Came::Answer(answered) => {
+                self.counts.answered.add(1);
+                self.counts.not_durable.add((!answered.durable).into());
+                Ok(Reply::Answer(answered))
+            }
+            Came::Declared(said) => {
+                self.counts.declared[said.cause as usize].add(1);
+                Ok(Reply::Declared(said))
+            }
+            Came::Late if !event.decides() => Ok(Reply::Later),
+            Came::Late => match self.said(&event.readers, Cause::Deadline, event) {
+                Some(said) => {
+                    let _ = event.ticket.declare(&said);
+                    return None;
+                }
+                None => Err(self.refuse(Cause::Deadline, self.queue.estimate())),
+            },
+            Came::Lost(Lost::Journal) => Err(self.refuse(Cause::JournalFailure, RETRY_AFTER)),
+            Came::Lost(Lost::Shed(cause @ Cause::Overload)) => Err(self.refuse(cause, self.queue.estimate())),
+            Came::Lost(Lost::Shed(cause)) => Err(self.refuse(cause, RETRY_AFTER)),
+            Came::Lost(Lost::Ended) => Err(NoReply::Draining),
+        })
     }
 
     fn refuse(&self, cause: Cause, retry_after: Duration) -> NoReply {
@@ -577,7 +621,7 @@ fn reused(taken: &Taken) -> Answered {
 }
 
 impl Named {
-    fn of(taken: &Taken) -> Self {
+    pub(super) fn of(taken: &Taken) -> Self {
         let event = &taken.event;
         let tenant = event.text(TextField::Tenant).map(str::to_owned);
         Self { id: event.id().to_owned(), tenant, time_us: event.time_us() }

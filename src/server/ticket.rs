@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::binary::Bell;
 use super::clock::now;
 use super::declared::{Cause, Said};
 use crate::decision::Outcome;
@@ -28,7 +29,12 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A decision, now or before.
-    Decision,
+    Decision {
+        /// What is to happen.
+        outcome: Outcome,
+        /// Whether a person should look.
+        alert: bool,
+    },
     /// Another event was taken in, now or before.
     Taken,
     /// The same, and a person should look.
@@ -65,10 +71,25 @@ enum State {
 /// One request.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    state: Mutex<State>,
+    held: Mutex<Held>,
     changed: Notify,
     /// When it was made.
     pub(super) came: Instant,
+}
+
+/// How far it is, and who is to hear of it beside those who wait.
+#[derive(Debug)]
+struct Held {
+    state: State,
+    bells: Vec<Bell>,
+    /// Somebody's deadline has passed, so that a step is news too.
+    late: bool,
+}
+
+impl Held {
+    fn ring(&self) {
+        self.bells.iter().for_each(Bell::ring);
+    }
 }
 
 /// What came of a request by its deadline.
@@ -86,32 +107,39 @@ pub(super) enum Came {
 
 impl Ticket {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State::Waiting), changed: Notify::new(), came: now() }
+        let held = Held { state: State::Waiting, bells: Vec::new(), late: false };
+        Self { held: Mutex::new(held), changed: Notify::new(), came: now() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         // Nothing panics while it is held, and whole is what it is.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this is rung when something changes that may be an answer.
+    pub(super) fn hang(&self, bell: Bell) {
+        self.lock().bells.push(bell);
     }
 
     /// The engine begins with it: what the event was answered meanwhile, if it was.
     pub(super) fn take(&self) -> Option<Outcome> {
-        let mut state = self.lock();
-        if let State::Declared(said) = &*state {
+        let mut held = self.lock();
+        if let State::Declared(said) = &held.state {
             return Some(said.demand.outcome);
         }
-        *state = State::Taken;
+        held.state = State::Taken;
         None
     }
 
     /// From now on this is the answer; another one where one was declared before, and none where the engine has begun.
     pub(super) fn declare(&self, said: &Arc<Said>) -> Option<Arc<Said>> {
-        let mut state = self.lock();
-        match &*state {
+        let mut held = self.lock();
+        match &held.state {
             State::Declared(said) => Some(Arc::clone(said)),
             State::Waiting => {
-                *state = State::Declared(Arc::clone(said));
-                drop(state);
+                held.state = State::Declared(Arc::clone(said));
+                held.ring();
+                drop(held);
                 self.changed.notify_waiters();
                 Some(Arc::clone(said))
             }
@@ -121,9 +149,12 @@ impl Ticket {
 
     /// Goes on unless whoever waits was told something else.
     fn turn(&self, next: impl FnOnce(&mut State) -> bool) {
-        let mut state = self.lock();
-        if !matches!(*state, State::Declared(_) | State::Done(_)) && next(&mut state) {
-            drop(state);
+        let mut held = self.lock();
+        if !matches!(held.state, State::Declared(_) | State::Done(_)) && next(&mut held.state) {
+            if held.late || !matches!(held.state, State::Stepped(_)) {
+                held.ring();
+            }
+            drop(held);
             self.changed.notify_waiters();
         }
     }
@@ -154,21 +185,30 @@ impl Ticket {
         });
     }
 
+    /// What came of it so far; none where there is nothing that may go out, or where the engine is at it once it is late.
+    pub(super) fn look(&self, late: bool) -> Option<Came> {
+        let mut held = self.lock();
+        held.late |= late;
+        match &held.state {
+            State::Done(Ok(answered)) => Some(Came::Answer(answered.clone())),
+            State::Done(Err(lost)) => Some(Came::Lost(*lost)),
+            State::Declared(said) => Some(Came::Declared(Arc::clone(said))),
+            // It is decided, and that can't be taken back; the answer says that it is not on disk.
+            State::Stepped(answered) if late => Some(Came::Answer(answered.clone())),
+            State::Waiting if late => Some(Came::Late),
+            // A step takes microseconds.
+            State::Taken | State::Waiting | State::Stepped(_) => None,
+        }
+    }
+
     /// Waits until there is an answer that may go out, or until the deadline. Where the engine has not begun by then, it is
     /// late: whoever waits may declare an answer, or say that there is none; the event is decided all the same.
     pub(super) async fn wait(&self, deadline: Instant) -> Came {
         let mut late = false;
         loop {
             let changed = self.changed.notified();
-            match &*self.lock() {
-                State::Done(Ok(answered)) => return Came::Answer(answered.clone()),
-                State::Done(Err(lost)) => return Came::Lost(*lost),
-                State::Declared(said) => return Came::Declared(Arc::clone(said)),
-                // It is decided, and that can't be taken back; the answer says that it is not on disk.
-                State::Stepped(answered) if late => return Came::Answer(answered.clone()),
-                State::Waiting if late => return Came::Late,
-                // A step takes microseconds.
-                State::Taken | State::Waiting | State::Stepped(_) => {}
+            if let Some(came) = self.look(late) {
+                return came;
             }
             if late {
                 changed.await;
@@ -184,12 +224,17 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::binary::Rings;
     use super::super::clock::now;
     use super::*;
     use crate::decision::Demand;
 
     fn answered(line: &str) -> Answered {
-        Answered { what: What::Decision, line: line.into(), durable: false }
+        Answered {
+            what: What::Decision { outcome: Outcome::Allow, alert: false },
+            line: line.into(),
+            durable: false,
+        }
     }
 
     fn in_a_runtime<T>(work: impl Future<Output = T>) -> T {
@@ -245,6 +290,28 @@ mod tests {
             lost.lose(Lost::Journal);
             assert_eq!(lost.wait(now()).await, Came::Lost(Lost::Journal));
         });
+    }
+
+    #[test]
+    fn a_bell_rings_where_there_may_be_an_answer() {
+        let (ticket, rings) = (Ticket::new(), Rings::default());
+        ticket.hang(rings.bell(3));
+        assert_eq!((ticket.take(), ticket.look(false)), (None, None));
+        ticket.step(answered("a"));
+        assert_eq!((rings.heard(), ticket.look(false)), (vec![], None), "it is not on disk");
+        ticket.release(true);
+        assert_eq!(rings.heard(), [3]);
+        assert_eq!(ticket.look(false), Some(Came::Answer(Answered { durable: true, ..answered("a") })));
+        let late = Ticket::new();
+        late.hang(rings.bell(4));
+        assert_eq!((late.take(), late.look(true)), (None, None), "the engine is at it");
+        late.step(answered("b"));
+        assert_eq!((rings.heard(), late.look(true)), (vec![4], Some(Came::Answer(answered("b")))));
+        let told = Ticket::new();
+        told.hang(rings.bell(5));
+        assert_eq!(told.look(true), Some(Came::Late));
+        told.declare(&said(Outcome::Block)).unwrap();
+        assert_eq!((rings.heard(), told.look(true)), (vec![5], Some(Came::Declared(said(Outcome::Block)))));
     }
 
     #[test]

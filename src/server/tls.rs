@@ -1,6 +1,6 @@
 //! TLS: the server's certificate, and the names in a client's.
 //!
-//! Promises TLS 1.2 or 1.3, HTTP/2 by ALPN, and that where clients must have certificates none is let in without one that
+//! Promises TLS 1.2 or 1.3, protocols by ALPN, and that where clients must have certificates none is let in without one that
 //! the given authority signed. Reads no file, and shows no key.
 
 use std::fmt;
@@ -59,8 +59,8 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// What takes connections.
-    pub(super) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+    /// What takes connections on which one of these protocols is spoken.
+    pub(super) fn acceptor(&self, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -82,7 +82,7 @@ impl Tls {
         // What the parser says of a key may show some of it.
         let key = PrivateKeyDer::from_pem_slice(&self.key_pem).map_err(|_| TlsError::Key)?;
         let mut config = builder.with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }

@@ -103,6 +103,7 @@ impl Disk for Moody {
 /// A sidecar that runs.
 pub struct Served {
     pub address: SocketAddr,
+    pub addresses: Vec<Address>,
     pub disk: Moody,
     pub folder: Arc<TempDir>,
     stop: oneshot::Sender<()>,
@@ -153,8 +154,8 @@ pub async fn start_in(folder: Arc<TempDir>, rules: Bundle, settings: Settings, d
         .await
     });
     let Ok(addresses) = told.await else { panic!("{:?}", ended.await) };
-    let [Address::Tcp(address)] = addresses[..] else { panic!("one address") };
-    Served { address, disk, folder, stop, ended }
+    let Address::Tcp(address) = addresses[0] else { panic!("an address") };
+    Served { address, addresses, disk, folder, stop, ended }
 }
 
 impl Served {

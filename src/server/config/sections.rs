@@ -32,7 +32,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let journal = journal(reader);
     let tokens = tokens(reader);
     let engine = engine::read(reader);
-    let listen = server(reader);
+    let (listen, binary) = server(reader);
     let (security, admin) = security::read(reader);
     follow_alone(reader, rules.as_ref(), &security);
     let bounds = bounds(reader);
@@ -47,6 +47,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<Config> {
     let settings = Settings {
         follow,
         listen,
+        binary,
         admin,
         bounds,
         declared,
@@ -171,17 +172,27 @@ fn tokens(reader: &mut Reader) -> TokenOptions {
     TokenOptions { on, key }
 }
 
-fn server(reader: &mut Reader) -> Listen {
+/// Where to listen for HTTP, and where for frames.
+fn server(reader: &mut Reader) -> (Listen, Listen) {
     let mut section = reader.section("server");
     let listen = "Where to listen on TCP; port 0 takes one that is free";
     let tcp = section.address("listen", SocketAddr::from(([127, 0, 0, 1], 8420)), listen);
     let unix = section.socket("unix", "A Unix socket to listen on as well");
-    let unix_mode = section.mode("unix_mode", 0o660, "Who may connect to the Unix socket");
-    if tcp.is_none() && unix.is_none() {
+    let unix_mode = section.mode("unix_mode", 0o660, "Who may connect to these Unix sockets");
+    let binary =
+        "Where to listen on TCP for frames, as docs/binary.md has them; port 0 takes one that is free";
+    let binary = Listen {
+        tcp: section.address("binary", None, binary),
+        unix: section.socket("binary_unix", "The same on a Unix socket"),
+        unix_mode,
+    };
+    let nowhere = |listen: &Listen| listen.tcp.is_none() && listen.unix.is_none();
+    let listen = Listen { tcp, unix, unix_mode };
+    if nowhere(&listen) && nowhere(&binary) {
         let help = "give an address for `server.listen`, or a path for `server.unix`";
         reader.conflict(&["server.listen"], "there is nothing to listen on".to_owned(), help);
     }
-    Listen { tcp, unix, unix_mode }
+    (listen, binary)
 }
 
 fn bounds(reader: &mut Reader) -> Bounds {
@@ -310,6 +321,12 @@ fn bounds(reader: &mut Reader) -> Bounds {
             default.streams_max,
             1..=10_000,
             "Requests at one time on an HTTP/2 connection; more are refused by the protocol",
+        ),
+        frames_max: section.whole(
+            "frames_max",
+            default.frames_max,
+            1..=1 << 20,
+            "Requests at one time on a connection of the binary door; more are not read before some are answered",
         ),
         resets_max: section.whole(
             "resets_max",

@@ -208,7 +208,10 @@ pub(super) fn bad_body(detail: String) -> Problem {
 }
 
 /// An answer, or the problem that there is instead.
-fn written(named: Option<&Named>, reply: Result<Reply, NoReply>) -> Result<(StatusCode, Vec<u8>), Problem> {
+pub(in super::super) fn written(
+    named: Option<&Named>,
+    reply: Result<Reply, NoReply>,
+) -> Result<(StatusCode, Vec<u8>), Problem> {
     let id = named.map(|named| named.id.as_str());
     let answered = match reply {
         Ok(Reply::Answer(answered)) => answered,
@@ -257,7 +260,7 @@ fn written(named: Option<&Named>, reply: Result<Reply, NoReply>) -> Result<(Stat
         line.extend_from_slice(b",\"durable\":false}");
     }
     match answered.what {
-        What::Decision | What::Alert => Ok((StatusCode::OK, line)),
+        What::Decision { .. } | What::Alert => Ok((StatusCode::OK, line)),
         What::Taken => {
             let mut taken = serde_json::json!({"id": id, "taken": true});
             if !answered.durable {

@@ -107,7 +107,7 @@ pub(super) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
 }
 
 /// Why a request is not let through.
-enum Refused {
+pub(in super::super) enum Refused {
     /// It says nothing of who sends it.
     Unknown,
     /// It has a token that nobody has.
@@ -120,44 +120,44 @@ enum Refused {
     Tenant,
 }
 
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
+impl Refused {
+    pub(in super::super) fn problem(&self) -> Problem {
         let unknown = |detail: &str| {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "It is not known who asks", detail)
         };
-        let (problem, challenge) = match self {
-            Self::Unknown => (
-                unknown(
-                    "send `Authorization: Bearer` and a token, or ask as a caller that the access file names",
-                ),
-                "Bearer realm=\"weir\"".to_owned(),
+        match self {
+            Self::Unknown => unknown(
+                "send `Authorization: Bearer` and a token, or ask as a caller that the access file names",
             ),
-            Self::Token => (
-                unknown("the access file has no such token"),
-                "Bearer realm=\"weir\", error=\"invalid_token\"".to_owned(),
-            ),
+            Self::Token => unknown("the access file has no such token"),
             Self::Page => {
                 let detail = "web pages may not ask where everybody on this machine may; give callers tokens";
-                return Problem::new(StatusCode::FORBIDDEN, "web-page", "A web page asks", detail)
-                    .into_response();
+                Problem::new(StatusCode::FORBIDDEN, "web-page", "A web page asks", detail)
             }
             Self::Tenant => {
                 let detail = "it tells of all tenants, and whoever asks is bound to one";
-                return Problem::new(StatusCode::FORBIDDEN, "scope", "A scope is missing", detail)
-                    .into_response();
+                Problem::new(StatusCode::FORBIDDEN, "scope", "A scope is missing", detail)
             }
             Self::Scope(scope) => {
                 let detail = format!("whoever asks for this needs the scope `{}`", scope.name());
-                (
-                    Problem::new(StatusCode::FORBIDDEN, "scope", "A scope is missing", detail),
-                    format!(
-                        "Bearer realm=\"weir\", error=\"insufficient_scope\", scope=\"{}\"",
-                        scope.name()
-                    ),
-                )
+                Problem::new(StatusCode::FORBIDDEN, "scope", "A scope is missing", detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = self.problem().into_response();
+        let challenge = match self {
+            Self::Unknown => "Bearer realm=\"weir\"".to_owned(),
+            Self::Token => "Bearer realm=\"weir\", error=\"invalid_token\"".to_owned(),
+            Self::Page | Self::Tenant => return response,
+            Self::Scope(scope) => {
+                let scope = scope.name();
+                format!("Bearer realm=\"weir\", error=\"insufficient_scope\", scope=\"{scope}\"")
             }
         };
-        let mut response = problem.into_response();
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -22,10 +22,13 @@ mod rules;
 /// What is answered before its body is read.
 mod unread;
 
+pub(super) use body::{no_room, slow_body, too_large};
+pub(super) use events::written;
 #[cfg(test)]
 pub(super) use guard::ROUTES;
-pub(super) use guard::{Needs, needs_of};
+pub(super) use guard::{Needs, Refused, needs_of};
 pub(super) use problem::{KINDS, Problem};
+pub(super) use unread::crowded;
 
 use std::sync::Arc;
 

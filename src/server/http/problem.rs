@@ -20,8 +20,13 @@ const fn kind(word: &'static str, status: u16, about: &'static str) -> Kind {
 }
 
 /// Every kind of problem, by status.
-pub(in super::super) const KINDS: [Kind; 56] = [
+pub(in super::super) const KINDS: [Kind; 57] = [
     kind("bad-event", 400, "The body is no event, or none of this path's; `detail` says why."),
+    kind(
+        "bad-frame",
+        400,
+        "What comes on the binary door is no hello, no frame or no request; `detail` says why.",
+    ),
     kind("bad-query", 400, "The path, the query or a header says what it can't; `detail` says which."),
     kind(
         "secret",
@@ -167,16 +172,21 @@ impl Problem {
         if lines.is_empty() { self.detail.clone() } else { lines.join("\n") }
     }
 
+    /// When to try again, where it may be gone then.
+    pub(in super::super) fn gone_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The word that programs can go by.
     pub(in super::super) fn word(&self) -> &str {
         self.kind.rsplit(':').next().unwrap_or_default()
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(in super::super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    pub(super) fn to_json(&self) -> Vec<u8> {
+    pub(in super::super) fn to_json(&self) -> Vec<u8> {
         // No map here has keys that are no texts, and nothing else can fail.
         serde_json::to_vec(self).unwrap_or_default()
     }

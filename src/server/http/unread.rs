@@ -75,14 +75,18 @@ pub(super) async fn turn_away(State(service): State<Arc<Service>>, request: Requ
         drop(flight);
         return response;
     }
-    service.counts.turned_away.add(1);
     if request.version() <= Version::HTTP_11 && !request.headers().contains_key(header::EXPECT) {
         pass_over(request.into_body()).await;
     }
+    crowded(&service).into_response()
+}
+
+/// The problem that a request is for which there is no room.
+pub(in super::super) fn crowded(service: &Service) -> Problem {
+    service.counts.turned_away.add(1);
     let detail = "more requests are on their way than are answered in time; nothing of this one was read";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overload", "There is no room for the request", detail)
         .retry_after(service.queue.estimate())
-        .into_response()
 }
 
 /// Bytes that are passed over at most.

@@ -44,6 +44,8 @@ pub(super) struct Metrics {
     pub(super) reload: Durations,
     /// Responses by the first digit of their status.
     pub(super) responses: [super::counts::Count; 5],
+    /// Answers on the binary door, by the same.
+    pub(super) binary_answers: [super::counts::Count; 5],
     /// From the start until the engine was ready.
     pub(super) ready_after: OnceLock<Duration>,
     pub(super) watch: OnceLock<Watch>,
@@ -76,6 +78,7 @@ impl Default for Metrics {
             whole: Durations::default(),
             reload: Durations::default(),
             responses: Default::default(),
+            binary_answers: Default::default(),
             ready_after: OnceLock::new(),
             watch: OnceLock::new(),
             told: Mutex::default(),

@@ -159,9 +159,14 @@ fn of_requests(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
         let labels: Label<'_> = [("stage", stage)];
         family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, many, &buckets, None)?;
     }
-    let responses =
-        ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(metrics.responses.iter().map(Count::get));
+    let by_status = |counts: &[Count; 5]| {
+        let statuses = ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter();
+        statuses.zip(counts.each_ref().map(Count::get))
+    };
+    let responses = by_status(&metrics.responses);
     out.counters(("http_responses", "status"), "Responses under /v1 by status", responses)?;
+    let answers = by_status(&metrics.binary_answers);
+    out.counters(("binary_answers", "status"), "Answers on the binary door by status", answers)?;
     out.counter("events", "Events that came in, whatever became of them", counts.events.get())?;
     out.counter("bad_bodies", "Bodies that are no event", counts.bad_bodies.get())?;
     out.counter("engine_answers", "Answers of the engine that went out", counts.answered.get())?;
