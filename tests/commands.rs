@@ -15,9 +15,9 @@ use std::process::Stdio;
 
 use commands::{CASE, Folder, RULES, outcomes, packed, pairs, payment, unpacked};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "score", "check", "schema", "test", "explain", "diff", "generate", "sql", "state", "demo", "journal",
-    "replay", "audit",
+    "replay", "audit", "bench",
 ];
 
 #[test]
