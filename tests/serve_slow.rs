@@ -293,7 +293,9 @@ fn who_is_answered_before_the_body_is_read_is_told_that_the_connection_ends() {
 
 #[test]
 fn beyond_so_many_on_their_way_a_request_is_turned_away_unread() {
-    let sidecar = start(Bounds { requests_max: 2, ..Bounds::default() });
+    // The clock runs while a body is held back.
+    let deadline = Duration::from_secs(30);
+    let sidecar = start(Bounds { requests_max: 2, deadline, ..Bounds::default() });
     let whole = request("POST", "/v1/decisions", "", &payment("1", ""));
     let (head, body) = whole.split_once("\r\n\r\n").unwrap();
     let head = format!("{head}\r\n\r\n");

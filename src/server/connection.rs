@@ -26,7 +26,8 @@ use tower::ServiceExt;
 use super::access::{Access, Who, peer_of};
 use super::binary;
 use super::clock::now;
-use super::service::{Bounds, Service};
+use super::service::Service;
+use super::settings::Bounds;
 use super::tls;
 
 /// What requests know of their connection.

@@ -14,7 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::clock::now;
 use super::known::{Places, Whereabouts};
-use super::service::{Bounds, Service};
+use super::service::Service;
+use super::settings::Bounds;
 use crate::decision::{Outcome, Stopped};
 use crate::event::identity;
 use crate::explain::{AnswerExplanation, Explainer, Explanation};

@@ -56,6 +56,8 @@ mod release;
 mod rules;
 /// What all connections share.
 mod service;
+/// With what it is started.
+mod settings;
 /// One request on its way.
 mod ticket;
 /// Certificates.
@@ -72,7 +74,7 @@ pub use measure::Without;
 pub use reading::Bodies;
 pub use reading::UnknownFields;
 pub use rules::{Approvals, Approver, ApproversError};
-pub use service::{BODY_GRACE, Bounds, Settings};
+pub use settings::{BODY_GRACE, Bounds, Settings};
 pub use tls::{Tls, TlsError};
 
 use std::sync::Arc;

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use given::Given;
 use reader::{Reader, by_section};
 
-use super::service::Settings;
+use super::settings::Settings;
 use crate::engine::Limits;
 use crate::journal::{Mode, OnDamage};
 use crate::rules::limits::PROBLEMS_MAX;

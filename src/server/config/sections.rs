@@ -17,7 +17,7 @@ use crate::journal::{Mode, OnDamage};
 use crate::server::declared::{Cause, Declaration, Declared};
 use crate::server::listen::Listen;
 use crate::server::reading::UnknownFields;
-use crate::server::service::{Bounds, Settings};
+use crate::server::settings::{Bounds, Settings};
 
 /// What an address takes, in words; no two of these may be the same.
 const ADDRESS: &str = "an IP address and a port, or off";

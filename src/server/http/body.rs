@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::clock::now;
-use super::super::service::{Bounds, Service};
+use super::super::service::Service;
+use super::super::settings::Bounds;
 use super::Problem;
 use super::events::bad_body;
 
