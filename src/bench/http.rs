@@ -19,12 +19,13 @@ const PROBLEM: &str = "urn:weir:problem:";
 #[derive(Clone, Debug)]
 pub struct Http {
     head: Vec<u8>,
-    ids: Ids,
+    /// None where no answer names a payment.
+    ids: Option<Ids>,
 }
 
 #[derive(Deserialize)]
 struct Decision<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     id: Cow<'a, str>,
     #[serde(borrow)]
     outcome: Cow<'a, str>,
@@ -40,8 +41,22 @@ struct Problem<'a> {
 impl Http {
     /// To a host, for payments with these ids. `token` says who asks, `timeout_ms` how long the sidecar may take.
     pub fn new(host: &str, ids: Ids, token: Option<&str>, timeout_ms: Option<u64>) -> Self {
-        let mut head =
-            format!("POST /v1/decisions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
+        Self::asking("/v1/decisions", host, Some(ids), token, timeout_ms)
+    }
+
+    /// To the bare handler of a sidecar that is measured without its engine: what is answered names no payment.
+    pub fn bare(host: &str) -> Self {
+        Self::asking("/measure/bare", host, None, None, None)
+    }
+
+    fn asking(
+        path: &str,
+        host: &str,
+        ids: Option<Ids>,
+        token: Option<&str>,
+        timeout_ms: Option<u64>,
+    ) -> Self {
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
         if let Some(token) = token {
             head.push_str(&format!("authorization: Bearer {token}\r\n"));
         }
@@ -52,11 +67,14 @@ impl Http {
         Self { head: head.into_bytes(), ids }
     }
 
-    fn decided(&self, body: &[u8]) -> Result<(u64, Said), Unreadable> {
+    fn decided(&self, body: &[u8]) -> Result<(Option<u64>, Said), Unreadable> {
         let decision: Decision<'_> =
             serde_json::from_slice(body).map_err(|error| Unreadable(format!("no decision: {error}")))?;
-        let number = self.ids.number(&decision.id);
-        let number = number.ok_or_else(|| Unreadable(format!("nobody asked about `{}`", decision.id)))?;
+        let number = self.ids.as_ref().map(|ids| {
+            let number = ids.number(&decision.id);
+            number.ok_or_else(|| Unreadable(format!("nobody asked about `{}`", decision.id)))
+        });
+        let number = number.transpose()?;
         let outcome = Outcome::from_name(&decision.outcome)
             .ok_or_else(|| Unreadable(format!("`{}` is no outcome", decision.outcome)))?;
         Ok((number, decision.declared.map_or(Said::Decided(outcome), Said::Declared)))
@@ -90,7 +108,7 @@ impl Wire for Http {
         let length = length.ok_or_else(|| Unreadable("no length, or too much".to_owned()))?;
         let Some(body) = bytes.get(head..head + length) else { return Ok(None) };
         let (number, said) = match response.code.unwrap_or_default() {
-            200 => self.decided(body).map(|(number, said)| (Some(number), said))?,
+            200 => self.decided(body)?,
             503 => {
                 let problem = serde_json::from_slice::<Problem<'_>>(body).ok();
                 let word = problem.as_ref().and_then(|problem| problem.kind.strip_prefix(PROBLEM));

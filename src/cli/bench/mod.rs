@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use weir::bench::{Arrivals, Bursts, DELAYED, Endpoint, Http, Ids, Payments, pin, stall_test};
+use weir::bench::{Arrivals, Bursts, DELAYED, Endpoint, Frames, Http, Ids, Payments, Wire, pin, stall_test};
 use weir::client::Target;
 use weir::event::Kind;
 use weir::hex::hex;
@@ -45,9 +45,21 @@ and --cpu 1. Exit code 1: counts don't add up, or an answer was wrong.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The sidecar: http://HOST:PORT or unix:PATH
+    /// The sidecar: http://HOST:PORT or unix:PATH; with --frames its binary door, tcp://HOST:PORT or unix:PATH
     #[arg(long, default_value = "http://127.0.0.1:8420", value_name = "ADDRESS")]
     target: String,
+    /// Speak the frames of the binary door instead of HTTP
+    #[arg(long)]
+    frames: bool,
+    /// With --frames: payments on their way on one connection at most
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), requires = "frames")]
+    in_flight: u16,
+    /// With --frames: ask for decisions without their lines
+    #[arg(long, requires = "frames")]
+    brief: bool,
+    /// Ask the bare handler of a sidecar that is started with `measure.without = "engine"`
+    #[arg(long, conflicts_with = "frames")]
+    bare: bool,
     /// Payments a second; with --capacity where the search begins
     #[arg(long, default_value_t = 1_000.0, value_name = "RATE")]
     rate: f64,
@@ -158,13 +170,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         Spread::Own if args.input.is_none() => bail!("--arrivals own needs --input, whose times they are"),
         Spread::Own => Arrivals::Like(times_us),
     };
-    let target = Target::parse(&args.target)?;
+    let target = if args.frames { Target::parse_binary(&args.target)? } else { Target::parse(&args.target)? };
     let endpoint = Endpoint::of(&target).with_context(|| format!("can't measure {}", args.target))?;
     let token = args.token_file.as_deref().map(read_token).transpose()?;
-    let timeout_ms = args.timeout.map(|timeout| (timeout.as_millis() as u64).max(1));
-    let wire = Http::new(&host(&target), ids, token.as_deref(), timeout_ms);
+    let wire = wire(args, &target, ids, token.as_deref());
     let setting =
-        Setting { args, endpoint: &endpoint, wire: &wire, payments: &payments, arrivals: &arrivals };
+        Setting { args, endpoint: &endpoint, wire: &*wire, payments: &payments, arrivals: &arrivals };
     let runs = Runs::measure(&setting)?;
     let mut out = anstream::stdout().lock();
     table::show(&runs, payments.ids(), &mut out)?;
@@ -209,6 +220,20 @@ fn read_token(path: &Path) -> anyhow::Result<String> {
         bail!("{} holds no token", path.display());
     }
     Ok(token)
+}
+
+/// What is spoken.
+fn wire(args: &Args, target: &Target, ids: Ids, token: Option<&str>) -> Box<dyn Wire> {
+    if args.bare {
+        return Box::new(Http::bare(&host(target)));
+    }
+    if args.frames {
+        let timeout_us =
+            args.timeout.map_or(0, |timeout| timeout.as_micros().clamp(1, u32::MAX.into()) as u32);
+        return Box::new(Frames::new(ids, token, timeout_us, args.in_flight.into(), args.brief));
+    }
+    let timeout_ms = args.timeout.map(|timeout| (timeout.as_millis() as u64).max(1));
+    Box::new(Http::new(&host(target), ids, token, timeout_ms))
 }
 
 fn host(target: &Target) -> String {
