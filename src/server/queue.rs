@@ -71,6 +71,8 @@ struct Inner {
     waiting_max: [usize; 2],
     /// The thread is to look up.
     woken: bool,
+    /// The thread waits, and nobody has told it of what came since.
+    asleep: bool,
     /// Events that wait, by sender.
     shares: HashMap<u64, usize, FixedState>,
     /// What an event takes the engine, smoothed.
@@ -98,6 +100,7 @@ impl Queue {
             since_late: 0,
             waiting_max: [0; 2],
             woken: false,
+            asleep: false,
             shares: HashMap::default(),
             each_ns: 0.0,
             closed: false,
@@ -110,7 +113,8 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets events of one sender in, all or none, that must be answered by the deadline; gives them back otherwise.
+    /// Lets events of one sender in, all or none, that must be answered by the deadline; gives them back otherwise. Whoever takes
+    /// events knows of them once it is told ([`stir`](Self::stir)), or looks.
     pub(super) fn push(
         &self,
         events: Vec<Waiting>,
@@ -139,8 +143,6 @@ impl Queue {
         *inner.shares.entry(sender).or_insert(0) += many;
         inner.events.extend(events);
         inner.waiting_max[0] = inner.waiting_max[0].max(inner.events.len());
-        drop(inner);
-        self.came.notify_one();
         Ok(())
     }
 
@@ -152,9 +154,18 @@ impl Queue {
         }
         inner.late.extend(events);
         inner.waiting_max[1] = inner.waiting_max[1].max(inner.late.len());
-        drop(inner);
-        self.came.notify_one();
         true
+    }
+
+    /// Tells whoever takes events of those that were let in. It takes a call of the system where that one waits, so many that
+    /// come together are told once.
+    pub(super) fn stir(&self) {
+        let mut inner = self.lock();
+        let waits = !(inner.events.is_empty() && inner.late.is_empty());
+        if waits && std::mem::take(&mut inner.asleep) {
+            drop(inner);
+            self.came.notify_one();
+        }
     }
 
     /// Makes whoever takes events look up.
@@ -185,8 +196,10 @@ impl Queue {
             if std::mem::take(&mut inner.woken) {
                 return Next::Nothing;
             }
+            inner.asleep = true;
             let (held, waited) = self.came.wait_timeout(inner, idle).unwrap_or_else(PoisonError::into_inner);
             inner = held;
+            inner.asleep = false;
             if waited.timed_out() && inner.events.is_empty() && inner.late.is_empty() && !inner.closed {
                 return Next::Nothing;
             }

@@ -208,6 +208,7 @@ impl Service {
         deadline: Instant,
     ) -> Vec<(Option<Named>, Result<Reply, NoReply>)> {
         let taken_in = self.take_in(bodies, given, sender, deadline);
+        self.queue.stir();
         let mut replies = Vec::with_capacity(taken_in.len());
         for taken_in in taken_in {
             replies.push(match taken_in {
@@ -220,7 +221,8 @@ impl Service {
         replies
     }
 
-    /// Takes events of one sender in: one result each, in order. Where they are shed, all are.
+    /// Takes events of one sender in: one result each, in order. Where they are shed, all are. The engine is told by
+    /// [`Queue::stir`], once for as many as come together.
     pub(super) fn take_in(
         &self,
         bodies: &[&[u8]],

@@ -25,6 +25,8 @@ use super::slots::{Request, Slot, Slots};
 use crate::event::Kind;
 use crate::frames::{self, BRIEF, FrameError, HEADER_BYTES, Header, Type, Welcome};
 
+/// Requests that the engine is told of at once, where that many came together.
+const TOLD_TOGETHER: usize = 32;
 /// Bytes of answers that wait for a client at most before it is not read any more; those of requests in flight come beside.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
 
@@ -86,7 +88,10 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
         loop {
             let at = now();
             let mut moved = self.settle(cx, at);
-            moved |= self.take_in(at);
+            if self.take_in(at) {
+                self.service.queue.stir();
+                moved = true;
+            }
             let (Ok(read), Ok(written)) = (self.read(cx), self.write(cx, at)) else {
                 return Poll::Ready(false);
             };
@@ -136,14 +141,20 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
     /// Takes in the whole frames that came.
     fn take_in(&mut self, at: Instant) -> bool {
         let most = u32::try_from(self.service.settings.bounds.body_bytes_max).unwrap_or(u32::MAX);
-        let mut some = false;
+        let (mut some, mut told) = (false, 0);
         while self.may_read() {
+            // One thread parses while the other decides.
+            if told == TOLD_TOGETHER {
+                self.service.queue.stir();
+                told = 0;
+            }
             match frames::read(self.input.unread(), most) {
                 Ok(Some((header, payload))) => {
                     let bytes = payload.len();
                     self.request(&header, bytes, at);
                     self.input.take(HEADER_BYTES + bytes);
                     (some, self.comes_since, self.active) = (true, None, at);
+                    told += 1;
                 }
                 Ok(None) => {
                     if self.input.is_empty() {

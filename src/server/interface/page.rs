@@ -266,7 +266,7 @@ mod tests {
             assert!(page.contains(&format!("id=\"{}\"", operation.id)), "{}", operation.id);
         }
         assert!(KINDS.iter().all(|kind| page.contains(&format!("<code>{}</code>", kind.word))));
-        assert!(page.len() < 128 << 10, "{} bytes", page.len());
+        assert!(page.len() < 192 << 10, "{} bytes", page.len());
         let mut said = Page(String::new());
         said.say("<a href=\"&\">");
         assert_eq!(said.0, "&lt;a href=&quot;&amp;&quot;&gt;");
