@@ -161,6 +161,9 @@ impl Desk {
         let settings = &service.settings;
         settings.declared.check(recorded.engine().rules())?;
         if !settings.without.has_journal() {
+            if recorded.holds_events() {
+                return Err(ServeError::Recorded(settings.journal.clone()));
+            }
             tracing::warn!(without = ?settings.without, "this is for measuring alone: nothing is recorded");
             recorded.leave_journal();
         }

@@ -106,6 +106,12 @@ pub enum ServeError {
          Unix socket, or leave it out of the configuration"
     )]
     Measured(SocketAddr),
+    /// The journal holds events, and nothing would be recorded behind them.
+    #[error(
+        "the journal in {} holds events, and with `measure.without` nothing would be recorded behind them: name an empty folder (`journal.folder`), \
+         or leave it out of the configuration", .0.display()
+    )]
+    Recorded(PathBuf),
     /// Callers have certificates, and nobody asks for them.
     #[error(
         "the access file names a certificate (caller `{0}`), and clients need none; give TLS the authority that signs them"
@@ -179,7 +185,7 @@ fn check(settings: &Settings) -> Result<(), ServeError> {
         return Err(ServeError::NoCertificates(caller.name.clone()));
     }
     let afar = |listen: &Listen| listen.tcp.filter(|address| !is_here(address.ip()));
-    if let Some(address) = afar(&settings.listen).or(afar(&settings.admin))
+    if let Some(address) = [&settings.listen, &settings.binary, &settings.admin].into_iter().find_map(afar)
         && !settings.without.has_journal()
     {
         return Err(ServeError::Measured(address));

@@ -94,7 +94,8 @@ impl Desk {
 
     /// Looks whether an event took up a rule set that was staged at the start.
     pub(in super::super) fn look_at_rules(&mut self) -> Result<(), RecordedError> {
-        let settled = !self.alone() && self.recorded.settle_taken()?;
+        let records = self.service.settings.without.has_journal() && !self.alone();
+        let settled = records && self.recorded.settle_taken()?;
         if settled || self.recorded.engine().rules().hash != self.readers.rules().hash {
             self.follow_rules();
             let rules = self.recorded.engine().rules();

@@ -112,6 +112,12 @@ async fn beside<T: Send + 'static>(
 
 impl Service {
     fn keeper(&self) -> Result<Keeper, Problem> {
+        if !self.settings.without.has_journal() {
+            let detail =
+                "nothing is recorded (`measure.without`), and rule sets are changed with the journal alone";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Problem::new(status, "not-ready", "Rule sets can't be changed now", detail));
+        }
         match self.stage() {
             Stage::Ready => {}
             Stage::Recovering(_) => return Err(unready("the engine is not ready yet")),
