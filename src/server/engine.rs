@@ -249,6 +249,11 @@ impl Desk {
     fn finish(mut self) -> Result<(), ServeError> {
         self.service.orders.close();
         self.look_up()?;
+        if self.recorded.warms().is_some()
+            && let Err(why) = self.cancel_warming("the process", "ended")
+        {
+            tracing::warn!(why, "the warm-up that is on is not put down as cancelled");
+        }
         let failed = self.release.finish();
         let journal_is_well = self.recorded.poisoned().is_none() && failed.is_empty();
         let settings = &self.service.settings;

@@ -1,6 +1,7 @@
 //! A rule set whose features are filled from the journal first.
 
 use serde_json::{Value, json};
+use weir::server::Settings;
 
 use super::sidecar::{Sidecar, request};
 use super::{activate, ask, decide, named, now_us, outcome, propose, replays, settings, until};
@@ -131,5 +132,28 @@ fn a_warm_up_is_cancelled_by_request_and_by_going_back_and_all_of_it_is_known_la
     let seen = known(&sidecar);
     assert_eq!((&seen["live"]["hash"], &seen["before"]["hash"]), (&json!(other), &first), "{seen}");
     assert_eq!((&seen["warming"], &seen["live"]["by"]), (&Value::Null, &json!("here")), "{seen}");
+    replays(sidecar.stopped().path());
+}
+
+#[test]
+fn a_warm_up_that_the_end_cuts_off_is_cancelled_and_a_snapshot_is_written() {
+    let sidecar = Sidecar::start(Settings { snapshot_on_exit: true, ..settings() });
+    many(&sidecar);
+    let hash = propose(&sidecar, &named("many", MORE));
+    let (status, said) = ask(&sidecar, "POST", &format!("/v1/rules/{hash}/activate"), json!({"warm": true}));
+    assert_eq!(status, 202, "{said}");
+    let folder = sidecar.stopped();
+    let snapshots = std::fs::read_dir(folder.path().join("journal/snapshots")).map_or(0, Iterator::count);
+    assert_eq!(snapshots, 1, "there is no snapshot");
+    replays(folder.path());
+    let sidecar = Sidecar::in_folder(settings(), folder).unwrap();
+    let known = || ask(&sidecar, "GET", "/v1/rules", Value::Null).1;
+    assert_eq!((&known()["warming"], &known()["live"]["by"]), (&Value::Null, &Value::Null), "{}", known());
+    assert_eq!(outcome(&sidecar, "t-1", 5), "allow");
+    // It is asked for again.
+    let (status, said) = ask(&sidecar, "POST", &format!("/v1/rules/{hash}/activate"), json!({"warm": true}));
+    assert_eq!(status, 202, "{said}");
+    until("it decides", || known()["live"]["hash"] == json!(hash));
+    assert_eq!(decide(&sidecar, "t-2", 5, "")["outcome"], json!("block"));
     replays(sidecar.stopped().path());
 }

@@ -155,7 +155,7 @@ impl Desk {
     }
 
     /// Cancels the warm-up that is on, if one is; the record that must be on disk before it is told.
-    pub(super) fn cancel_warming(&mut self, by: &str, why: &str) -> Result<Option<u64>, String> {
+    pub(in super::super) fn cancel_warming(&mut self, by: &str, why: &str) -> Result<Option<u64>, String> {
         self.check()?;
         let cancelled = self.recorded.cancel_warming(by).map_err(|error| error.to_string())?;
         let Some(hash) = cancelled else { return Ok(None) };
