@@ -341,6 +341,11 @@ fn beyond_so_many_on_their_way_a_request_is_turned_away_unread() {
     for line in ["weir_requests_turned_away_total 5", "weir_requests_in_flight 0", "weir_requests_max 3"] {
         assert!(page.contains(&format!("\n{line}\n")), "{line}\n{page}");
     }
+    // Whoever was turned away is counted as such alone; whose client left may have been answered.
+    let whole = page.lines().find_map(|line| {
+        line.strip_prefix("weir_stage_duration_seconds_count{stage=\"whole\"} ")?.parse::<u64>().ok()
+    });
+    assert!((2..=3).contains(&whole.unwrap()), "{whole:?}");
 }
 
 #[test]
