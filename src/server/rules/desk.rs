@@ -117,6 +117,10 @@ impl Desk {
     /// Takes a rule set up between two events, or begins to warm it; the error is why what decides goes on.
     pub(super) fn take_up(&mut self, prepared: Prepared, activation: Activation) -> Result<TakenUp, String> {
         self.check()?;
+        if activation.back {
+            // One that began while the files were read to which it goes back.
+            self.cancel_warming(&activation.by, "rolled back")?;
+        }
         let begun = now();
         let begins = self.recorded.engine().would_begin(&prepared.loaded.rules);
         let begins = begins.into_iter().map(str::to_owned).collect();
