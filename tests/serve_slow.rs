@@ -12,7 +12,7 @@
 mod sidecar;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -378,4 +378,28 @@ fn a_caller_that_floods_leaves_room_for_another() {
     }
     assert_eq!(sidecar.ask(&pays("flood", "6")).status, 503);
     drop(held);
+}
+
+#[test]
+fn who_says_no_more_is_answered_and_who_is_gone_is_noticed() {
+    // One that stays would keep all others out.
+    let sidecar = start(Bounds { connections_max: 1, ..Bounds::default() });
+    let keeps = |id: &str| {
+        request("POST", "/v1/decisions", "", &payment(id, "")).replace("connection: close\r\n", "")
+    };
+    for id in ["1", "2"] {
+        let mut stream = sidecar.connect();
+        stream.write_all(keeps(id).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let said = read_answer(stream);
+        assert_eq!(said.status, 200, "{said:?}");
+    }
+    let half = keeps("3").replace("\"account\":\"a\"}", "");
+    for (at, said) in ["", "POST /v1/dec", &half, &keeps("4")].into_iter().enumerate() {
+        let mut stream = sidecar.connect();
+        stream.write_all(said.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        drop(stream);
+        is_served(&sidecar, &format!("5{at}"));
+    }
 }
