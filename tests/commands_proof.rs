@@ -14,9 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use commands::{Done, Folder, payment};
-use weir::hex::hex;
-use weir::io::RealDisk;
-use weir::journal::{Approval, Control, Journal, OnDamage, Options, Record, Signer};
+use weir::hex::{hex, unhex};
+use weir::io::{Bundle, RealDisk};
+use weir::journal::{Approval, Control, Journal, OnDamage, Options, Record, Signer, kept};
 
 fn good(folder: &Folder, line: &str) -> Done {
     let done = folder.run(line);
@@ -122,6 +122,58 @@ fn an_approval_that_its_key_did_not_sign_is_named() {
     journal.append(Record::Control(&approved("nam", &other))).unwrap();
     journal.close().unwrap();
     verified(&folder, "k", 1, "NOT PROVEN: record 2 says that nam approved a rule set");
+}
+
+#[test]
+fn an_approval_of_what_its_approver_had_proposed_is_named_where_it_counts() {
+    let folder = Folder::new();
+    let (id, text) = ([5; 16], str::to_owned);
+    let files = [(text("rules.toml"), std::fs::read(folder.path("rules.toml")).unwrap().into())];
+    let bundle = Bundle::new(text("rules.toml"), files.into());
+    let hash = kept::keep(&RealDisk, &folder.path("k"), &bundle).unwrap();
+    let rules = unhex(hash.as_bytes()).unwrap();
+    let proposed = |by: &str| Control::Proposed {
+        at_us: 1,
+        rules: hash.clone(),
+        rule_set: text("x"),
+        name: text("n"),
+        by: text(by),
+    };
+    let approved = |by: &str, seed| {
+        let signer = Signer::from_seed([seed; 32]);
+        let approval = Approval {
+            by: text(by),
+            caller: format!("{by}-desk"),
+            public_key: hex(signer.public().to_bytes()),
+            signature: hex(signer.approve(&id, &rules)),
+        };
+        Control::Approved { at_us: 1, rules: hash.clone(), approval }
+    };
+    let activated = || Control::Activated {
+        at_us: 2,
+        rules: hash.clone(),
+        rule_set: text("x"),
+        by: text("eve"),
+        approved_by: vec![text("mai"), text("nam")],
+        warm: false,
+        back: false,
+    };
+    let (mut journal, _) =
+        Journal::open(Arc::new(RealDisk), &folder.path("k"), Options::new(|| 0, id), OnDamage::Refuse)
+            .unwrap();
+    let mut put = |said: &[Control], last| {
+        for said in said {
+            journal.append(Record::Control(&said.to_bytes())).unwrap();
+        }
+        journal.submit().unwrap();
+        journal.wait(last).unwrap();
+    };
+    // What is proposed behind it takes nothing back.
+    put(&[proposed("eve"), approved("mai", 1), approved("nam", 2), activated(), proposed("nam-desk")], 5);
+    verified(&folder, "k", 0, "2 approvals are signed by the keys in their records");
+    put(&[activated()], 6);
+    let done = verified(&folder, "k", 1, "NOT APPROVED: record 6 counts that nam approved a rule set");
+    assert!(!done.out.contains("that mai"), "{}", done.out);
 }
 
 #[test]

@@ -376,3 +376,26 @@ fn the_guide_has_every_key() {
     let (_, after) = rest.split_once(END).unwrap();
     expect(&path, &format!("{before}{BEGIN}{table}{END}{after}"));
 }
+
+#[test]
+fn what_would_not_be_served_is_no_configuration() {
+    let folder = Folder::new();
+    folder.put("measured.toml", "[measure]\nwithout = \"journal\"\n[server]\nbinary = \"0.0.0.0:0\"\n");
+    folder.put("cert.pem", "none");
+    folder.put("key.pem", "none");
+    std::fs::set_permissions(folder.path("key.pem"), PermissionsExt::from_mode(0o600)).unwrap();
+    for (flags, says) in [
+        ("--listen 0.0.0.0:0", "nobody is named who may ask for anything there"),
+        ("--listen-binary 0.0.0.0:0", "nobody is named who may ask for a decision there"),
+        ("--admin 0.0.0.0:0", "nobody is named who may ask for `rules` or `admin` there"),
+        ("--config measured.toml", "`measure.without` leaves out"),
+        ("--tls-cert cert.pem --tls-key key.pem", "TLS: "),
+    ] {
+        let line = format!("--rules rules.toml --journal j {flags}");
+        let checked = folder.run(&format!("config check {line}"));
+        assert!(checked.code == Some(1) && checked.err.contains(says), "{flags}: {checked:?}");
+        let served = folder.run(&format!("serve {line}"));
+        assert!(served.code == Some(3) && served.err.contains(says), "{flags}: {served:?}");
+    }
+    assert_eq!(folder.run("config check --rules rules.toml --admin 127.0.0.1:0").code, Some(0));
+}

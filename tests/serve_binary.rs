@@ -350,6 +350,9 @@ fn bodies_share_their_room_over_frames_too() {
     assert_eq!(first.next().unwrap().status(), 400, "it is read, and no event");
     let mut third = open(&sidecar);
     assert_eq!(third.ask(Type::Decide, 9, &payment("short", "")).status(), 200, "the room is free again");
+    let page = sidecar.ask(&sidecar::request("GET", "/metrics", "", "")).body;
+    let whole = "\nweir_stage_duration_seconds_count{stage=\"whole\"} 2\n";
+    assert!(page.contains(whole), "what was not read is measured\n{page}");
 }
 
 const RULES: &str = r#"

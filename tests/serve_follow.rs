@@ -149,6 +149,25 @@ fn what_a_file_says_is_taken_up_where_it_has_no_errors_and_replays() {
 }
 
 #[test]
+fn what_could_not_be_kept_is_taken_up_once_it_can() {
+    let folder = Folder::new();
+    folder.put("rules.toml", RULES);
+    let sidecar = Sidecar::start(&folder, "--follow");
+    std::fs::rename(folder.path("j/kept"), folder.path("kept")).unwrap();
+    std::fs::write(folder.path("j/kept"), "in its place").unwrap();
+    folder.put("rules.toml", RULES.replace("1_000_000", "5_000_000"));
+    until("it is told", || sidecar.log().contains("is not taken up"));
+    assert_eq!(sidecar.decides(2_000_000, "bob"), "block");
+    // Long enough to be tried again.
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(sidecar.log().matches("is not taken up").count(), 1, "{}", sidecar.log());
+    std::fs::remove_file(folder.path("j/kept")).unwrap();
+    std::fs::rename(folder.path("kept"), folder.path("j/kept")).unwrap();
+    until("it is taken up, though nobody wrote it again", || sidecar.decides(2_000_000, "bob") == "allow");
+    sidecar.end();
+}
+
+#[test]
 fn what_is_written_during_a_warm_up_is_taken_up_behind_it() {
     let folder = Folder::new();
     folder.put("rules.toml", RULES);

@@ -12,7 +12,7 @@
 #[path = "support/sidecar.rs"]
 mod sidecar;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidecar::{Sidecar, answer, connect, here, request};
 use weir::server::{Listen, ServeError, Settings, Without};
 
@@ -47,11 +47,49 @@ fn without_its_journal_it_decides_the_same_and_forgets_it() {
         }
         assert_eq!(recorded, alone);
     }
+    // Nobody is shown what is in no record.
+    let shown = answer(connect(without.tcp()), &request("GET", "/v1/decisions/p2", "", ""));
+    assert_eq!((shown.status, shown.problem().as_str()), (404, "no-decision"));
+    assert!(shown.body.contains("nothing is recorded"), "{}", shown.body);
     let again = Sidecar::in_folder(serving(Without::Journal), without.stopped()).unwrap();
     // The same id with other content is nobody's: what was decided is in no record.
     assert_eq!(told(&again, "/v1/decisions", &payment(2, 7))["outcome"], "allow");
     let journal = String::from_utf8_lossy(&again.end()).into_owned();
     assert!(journal.contains("started") && !journal.contains("p2"), "a payment is in the journal");
+    assert!(!journal.contains("\"asked\""), "a question is in the journal");
+}
+
+#[test]
+fn no_rule_set_is_changed_where_nothing_is_recorded() {
+    for without in [Without::Journal, Without::Engine] {
+        let sidecar = Sidecar::start(Settings { admin: here(), ..serving(without) });
+        let rules = sidecar::RULES.replace("1_000_000", "5");
+        let body = json!({"file": "rules.toml", "files": {"rules.toml": rules}}).to_string();
+        let hash = "0".repeat(64);
+        for (method, path, body) in [
+            ("POST", "/v1/rules", &*body),
+            ("GET", "/v1/rules", ""),
+            ("POST", &*format!("/v1/rules/{hash}/activate"), ""),
+            ("POST", "/v1/rules/rollback", ""),
+            ("DELETE", "/v1/rules/warming", ""),
+        ] {
+            let said = answer(connect(sidecar.admin()), &request(method, path, "", body));
+            assert_eq!((said.status, said.problem().as_str()), (503, "not-ready"), "{method} {path}");
+            assert!(said.body.contains("nothing is recorded"), "{}", said.body);
+        }
+        let journal = String::from_utf8_lossy(&sidecar.end()).into_owned();
+        assert!(!journal.contains("\"proposed\"") && !journal.contains("\"activated\""));
+    }
+}
+
+#[test]
+fn a_journal_that_holds_events_is_not_gone_on_with() {
+    let sidecar = Sidecar::start(serving(Without::Nothing));
+    told(&sidecar, "/v1/decisions", &payment(1, 5));
+    let folder = sidecar.stopped();
+    let Err(refused) = Sidecar::in_folder(serving(Without::Journal), folder) else { panic!("it goes on") };
+    assert!(matches!(refused, ServeError::Recorded(_)), "{refused}");
+    assert!(refused.to_string().contains("name an empty folder"), "{refused}");
 }
 
 #[test]
@@ -75,8 +113,11 @@ fn without_its_engine_every_payment_is_answered_the_same() {
 fn nobody_else_reaches_one_that_leaves_something_out() {
     let afar = Listen { tcp: Some("0.0.0.0:0".parse().unwrap()), ..Listen::default() };
     for without in [Without::Journal, Without::Engine] {
-        let settings = Settings { listen: afar.clone(), without, ..Settings::default() };
-        let Err(refused) = Sidecar::try_start(settings) else { panic!("it listens to others") };
-        assert!(matches!(refused, ServeError::Measured(_)), "{refused}");
+        let (to_all, here) = (afar.clone(), here());
+        let clients = Settings { listen: to_all.clone(), without, ..Settings::default() };
+        for settings in [clients, Settings { listen: here, binary: to_all, without, ..Settings::default() }] {
+            let Err(refused) = Sidecar::try_start(settings) else { panic!("it listens to others") };
+            assert!(matches!(refused, ServeError::Measured(_)), "{refused}");
+        }
     }
 }

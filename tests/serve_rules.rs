@@ -25,6 +25,7 @@ mod shadows;
 #[path = "serve_rules/warmed.rs"]
 mod warmed;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -48,6 +49,26 @@ pub fn settings() -> Settings {
     // Builds that share the machine are slow.
     settings.bounds.deadline = Duration::from_secs(20);
     settings
+}
+
+/// Puts a pipe in the place of the rule file that is kept by this hash: whoever reads it waits until it was written to. What
+/// it held.
+pub fn held_back(sidecar: &Sidecar, hash: &str) -> (std::path::PathBuf, Vec<u8>) {
+    let file = sidecar.folder.path().join("journal/kept").join(hash).join("rules.toml");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    (file, bytes)
+}
+
+/// Waits until somebody reads it, does something, and then gives it; it is a file again.
+pub fn given<T>((file, bytes): (std::path::PathBuf, Vec<u8>), meanwhile: impl FnOnce() -> T) -> T {
+    let mut pipe = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    let done = meanwhile();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, &bytes).unwrap();
+    pipe.write_all(&bytes).unwrap();
+    done
 }
 
 /// What the administrative listener answers.

@@ -12,11 +12,13 @@
 mod sidecar;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use sidecar::{Sidecar, answer, here, payment, read_answer, request};
-use weir::server::{Bounds, Settings};
+use weir::hex::hex;
+use weir::server::{Access, Bounds, Settings};
 
 const HEADER: Duration = Duration::from_millis(400);
 
@@ -295,7 +297,7 @@ fn who_is_answered_before_the_body_is_read_is_told_that_the_connection_ends() {
 fn beyond_so_many_on_their_way_a_request_is_turned_away_unread() {
     // The clock runs while a body is held back.
     let deadline = Duration::from_secs(30);
-    let sidecar = start(Bounds { requests_max: 2, deadline, ..Bounds::default() });
+    let sidecar = start(Bounds { requests_max: 3, deadline, ..Bounds::default() });
     let whole = request("POST", "/v1/decisions", "", &payment("1", ""));
     let (head, body) = whole.split_once("\r\n\r\n").unwrap();
     let head = format!("{head}\r\n\r\n");
@@ -336,7 +338,68 @@ fn beyond_so_many_on_their_way_a_request_is_turned_away_unread() {
     first.write_all(body.as_bytes()).unwrap();
     assert_eq!(read_answer(first).status, 200);
     let page = sidecar.ask(&request("GET", "/metrics", "", "")).body;
-    for line in ["weir_requests_turned_away_total 5", "weir_requests_in_flight 0", "weir_requests_max 2"] {
+    for line in ["weir_requests_turned_away_total 5", "weir_requests_in_flight 0", "weir_requests_max 3"] {
         assert!(page.contains(&format!("\n{line}\n")), "{line}\n{page}");
+    }
+    // Whoever was turned away is counted as such alone; whose client left may have been answered.
+    let whole = page.lines().find_map(|line| {
+        line.strip_prefix("weir_stage_duration_seconds_count{stage=\"whole\"} ")?.parse::<u64>().ok()
+    });
+    assert!((2..=3).contains(&whole.unwrap()), "{whole:?}");
+}
+
+#[test]
+fn a_caller_that_floods_leaves_room_for_another() {
+    let caller = |name: &str| {
+        let hash = hex(Sha256::digest(name));
+        format!("[[caller]]\nname = \"{name}\"\ntoken_sha256 = \"{hash}\"\nscopes = [\"score\"]\n")
+    };
+    let access = Access::from_toml(&(caller("flood") + &caller("gateway"))).unwrap();
+    let deadline = Duration::from_secs(30);
+    let bounds = Bounds { requests_max: 8, deadline, ..Bounds::default() };
+    let sidecar = Sidecar::start(Settings { listen: here(), bounds, access, ..Settings::default() });
+    let pays = |name: &str, id: &str| {
+        request("POST", "/v1/decisions", &format!("authorization: Bearer {name}\r\n"), &payment(id, ""))
+    };
+    let flooding = pays("flood", "1");
+    let (head, _) = flooding.split_once("\r\n\r\n").unwrap();
+    // Heads, whose bodies never come.
+    let held: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = sidecar.connect();
+            stream.write_all(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    for id in ["2", "3", "4", "5"] {
+        let said = sidecar.ask(&pays("gateway", id));
+        assert_eq!(said.status, 200, "{said:?}");
+    }
+    assert_eq!(sidecar.ask(&pays("flood", "6")).status, 503);
+    drop(held);
+}
+
+#[test]
+fn who_says_no_more_is_answered_and_who_is_gone_is_noticed() {
+    // One that stays would keep all others out.
+    let sidecar = start(Bounds { connections_max: 1, ..Bounds::default() });
+    let keeps = |id: &str| {
+        request("POST", "/v1/decisions", "", &payment(id, "")).replace("connection: close\r\n", "")
+    };
+    for id in ["1", "2"] {
+        let mut stream = sidecar.connect();
+        stream.write_all(keeps(id).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let said = read_answer(stream);
+        assert_eq!(said.status, 200, "{said:?}");
+    }
+    let half = keeps("3").replace("\"account\":\"a\"}", "");
+    for (at, said) in ["", "POST /v1/dec", &half, &keeps("4")].into_iter().enumerate() {
+        let mut stream = sidecar.connect();
+        stream.write_all(said.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        drop(stream);
+        is_served(&sidecar, &format!("5{at}"));
     }
 }

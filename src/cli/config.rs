@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use weir::rules::Severity;
+use weir::server::check;
 use weir::server::config::{
     CONFIG_BYTES_MAX, Checked, Config, FILE_VARIABLE, Flag, Layers, keys, read, variable,
 };
@@ -217,7 +218,8 @@ fn errors_in_files(config: &Config) -> anyhow::Result<usize> {
             errors += 1;
         }
     }
-    if let Err(error) = access::secured(config.settings.clone(), &config.security) {
+    let secured = access::secured(config.settings.clone(), &config.security);
+    if let Err(error) = secured.and_then(|settings| Ok(check(&settings)?)) {
         writeln!(anstream::stderr(), "error: {error:#}")?;
         errors += 1;
     }

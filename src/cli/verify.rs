@@ -266,7 +266,7 @@ fn tell_left(removed: &Removed, snapshots: &[u64], out: &mut impl Write) -> anyh
     Ok(fine)
 }
 
-/// Says of approvals whether the keys in their records signed them.
+/// Says of approvals whether the keys in their records signed them, and whether whoever proposed a rule set counted for it.
 fn tell_approvals(approvals: &CheckedApprovals, out: &mut impl Write) -> std::io::Result<bool> {
     if approvals.signed > 0 {
         writeln!(out, "{} approvals are signed by the keys in their records", approvals.signed)?;
@@ -277,7 +277,13 @@ fn tell_approvals(approvals: &CheckedApprovals, out: &mut impl Write) -> std::io
             "NOT PROVEN: record {number} says that {by} approved a rule set, and its key did not sign that"
         )?;
     }
-    Ok(approvals.unsigned.is_empty())
+    for (number, by) in &approvals.own {
+        writeln!(
+            out,
+            "NOT APPROVED: record {number} counts that {by} approved a rule set which {by} had proposed by then"
+        )?;
+    }
+    Ok(approvals.unsigned.is_empty() && approvals.own.is_empty())
 }
 
 /// Says of the rule sets that are kept, and of those that records name, whether they are what was kept.

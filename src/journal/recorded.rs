@@ -29,6 +29,7 @@ use crate::engine::{Answer, Engine, VERSION};
 use crate::event::{Event, Kind};
 use crate::io::{Bundle, Disk};
 use crate::state::ChunkStore;
+use crate::time::TIME_US_MIN;
 
 /// What recovery does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,6 +271,11 @@ impl Recorded {
     /// Says what becomes of events once the journal has failed; [`OnFailure::Stop`] where nobody says.
     pub fn on_failure(&mut self, on: OnFailure) {
         self.failure.on = on;
+    }
+
+    /// Whether any event was ever taken in.
+    pub fn holds_events(&self) -> bool {
+        self.engine.now_us() >= TIME_US_MIN
     }
 
     /// Leaves the journal alone from now on, to measure what it costs: what is stepped is in no record.

@@ -63,6 +63,9 @@ pub struct CheckedApprovals {
     pub signed: u64,
     /// Those that it did not: the record, and who approved by it.
     pub unsigned: Vec<(u64, String)>,
+    /// Those that counted though their approver had proposed the rule set by then: the record that counts them, and who
+    /// approved.
+    pub own: Vec<(u64, String)>,
 }
 
 /// What was found.
@@ -180,6 +183,8 @@ pub fn verify(
     let (mut segment, mut headed, mut claims) = (0, true, Claims::default());
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
     let mut approved: Vec<(u64, String, Approval)> = Vec::new();
+    // Who proposed what so far: rule sets with callers.
+    let (mut proposed, mut own) = (BTreeSet::new(), Vec::new());
     // Whether the record before closes the journal, or the last head is that of one that does; and what follows that one.
     let (mut closed, mut closing, mut behind) = (false, false, None);
     let (mut damaged, mut rest) = (None::<Damage>, Rest::default());
@@ -199,6 +204,18 @@ pub fn verify(
                 let claim = said.as_ref().and_then(Removed::said);
                 said.iter().for_each(|said| ends.note(said));
                 match said {
+                    Some(Control::Proposed { rules, by, .. }) => {
+                        proposed.insert((rules, by));
+                    }
+                    Some(Control::Activated { rules, approved_by, .. }) => {
+                        let is_own = |by: &String| {
+                            let approvals = approved.iter().rev().filter(|(_, of, _)| *of == rules);
+                            let caller = approvals.map(|(.., held)| held).find(|held| held.by == *by);
+                            caller
+                                .is_some_and(|held| proposed.contains(&(rules.clone(), held.caller.clone())))
+                        };
+                        own.extend(approved_by.into_iter().filter(is_own).map(|by| (entry.number, by)));
+                    }
                     Some(Control::Approved { rules, approval, .. }) => {
                         approved.push((entry.number, rules, approval));
                     }
@@ -309,7 +326,7 @@ pub fn verify(
     let (signed, unsigned): (Vec<_>, Vec<_>) =
         approved.into_iter().partition(|(_, rules, approval)| approval.is_signed(&id, rules));
     let unsigned = unsigned.into_iter().map(|(number, _, approval)| (number, approval.by)).collect();
-    let approvals = CheckedApprovals { signed: signed.len() as u64, unsigned };
+    let approvals = CheckedApprovals { signed: signed.len() as u64, unsigned, own };
     let whole = Whole {
         id,
         first,

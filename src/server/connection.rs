@@ -153,6 +153,8 @@ impl Doorman {
         builder
             .http1()
             .timer(TokioTimer::new())
+            // Who has said all that it will may still wait for its answer.
+            .half_close(true)
             // A watch of our own tells a slow header from an idle connection.
             .header_read_timeout(None)
             .max_buf_size(bounds.header_bytes_max.max(HEADER_BYTES_LEAST))

@@ -161,6 +161,9 @@ impl Desk {
         let settings = &service.settings;
         settings.declared.check(recorded.engine().rules())?;
         if !settings.without.has_journal() {
+            if recorded.holds_events() {
+                return Err(ServeError::Recorded(settings.journal.clone()));
+            }
             tracing::warn!(without = ?settings.without, "this is for measuring alone: nothing is recorded");
             recorded.leave_journal();
         }
@@ -246,6 +249,11 @@ impl Desk {
     fn finish(mut self) -> Result<(), ServeError> {
         self.service.orders.close();
         self.look_up()?;
+        if self.recorded.warms().is_some()
+            && let Err(why) = self.cancel_warming("the process", "ended")
+        {
+            tracing::warn!(why, "the warm-up that is on is not put down as cancelled");
+        }
         let failed = self.release.finish();
         let journal_is_well = self.recorded.poisoned().is_none() && failed.is_empty();
         let settings = &self.service.settings;

@@ -1,7 +1,8 @@
 //! Requests with events on their way, from their heads to their answers: how many there may be at one time.
 //!
-//! Promises that beyond the bound a request can be turned away before its body is read, and that where there is little room
-//! no sender has more of it than its share. Must never know what a request holds.
+//! Promises that beyond the bound a request can be turned away before its body is read, and that no sender takes the room that
+//! another one needs who has none: it gets more only while it leaves a third of what it has free, and never the last place.
+//! Must never know what a request holds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +28,10 @@ pub(super) struct Flight {
     sender: u64,
 }
 
+/// A sender that has some gets one more only where it has at most so many times what is free then: alone it has three
+/// quarters of the room.
+const OWN_TO_FREE: usize = 3;
+
 impl Flights {
     /// There may be so many.
     pub(super) fn new(most: usize) -> Self {
@@ -42,9 +47,9 @@ impl Flights {
     pub(super) fn begin(self: &Arc<Self>, sender: u64) -> Option<Flight> {
         let mut open = self.lock();
         let own = open.by_sender.get(&sender).copied().unwrap_or(0);
-        let senders = open.by_sender.len() + usize::from(own == 0);
-        let share = (self.most / senders).max(1);
-        if open.all >= self.most || open.all >= self.most.div_ceil(2) && own >= share {
+        let free = self.most.saturating_sub(open.all);
+        // Of what is left free, and not of how many there are: who comes first has nothing that later ones can't get.
+        if free == 0 || own > 0 && own + 1 > OWN_TO_FREE.saturating_mul(free - 1) {
             return None;
         }
         open.all += 1;
@@ -76,25 +81,41 @@ impl Drop for Flight {
 mod tests {
     use super::*;
 
-    #[test]
-    fn there_are_so_many_and_a_sender_has_its_share_where_others_come() {
-        let flights = Arc::new(Flights::new(4));
-        let mut alone: Vec<_> = (0..3).map(|_| flights.begin(1).unwrap()).collect();
-        let other = flights.begin(2).unwrap();
-        assert!(flights.begin(2).is_none(), "full");
-        alone.pop();
-        assert!(flights.begin(1).is_none(), "it has its half");
-        let second = flights.begin(2).unwrap();
-        assert_eq!(flights.now(), 4);
-        drop((alone, other, second));
-        assert_eq!(flights.now(), 0);
-        assert!(flights.lock().by_sender.is_empty());
+    /// All that a sender gets that asks until it is turned away.
+    fn all(flights: &Arc<Flights>, sender: u64) -> Vec<Flight> {
+        std::iter::from_fn(|| flights.begin(sender)).collect()
     }
 
     #[test]
-    fn one_that_is_alone_has_all_the_room() {
-        let flights = Arc::new(Flights::new(2));
-        let held = [flights.begin(1), flights.begin(1)];
-        assert!(held.iter().all(Option::is_some) && flights.begin(1).is_none() && flights.begin(2).is_none());
+    fn one_that_is_alone_has_three_quarters_and_at_least_one() {
+        for (most, gets) in [(1, 1), (2, 1), (3, 2), (4, 3), (64, 48), (4_096, 3_072)] {
+            let flights = Arc::new(Flights::new(most));
+            let held = all(&flights, 1);
+            assert_eq!(held.len(), gets, "of {most}");
+            assert_eq!(flights.begin(2).is_some(), most > 1, "of {most}");
+        }
+    }
+
+    #[test]
+    fn those_who_come_later_get_what_the_first_ones_get() {
+        let flights = Arc::new(Flights::new(64));
+        let mut held = [all(&flights, 1), all(&flights, 2)];
+        assert!(held[1].len() >= 8, "{}", held[1].len());
+        let others: Vec<_> = (3..7).filter_map(|sender| flights.begin(sender)).collect();
+        assert!(!others.is_empty(), "the last place is for who has none");
+        // Each asks again for whatever ends, the first one first.
+        for _ in 0..200 {
+            for (sender, held) in (1..).zip(&mut held) {
+                held.remove(0);
+                held.extend(flights.begin(sender));
+            }
+            held[1].extend(all(&flights, 2));
+        }
+        let [first, second] = held.map(|held| held.len());
+        assert!(first.abs_diff(second) <= 4 && first + second > 40, "{first} {second}");
+        assert!(flights.begin(9).is_some());
+        drop(others);
+        assert_eq!(flights.now(), 0);
+        assert!(flights.lock().by_sender.is_empty());
     }
 }

@@ -106,6 +106,12 @@ pub enum ServeError {
          Unix socket, or leave it out of the configuration"
     )]
     Measured(SocketAddr),
+    /// The journal holds events, and nothing would be recorded behind them.
+    #[error(
+        "the journal in {} holds events, and with `measure.without` nothing would be recorded behind them: name an empty folder (`journal.folder`), \
+         or leave it out of the configuration", .0.display()
+    )]
+    Recorded(PathBuf),
     /// Callers have certificates, and nobody asks for them.
     #[error(
         "the access file names a certificate (caller `{0}`), and clients need none; give TLS the authority that signs them"
@@ -170,8 +176,25 @@ pub(super) struct Sockets {
     tls: Option<[TlsAcceptor; 2]>,
 }
 
+/// Whether a sidecar can be started with this, as far as no address is listened on and no journal opened for it.
+///
+/// # Errors
+///
+/// Where an address is reached by others than may ask there, or there can't be TLS.
+pub fn check(settings: &Settings) -> Result<(), ServeError> {
+    is_safe(settings)?;
+    acceptors(settings)?;
+    Ok(())
+}
+
+/// For HTTP, and for frames; none without TLS.
+fn acceptors(settings: &Settings) -> Result<Option<[TlsAcceptor; 2]>, TlsError> {
+    let tls = settings.tls.as_ref();
+    tls.map(|tls| Ok([tls.acceptor(&[b"h2", b"http/1.1"])?, tls.acceptor(&[ALPN])?])).transpose()
+}
+
 /// Whether what is to be listened on is safe with those who may ask.
-fn check(settings: &Settings) -> Result<(), ServeError> {
+fn is_safe(settings: &Settings) -> Result<(), ServeError> {
     let Settings { access, tls, .. } = settings;
     let certificates = tls.as_ref().is_some_and(|tls| tls.client_ca_pem.is_some());
     let named = access.callers().find(|caller| matches!(caller.proof, Proof::Certificate(_)));
@@ -179,7 +202,7 @@ fn check(settings: &Settings) -> Result<(), ServeError> {
         return Err(ServeError::NoCertificates(caller.name.clone()));
     }
     let afar = |listen: &Listen| listen.tcp.filter(|address| !is_here(address.ip()));
-    if let Some(address) = afar(&settings.listen).or(afar(&settings.admin))
+    if let Some(address) = [&settings.listen, &settings.binary, &settings.admin].into_iter().find_map(afar)
         && !settings.without.has_journal()
     {
         return Err(ServeError::Measured(address));
@@ -207,11 +230,8 @@ fn check(settings: &Settings) -> Result<(), ServeError> {
 
 /// Binds all sockets.
 pub(super) async fn bind(settings: &Settings) -> Result<Sockets, ServeError> {
-    check(settings)?;
-    let tls = match &settings.tls {
-        Some(tls) => Some([tls.acceptor(&[b"h2", b"http/1.1"])?, tls.acceptor(&[ALPN])?]),
-        None => None,
-    };
+    is_safe(settings)?;
+    let tls = acceptors(settings)?;
     let mut bound = Vec::new();
     let sides =
         [(Side::Clients, &settings.listen), (Side::Binary, &settings.binary), (Side::Admin, &settings.admin)];

@@ -33,6 +33,8 @@ const QUESTIONS_MAX: usize = 64;
 /// Why nothing is shown.
 #[derive(Debug, Error)]
 pub(super) enum NotShown {
+    #[error("nothing is recorded (`measure.without`), so there is nothing to show")]
+    NotRecorded,
     #[error("the journal holds no decision with this id")]
     Nowhere,
     #[error("it is on its way, and not on disk yet")]
@@ -162,6 +164,9 @@ impl Looking {
 
     /// What a payment was answered, once it is on disk that this caller asked.
     pub(super) async fn look(service: &Arc<Service>, who: &str, asked: Asked) -> Result<Seen, NotShown> {
+        if !service.settings.without.has_journal() {
+            return Err(NotShown::NotRecorded);
+        }
         let looking = &service.looking;
         let watch = looking.watch.get().ok_or(NotShown::Warming)?.clone();
         let places = match service.known.whereabouts(identity(asked.tenant.as_deref(), &asked.id)) {

@@ -68,7 +68,7 @@ pub use counts::Figures;
 pub use declared::{Cause, Declaration, Declared, DeclaredError};
 pub use engine::{Opener, Opening, Ready};
 pub use interface::openapi;
-pub use listen::{Address, Listen, ServeError};
+pub use listen::{Address, Listen, ServeError, check};
 pub use measure::Without;
 #[doc(hidden)]
 pub use reading::Bodies;

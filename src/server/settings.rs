@@ -19,7 +19,8 @@ pub struct Bounds {
     /// Events that wait for the engine; more are shed.
     pub queue_events_max: usize,
     /// Requests with events that are on their way, from their heads to their answers; more are answered 503 before their
-    /// bodies are read, and where half of it is taken no caller has more than its share.
+    /// bodies are read. A caller with some gets another only where it then has at most three times what is left free: alone it
+    /// has three quarters.
     pub requests_max: usize,
     /// Bytes of a body; a longer one is refused.
     pub body_bytes_max: usize,

@@ -7,7 +7,7 @@ use weir::journal::Signer;
 use weir::server::{Access, Approvals, Settings};
 
 use super::sidecar::{Sidecar, request};
-use super::{admin, limit, now_us, replays, sent, settings};
+use super::{admin, given, held_back, limit, now_us, replays, sent, settings};
 
 const PEOPLE: [(&str, u8); 3] = [("mai", 1), ("nam", 2), ("eve", 3)];
 
@@ -105,4 +105,31 @@ fn nothing_decides_without_the_approvals_of_others() {
         .unwrap();
     let out = String::from_utf8(verified.stdout).unwrap();
     assert!(out.contains("3 approvals are signed by the keys in their records"), "{out}");
+}
+
+#[test]
+fn who_proposes_a_rule_set_while_it_is_taken_up_counts_for_it_no_more() {
+    let sidecar = Sidecar::start(approved());
+    let ask =
+        |token: &str, method: &str, path: &str, body: &Value| admin(&sidecar, token, method, path, body);
+    let id = ask("mai", "GET", "/v1/rules", &Value::Null).1["journal"].as_str().unwrap().to_owned();
+    let said = ask("eve", "POST", "/v1/rules", &sent(&limit(1_000))).1;
+    let hash = said["hash"].as_str().unwrap().to_owned();
+    for (name, seed) in &PEOPLE[..2] {
+        assert_eq!(approve(&sidecar, name, *seed, (&id, &hash, &hash)).0, 200);
+    }
+    let activate = || ask("eve", "POST", &format!("/v1/rules/{hash}/activate"), &Value::Null);
+    let held = held_back(&sidecar, &hash);
+    let (status, said) = std::thread::scope(|scope| {
+        let activated = scope.spawn(activate);
+        // Its approvals were counted before its files are read.
+        let again = given(held, || ask("nam", "POST", "/v1/rules", &sent(&limit(1_000))).1);
+        assert_eq!(again["approvals_lacking"], json!(1), "{again}");
+        activated.join().unwrap()
+    });
+    assert_eq!((status, &said["type"]), (409, &json!("urn:weir:problem:approvals")), "{said}");
+    assert_eq!(said["proposal"]["approved_by"], json!(["mai"]), "{said}");
+    assert_ne!(ask("mai", "GET", "/v1/rules", &Value::Null).1["live"]["hash"], json!(hash));
+    assert_eq!(activate().0, 409);
+    replays(sidecar.stopped().path());
 }

@@ -1,9 +1,12 @@
 //! A rule set whose features are filled from the journal first.
 
 use serde_json::{Value, json};
+use weir::server::Settings;
 
 use super::sidecar::{Sidecar, request};
-use super::{activate, ask, decide, named, now_us, outcome, propose, replays, settings, until};
+use super::{
+    activate, ask, decide, given, held_back, named, now_us, outcome, propose, replays, settings, until,
+};
 
 const MORE: &str = "\n[features]\nmany = { count = \"*\", by = \"account\", over = \"30d\" }\n\
     [[rule]]\nid = \"many\"\nwhen = \"many > 20\"\nthen = \"block\"\non_unknown = \"silent\"\nreason = \"many\"\n";
@@ -131,5 +134,49 @@ fn a_warm_up_is_cancelled_by_request_and_by_going_back_and_all_of_it_is_known_la
     let seen = known(&sidecar);
     assert_eq!((&seen["live"]["hash"], &seen["before"]["hash"]), (&json!(other), &first), "{seen}");
     assert_eq!((&seen["warming"], &seen["live"]["by"]), (&Value::Null, &json!("here")), "{seen}");
+    replays(sidecar.stopped().path());
+}
+
+#[test]
+fn a_warm_up_that_begins_while_the_files_are_read_to_go_back_to_is_told_as_cancelled() {
+    let sidecar = Sidecar::start(settings());
+    many(&sidecar);
+    let known = || ask(&sidecar, "GET", "/v1/rules", Value::Null).1;
+    let first = known()["live"]["hash"].as_str().unwrap().to_owned();
+    let (hash, other) = (propose(&sidecar, &named("many", MORE)), propose(&sidecar, &named("other", "")));
+    activate(&sidecar, &other);
+    let held = held_back(&sidecar, &first);
+    let (status, said) = std::thread::scope(|scope| {
+        let back = scope.spawn(|| ask(&sidecar, "POST", "/v1/rules/rollback", Value::Null));
+        let path = format!("/v1/rules/{hash}/activate");
+        assert_eq!(given(held, || ask(&sidecar, "POST", &path, json!({"warm": true}))).0, 202);
+        back.join().unwrap()
+    });
+    assert_eq!((status, &said["hash"]), (200, &json!(first)), "{said}");
+    let seen = known();
+    assert_eq!((&seen["warming"], &seen["not_warmed"]), (&Value::Null, &json!("here rolled back")), "{seen}");
+    replays(sidecar.stopped().path());
+}
+
+#[test]
+fn a_warm_up_that_the_end_cuts_off_is_cancelled_and_a_snapshot_is_written() {
+    let sidecar = Sidecar::start(Settings { snapshot_on_exit: true, ..settings() });
+    many(&sidecar);
+    let hash = propose(&sidecar, &named("many", MORE));
+    let (status, said) = ask(&sidecar, "POST", &format!("/v1/rules/{hash}/activate"), json!({"warm": true}));
+    assert_eq!(status, 202, "{said}");
+    let folder = sidecar.stopped();
+    let snapshots = std::fs::read_dir(folder.path().join("journal/snapshots")).map_or(0, Iterator::count);
+    assert_eq!(snapshots, 1, "there is no snapshot");
+    replays(folder.path());
+    let sidecar = Sidecar::in_folder(settings(), folder).unwrap();
+    let known = || ask(&sidecar, "GET", "/v1/rules", Value::Null).1;
+    assert_eq!((&known()["warming"], &known()["live"]["by"]), (&Value::Null, &Value::Null), "{}", known());
+    assert_eq!(outcome(&sidecar, "t-1", 5), "allow");
+    // It is asked for again.
+    let (status, said) = ask(&sidecar, "POST", &format!("/v1/rules/{hash}/activate"), json!({"warm": true}));
+    assert_eq!(status, 202, "{said}");
+    until("it decides", || known()["live"]["hash"] == json!(hash));
+    assert_eq!(decide(&sidecar, "t-2", 5, "")["outcome"], json!("block"));
     replays(sidecar.stopped().path());
 }

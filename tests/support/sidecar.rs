@@ -95,12 +95,8 @@ impl Sidecar {
         let asks = request("GET", "/readyz", "", "");
         let is_ready = || match &sidecar.addresses[0] {
             Address::Tcp(address) => {
-                answer(
-                    connect((*address).to_string().replace("0.0.0.0", "127.0.0.1").parse().unwrap()),
-                    &asks,
-                )
-                .status
-                    == 200
+                let address = address.to_string().replace("0.0.0.0", "127.0.0.1");
+                TcpStream::connect(address).is_ok_and(|stream| answer(stream, &asks).status == 200)
             }
             Address::Unix(path) => {
                 answer(std::os::unix::net::UnixStream::connect(path).unwrap(), &asks).status == 200
@@ -118,8 +114,7 @@ impl Sidecar {
             })
             .unwrap();
         let ended = sidecar.thread.as_ref().is_some_and(JoinHandle::is_finished);
-        assert!(!ended, "{:?}", sidecar.thread.unwrap().join().unwrap());
-        Ok(sidecar)
+        if ended { Err(sidecar.thread.unwrap().join().unwrap().unwrap_err()) } else { Ok(sidecar) }
     }
 
     /// The first address on TCP.

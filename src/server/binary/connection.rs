@@ -188,7 +188,7 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
     fn last(&mut self, problem: &Problem, id: u64) {
         let kind = Header::read(self.input.unread()).and_then(|header| Type::from_byte(header.kind));
         let request = Request { id, kind: kind.unwrap_or(Type::Problem), brief: false, begun: now() };
-        answer::write_problem(&self.service, &request, problem, Duration::ZERO, self.output.end());
+        answer::write_problem(&self.service, &request, problem, self.output.end());
         self.stop();
     }
 
@@ -222,7 +222,7 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             Ok(held) => held,
             Err(problem) => {
                 let out = self.output.end();
-                return answer::write_problem(&self.service, &request, &problem, Duration::ZERO, out);
+                return answer::write_problem(&self.service, &request, &problem, out);
             }
         };
         let who = &self.who;

@@ -10,7 +10,8 @@ pub(super) fn read(reader: &mut Reader) -> Without {
         "without",
         &words,
         Without::Nothing,
-        "For measuring alone, and reached from this machine alone: `journal` records nothing, `engine` also answers every \
-         payment with the same, and POST /measure/bare without a look at it",
+        "For measuring alone, and reached from this machine alone: `journal` records nothing, changes no rule set and starts \
+         on no journal that holds events, `engine` also answers every payment with the same, and POST /measure/bare without a \
+         look at it",
     )
 }

@@ -210,7 +210,7 @@ fn bounds(reader: &mut Reader) -> Bounds {
             "requests_max",
             default.requests_max,
             1..=1_000_000,
-            "Requests with events that are on their way, from their heads to their answers; more are answered 503 before their bodies are read, and where half of it is taken no caller has more than its share",
+            "Requests with events that are on their way, from their heads to their answers; more are answered 503 before their bodies are read, and a caller with some gets another only where it then has at most three times what is left free: alone it has three quarters",
         ),
         body_bytes_max: section.bytes(
             "body_bytes_max",

@@ -188,7 +188,7 @@ fn not_shown(why: &NotShown) -> Problem {
     };
     let none = || Problem::new(StatusCode::NOT_FOUND, "no-decision", "There is no such decision", why);
     match why {
-        NotShown::Nowhere | NotShown::TooFar(_) => none(),
+        NotShown::NotRecorded | NotShown::Nowhere | NotShown::TooFar(_) => none(),
         NotShown::NotYet => none().retry_after(RETRY_AFTER),
         NotShown::Late => unavailable("deadline"),
         NotShown::Warming => unavailable("warming"),

@@ -33,6 +33,10 @@ pub(super) struct Arrived(pub(super) Instant);
 #[derive(Clone, Copy)]
 pub(super) struct WasDeclared(pub(super) Cause);
 
+/// Goes with a response to a request that was turned away unread: it is counted as such, and is no measure of decisions.
+#[derive(Clone, Copy)]
+pub(super) struct TurnedAway;
+
 /// Goes with a response that is a problem: its word.
 #[derive(Clone)]
 pub(super) struct Word(pub(super) String);
@@ -60,7 +64,7 @@ pub(super) async fn observe(
     let mut response = next.run(request).await;
     let took = now() - begun;
     let status = response.status();
-    if is_event {
+    if is_event && response.extensions().get::<TurnedAway>().is_none() {
         service.metrics.whole.took(took, 1);
     }
     if route.starts_with("/v1/")

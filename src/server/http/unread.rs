@@ -20,6 +20,7 @@ use hyper::body::{Frame, SizeHint};
 use super::super::access::Who;
 use super::super::service::Service;
 use super::Problem;
+use super::observed::TurnedAway;
 
 /// A body that tells whether it was read to its end.
 struct Watched {
@@ -78,7 +79,9 @@ pub(super) async fn turn_away(State(service): State<Arc<Service>>, request: Requ
     if request.version() <= Version::HTTP_11 && !request.headers().contains_key(header::EXPECT) {
         pass_over(request.into_body()).await;
     }
-    crowded(&service).into_response()
+    let mut response = crowded(&service).into_response();
+    response.extensions_mut().insert(TurnedAway);
+    response
 }
 
 /// The problem that a request is for which there is no room.

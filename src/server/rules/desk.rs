@@ -94,7 +94,8 @@ impl Desk {
 
     /// Looks whether an event took up a rule set that was staged at the start.
     pub(in super::super) fn look_at_rules(&mut self) -> Result<(), RecordedError> {
-        let settled = !self.alone() && self.recorded.settle_taken()?;
+        let records = self.service.settings.without.has_journal() && !self.alone();
+        let settled = records && self.recorded.settle_taken()?;
         if settled || self.recorded.engine().rules().hash != self.readers.rules().hash {
             self.follow_rules();
             let rules = self.recorded.engine().rules();
@@ -116,6 +117,10 @@ impl Desk {
     /// Takes a rule set up between two events, or begins to warm it; the error is why what decides goes on.
     pub(super) fn take_up(&mut self, prepared: Prepared, activation: Activation) -> Result<TakenUp, String> {
         self.check()?;
+        if activation.back {
+            // One that began while the files were read to which it goes back.
+            self.cancel_warming(&activation.by, "rolled back")?;
+        }
         let begun = now();
         let begins = self.recorded.engine().would_begin(&prepared.loaded.rules);
         let begins = begins.into_iter().map(str::to_owned).collect();
@@ -154,7 +159,7 @@ impl Desk {
     }
 
     /// Cancels the warm-up that is on, if one is; the record that must be on disk before it is told.
-    pub(super) fn cancel_warming(&mut self, by: &str, why: &str) -> Result<Option<u64>, String> {
+    pub(in super::super) fn cancel_warming(&mut self, by: &str, why: &str) -> Result<Option<u64>, String> {
         self.check()?;
         let cancelled = self.recorded.cancel_warming(by).map_err(|error| error.to_string())?;
         let Some(hash) = cancelled else { return Ok(None) };

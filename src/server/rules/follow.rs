@@ -1,8 +1,8 @@
 //! A rule file that is followed, for development: whatever it says is taken up soon after it was written.
 //!
-//! Promises that what has errors is told and changes nothing, and that what is written during a warm-up is taken up behind it. Asks
-//! nobody: the configuration refuses it where approvals are
-//! asked for.
+//! Promises that what has errors is told and changes nothing, that what is written during a warm-up is taken up behind it, and
+//! that what failed for a reason of this process or its disk is tried again. Asks nobody: the configuration refuses it where
+//! approvals are asked for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub(in super::super) fn follow(service: &Arc<Service>) -> Option<JoinHandle<()>>
     let service = Arc::clone(service);
     Some(tokio::spawn(async move {
         let mut files = Some(Followed::new(path));
+        let mut tried = None;
         loop {
             tokio::time::sleep(EACH).await;
             if service.stage() != Stage::Ready || is_warming(&service).await {
@@ -35,13 +36,26 @@ pub(in super::super) fn follow(service: &Arc<Service>) -> Option<JoinHandle<()>>
             let why = match found {
                 None => continue,
                 Some(Ok(bundle)) => match take(&service, bundle).await {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        tried = None;
+                        continue;
+                    }
                     // Another one was taken up, or begun to be warmed, while the files were being checked.
                     Err(problem) if problem.word() == "changed" || is_warming(&service).await => {
                         files.forget();
                         continue;
                     }
-                    Err(problem) => problem.detail(),
+                    Err(problem) => {
+                        let why = problem.detail();
+                        if problem.status().is_server_error() {
+                            files.forget();
+                            // It is tried again each second, and told once.
+                            if tried.replace(why.clone()).as_ref() == Some(&why) {
+                                continue;
+                            }
+                        }
+                        why
+                    }
                 },
                 Some(Err(error)) => error.to_string(),
             };

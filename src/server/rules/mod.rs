@@ -112,6 +112,12 @@ async fn beside<T: Send + 'static>(
 
 impl Service {
     fn keeper(&self) -> Result<Keeper, Problem> {
+        if !self.settings.without.has_journal() {
+            let detail =
+                "nothing is recorded (`measure.without`), and rule sets are changed with the journal alone";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(Problem::new(status, "not-ready", "Rule sets can't be changed now", detail));
+        }
         match self.stage() {
             Stage::Ready => {}
             Stage::Recovering(_) => return Err(unready("the engine is not ready yet")),
@@ -331,21 +337,31 @@ pub(super) async fn approve(service: &Service, rules: &str, signed: Signed) -> R
     Ok(told(service, &keeper, &proposed(&service.rulings().await?, rules)?))
 }
 
+/// Whose approvals of a proposal count by these rulings; fails where too few do.
+fn approved_by(
+    service: &Service,
+    keeper: &Keeper,
+    rulings: &Rulings,
+    rules: &str,
+) -> Result<Vec<String>, Problem> {
+    let proposal = proposed(rulings, rules)?;
+    let Approvals { required, .. } = service.settings.approvals;
+    let counted = service.settings.approvals.counted(&proposal, &keeper.id());
+    if counted.len() < required {
+        let detail = format!("{} of {required} approvals are there", counted.len());
+        return Err(conflict("approvals", "Approvals are lacking", detail)
+            .with("proposal", told(service, keeper, &proposal)));
+    }
+    Ok(counted.into_iter().map(str::to_owned).collect())
+}
+
 /// Takes a proposed rule set up, where it has the approvals.
 pub(super) async fn activate(service: &Service, by: &str, rules: &str, how: How) -> Result<Value, Problem> {
     let _turn = service.rules.turn.lock().await;
     let keeper = service.keeper()?;
     let rulings = service.rulings().await?;
     is_from(&rulings, how.from.as_deref())?;
-    let proposal = proposed(&rulings, rules)?;
-    let counted = service.settings.approvals.counted(&proposal, &keeper.id());
-    let required = service.settings.approvals.required;
-    if counted.len() < required {
-        let detail = format!("{} of {required} approvals are there", counted.len());
-        return Err(conflict("approvals", "Approvals are lacking", detail)
-            .with("proposal", told(service, &keeper, &proposal)));
-    }
-    let approved_by = counted.into_iter().map(str::to_owned).collect();
+    let approved_by = approved_by(service, &keeper, &rulings, rules)?;
     let activation = Activation { by: by.to_owned(), approved_by, warm: how.warm, back: false };
     take_up(service, &rulings, kept(&keeper, rules).await?, activation).await
 }
@@ -402,7 +418,7 @@ async fn take_up(
     service: &Service,
     rulings: &Rulings,
     prepared: Prepared,
-    activation: Activation,
+    mut activation: Activation,
 ) -> Result<Value, Problem> {
     if live(rulings) == Some(&*prepared.rules) {
         return Err(conflict("decides", "It decides already", "nothing is to be taken up"));
@@ -417,6 +433,11 @@ async fn take_up(
         let now = desk.recorded.rulings();
         if now.live() != compared.as_ref() {
             return Err(changed(now));
+        }
+        if !activation.approved_by.is_empty() {
+            // Who approved it may have proposed it, too, while it was read and compared.
+            let keeper = desk.recorded.keeper();
+            activation.approved_by = approved_by(&desk.service, &keeper, now, &prepared.rules)?;
         }
         let not_taken = |why: String| conflict("not-taken-up", "The rule set is not taken up", why);
         desk.take_up(prepared, activation).map_err(not_taken)
