@@ -8,7 +8,8 @@ use std::sync::Arc;
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
 use weir::journal::{
-    Before, Begun, Control, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, kept, snapshots,
+    Before, Begun, Control, Damage, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, kept,
+    snapshots,
 };
 use weir::time::format_time;
 
@@ -85,9 +86,14 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
                 let said = Control::read(bytes);
                 said.iter().for_each(|said| ends.note(said));
                 if let Some(Control::WentOn { damage, .. }) = &said {
-                    // The files show nothing of what was cut.
-                    let cut = damage.iter().filter(|damage| damage.why == Why::Snapshot).cloned();
-                    decided.extend(cut.map(|damage| Decided { damage, record: entry.number, held: false }));
+                    // The files show nothing of what was cut, and what follows proves nothing of what was not signed.
+                    let unseen = |damage: &&Damage| matches!(damage.why, Why::Snapshot | Why::Unsigned);
+                    let unseen = damage.iter().filter(unseen).cloned();
+                    decided.extend(unseen.map(|damage| Decided {
+                        damage,
+                        record: entry.number,
+                        held: false,
+                    }));
                 }
                 let said = said.map_or_else(|| "unknown".to_owned(), |said| word(&said));
                 format!("control, {said}")

@@ -58,6 +58,11 @@ pub enum JournalError {
         "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
     )]
     Damaged(Damage),
+    /// Records that no head speaks for, where one must be.
+    #[error(
+        "{0}; heads may have been taken out and records changed, and whoever opens it would sign that: `weir audit verify` shows what is proven. Restore the journal from a copy; or, above all where nobody signed it until now, decide that all in it is to be signed as it is: `weir score --journal DIR --on-damage go-on` puts that down"
+    )]
+    Unsigned(Damage),
     /// Another journal's segment lies where retention would remove.
     #[error(
         "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and decide to go on without the records that are missing there then (`weir score --journal DIR --on-damage go-on`)", path.display()

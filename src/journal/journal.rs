@@ -17,6 +17,7 @@ use super::lock::Lock;
 use super::record::{Kind, Record};
 use super::recovery::{self, OnDamage, Recovered};
 use super::segment::HEADER_BYTES;
+use super::unsigned::HEAD_EVERY_MAX;
 use super::writer::{Cut, Figures, Group, Shared, Stepper, Writer};
 use super::{signing, snapshots};
 use crate::io::Disk;
@@ -101,7 +102,7 @@ pub struct Options {
     pub mode: Mode,
     /// A segment that would get longer is closed first.
     pub segment_bytes: u64,
-    /// Records from one signed head to the next; there is one more at the end of every segment.
+    /// Records from one signed head to the next, at most [`HEAD_EVERY_MAX`]; there is one more at the end of every segment.
     pub head_every: u64,
     /// Microseconds after which what was appended since the last head gets one, whatever its number: with the next group, or
     /// with [`Journal::submit`] where nothing comes.
@@ -134,7 +135,7 @@ impl Options {
         Self {
             mode: Mode::Group,
             segment_bytes: 64 << 20,
-            head_every: 4096,
+            head_every: HEAD_EVERY_MAX,
             head_after_us: 60_000_000,
             signer: None,
             queue_bytes_max: 64 << 20,
@@ -253,7 +254,7 @@ impl Journal {
             clock: options.clock,
             signs: options.signer.is_some(),
             segment_bytes: options.segment_bytes,
-            head_every: options.head_every.max(1),
+            head_every: options.head_every.clamp(1, HEAD_EVERY_MAX),
             queue_bytes_max: options.queue_bytes_max,
             next: recovered.last.saturating_add(1),
             segment_used: 0,

@@ -16,13 +16,14 @@ use super::damage::{Damage, Torn, Why};
 use super::decided::decided;
 use super::error::JournalError;
 use super::frame::{self, Chain};
-use super::heads::Signer;
+use super::heads::{Head, Signer};
 use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
 use super::rulings::Rulings;
 use super::segment::{self, HEADER_BYTES};
 use super::snapshots;
+use super::unsigned::Unsigned;
 use super::window::{self, Window};
 use crate::io::Disk;
 
@@ -118,7 +119,11 @@ pub(super) fn recover(
     let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {
         if on_damage == OnDamage::Refuse {
-            return Err(JournalError::Damaged(unknown.clone()));
+            let unknown = unknown.clone();
+            return Err(match unknown.why {
+                Why::Unsigned => JournalError::Unsigned(unknown),
+                _ => JournalError::Damaged(unknown),
+            });
         }
         found.decided = true;
     }
@@ -185,6 +190,7 @@ fn walk(
     let of_bytes = reader.bytes()?;
     let (mut damage, mut known) = (Vec::new(), Vec::new());
     let (mut closed, mut headed, mut removing) = (false, false, Vec::new());
+    let (key, mut unsigned) = (options.signer.as_ref().map(Signer::public), Unsigned::default());
     let mut rulings = Rulings::default();
     let (mut chain, mut former, mut last_at) = ([0; 32], [0; 32], 0);
     loop {
@@ -207,13 +213,20 @@ fn walk(
                     known.extend(damage);
                     removing = snapshots;
                 }
+                let (number, head) = (entry.number, Head::read(entry.body).filter(|_| headed));
                 last_at = reader.entry_at();
+                if let Some(key) = &key
+                    && unsigned.lacks_head((number, chain), head.as_ref(), (reader.id().as_ref(), key))
+                {
+                    damage.push(Damage::unsigned(reader.file().to_owned(), last_at, number));
+                }
                 checked(reader.bytes_read(), of_bytes);
                 options.stop.check()?;
             }
             Ok(None) => break,
             Err(JournalError::Damaged(found)) => {
                 (closed, headed) = (false, false);
+                unsigned.damaged();
                 damage.push(found);
             }
             Err(error) => return Err(error),
