@@ -185,5 +185,5 @@ pub(super) fn on(
         None => known.insert(decided(disk, folder, 0, u64::MAX)?),
     };
     let same = known.iter().find(|known| known.damage.same(&damage));
-    same.cloned().ok_or(JournalError::Damaged(damage))
+    same.cloned().ok_or_else(|| damage.into())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::damage::Damage;
+use super::damage::{Damage, Why};
 use super::frame::BODY_BYTES_MAX;
 use super::verify::Changed;
 use crate::io::advice;
@@ -183,6 +183,15 @@ pub struct Poisoned {
     pub durable: u64,
     /// What happened.
     pub why: Arc<JournalError>,
+}
+
+impl From<Damage> for JournalError {
+    fn from(damage: Damage) -> Self {
+        match damage.why {
+            Why::Unsigned => Self::Unsigned(damage),
+            _ => Self::Damaged(damage),
+        }
+    }
 }
 
 impl JournalError {

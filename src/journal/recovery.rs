@@ -119,11 +119,7 @@ pub(super) fn recover(
     let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {
         if on_damage == OnDamage::Refuse {
-            let unknown = unknown.clone();
-            return Err(match unknown.why {
-                Why::Unsigned => JournalError::Unsigned(unknown),
-                _ => JournalError::Damaged(unknown),
-            });
+            return Err(unknown.clone().into());
         }
         found.decided = true;
     }

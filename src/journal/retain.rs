@@ -94,7 +94,10 @@ fn look_as(
         None => Vec::new(),
         Some(Ok(missing)) => missing,
         Some(Err(
-            why @ (JournalError::Damaged(_) | JournalError::Unproven { .. } | JournalError::Changed { .. }),
+            why @ (JournalError::Damaged(_)
+            | JournalError::Unsigned(_)
+            | JournalError::Unproven { .. }
+            | JournalError::Changed { .. }),
         )) => {
             plan.withhold(why.to_string());
             Vec::new()

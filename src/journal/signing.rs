@@ -100,6 +100,11 @@ pub(super) fn own_public(disk: &Arc<dyn Disk>, folder: &Path) -> Result<PublicKe
     })
 }
 
+/// Whether somebody signs the journal, by all that is there: a head, or a public key, which is put there before any.
+pub(super) fn is_signed(disk: &Arc<dyn Disk>, folder: &Path) -> Result<bool, JournalError> {
+    Ok(disk.length(&folder.join(PUBLIC)).is_ok() || signed_by(disk, folder)?.is_some())
+}
+
 /// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens
 /// the journal tells it.
 pub(super) fn signed_by(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<[u8; 8]>, JournalError> {
