@@ -33,8 +33,20 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// Whoever opens it was told to end.
-    #[error("opening was ended before it was done; no record was written, and it can be opened again")]
+    #[error(
+        "opening was ended before it was done; nothing in the journal was changed, and it can be opened again"
+    )]
     Stopped,
+    /// Whoever opens it was told to end once its files were mended, and before events were taken in again.
+    #[error("opening was ended while events were taken in again; {}, and it can be opened again", mended(*cut, *decided, *snapshots))]
+    StoppedTaking {
+        /// Whether a torn tail was cut.
+        cut: bool,
+        /// Whether it was put down that somebody decided to go on over damage.
+        decided: bool,
+        /// How many snapshots were removed for that.
+        snapshots: usize,
+    },
     /// Somebody else writes it.
     #[error("another process writes the journal in {}; end that one first, or read beside it (replay, audit, show)", folder.display())]
     Locked {
@@ -200,4 +212,22 @@ impl JournalError {
         let path = path.to_owned();
         move |source| Self::Disk { doing, path, source }
     }
+}
+
+/// What opening changed in a journal before it took events in again.
+fn mended(cut: bool, decided: bool, snapshots: usize) -> String {
+    let mut done = Vec::new();
+    if cut {
+        done.push("a torn tail was cut".to_owned());
+    }
+    if decided {
+        done.push("that somebody decided to go on over the damage is on disk".to_owned());
+    }
+    if snapshots > 0 {
+        done.push(format!("the end was cut, and {snapshots} snapshots behind it were removed"));
+    }
+    if done.is_empty() {
+        return "nothing in the journal was changed".to_owned();
+    }
+    format!("before that {}; nothing else in the journal was changed", done.join(", and "))
 }

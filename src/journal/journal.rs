@@ -83,7 +83,8 @@ pub enum Mutant {
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Opening ends at the next record, with [`JournalError::Stopped`]; what is open already goes on.
+    /// Opening ends at the next record, with [`JournalError::Stopped`], or with [`JournalError::StoppedTaking`] where something may
+    /// have been changed by then; what is open already goes on.
     pub fn ask(&self) {
         // Nothing else is ordered by it.
         self.0.store(true, Ordering::Relaxed);
@@ -274,10 +275,9 @@ impl Journal {
             let (damage, snapshots) = (recovered.damage.clone(), recovered.beyond.clone());
             let said = Control::WentOn { at_us: (journal.clock)(), damage, snapshots };
             journal.append(Record::Control(&said.to_bytes()))?;
-            journal.submit()?;
         }
-        if !recovered.beyond.is_empty() {
-            // They are what tells that records are missing, so that is put down first.
+        if recovered.decided || !recovered.beyond.is_empty() {
+            // Whoever is ended behind this is told that it is on disk; and the snapshots are what tells that records are missing.
             journal.submit()?;
             journal.sync(journal.next - 1)?;
             for &number in &recovered.beyond {

@@ -562,7 +562,7 @@ fn take_again(
         }
         let (events, bytes) = (course.events(), reader.bytes_read());
         progress(Progress { stage: Stage::Taking, events, bytes, of_bytes });
-        stop.check()?;
+        stop.check().map_err(|_| opened.recovered.stopped())?;
     }
     // What opening read was whole up to there.
     if reader.last() < last {

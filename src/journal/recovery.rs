@@ -69,6 +69,14 @@ pub struct Recovered {
     pub(super) beyond: Vec<u64>,
 }
 
+impl Recovered {
+    /// What is told where opening is ended behind this.
+    pub(super) fn stopped(&self) -> JournalError {
+        let (cut, decided, snapshots) = (self.torn.is_some(), self.decided, self.beyond.len());
+        JournalError::StoppedTaking { cut, decided, snapshots }
+    }
+}
+
 /// What one walk over all records finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Walk {
@@ -91,11 +99,6 @@ pub(super) fn recover(
     on_damage: OnDamage,
     checked: &mut dyn FnMut(u64, u64),
 ) -> Result<Recovered, JournalError> {
-    let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
-    for name in names.iter().filter(|name| name.ends_with(&format!(".journal{ANEW}"))) {
-        let path = folder.join(name);
-        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
-    }
     let key = options.signer.as_ref().map(Signer::public);
     let Walk { mut found, mut known, removing, end, last_at, former } =
         agreed(disk, folder, options, checked)?;
@@ -132,6 +135,13 @@ pub(super) fn recover(
         }
         Some(Mutant::KeepTorn) => keep = None,
         _ => {}
+    }
+    // From here on something is changed.
+    options.stop.check()?;
+    let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
+    for name in names.iter().filter(|name| name.ends_with(&format!(".journal{ANEW}"))) {
+        let path = folder.join(name);
+        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
     }
     mend(disk, folder, keep.as_ref(), options.mutant)?;
     if found.last == 0 {
