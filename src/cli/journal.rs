@@ -133,7 +133,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
     if let Some(removed) = &before.removed {
-        writeln!(out, "{}", noted_removed(removed, (!before.is_late).then_some(removed.base)))?;
+        writeln!(out, "{}", noted_removed(removed, before.late.is_none().then_some(removed.base)))?;
     }
     for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;
@@ -168,11 +168,11 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     if let Some(missing) = &before.missing {
         writeln!(out, "damage: {missing}")?;
     }
-    if let (true, Some(removed)) = (before.is_late, &before.removed) {
+    if let (Some(why), Some(removed)) = (&before.late, &before.removed) {
+        let (base, so) = (removed.base, if before.begins { "begins later" } else { "can't begin anywhere" });
         writeln!(
             out,
-            "damage: the snapshot after record {}, which retention left to begin with, is gone or not whole, so that replay begins later; restore it from a copy",
-            removed.base
+            "damage: nothing begins with the snapshot after record {base}, which retention left for that: {why}; so replay {so} until it is restored from a copy"
         )?;
     }
     for damage in &damage {
@@ -181,7 +181,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     for decided in &decided {
         writeln!(out, "damage: {decided}")?;
     }
-    let is_whole_before = before.missing.is_none() && !before.is_late;
+    let is_whole_before = before.missing.is_none() && before.late.is_none();
     Ok(if damage.is_empty() && decided.is_empty() && is_whole_before {
         Verdict::Clean
     } else {

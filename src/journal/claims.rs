@@ -85,13 +85,16 @@ pub(super) fn removed_by(
 }
 
 /// The error of records that are gone from the beginning: where nobody's word for it can count, since the public key is not
-/// there, it says so.
+/// there, or is not the one that signed, it says so.
 pub(super) fn gone(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     missing: Damage,
     key: Option<&PublicKey>,
 ) -> Result<JournalError, JournalError> {
+    if let Some(why) = key.map_or(Ok(None), |key| signing::other_public(disk, folder, key))? {
+        return Ok(JournalError::Unproven { missing, why: Box::new(why) });
+    }
     Ok(match signing::own_public(disk, folder) {
         Err(why) if key.is_none() && signing::is_signed(disk, folder)? => {
             JournalError::Unproven { missing, why: Box::new(why) }

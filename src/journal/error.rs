@@ -67,7 +67,8 @@ pub enum JournalError {
     },
     /// Damage in the middle.
     #[error(
-        "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
+        "{0}; restore the file from a copy, or decide to go on {over}: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it",
+        over = if .0.missing == 0 { "over it" } else { "without those records" }
     )]
     Damaged(Damage),
     /// Records that no head speaks for, where one must be.
@@ -77,7 +78,7 @@ pub enum JournalError {
     Unsigned(Damage),
     /// Another journal's segment lies where retention would remove.
     #[error(
-        "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and decide to go on without the records that are missing there then (`weir score --journal DIR --on-damage go-on`)", path.display()
+        "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and if records are missing there then, decide to go on without them (`weir score --journal DIR --on-damage go-on`)", path.display()
     )]
     Foreign {
         /// The segment.
@@ -139,6 +140,16 @@ pub enum JournalError {
     PublicGone {
         /// Where it should be.
         path: PathBuf,
+    },
+    /// The public key is another one than that of the heads.
+    #[error("{} is the key {is}, and not the one that signed the journal, {by}; put that one back from a copy, and look who changed it", path.display())]
+    OtherPublic {
+        /// The file.
+        path: PathBuf,
+        /// The id of its key.
+        is: String,
+        /// The id of the key that signed the last head.
+        by: String,
     },
     /// Records are gone from the beginning of a signed journal, and nobody's word for why can count.
     #[error("{missing}; whether retention removed them only the journal's public key shows: {why}")]

@@ -224,7 +224,7 @@ impl Journal {
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
         let (disk, folder) = (&lock.disk, lock.folder());
-        let recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
+        let mut recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
         if let Some(signer) = &options.signer {
             signing::place_public(disk, folder, signer, recovered.last > 0)?;
         }
@@ -284,6 +284,9 @@ impl Journal {
                 snapshots::remove(&*journal.lock.disk, journal.lock.folder(), number)?;
             }
         }
+        let mut damage = std::mem::take(&mut recovered.damage);
+        damage.iter_mut().for_each(|damage| recovered.told(damage));
+        recovered.damage = damage;
         Ok((journal, stepper, recovered))
     }
 

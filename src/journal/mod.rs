@@ -124,7 +124,7 @@ pub use ruled::{Activating, Activation, Keeper, Prepared};
 pub use rulings::{Approval, Proposal, Ruling, Rulings};
 pub use segment::HEADER_BYTES;
 pub use setup::Setup;
-pub use signing::{known_signer, signer};
+pub use signing::{known_signer, signer, wrong_public};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};

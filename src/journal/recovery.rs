@@ -20,6 +20,7 @@ use super::heads::{Head, Signer};
 use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
+use super::removed::Removed;
 use super::rulings::Rulings;
 use super::segment::{self, HEADER_BYTES};
 use super::snapshots;
@@ -61,6 +62,8 @@ pub struct Recovered {
     pub damage: Vec<Damage>,
     /// What is proposed and what decided, as the records that were read say.
     pub rulings: Rulings,
+    /// What retention removed, where more than that is gone from the beginning.
+    pub(super) removed: Option<Removed>,
     /// Whether the last record is a signed head.
     pub(super) headed: bool,
     /// Whether damage was decided on just now.
@@ -70,6 +73,13 @@ pub struct Recovered {
 }
 
 impl Recovered {
+    /// Leaves of what is gone from the beginning only what retention did not remove: a decision on it names all.
+    pub(super) fn told(&self, damage: &mut Damage) {
+        if damage.why == Why::Gone && damage.number == 1 {
+            self.removed.iter().for_each(|removed| removed.taken_from(damage));
+        }
+    }
+
     /// What is told where opening is ended behind this.
     pub(super) fn stopped(&self) -> JournalError {
         let (cut, decided, snapshots) = (self.torn.is_some(), self.decided, self.beyond.len());
@@ -114,7 +124,8 @@ pub(super) fn recover(
         found.damage.push(Damage { file, byte, bytes, number, missing, why: Why::Snapshot });
     }
     // Nothing of this opening is written yet: what is signed was signed before.
-    if let Some((missing, _)) = beginning::gone(disk, folder, (&found.id, key.as_ref()))? {
+    if let Some((missing, removed)) = beginning::gone(disk, folder, (&found.id, key.as_ref()))? {
+        found.removed = removed;
         // Also where closed segments are not walked over.
         known.extend(decided(disk, folder, 0, u64::MAX)?.into_iter().map(|decided| decided.damage));
         found.damage.insert(0, missing);
@@ -122,7 +133,9 @@ pub(super) fn recover(
     let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {
         if on_damage == OnDamage::Refuse {
-            return Err(unknown.clone().into());
+            let mut unknown = unknown.clone();
+            found.told(&mut unknown);
+            return Err(unknown.into());
         }
         found.decided = true;
     }
@@ -259,6 +272,7 @@ fn walk(
         closed: closed && torn.is_none(),
         torn,
         damage,
+        removed: None,
         headed,
         decided: false,
         beyond: Vec::new(),

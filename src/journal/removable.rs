@@ -31,9 +31,9 @@ pub(super) fn missing_up_to(
     let before = claims::removed_by(disk, folder, (id, key))?;
     let removed = before.as_ref().map_or(0, |removed| removed.last);
     let mut missing = before.map_or_else(Vec::new, |removed| removed.missing);
-    if let Some((gone, _)) = beginning::gone(disk, folder, (id, key))? {
+    if let Some((gone, before)) = beginning::gone(disk, folder, (id, key))? {
         let last = gone.last();
-        beginning::on_gone(disk, folder, &mut known, gone, key)?;
+        beginning::on_gone(disk, folder, &mut known, (gone, before.as_ref()), key)?;
         missing.push((removed + 1, last));
     }
     let mut unsigned = Unsigned::default();
