@@ -74,6 +74,17 @@ fn nothing_is_proven_without_the_public_key_and_nothing_made_where_no_journal_is
 }
 
 #[test]
+fn help_breaks_no_line_within_a_sentence() {
+    let help = good(&Folder::new(), "audit verify --help").out;
+    let end: Vec<&str> = help.trim_end().rsplit("\n\n").next().unwrap().lines().collect();
+    for pair in end.windows(2) {
+        let word = pair[1].split(' ').next().unwrap();
+        assert!(pair[0].len() + 1 + word.len() > 100, "`{}` ends early", pair[0]);
+    }
+    assert!(end.len() > 2, "{help}");
+}
+
+#[test]
 fn what_is_behind_the_last_head_is_only_chained_and_behind_a_closing_one_put_in() {
     let folder = Folder::new();
     score(&folder, "j", 0, 5_000);

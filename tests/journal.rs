@@ -23,5 +23,7 @@ mod signing;
 mod simulated;
 #[path = "journal/twin.rs"]
 mod twin;
+#[path = "journal/unsigned.rs"]
+mod unsigned;
 #[path = "journal/verified.rs"]
 mod verified;

@@ -15,7 +15,8 @@ mod packs;
 #[path = "support/recorded.rs"]
 mod recorded;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use hostile::{STARTS, newest_us, steps, stream};
 use packs::{compiled, control, definitions, text};
@@ -28,8 +29,8 @@ use weir::engine::{Limits, Recording};
 use weir::event::Event;
 use weir::io::{Bundle, RealDisk};
 use weir::journal::{
-    AnswerForm, Control, EventForm, From, Journal, JournalError, OnDamage, Options, Reader, Record, Recorded,
-    RecordedError, Replay, Setup, kept, put_down, snapshots,
+    AnswerForm, Control, EventForm, From, Journal, JournalError, OnDamage, Options, Progress, Reader, Record,
+    Recorded, RecordedError, Replay, Setup, Stage, Stop, kept, put_down, snapshots,
 };
 
 const DIALOGUE: &str = "\n[step_up]\nexpires = \"5m\"\nattempts = 3\n";
@@ -198,6 +199,65 @@ fn the_newest_whole_snapshot_is_gone_on_from() {
         std::fs::write(file(number), bytes).unwrap();
         let expected = held.get(at + 1).copied();
         assert_eq!(again(expected, if expected.is_some() { 15 } else { 45 }), at + 1);
+    }
+}
+
+/// The files of a folder but for keys, by name.
+fn files_in(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn who_is_told_to_end_while_opening_says_what_was_changed() {
+    let rules = bundle(RULES);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = open(folder.path(), setup(&rules, &[], None)).unwrap();
+    let events = payments(&rules, 50);
+    for part in events[..45].chunks(15) {
+        take(&mut writer, part);
+        writer.snapshot().unwrap();
+    }
+    take(&mut writer, &events[45..]);
+    drop(writer);
+    let held = snapshots(&*disk(), folder.path()).unwrap();
+    let ended = |folder: &Path, at: Stage| {
+        let stop = Stop::default();
+        let options = Options { stop: stop.clone(), ..options() };
+        let ask = move |progress: Progress| {
+            if progress.stage == at {
+                stop.ask();
+            }
+        };
+        let opened = Recorded::open(disk(), folder, options, OnDamage::GoOn, setup(&rules, &[], None), ask);
+        opened.err().unwrap().to_string()
+    };
+    let nothing = "nothing in the journal was changed, and it can be opened again";
+    for (bytes, at, says) in [
+        (0, Stage::Checking, nothing),
+        (0, Stage::Taking, nothing),
+        (5, Stage::Checking, nothing),
+        (5, Stage::Taking, "before that a torn tail was cut; nothing else in the journal was changed"),
+        (4000, Stage::Checking, nothing),
+        (
+            4000,
+            Stage::Taking,
+            "somebody decided to go on over the damage is on disk, and the end was cut, and 1 snapshots",
+        ),
+    ] {
+        let copy = copied(folder.path());
+        cut_alone(copy.path(), bytes);
+        let before = files_in(copy.path());
+        let error = ended(copy.path(), at);
+        assert!(error.contains(says), "`{says}` is not in {error}");
+        assert_eq!(files_in(copy.path()) == before, says == nothing, "{error}");
+        let (_, opened) =
+            Recorded::open(disk(), copy.path(), options(), OnDamage::GoOn, setup(&rules, &[], None), |_| {})
+                .unwrap();
+        let changed = says != nothing;
+        assert_eq!(opened.recovered.torn.is_some(), bytes == 5 && !changed);
+        let left = snapshots(&*disk(), copy.path()).unwrap();
+        assert_eq!(left.contains(&held[0]), bytes < 4000);
     }
 }
 

@@ -31,3 +31,5 @@ mod read;
 mod rotated;
 #[path = "retention/small.rs"]
 mod small;
+#[path = "retention/stripped.rs"]
+mod stripped;

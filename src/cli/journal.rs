@@ -8,7 +8,8 @@ use std::sync::Arc;
 use weir::hex::hex;
 use weir::io::{Disk, RealDisk};
 use weir::journal::{
-    Before, Begun, Control, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, kept, snapshots,
+    Before, Begun, Control, Damage, Decided, Ends, Head, JournalError, Reader, Record, Why, begun, kept,
+    snapshots,
 };
 use weir::time::format_time;
 
@@ -85,9 +86,14 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
                 let said = Control::read(bytes);
                 said.iter().for_each(|said| ends.note(said));
                 if let Some(Control::WentOn { damage, .. }) = &said {
-                    // The files show nothing of what was cut.
-                    let cut = damage.iter().filter(|damage| damage.why == Why::Snapshot).cloned();
-                    decided.extend(cut.map(|damage| Decided { damage, record: entry.number, held: false }));
+                    // The files show nothing of what was cut, and what follows proves nothing of what was not signed.
+                    let unseen = |damage: &&Damage| matches!(damage.why, Why::Snapshot | Why::Unsigned);
+                    let unseen = damage.iter().filter(unseen).cloned();
+                    decided.extend(unseen.map(|damage| Decided {
+                        damage,
+                        record: entry.number,
+                        held: false,
+                    }));
                 }
                 let said = said.map_or_else(|| "unknown".to_owned(), |said| word(&said));
                 format!("control, {said}")
@@ -127,7 +133,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
         writeln!(out, "written from {} to {}", format_time(*first), format_time(*last))?;
     }
     if let Some(removed) = &before.removed {
-        writeln!(out, "{}", noted_removed(removed, (!before.is_late).then_some(removed.base)))?;
+        writeln!(out, "{}", noted_removed(removed, before.late.is_none().then_some(removed.base)))?;
     }
     for ((_, name), Counts { records, bytes, first, last }) in &segments {
         writeln!(out, "segment {name}: records {first} to {last} ({records}), {bytes} bytes")?;
@@ -162,11 +168,11 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     if let Some(missing) = &before.missing {
         writeln!(out, "damage: {missing}")?;
     }
-    if let (true, Some(removed)) = (before.is_late, &before.removed) {
+    if let (Some(why), Some(removed)) = (&before.late, &before.removed) {
+        let (base, so) = (removed.base, if before.begins { "begins later" } else { "can't begin anywhere" });
         writeln!(
             out,
-            "damage: the snapshot after record {}, which retention left to begin with, is gone or not whole, so that replay begins later; restore it from a copy",
-            removed.base
+            "damage: nothing begins with the snapshot after record {base}, which retention left for that: {why}; so replay {so} until it is restored from a copy"
         )?;
     }
     for damage in &damage {
@@ -175,7 +181,7 @@ fn show(folder: &Path, asks: &Asks) -> anyhow::Result<Verdict> {
     for decided in &decided {
         writeln!(out, "damage: {decided}")?;
     }
-    let is_whole_before = before.missing.is_none() && !before.is_late;
+    let is_whole_before = before.missing.is_none() && before.late.is_none();
     Ok(if damage.is_empty() && decided.is_empty() && is_whole_before {
         Verdict::Clean
     } else {

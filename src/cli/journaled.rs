@@ -12,7 +12,7 @@ use weir::event::Schema;
 use weir::io::{Bundle, ChunkFiles, Disk, RealDisk, TokenedError, key_open_to_others};
 use weir::journal::{
     Figures, Lock, Mode, OnDamage, OnFailure, Opened, Options, Progress, Recorded, Resend, Setup, Signer,
-    SnapshotFigures, Stage, Stop, kept, known_signer, signer,
+    SnapshotFigures, Stage, Stop, kept, known_signer, signer, wrong_public,
 };
 use weir::rules::RuleSet;
 use weir::server::config::JournalOptions;
@@ -315,6 +315,9 @@ impl Found {
     /// What was found, a line each.
     pub(super) fn lines(&self) -> anyhow::Result<String> {
         let mut lines = Vec::new();
+        if let Some(wrong) = wrong_public(&self.disk, &self.how.folder, &self.signer) {
+            writeln!(lines, "warning: {wrong}")?;
+        }
         told(&self.how.folder, &self.opened, self.recorded.engine().rules(), &mut lines)?;
         Ok(String::from_utf8_lossy(&lines).into_owned())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use weir::io::{Disk, RealDisk};
 use weir::journal::retention::{Fate, Plan, Retention, Segment, Stays};
-use weir::journal::{Archived, By, Removed, Retained, Signer, known_signer, look, retain};
+use weir::journal::{Archived, By, JournalError, Removed, Retained, Signer, known_signer, look, retain};
 use weir::time::{DAY_US, format_duration, format_time, parse_duration};
 
 use super::Verdict;
@@ -83,9 +83,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut out = anstream::stdout().lock();
     if args.dry_run {
-        let plan = look(&disk, &args.journal, &keep, now_us())?;
+        let signer = match known_signer(&disk, &args.journal, args.signing_key.as_deref()) {
+            // Who may only look may have none.
+            Err(JournalError::KeyGone { .. }) => None,
+            signer => signer?,
+        };
+        let plan = look(&disk, &args.journal, &keep, now_us(), signer.as_ref())?;
         tell(&plan, &keep, &mut out)?;
-        let fine = tell_warned(&plan, &mut out)?;
+        let fine = tell_warned(&plan, false, &mut out)?;
         if let Some(number) = plan.snapshot {
             writeln!(out, "the snapshot after record {number} would be archived")?;
         }
@@ -136,6 +141,10 @@ fn word(fate: Fate, keep: &Retention) -> String {
     let because = |stays| match stays {
         Stays::Young => format!("younger than {}", format_duration(keep.archived_us)),
         Stays::Needed => "a window may still need them".to_owned(),
+        Stays::Reached => {
+            "a window may still need events before the snapshot with which replay could begin behind them"
+                .to_owned()
+        }
         Stays::Withheld => "not removed, since something is not all there".to_owned(),
         Stays::Unfounded => format!(
             "no archived snapshot behind them is {} old, so that replay could not begin there",
@@ -177,6 +186,17 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
     if done.is_nothing() {
         writeln!(out, "nothing was due")?;
     }
+    for pair in plan.segments.windows(2) {
+        if let [(Segment { first, last, .. }, _), (next, _)] = pair
+            && last + 1 < next.first
+        {
+            let missing = next.first - last - 1;
+            writeln!(
+                out,
+                "the segment from record {first} on ends with record {last}: {missing} records behind it are missing; see `weir audit verify`"
+            )?;
+        }
+    }
     for segment in damaged {
         writeln!(
             out,
@@ -184,19 +204,23 @@ fn told(done: &Retained, out: &mut impl Write) -> anyhow::Result<Verdict> {
             segment.first
         )?;
     }
-    let fine = tell_warned(plan, out)?;
+    let fine = tell_warned(plan, !removed.is_empty(), out)?;
     Ok(if damaged.is_empty() && fine { Verdict::Clean } else { Verdict::Found })
 }
 
 /// Why nothing is removed though it is old enough, and what more is removed in spite of; true where there is neither.
-fn tell_warned(plan: &Plan, out: &mut impl Write) -> std::io::Result<bool> {
+fn tell_warned(plan: &Plan, is_done: bool, out: &mut impl Write) -> std::io::Result<bool> {
     if let Some(why) = &plan.withheld {
         writeln!(out, "NOT REMOVED, since not all is there: {why}")?;
     }
     if let Some(lost) = plan.lost {
+        let copy = match is_done {
+            true => "these segments are removed, so that not even a copy of it helps",
+            false => "once these segments are removed not even a copy of it helps",
+        };
         writeln!(
             out,
-            "LOST: the snapshot after record {lost}, which retention left to begin with, is gone or not whole; once these segments are removed not even a copy of it helps"
+            "LOST: the snapshot after record {lost}, which retention left to begin with, is gone or not whole; {copy}"
         )?;
     }
     Ok(plan.withheld.is_none() && plan.lost.is_none())

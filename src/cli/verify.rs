@@ -23,7 +23,7 @@ use super::retain::{told_ranges, told_removed};
 /// Works beside the process that writes the journal, and changes nothing in it. Who asks is put down beside it.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir audit verify --journal journal\n  weir audit verify --journal journal --public-key auditor/signing.pub\n  weir audit verify --journal journal --head 4096:9f2c...\n\nWithout --public-key it takes DIR/signing.pub. The key in the journal's own folder can be changed together with the journal: keep a copy of signing.pub, and of a head\nthat `weir journal show` prints, elsewhere. Exits with 0 if nothing was changed, with 1 if something was or if no public\nkey proves the signed heads."
+    after_help = "Examples:\n  weir audit verify --journal journal\n  weir audit verify --journal journal --public-key auditor/signing.pub\n  weir audit verify --journal journal --head 4096:9f2c...\n\nWithout --public-key it takes DIR/signing.pub. The key in the journal's own folder can be changed together with the journal: keep a copy of signing.pub, and of a head that `weir journal show` prints, elsewhere. Exits with 0 if nothing was changed, with 1 if something was or if no public key proves the signed heads."
 )]
 pub(super) struct Args {
     /// The journal's folder
@@ -206,6 +206,13 @@ fn tell_removed(
     (by, snapshots): (&Believed, &[u64]),
     out: &mut impl Write,
 ) -> anyhow::Result<Option<Removed>> {
+    let counts = |noted: &&Removed| match &by.public {
+        Some(key) => noted.is_signed(key, &by.id),
+        None => by.heads == 0,
+    };
+    let removed_to =
+        noted.filter(counts).map(|noted| noted.last).max(said.as_ref().map(|(said, _)| said.last));
+    let gone = format!("records {} to {last} are gone", removed_to.map_or(1, |removed_to| removed_to + 1));
     let said = said.filter(|(removed, _)| removed.last >= last);
     let noted = noted.filter(|noted| noted.last >= last);
     let proven = by.public.as_ref().and_then(|key| noted.filter(|noted| noted.is_signed(key, &by.id)));
@@ -223,17 +230,11 @@ fn tell_removed(
         }
         (None, None, Some(_)) if by.public.is_some() => {
             let note = "the note in removed.json that says so is not signed by this key";
-            writeln!(
-                out,
-                "CHANGED: records 1 to {last} are gone, and nothing proves that retention removed them: {note}"
-            )?;
+            writeln!(out, "CHANGED: {gone}, and nothing proves that retention removed them: {note}")?;
             return Ok(None);
         }
         (None, _, None) => {
-            writeln!(
-                out,
-                "CHANGED: records 1 to {last} are gone, and nothing says that retention removed them"
-            )?;
+            writeln!(out, "CHANGED: {gone}, and nothing says that retention removed them")?;
             return Ok(None);
         }
         _ if by.heads > 0 => {

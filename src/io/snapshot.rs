@@ -159,7 +159,8 @@ pub fn read_snapshot(path: &Path) -> Result<SavedEngine, SnapshotError> {
 pub type Again = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send>;
 
 /// Reads the same from wherever `open` leads, as often as it is asked; `bytes` long, and called `path` by errors. Also
-/// gives what the snapshot says of itself, and its sum.
+/// gives what the snapshot says of itself, and its sum. All that an engine needs of it is open before anything is read, so that the
+/// file may lose its name meanwhile.
 pub fn read_snapshot_by(
     path: &Path,
     bytes: u64,
@@ -167,11 +168,13 @@ pub fn read_snapshot_by(
 ) -> Result<(SavedEngine, SnapshotSays), SnapshotError> {
     let mut sha256 = String::new();
     let read = || {
-        let whole = snapshot_reader::whole(&mut open().map_err(Broken::File)?, bytes);
-        let whole = whole.map_err(Broken::File)?.ok_or_else(cut)?;
+        let once_more = || open().map_err(Broken::File);
+        let (mut first, second, rows) = (once_more()?, once_more()?, once_more()?);
+        let whole = snapshot_reader::whole(&mut first, bytes).map_err(Broken::File)?.ok_or_else(cut)?;
         sha256.clone_from(&whole.sha256);
-        let source = whole.again(open().map_err(Broken::File)?);
-        snapshot_reader::read(source, Reopened { open, at: None }, SavedEngine::TEXT_BYTES_MAX)
+        // Its chunks are read in their order, so nobody goes back in it, who had to open it again.
+        let rows = Reopened { open, at: Some((rows, 0)) };
+        snapshot_reader::read(whole.again(second), rows, SavedEngine::TEXT_BYTES_MAX)
     };
     let (saved, about) = read_and_fit(path, read())?;
     Ok((saved, SnapshotSays { about, sha256 }))

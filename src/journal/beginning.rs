@@ -139,11 +139,7 @@ pub(super) fn passed(
     let mut known = None;
     let mut passed = Vec::new();
     if let Some((missing, removed)) = gone(disk, folder, by)? {
-        let mut decided = on_gone(disk, folder, &mut known, missing, by.1)?;
-        if let Some(removed) = removed {
-            removed.taken_from(&mut decided.damage);
-        }
-        passed.push(decided);
+        passed.push(on_gone(disk, folder, &mut known, (missing, removed.as_ref()), by.1)?);
     }
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
     loop {
@@ -159,17 +155,23 @@ pub(super) fn passed(
     }
 }
 
-/// What decided to go on without records that are gone from the beginning, an error where nothing did.
+/// What decided to go on without records that are gone from the beginning, an error where nothing did; without what retention
+/// removed of them.
 pub(super) fn on_gone(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     known: &mut Option<Vec<Decided>>,
-    missing: Damage,
+    (missing, removed): (Damage, Option<&Removed>),
     key: Option<&PublicKey>,
 ) -> Result<Decided, JournalError> {
+    let rest = |mut missing: Damage| {
+        removed.iter().for_each(|removed| removed.taken_from(&mut missing));
+        missing
+    };
     match on(disk, folder, known, missing) {
-        Err(JournalError::Damaged(missing)) => Err(claims::gone(disk, folder, missing, key)?),
-        decided => decided,
+        Ok(decided) => Ok(Decided { damage: rest(decided.damage.clone()), ..decided }),
+        Err(JournalError::Damaged(missing)) => Err(claims::gone(disk, folder, rest(missing), key)?),
+        Err(error) => Err(error),
     }
 }
 
@@ -185,5 +187,5 @@ pub(super) fn on(
         None => known.insert(decided(disk, folder, 0, u64::MAX)?),
     };
     let same = known.iter().find(|known| known.damage.same(&damage));
-    same.cloned().ok_or(JournalError::Damaged(damage))
+    same.cloned().ok_or_else(|| damage.into())
 }

@@ -65,7 +65,8 @@ impl Claims {
 
 /// What retention removed of what is gone from the beginning, by the word that says most of those that count.
 ///
-/// Without a key nothing counts, but in a journal that nobody signs, where every word does.
+/// Where a key is given, only what it signed counts, whatever the journal looks like: heads can be taken out. Without one nothing
+/// does, but in a journal that nobody signs, where every word does.
 pub(super) fn removed_by(
     disk: &Arc<dyn Disk>,
     folder: &Path,
@@ -84,15 +85,18 @@ pub(super) fn removed_by(
 }
 
 /// The error of records that are gone from the beginning: where nobody's word for it can count, since the public key is not
-/// there, it says so.
+/// there, or is not the one that signed, it says so.
 pub(super) fn gone(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     missing: Damage,
     key: Option<&PublicKey>,
 ) -> Result<JournalError, JournalError> {
+    if let Some(why) = key.map_or(Ok(None), |key| signing::other_public(disk, folder, key))? {
+        return Ok(JournalError::Unproven { missing, why: Box::new(why) });
+    }
     Ok(match signing::own_public(disk, folder) {
-        Err(why) if key.is_none() && signing::signed_by(disk, folder)?.is_some() => {
+        Err(why) if key.is_none() && signing::is_signed(disk, folder)? => {
             JournalError::Unproven { missing, why: Box::new(why) }
         }
         _ => JournalError::Damaged(missing),
@@ -106,8 +110,10 @@ pub(super) fn noted_by(
     (id, key): (&[u8; 16], Option<&PublicKey>),
 ) -> Result<Option<Removed>, JournalError> {
     let Some(noted) = removed::removed(&**disk, folder)? else { return Ok(None) };
-    let is_signed = key.is_some_and(|key| noted.is_signed(key, id));
-    let counts = is_signed || signing::signed_by(disk, folder)?.is_none();
+    let counts = match key {
+        Some(key) => noted.is_signed(key, id),
+        None => !signing::is_signed(disk, folder)?,
+    };
     Ok(Some(noted).filter(|_| counts))
 }
 
@@ -117,7 +123,7 @@ fn recorded(
     folder: &Path,
     (id, key): (&[u8; 16], Option<&PublicKey>),
 ) -> Result<Option<Removed>, JournalError> {
-    let signed = signing::signed_by(disk, folder)?.is_some();
+    let signed = key.is_some() || signing::is_signed(disk, folder)?;
     let mut claims = Claims::default();
     let mut former: Option<(u64, Chain)> = None;
     let mut reader = Reader::open(Arc::clone(disk), folder)?;

@@ -148,9 +148,17 @@ pub enum RecordedError {
     Unknown(#[from] UnknownRecord),
     /// There are events, and nothing says with what the engine was begun.
     #[error(
-        "the journal's beginning is missing (no record `started`, and no whole snapshot); restore its first segments from a copy"
+        "the journal's beginning is missing (no record `started`, and no whole snapshot); restore its first segments, or a snapshot, from a copy"
     )]
     NoStart,
+    /// Retention removed the beginning, and no snapshot is there to begin with instead.
+    #[error(
+        "retention removed records 1 to {last}, and no snapshot behind them is whole, of which an engine could be made instead; restore one from a copy (`snapshots/` or `archive/` in the journal's folder)"
+    )]
+    NoSnapshot {
+        /// The last record that it removed.
+        last: u64,
+    },
     /// Another rule set is asked for than the journal knows.
     #[error("the journal does not know the rule set {asked}{}", instead(known))]
     OtherRules {

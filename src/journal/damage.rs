@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::archive;
+use super::unsigned::HEAD_EVERY_MAX;
 
 /// Why bytes are not the record that should be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub enum Why {
     Gone,
     /// There is a snapshot after a record behind the last one: all up to that was on disk.
     Snapshot,
+    /// A head that the journal's key signed should be there at the latest, and none is.
+    Unsigned,
 }
 
 impl fmt::Display for Why {
@@ -45,6 +48,12 @@ impl fmt::Display for Why {
             Self::Foreign => "it is a segment of another journal, so move it out of the folder",
             Self::Gone => "records before it are in no segment",
             Self::Snapshot => "a snapshot says that more was on disk",
+            Self::Unsigned => {
+                return write!(
+                    f,
+                    "a signed head should be there, since none is among the {HEAD_EVERY_MAX} records before"
+                );
+            }
         })
     }
 }
@@ -67,6 +76,11 @@ pub struct Damage {
 }
 
 impl Damage {
+    /// A record in whose place a signed head should be.
+    pub(super) fn unsigned(file: String, byte: u64, number: u64) -> Self {
+        Self { file, byte, bytes: 0, number, missing: 0, why: Why::Unsigned }
+    }
+
     /// Whether it is the same damage, however it is seen: that may change with what is cut behind it.
     pub fn same(&self, other: &Self) -> bool {
         let place = |damage: &Self| (damage.byte, damage.bytes, damage.number, damage.missing);
@@ -94,6 +108,9 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, byte, bytes, number, missing, why } = self;
+        if *why == Why::Unsigned {
+            return write!(f, "{file} is not what was signed at record {number}, byte {byte}: {why}");
+        }
         write!(f, "{file} is damaged from byte {byte} on for {bytes} bytes: {why}; ")?;
         match missing {
             0 => write!(f, "no record is missing"),

@@ -79,7 +79,9 @@ pub(super) fn decided(
             }
             Some(Control::Recovered { snapshot, .. }) => {
                 for decided in all.iter_mut().skip(opening) {
-                    decided.held = snapshot.is_some_and(|number| decided.damage.is_before(number + 1));
+                    // A record without a head before it is there.
+                    decided.held = decided.damage.why != Why::Unsigned
+                        && snapshot.is_some_and(|number| decided.damage.is_before(number + 1));
                 }
                 opening = all.len();
             }

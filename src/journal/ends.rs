@@ -69,8 +69,10 @@ impl Ends {
 pub struct Before {
     /// What retention removed.
     pub removed: Option<Removed>,
-    /// Whether the snapshot that it left to begin with is gone or not whole.
-    pub is_late: bool,
+    /// Why nothing begins with the snapshot that it left for that, where nothing can.
+    pub late: Option<String>,
+    /// Whether anything can begin behind it.
+    pub begins: bool,
     /// What it did not, on which somebody decided.
     pub decided: Option<Decided>,
     /// What it did not, on which nobody did, as an error that says what to do.
@@ -84,9 +86,16 @@ impl Before {
         let by = (&id, key.as_ref());
         let removed = claims::removed_by(disk, folder, by)?;
         let left = removed.as_ref().map(|removed| snapshots::read(disk, folder, id, removed.base));
-        let is_late = left.is_some_and(|left| left.is_err());
+        let late = left.and_then(Result::err).map(|why| match snapshots::is_gone(&why) {
+            true => "it is gone".to_owned(),
+            false => why.to_string(),
+        });
+        let oldest = archive::segments(&**disk, folder)?.first().map_or(0, |(first, _)| *first);
+        let is_place =
+            |&number: &u64| number + 1 >= oldest && snapshots::read(disk, folder, id, number).is_ok();
+        let begins = late.is_none() || snapshots::snapshots(&**disk, folder)?.iter().any(is_place);
         let Some((missing, _)) = beginning::gone(disk, folder, by)? else {
-            return Ok(Self { removed, is_late, ..Self::default() });
+            return Ok(Self { removed, late, begins, ..Self::default() });
         };
         let known = decided(disk, folder, 0, u64::MAX)?.into_iter().find(|known| known.damage.same(&missing));
         let rest = |mut missing: Damage| {
@@ -97,6 +106,6 @@ impl Before {
             Some(known) => (Some(Decided { damage: rest(known.damage.clone()), ..known }), None),
             None => (None, Some(claims::gone(disk, folder, rest(missing), by.1)?)),
         };
-        Ok(Self { removed, is_late, decided, missing })
+        Ok(Self { removed, late, begins, decided, missing })
     }
 }

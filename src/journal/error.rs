@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::damage::Damage;
+use super::damage::{Damage, Why};
 use super::frame::BODY_BYTES_MAX;
 use super::verify::Changed;
 use crate::io::advice;
@@ -33,8 +33,20 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// Whoever opens it was told to end.
-    #[error("opening was ended before it was done; no record was written, and it can be opened again")]
+    #[error(
+        "opening was ended before it was done; nothing in the journal was changed, and it can be opened again"
+    )]
     Stopped,
+    /// Whoever opens it was told to end once its files were mended, and before events were taken in again.
+    #[error("opening was ended while events were taken in again; {}, and it can be opened again", mended(*cut, *decided, *snapshots))]
+    StoppedTaking {
+        /// Whether a torn tail was cut.
+        cut: bool,
+        /// Whether it was put down that somebody decided to go on over damage.
+        decided: bool,
+        /// How many snapshots were removed for that.
+        snapshots: usize,
+    },
     /// Somebody else writes it.
     #[error("another process writes the journal in {}; end that one first, or read beside it (replay, audit, show)", folder.display())]
     Locked {
@@ -55,12 +67,18 @@ pub enum JournalError {
     },
     /// Damage in the middle.
     #[error(
-        "{0}; restore the file from a copy, or decide to go on without those records: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it"
+        "{0}; restore the file from a copy, or decide to go on {over}: `weir score --journal DIR --on-damage go-on` puts that down, and then all pass over it",
+        over = if .0.missing == 0 { "over it" } else { "without those records" }
     )]
     Damaged(Damage),
+    /// Records that no head speaks for, where one must be.
+    #[error(
+        "{0}; heads may have been taken out and records changed, and whoever opens it would sign that: `weir audit verify` shows what is proven. Restore the journal from a copy; or, above all where nobody signed it until now, decide that all in it is to be signed as it is: `weir score --journal DIR --on-damage go-on` puts that down"
+    )]
+    Unsigned(Damage),
     /// Another journal's segment lies where retention would remove.
     #[error(
-        "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and decide to go on without the records that are missing there then (`weir score --journal DIR --on-damage go-on`)", path.display()
+        "{} is a segment of another journal, which is not removed with this one; move it out of the folder, and if records are missing there then, decide to go on without them (`weir score --journal DIR --on-damage go-on`)", path.display()
     )]
     Foreign {
         /// The segment.
@@ -123,6 +141,16 @@ pub enum JournalError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The public key is another one than that of the heads.
+    #[error("{} is the key {is}, and not the one that signed the journal, {by}; put that one back from a copy, and look who changed it", path.display())]
+    OtherPublic {
+        /// The file.
+        path: PathBuf,
+        /// The id of its key.
+        is: String,
+        /// The id of the key that signed the last head.
+        by: String,
+    },
     /// Records are gone from the beginning of a signed journal, and nobody's word for why can count.
     #[error("{missing}; whether retention removed them only the journal's public key shows: {why}")]
     Unproven {
@@ -180,10 +208,37 @@ pub struct Poisoned {
     pub why: Arc<JournalError>,
 }
 
+impl From<Damage> for JournalError {
+    fn from(damage: Damage) -> Self {
+        match damage.why {
+            Why::Unsigned => Self::Unsigned(damage),
+            _ => Self::Damaged(damage),
+        }
+    }
+}
+
 impl JournalError {
     /// The disk refused to do something with a path.
     pub(super) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Disk { doing, path, source }
     }
+}
+
+/// What opening changed in a journal before it took events in again.
+fn mended(cut: bool, decided: bool, snapshots: usize) -> String {
+    let mut done = Vec::new();
+    if cut {
+        done.push("a torn tail was cut".to_owned());
+    }
+    if decided {
+        done.push("that somebody decided to go on over the damage is on disk".to_owned());
+    }
+    if snapshots > 0 {
+        done.push(format!("the end was cut, and {snapshots} snapshots behind it were removed"));
+    }
+    if done.is_empty() {
+        return "nothing in the journal was changed".to_owned();
+    }
+    format!("before that {}; nothing else in the journal was changed", done.join(", and "))
 }

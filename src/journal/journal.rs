@@ -17,6 +17,7 @@ use super::lock::Lock;
 use super::record::{Kind, Record};
 use super::recovery::{self, OnDamage, Recovered};
 use super::segment::HEADER_BYTES;
+use super::unsigned::HEAD_EVERY_MAX;
 use super::writer::{Cut, Figures, Group, Shared, Stepper, Writer};
 use super::{signing, snapshots};
 use crate::io::Disk;
@@ -82,7 +83,8 @@ pub enum Mutant {
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Opening ends at the next record, with [`JournalError::Stopped`]; what is open already goes on.
+    /// Opening ends at the next record, with [`JournalError::Stopped`], or with [`JournalError::StoppedTaking`] where something may
+    /// have been changed by then; what is open already goes on.
     pub fn ask(&self) {
         // Nothing else is ordered by it.
         self.0.store(true, Ordering::Relaxed);
@@ -101,7 +103,7 @@ pub struct Options {
     pub mode: Mode,
     /// A segment that would get longer is closed first.
     pub segment_bytes: u64,
-    /// Records from one signed head to the next; there is one more at the end of every segment.
+    /// Records from one signed head to the next, at most [`HEAD_EVERY_MAX`]; there is one more at the end of every segment.
     pub head_every: u64,
     /// Microseconds after which what was appended since the last head gets one, whatever its number: with the next group, or
     /// with [`Journal::submit`] where nothing comes.
@@ -134,7 +136,7 @@ impl Options {
         Self {
             mode: Mode::Group,
             segment_bytes: 64 << 20,
-            head_every: 4096,
+            head_every: HEAD_EVERY_MAX,
             head_after_us: 60_000_000,
             signer: None,
             queue_bytes_max: 64 << 20,
@@ -222,7 +224,7 @@ impl Journal {
         checked: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Stepper, Recovered), JournalError> {
         let (disk, folder) = (&lock.disk, lock.folder());
-        let recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
+        let mut recovered = recovery::recover(disk, folder, &options, on_damage, checked)?;
         if let Some(signer) = &options.signer {
             signing::place_public(disk, folder, signer, recovered.last > 0)?;
         }
@@ -253,7 +255,7 @@ impl Journal {
             clock: options.clock,
             signs: options.signer.is_some(),
             segment_bytes: options.segment_bytes,
-            head_every: options.head_every.max(1),
+            head_every: options.head_every.clamp(1, HEAD_EVERY_MAX),
             queue_bytes_max: options.queue_bytes_max,
             next: recovered.last.saturating_add(1),
             segment_used: 0,
@@ -273,16 +275,18 @@ impl Journal {
             let (damage, snapshots) = (recovered.damage.clone(), recovered.beyond.clone());
             let said = Control::WentOn { at_us: (journal.clock)(), damage, snapshots };
             journal.append(Record::Control(&said.to_bytes()))?;
-            journal.submit()?;
         }
-        if !recovered.beyond.is_empty() {
-            // They are what tells that records are missing, so that is put down first.
+        if recovered.decided || !recovered.beyond.is_empty() {
+            // Whoever is ended behind this is told that it is on disk; and the snapshots are what tells that records are missing.
             journal.submit()?;
             journal.sync(journal.next - 1)?;
             for &number in &recovered.beyond {
                 snapshots::remove(&*journal.lock.disk, journal.lock.folder(), number)?;
             }
         }
+        let mut damage = std::mem::take(&mut recovered.damage);
+        damage.iter_mut().for_each(|damage| recovered.told(damage));
+        recovered.damage = damage;
         Ok((journal, stepper, recovered))
     }
 

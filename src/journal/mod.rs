@@ -86,6 +86,8 @@ mod snapshot_records;
 mod snapshots;
 /// What a journal says of the identifiers in it.
 mod tokened;
+/// How long a journal goes without a signed head.
+mod unsigned;
 /// Whether a journal is what was signed.
 mod verify;
 /// A rule set's features filled from the journal, beside the engine that runs.
@@ -122,10 +124,11 @@ pub use ruled::{Activating, Activation, Keeper, Prepared};
 pub use rulings::{Approval, Proposal, Ruling, Rulings};
 pub use segment::HEADER_BYTES;
 pub use setup::Setup;
-pub use signing::{known_signer, signer};
+pub use signing::{known_signer, signer, wrong_public};
 pub use snapshot_records::{CheckedSnapshots, check_snapshots};
 pub use snapshots::{SnapshotFigures, snapshots};
 pub use tokened::{Begun, begun};
+pub use unsigned::HEAD_EVERY_MAX;
 pub use verify::{Changed, CheckedApprovals, Rest, Stretch, Verified, Whole, verify};
 pub use warming::{SLICE_RECORDS, Warmed, WarmingError, Warmth};
 pub use writer::{Figures, Stepper};

@@ -24,7 +24,7 @@ use super::rulings::Rulings;
 use super::setup::{self, Setup};
 use super::snapshots::{self, SnapshotFigures, Snapshots};
 use super::warming::{self, Known, Warmed, Warming, WarmingError};
-use super::{AnswerWriter, Control, Figures, Stepper, asked, kept, tokened};
+use super::{AnswerWriter, Control, Figures, Stepper, asked, kept, removed, tokened};
 use crate::engine::{Answer, Engine, VERSION};
 use crate::event::{Event, Kind};
 use crate::io::{Bundle, Disk};
@@ -521,7 +521,9 @@ fn resume(
             course.expect(&**disk, folder, 0, warm_ups)?;
             Ok(course)
         }
-        _ => Err(RecordedError::NoStart),
+        // Opening was refused unless it was so, or somebody decided.
+        _ => Err(removed::removed(&**disk, folder)?
+            .map_or(RecordedError::NoStart, |removed| RecordedError::NoSnapshot { last: removed.last })),
     }
 }
 
@@ -568,7 +570,7 @@ fn take_again(
         }
         let (events, bytes) = (course.events(), reader.bytes_read());
         progress(Progress { stage: Stage::Taking, events, bytes, of_bytes });
-        stop.check()?;
+        stop.check().map_err(|_| opened.recovered.stopped())?;
     }
     // What opening read was whole up to there.
     if reader.last() < last {

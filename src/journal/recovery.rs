@@ -16,13 +16,15 @@ use super::damage::{Damage, Torn, Why};
 use super::decided::decided;
 use super::error::JournalError;
 use super::frame::{self, Chain};
-use super::heads::Signer;
+use super::heads::{Head, Signer};
 use super::journal::{Mutant, Options};
 use super::reader::Reader;
 use super::record::{Kind, Record};
+use super::removed::Removed;
 use super::rulings::Rulings;
 use super::segment::{self, HEADER_BYTES};
 use super::snapshots;
+use super::unsigned::Unsigned;
 use super::window::{self, Window};
 use crate::io::Disk;
 
@@ -60,12 +62,29 @@ pub struct Recovered {
     pub damage: Vec<Damage>,
     /// What is proposed and what decided, as the records that were read say.
     pub rulings: Rulings,
+    /// What retention removed, where more than that is gone from the beginning.
+    pub(super) removed: Option<Removed>,
     /// Whether the last record is a signed head.
     pub(super) headed: bool,
     /// Whether damage was decided on just now.
     pub(super) decided: bool,
     /// Snapshots after records that are missing at the end, to be removed once that is put down.
     pub(super) beyond: Vec<u64>,
+}
+
+impl Recovered {
+    /// Leaves of what is gone from the beginning only what retention did not remove: a decision on it names all.
+    pub(super) fn told(&self, damage: &mut Damage) {
+        if damage.why == Why::Gone && damage.number == 1 {
+            self.removed.iter().for_each(|removed| removed.taken_from(damage));
+        }
+    }
+
+    /// What is told where opening is ended behind this.
+    pub(super) fn stopped(&self) -> JournalError {
+        let (cut, decided, snapshots) = (self.torn.is_some(), self.decided, self.beyond.len());
+        JournalError::StoppedTaking { cut, decided, snapshots }
+    }
 }
 
 /// What one walk over all records finds.
@@ -90,11 +109,6 @@ pub(super) fn recover(
     on_damage: OnDamage,
     checked: &mut dyn FnMut(u64, u64),
 ) -> Result<Recovered, JournalError> {
-    let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
-    for name in names.iter().filter(|name| name.ends_with(&format!(".journal{ANEW}"))) {
-        let path = folder.join(name);
-        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
-    }
     let key = options.signer.as_ref().map(Signer::public);
     let Walk { mut found, mut known, removing, end, last_at, former } =
         agreed(disk, folder, options, checked)?;
@@ -110,7 +124,8 @@ pub(super) fn recover(
         found.damage.push(Damage { file, byte, bytes, number, missing, why: Why::Snapshot });
     }
     // Nothing of this opening is written yet: what is signed was signed before.
-    if let Some((missing, _)) = beginning::gone(disk, folder, (&found.id, key.as_ref()))? {
+    if let Some((missing, removed)) = beginning::gone(disk, folder, (&found.id, key.as_ref()))? {
+        found.removed = removed;
         // Also where closed segments are not walked over.
         known.extend(decided(disk, folder, 0, u64::MAX)?.into_iter().map(|decided| decided.damage));
         found.damage.insert(0, missing);
@@ -118,7 +133,9 @@ pub(super) fn recover(
     let unknown = found.damage.iter().find(|damage| !known.iter().any(|known| known.same(damage)));
     if let Some(unknown) = unknown {
         if on_damage == OnDamage::Refuse {
-            return Err(JournalError::Damaged(unknown.clone()));
+            let mut unknown = unknown.clone();
+            found.told(&mut unknown);
+            return Err(unknown.into());
         }
         found.decided = true;
     }
@@ -131,6 +148,13 @@ pub(super) fn recover(
         }
         Some(Mutant::KeepTorn) => keep = None,
         _ => {}
+    }
+    // From here on something is changed.
+    options.stop.check()?;
+    let names = disk.list(folder).map_err(JournalError::disk("list the folder", folder))?;
+    for name in names.iter().filter(|name| name.ends_with(&format!(".journal{ANEW}"))) {
+        let path = folder.join(name);
+        disk.remove(&path).map_err(JournalError::disk("remove", &path))?;
     }
     mend(disk, folder, keep.as_ref(), options.mutant)?;
     if found.last == 0 {
@@ -185,6 +209,7 @@ fn walk(
     let of_bytes = reader.bytes()?;
     let (mut damage, mut known) = (Vec::new(), Vec::new());
     let (mut closed, mut headed, mut removing) = (false, false, Vec::new());
+    let (key, mut unsigned) = (options.signer.as_ref().map(Signer::public), Unsigned::default());
     let mut rulings = Rulings::default();
     let (mut chain, mut former, mut last_at) = ([0; 32], [0; 32], 0);
     loop {
@@ -207,13 +232,20 @@ fn walk(
                     known.extend(damage);
                     removing = snapshots;
                 }
+                let (number, head) = (entry.number, Head::read(entry.body).filter(|_| headed));
                 last_at = reader.entry_at();
+                if let Some(key) = &key
+                    && unsigned.lacks_head((number, chain), head.as_ref(), (reader.id().as_ref(), key))
+                {
+                    damage.push(Damage::unsigned(reader.file().to_owned(), last_at, number));
+                }
                 checked(reader.bytes_read(), of_bytes);
                 options.stop.check()?;
             }
             Ok(None) => break,
             Err(JournalError::Damaged(found)) => {
                 (closed, headed) = (false, false);
+                unsigned.damaged();
                 damage.push(found);
             }
             Err(error) => return Err(error),
@@ -240,6 +272,7 @@ fn walk(
         closed: closed && torn.is_none(),
         torn,
         damage,
+        removed: None,
         headed,
         decided: false,
         beyond: Vec::new(),

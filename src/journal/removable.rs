@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use super::beginning;
 use super::claims;
+use super::damage::Damage;
 use super::error::JournalError;
 use super::frame::Chain;
 use super::heads::{Head, PublicKey};
 use super::reader::Reader;
 use super::record::Kind;
-use super::signing;
+use super::unsigned::Unsigned;
 use super::verify::Changed;
 use crate::io::Disk;
 
@@ -30,12 +31,12 @@ pub(super) fn missing_up_to(
     let before = claims::removed_by(disk, folder, (id, key))?;
     let removed = before.as_ref().map_or(0, |removed| removed.last);
     let mut missing = before.map_or_else(Vec::new, |removed| removed.missing);
-    if let Some((gone, _)) = beginning::gone(disk, folder, (id, key))? {
+    if let Some((gone, before)) = beginning::gone(disk, folder, (id, key))? {
         let last = gone.last();
-        beginning::on_gone(disk, folder, &mut known, gone, key)?;
+        beginning::on_gone(disk, folder, &mut known, (gone, before.as_ref()), key)?;
         missing.push((removed + 1, last));
     }
-    let is_signed = signing::signed_by(disk, folder)?.is_some();
+    let mut unsigned = Unsigned::default();
     let mut reader = Reader::open(Arc::clone(disk), folder)?;
     let mut former: Option<(u64, Chain)> = None;
     let changed = |reader: &Reader, number, how| {
@@ -47,10 +48,11 @@ pub(super) fn missing_up_to(
                 let is_head = entry.kind == Kind::Head as u8;
                 (entry.number, entry.chain, is_head.then(|| Head::read(entry.body)))
             }
-            Ok(None) if is_signed && key.is_some() => return changed(&reader, to, Changed::Unsigned),
+            Ok(None) if key.is_some() => return changed(&reader, to, Changed::Unsigned),
             Ok(None) => return Ok(missing),
             Err(JournalError::Damaged(damage)) => {
                 former = None;
+                unsigned.damaged();
                 if damage.number <= to {
                     let (first, last) = (damage.number, damage.last().min(to));
                     beginning::on(disk, folder, &mut known, damage)?;
@@ -68,7 +70,13 @@ pub(super) fn missing_up_to(
                 return changed(&reader, number, Changed::Signature);
             }
         }
-        if number >= to && (head.is_some() || !is_signed || key.is_none()) {
+        if let Some(key) = key
+            && unsigned.lacks_head((number, chain), head.flatten().as_ref(), (Some(id), key))
+        {
+            let lacks = Damage::unsigned(reader.file().to_owned(), reader.entry_at(), number);
+            beginning::on(disk, folder, &mut known, lacks)?;
+        }
+        if number >= to && (head.is_some() || key.is_none()) {
             return Ok(missing);
         }
         former = Some((number, chain));

@@ -125,7 +125,10 @@ impl Replay {
             Some(found) => found,
             None => {
                 let Some((rules, start)) = begun.as_ref().filter(|_| is_whole) else {
-                    return Err(RecordedError::NoStart);
+                    let last = removed.as_ref().map(|removed| removed.last);
+                    return Err(
+                        last.map_or(RecordedError::NoStart, |last| RecordedError::NoSnapshot { last })
+                    );
                 };
                 let mut course = Course::begin(&*disk, folder, rules, start, None)?;
                 course.expect(&*disk, folder, 0, &warm_ups)?;

@@ -24,7 +24,7 @@ use super::record::Record;
 use super::removed::{self, Removed};
 use super::retention::{Fate, Holdings, Plan, Retention, Segment, Snapshot, plan};
 use super::segment::{HEADER_BYTES, Header};
-use super::signing::{own_public, signed_by};
+use super::signing::{own_public, place_public, signed_by};
 use super::window::Window;
 use super::{archive, asked, claims, kept, removable, snapshots, warming};
 use crate::hex::hex;
@@ -56,14 +56,15 @@ pub struct Archived {
     pub bytes: u64,
 }
 
-/// What would be done at a time; nothing is changed.
+/// What would be done at a time; nothing is changed. Where no key is given, the public one in the folder is believed.
 pub fn look(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     keep: &Retention,
     now_us: i64,
+    signer: Option<&Signer>,
 ) -> Result<Plan, RecordedError> {
-    let key = own_public(disk, folder).ok();
+    let key = signer.map(Signer::public).or_else(|| own_public(disk, folder).ok());
     Ok(look_as(disk, folder, keep, now_us, key.as_ref())?.plan)
 }
 
@@ -94,7 +95,10 @@ fn look_as(
         None => Vec::new(),
         Some(Ok(missing)) => missing,
         Some(Err(
-            why @ (JournalError::Damaged(_) | JournalError::Unproven { .. } | JournalError::Changed { .. }),
+            why @ (JournalError::Damaged(_)
+            | JournalError::Unsigned(_)
+            | JournalError::Unproven { .. }
+            | JournalError::Changed { .. }),
         )) => {
             plan.withhold(why.to_string());
             Vec::new()
@@ -176,6 +180,10 @@ pub fn retain(
     for name in archive::list(files, folder)?.iter().filter(|name| name.ends_with(archive::PARTIAL)) {
         archive::remove(files, &within.join(name))?;
     }
+    if let Some(signer) = &by.signer {
+        // Nobody who reads believes what is signed here without it.
+        place_public(disk, folder, signer, true)?;
+    }
     let key = by.signer.as_ref().map(Signer::public);
     let Looked { plan, id, missing } = look_as(disk, folder, keep, now_us, key.as_ref())?;
     let mut done = Retained { plan, ..Retained::default() };
@@ -195,6 +203,13 @@ pub fn retain(
         let bytes = archive::put(files, folder, segment.first)?;
         done.archived.push(Archived { segment, online_bytes, bytes });
     }
+    // As they are, and not as the next one's name says.
+    for archived in &done.archived {
+        let planned =
+            done.plan.segments.iter_mut().find(|(planned, _)| planned.first == archived.segment.first);
+        planned.into_iter().for_each(|(planned, _)| planned.last = archived.segment.last);
+    }
+    let plan = &done.plan;
     // Where it went away before it was archived, something is left to begin with.
     let base = plan.base.filter(|base| plan.snapshot != Some(*base) || done.snapshot.is_some());
     if base.is_some() {

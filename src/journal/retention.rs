@@ -71,6 +71,8 @@ pub enum Stays {
     Needed,
     /// No archived snapshot behind it is old enough to begin with instead.
     Unfounded,
+    /// Replay could begin behind it with an archived snapshot that is old enough, but a window still needs events before that one.
+    Reached,
     /// It, or what was before it, is not all there: see [`Plan::withheld`].
     Withheld,
 }
@@ -153,6 +155,10 @@ pub fn plan(held: &Holdings, keep: &Retention, now_us: i64, needed_from: u64) ->
         .filter(archived)
         .map(|held| held.number)
         .rfind(|&number| number < needed_from && old(written_us(number), keep.archived_us));
+    let has_old_one_behind = |last: u64| {
+        let is_old = |snapshot: &Snapshot| old(written_us(snapshot.number), keep.archived_us);
+        held.snapshots.iter().filter(archived).any(|snapshot| snapshot.number >= last && is_old(snapshot))
+    };
     let mut plan = Plan { snapshot, ..Plan::default() };
     let mut begins = true;
     for (at, &segment) in held.segments.iter().enumerate() {
@@ -161,7 +167,7 @@ pub fn plan(held: &Holdings, keep: &Retention, now_us: i64, needed_from: u64) ->
         } else if segment.last >= needed_from {
             Some(Stays::Needed)
         } else if base.is_none_or(|base| segment.last > base) {
-            Some(Stays::Unfounded)
+            Some(if has_old_one_behind(segment.last) { Stays::Reached } else { Stays::Unfounded })
         } else {
             // What is behind one that stays, stays: records are removed from the oldest on.
             (!begins).then_some(Stays::Young)

@@ -100,6 +100,36 @@ pub(super) fn own_public(disk: &Arc<dyn Disk>, folder: &Path) -> Result<PublicKe
     })
 }
 
+/// Whether the public key in the folder is this one, and heads are signed by another: what to say of that.
+pub(super) fn other_public(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    key: &PublicKey,
+) -> Result<Option<JournalError>, JournalError> {
+    let by = signed_by(disk, folder)?.filter(|by| *by != key.id());
+    let is_own = own_public(disk, folder).is_ok_and(|own| own == *key);
+    let told = |by| JournalError::OtherPublic { path: folder.join(PUBLIC), is: hex(key.id()), by: hex(by) };
+    Ok(by.filter(|_| is_own).map(told))
+}
+
+/// What is wrong with the public key beside a journal that this one signs, if anything is: nobody who reads believes what it signed.
+pub fn wrong_public(disk: &Arc<dyn Disk>, folder: &Path, signer: &Signer) -> Option<JournalError> {
+    let by = signer.public();
+    match own_public(disk, folder) {
+        Ok(own) if own == by => None,
+        Ok(own) => {
+            let (path, is, by) = (folder.join(PUBLIC), hex(own.id()), hex(by.id()));
+            Some(JournalError::OtherPublic { path, is, by })
+        }
+        Err(error) => Some(error),
+    }
+}
+
+/// Whether somebody signs the journal, by all that is there: a head, or a public key, which is put there before any.
+pub(super) fn is_signed(disk: &Arc<dyn Disk>, folder: &Path) -> Result<bool, JournalError> {
+    Ok(disk.length(&folder.join(PUBLIC)).is_ok() || signed_by(disk, folder)?.is_some())
+}
+
 /// The id of the key that signed the last head; none where no head is there. What is damaged is passed over: whoever opens
 /// the journal tells it.
 pub(super) fn signed_by(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Option<[u8; 8]>, JournalError> {

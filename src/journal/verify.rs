@@ -21,6 +21,7 @@ use super::reader::Reader;
 use super::record::{Kind, Record};
 use super::removed::Removed;
 use super::rulings::Approval;
+use super::unsigned::Unsigned;
 use crate::io::Disk;
 
 /// What there is of a journal that nothing was changed in.
@@ -163,7 +164,8 @@ type Place = (String, Option<u64>, u64);
 
 /// Walks over a whole journal, beside whoever writes it.
 ///
-/// With a public key, every head must be signed by it, and every two segments must have one where they meet. With an expected
+/// With a public key, every head must be signed by it, every two segments must have one where they meet, and no more than
+/// [`HEAD_EVERY_MAX`](super::HEAD_EVERY_MAX) records may go without. With an expected
 /// head, that record must be there with that chain. No snapshot of its own may be behind its end. Behind damage it goes on,
 /// to say what of the rest holds.
 pub fn verify(
@@ -181,6 +183,7 @@ pub fn verify(
     }
     let (mut first, mut last, mut chain, mut heads, mut signed_to) = (0, 0, [0; 32], 0, 0);
     let (mut segment, mut headed, mut claims) = (0, true, Claims::default());
+    let mut unsigned = Unsigned::default();
     let (mut held, mut kept, mut snapshots) = (0, BTreeSet::new(), BTreeMap::new());
     let mut approved: Vec<(u64, String, Approval)> = Vec::new();
     // Who proposed what so far: rule sets with callers.
@@ -241,6 +244,7 @@ pub fn verify(
             Err(JournalError::Damaged(damage)) => {
                 rest.stretches.extend(stretch(begins, last, signed_to));
                 claims.damaged();
+                unsigned.damaged();
                 damaged.get_or_insert(damage);
                 (begins, last, headed, fresh) = (0, 0, true, true);
                 (closed, closing, behind) = (false, false, None);
@@ -260,6 +264,19 @@ pub fn verify(
             if public.is_some() && meets && !headed && !is_head {
                 break changed(Changed::Unsigned);
             }
+        }
+        if let Some(public) = public
+            && unsigned.lacks_head(
+                (number, now),
+                head.as_ref().filter(|_| is_head),
+                (reader.id().as_ref(), public),
+            )
+        {
+            // What was put in its place is whole, and so may be what is behind it.
+            rest.stretches.extend(stretch(begins, last, signed_to));
+            claims.damaged();
+            damaged.get_or_insert(Damage::unsigned(file(&reader), reader.entry_at(), number));
+            begins = number;
         }
         claims.record(reader.segment(), number, claim);
         if is_head {

@@ -12,20 +12,24 @@ use weir::journal::{Changed, Head, Options, PublicKey, Signer, Verified, Whole, 
 use crate::disk::SimDisk;
 use crate::twin::{FOLDER, bodies, event, first_chain, frame, header, opened, options, small};
 
-type Files = BTreeMap<PathBuf, Vec<u8>>;
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-fn signer() -> Signer {
+pub(crate) fn signer() -> Signer {
     Signer::from_seed([3; 32])
 }
 
-fn verified(files: &Files, key: Option<&PublicKey>, expected: Option<(u64, [u8; 32])>) -> Verified {
+pub(crate) fn verified(
+    files: &Files,
+    key: Option<&PublicKey>,
+    expected: Option<(u64, [u8; 32])>,
+) -> Verified {
     verify(&SimDisk::of(files).shared(), Path::new(FOLDER), key, expected, |_| {}).unwrap()
 }
 
 /// Kind, form, durable and body of every record, by segment.
-type Parts = Vec<Vec<(u8, u8, u64, Vec<u8>)>>;
+pub(crate) type Parts = Vec<Vec<(u8, u8, u64, Vec<u8>)>>;
 
-fn parts(files: &Files) -> Parts {
+pub(crate) fn parts(files: &Files) -> Parts {
     let mut parts = Vec::new();
     for bytes in files.values() {
         let mut records = Vec::new();
@@ -42,7 +46,7 @@ fn parts(files: &Files) -> Parts {
 }
 
 /// The whole journal written anew by somebody who knows its form and has no key.
-fn forged(parts: &Parts, heads_too: bool) -> Files {
+pub(crate) fn forged(parts: &Parts, heads_too: bool) -> Files {
     let (mut chain, mut number) = (first_chain(), 0_u64);
     let mut files = Files::new();
     for records in parts {

@@ -180,7 +180,10 @@ fn what_is_not_all_there_is_not_removed_until_somebody_decides_and_is_told_then(
         assert!(why.contains("missing") && removed.is_empty() && plan.base.is_none(), "{why}");
         assert!(segments(&disk.files()).keys().eq(segments(&files).keys()), "{first}");
         assert!(noted(&shared).is_none());
-        assert_eq!(weir::journal::look(&shared, folder(), &KEEP, small.now_us).unwrap().withheld, Some(why));
+        assert_eq!(
+            weir::journal::look(&shared, folder(), &KEEP, small.now_us, None).unwrap().withheld,
+            Some(why)
+        );
 
         // Somebody decides to go on without: it is removed, and told that this was not.
         opened(&shared, OnDamage::GoOn).unwrap().close().unwrap();
@@ -228,7 +231,7 @@ fn behind_a_removal_what_is_missing_is_an_error_until_somebody_decides_and_is_to
     for (files, is_gone) in [(without, true), (flipped, false)] {
         let shared = SimDisk::of(&files).shared();
         let (from, to) = missing(replayed(&shared));
-        assert_eq!((from == 1, to + 1 == next), (is_gone, true));
+        assert_eq!((from == first, to + 1 == next), (is_gone, true));
         opened(&shared, OnDamage::GoOn).unwrap().close().unwrap();
         let found = replayed(&shared).unwrap();
         assert_eq!(found.difference, None);

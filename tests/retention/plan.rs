@@ -21,7 +21,12 @@ fn fate_of(held: &Holdings, keep: &Retention, now_us: i64, needed_from: u64, num
         } else if (segment.first..=segment.last).any(|number| number >= needed_from) {
             Some(Stays::Needed)
         } else if base.is_none_or(|base| (segment.first..=segment.last).any(|number| number > base)) {
-            Some(Stays::Unfounded)
+            let mut archived: Vec<u64> =
+                held.snapshots.iter().filter(|s| s.archived).map(|s| s.number).collect();
+            archived.extend(copied(held, keep));
+            archived.retain(|number| *number >= segment.last);
+            let is_old = |number: &u64| now_us - written_us(held, *number) >= keep.archived_us;
+            Some(if archived.iter().any(is_old) { Stays::Reached } else { Stays::Unfounded })
         } else {
             None
         }

@@ -30,7 +30,7 @@ const ALL: Retention =
 fn looking_changes_nothing_and_doing_does_what_was_seen() {
     let (disk, shared, small) = on_a_disk();
     let before = disk.files();
-    let plan = look(&shared, Path::new(FOLDER), &KEEP, small.now_us).unwrap();
+    let plan = look(&shared, Path::new(FOLDER), &KEEP, small.now_us, None).unwrap();
     assert_eq!(disk.files(), before);
     let done = retained(&shared, &KEEP, small.now_us).unwrap();
     assert_eq!(done.plan, plan);
@@ -91,9 +91,9 @@ fn the_oldest_snapshot_is_what_is_begun_from_when_all_newer_ones_are_gone() {
     assert_eq!(all.unwrap().snapshot(), Some(base));
     shared.remove(&Path::new(FOLDER).join(format!("archive/{base:020}.snapshot"))).unwrap();
     let gone = Replay::open(Arc::clone(&shared), Path::new(FOLDER), From::Beginning, None).err().unwrap();
-    assert!(matches!(gone, RecordedError::NoStart), "{gone}");
+    assert!(matches!(gone, RecordedError::NoSnapshot { .. }), "{gone}");
     let gone = crate::small::open(&shared, &small.rules).err().unwrap();
-    assert!(matches!(gone, RecordedError::NoStart), "{gone}");
+    assert!(matches!(gone, RecordedError::NoSnapshot { .. }), "{gone}");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn nothing_is_removed_where_no_engine_can_be_made_of_the_snapshot() {
         bytes[half] ^= 1;
     }
     let shared = SimDisk::of(&files).shared();
-    let plan = look(&shared, Path::new(FOLDER), &KEEP, small.now_us).unwrap();
+    let plan = look(&shared, Path::new(FOLDER), &KEEP, small.now_us, None).unwrap();
     assert_eq!(plan.base, None);
     retained(&shared, &KEEP, small.now_us).unwrap();
     assert_eq!(holds(&shared, small), 1);
@@ -183,6 +183,7 @@ fn a_whole_segment_before_a_missing_one_is_archived_with_the_records_that_are_in
     assert_eq!(done.damaged, []);
     let archived = done.archived.iter().find(|archived| archived.segment.first == first(0)).unwrap();
     assert_eq!(archived.segment.last, first(1) - 1, "and not those of the missing one");
+    assert!(done.plan.segments.iter().any(|(planned, _)| *planned == archived.segment), "nor is more said");
     // What ends within a record is not whole.
     let bytes = files.get_mut(&paths[0]).unwrap();
     bytes.truncate(bytes.len() - 3);

@@ -29,6 +29,20 @@ fn a_replay_from_a_snapshot_that_was_rotated_away_takes_the_one_in_its_place() {
 }
 
 #[test]
+fn a_replay_needs_a_snapshot_by_its_name_no_more_once_it_reads_it() {
+    let small = small();
+    let held = snapshots(&*SimDisk::of(&small.files).shared(), Path::new(FOLDER)).unwrap();
+    for opens in 1..8 {
+        let disk = SimDisk::of(&small.files);
+        disk.rotate(&Path::new(FOLDER).join("snapshots").join(named(held[0])), opens);
+        let replay = Replay::open(disk.shared(), Path::new(FOLDER), From::Snapshot, None);
+        let replay = replay.unwrap_or_else(|error| panic!("gone after {opens}: {error}"));
+        assert!(held[..2].contains(&replay.snapshot().unwrap()), "{opens}");
+        assert_eq!(replay.run(|_| {}).unwrap().difference, None);
+    }
+}
+
+#[test]
 fn a_warm_up_from_a_snapshot_that_was_rotated_away_takes_the_one_in_its_place() {
     let small = small();
     let mut files = small.files.clone();
@@ -43,6 +57,9 @@ fn a_warm_up_from_a_snapshot_that_was_rotated_away_takes_the_one_in_its_place() 
     let gone = opened.recovered.damage[0].missing;
     let next = bundle(&RULES.replace("count > 2", "count > 1").replace("\"small\"", "\"next\""));
     disk.list_as(&folder.join("snapshots"), &[named(gone)], 1);
+    // And the one in its place once it is open.
+    let place = snapshots(&*shared, folder).unwrap().into_iter().rfind(|number| *number > gone).unwrap();
+    disk.rotate(&folder.join("snapshots").join(named(place)), 2);
     writer.warm(&next).unwrap();
     while writer.warm_on() {}
     let warmed = writer.take_warmed().unwrap().unwrap();

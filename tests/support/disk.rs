@@ -73,6 +73,8 @@ struct State {
     digest: Sha256,
     hits: BTreeMap<&'static str, u64>,
     locked: BTreeSet<u64>,
+    /// A file, and how often it is opened before it loses its name.
+    rotated: (PathBuf, usize),
     /// A folder, and what the next listings of it say.
     stale: (PathBuf, Vec<Vec<String>>),
 }
@@ -106,6 +108,11 @@ impl SimDisk {
         self.state().stale = (folder.to_owned(), vec![names.to_vec(); times]);
     }
 
+    /// A file loses its name once it was opened so often; what is open stays.
+    pub fn rotate(&self, path: &Path, opens: usize) {
+        self.state().rotated = (path.to_owned(), opens);
+    }
+
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             chance: ChaCha8Rng::seed_from_u64(seed),
@@ -118,6 +125,7 @@ impl SimDisk {
             digest: Sha256::new(),
             hits: BTreeMap::new(),
             locked: BTreeSet::new(),
+            rotated: Default::default(),
             stale: Default::default(),
         })))
     }
@@ -377,7 +385,14 @@ impl Disk for SimDisk {
         let mut state = self.state();
         state.there()?;
         let inode = state.inode(path)?;
-        Ok(Box::new(SimRead { disk: self.clone(), bytes: state.inodes[&inode].cache.clone(), at: 0 }))
+        let bytes = state.inodes[&inode].cache.clone();
+        if state.rotated.0 == path && state.rotated.1 > 0 {
+            state.rotated.1 -= 1;
+            if state.rotated.1 == 0 {
+                state.names.remove(path);
+            }
+        }
+        Ok(Box::new(SimRead { disk: self.clone(), bytes, at: 0 }))
     }
 
     fn length(&self, path: &Path) -> io::Result<u64> {
