@@ -108,9 +108,6 @@ struct Said<'a> {
 
 /// Counts an answer, and tells of it where it was refused, declared or slow, as is done over HTTP.
 fn observe(service: &Service, request: &Request, said: Said<'_>, took: Duration) {
-    if matches!(request.kind, Type::Decide | Type::Authenticate | Type::Event) {
-        service.metrics.whole.took(took, 1);
-    }
     let Said { status, problem, cause } = said;
     if let Some(count) = service.metrics.binary_answers.get(usize::from(status / 100).wrapping_sub(1)) {
         count.add(1);
