@@ -131,6 +131,68 @@ fn a_served_sidecar_decides_all_and_knows_the_slowest() {
 }
 
 #[test]
+fn where_the_time_goes_is_told_stage_by_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = |name: &str| folder.path().join(name);
+    let (http, door) = (socket("weir.sock"), socket("frames.sock"));
+    let settings = Settings {
+        listen: Listen { unix: Some(http.clone()), ..here() },
+        binary: Listen { unix: Some(door.clone()), ..Listen::default() },
+        journal: socket("journal"),
+        ..Settings::default()
+    };
+    let sidecar = Sidecar::in_folder(settings, folder).unwrap();
+    let (tcp, http) = (format!("http://{}", sidecar.tcp()), format!("unix:{}", http.display()));
+    let door = format!("unix:{}", door.display());
+    let with_frames = ["--target", &door, "--frames", "--stages", &http];
+    for args in [&["--target", &tcp, "--stages"][..], &with_frames] {
+        let out = tempfile::tempdir().unwrap();
+        let more = ["--rate", "300", "--duration", "1s", "--timeout", "10s", "--connections", "8"];
+        let to = ["--out", out.path().to_str().unwrap()];
+        let table = succeeded(&weir(&[args, &more, &to].concat()));
+        let run: Value =
+            serde_json::from_slice(&std::fs::read(out.path().join("run.json")).unwrap()).unwrap();
+        let figures = &run["runs"][0];
+        let number = |value: &Value| value.as_f64().unwrap();
+        // All of them, those that warmed up as well.
+        let asked = number(&figures["counts"]["sent"]) + number(&figures["warm_up_requests"]);
+        let stages = figures["stages"].as_array().unwrap();
+        let names: Vec<_> = stages.iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+        let all = ["read", "parse", "queue", "journal", "step", "batch", "disk", "write", "whole", "rest"];
+        assert_eq!(names, all, "{args:?}");
+        for (name, stage) in all.iter().zip(stages) {
+            assert_eq!(number(&stage["count"]), asked, "{args:?} {name}");
+            assert!(table.lines().any(|line| line.starts_with(name)), "{name}: {table}");
+        }
+        let mean_of = |name: &str| {
+            let stage = stages.iter().find(|stage| stage["stage"] == name).unwrap();
+            number(&stage["mean_ns"])
+        };
+        let parts: f64 = all[..8].iter().map(|name| mean_of(name)).sum();
+        let (whole, rest) = (mean_of("whole"), mean_of("rest"));
+        assert!(all[1..8].iter().all(|name| mean_of(name) > 0.0), "{table}");
+        assert!(parts <= whole + 1_000.0 && (whole - parts - rest).abs() < 1_000.0, "{table}");
+        // Nothing of note is in no stage.
+        assert!(rest < 0.3 * whole, "{table}");
+        let shares: f64 = stages.iter().filter_map(|stage| stage["share"].as_f64()).sum();
+        assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    }
+    let nobody_tells = weir(&["--target", &door, "--frames", "--stages", "--rate", "5"]);
+    assert_eq!(nobody_tells.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&nobody_tells.stderr);
+    assert!(told.contains("a binary door tells no metrics"), "{told}");
+}
+
+#[test]
+fn a_server_without_stages_is_told() {
+    let responder = Responder::start(None, |_| Duration::ZERO).unwrap();
+    let told = weir(&["--target", &format!("http://{}", responder.address()), "--stages"]);
+    assert_eq!(told.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&told.stderr);
+    assert!(told.contains("/metrics"), "{told}");
+}
+
+#[test]
 fn a_capacity_is_found_and_swept() {
     // Four connections of 10 ms carry 400 a second, less what a thread is woken late.
     let responder = Responder::start(None, |_| Duration::from_millis(10)).unwrap();

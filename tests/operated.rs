@@ -382,8 +382,15 @@ fn what_is_measured_and_told_holds_no_identifier() {
         "weir_bad_bodies_total 1",
         "weir_stage{stage=\"ready\"} 1",
         // The id that was used again is put down as well.
+        "weir_stage_duration_seconds_count{stage=\"journal\"} 3",
         "weir_stage_duration_seconds_count{stage=\"step\"} 3",
+        "weir_stage_duration_seconds_count{stage=\"batch\"} 3",
         "weir_stage_duration_seconds_count{stage=\"disk\"} 3",
+        "weir_stage_duration_seconds_count{stage=\"write\"} 3",
+        // Of the five, one is no event.
+        "weir_stage_duration_seconds_count{stage=\"parse\"} 3",
+        "weir_stage_duration_seconds_count{stage=\"read\"} 4",
+        "weir_stage_duration_seconds_count{stage=\"whole\"} 4",
         "weir_queue_events 0",
         "weir_journal_behind_records 0",
         "weir_step_ups_open 0",

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use door::{Door, end, hello, request, tcp, unix};
 use sha2::{Digest, Sha256};
 use sidecar::{Sidecar, here, payment};
+use weir::bench::Reading;
 use weir::frames::{ALERT, BRIEF, DECLARED, DURABLE, HEADER_BYTES, Header, Type};
 use weir::hex::hex;
 use weir::io::Bundle;
@@ -230,6 +231,43 @@ fn bytes_one_by_one_are_frames_and_a_client_that_sends_no_more_is_answered() {
     let kinds: Vec<_> =
         std::iter::from_fn(|| door.next()).map(|frame| (frame.kind(), frame.header.id)).collect();
     assert_eq!(kinds, [(Type::Welcome, 0), (Type::Decision, 1), (Type::Decision, 2)]);
+}
+
+#[test]
+fn what_comes_in_parts_was_read_as_long_as_it_came() {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let bounds = Bounds { deadline: Duration::from_secs(20), ..Bounds::default() };
+    let sidecar = with_door(Settings { bounds, ..Settings::default() });
+    let told = || Reading::of(&sidecar.ask(&sidecar::request("GET", "/metrics", "", "")).body).unwrap();
+    let mut door = open(&sidecar);
+    let frames = || {
+        let bytes = request(Type::Decide, 1, &payment("1", ""));
+        door.send(&bytes[..HEADER_BYTES + 9]);
+        std::thread::sleep(PAUSE);
+        door.send(&bytes[HEADER_BYTES + 9..]);
+        assert_eq!(door.next().unwrap().status(), 200);
+    };
+    let http = || {
+        let asks = sidecar::request("POST", "/v1/decisions", "", &payment("2", ""));
+        let mut stream = sidecar.connect();
+        stream.write_all(&asks.as_bytes()[..asks.len() - 9]).unwrap();
+        std::thread::sleep(PAUSE);
+        assert_eq!(sidecar::answer(stream, &asks[asks.len() - 9..]).status, 200);
+    };
+    let ways: [Box<dyn FnOnce()>; 2] = [Box::new(frames), Box::new(http)];
+    for (way, ask) in ["frames", "http"].into_iter().zip(ways) {
+        let before = told();
+        ask();
+        // What was just answered is counted a moment later.
+        std::thread::sleep(PAUSE);
+        let stages = told().since(&before).unwrap();
+        let sum_ns = |name: &str| stages.iter().find(|stage| stage.name == name).unwrap().sum_ns;
+        let (read, whole) = (sum_ns("read"), sum_ns("whole"));
+        assert!(stages.iter().all(|stage| stage.count() == 1), "{way} {stages:?}");
+        assert!(read > 0.9 * PAUSE.as_nanos() as f64 && whole > read, "{way} {stages:?}");
+        let parts: f64 = stages.iter().filter(|stage| !stage.is_whole()).map(|stage| stage.sum_ns).sum();
+        assert!(parts < whole + 1_000.0, "{way} {parts} {stages:?}");
+    }
 }
 
 #[test]

@@ -71,6 +71,9 @@ impl Http {
         let decision: Decision<'_> =
             serde_json::from_slice(body).map_err(|error| Unreadable(format!("no decision: {error}")))?;
         let number = self.ids.as_ref().map(|ids| {
+            if decision.id.is_empty() {
+                return Err(Unreadable("no decision: it names no payment".to_owned()));
+            }
             let number = ids.number(&decision.id);
             number.ok_or_else(|| Unreadable(format!("nobody asked about `{}`", decision.id)))
         });

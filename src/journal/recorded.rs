@@ -287,6 +287,17 @@ impl Recorded {
     /// Takes one event in, that `bytes` say: a JSON line without its end. What it answers may go out once its record is on
     /// disk ([`wait`](Self::wait)). Where the journal has failed it is an error, or with [`OnFailure::Answer`] decided without.
     pub fn step(&mut self, event: &Event, bytes: &[u8]) -> Result<Step<'_>, RecordedError> {
+        self.step_in_turns(event, bytes, || {})
+    }
+
+    /// The same; `turn` is called where the event is appended and the engine begins, and where its answer is a line and is
+    /// appended, so that whoever has a clock can measure both.
+    pub fn step_in_turns(
+        &mut self,
+        event: &Event,
+        bytes: &[u8],
+        mut turn: impl FnMut(),
+    ) -> Result<Step<'_>, RecordedError> {
         let number = if self.failure.alone() {
             None
         } else {
@@ -296,11 +307,13 @@ impl Recorded {
         if event.kind() == Kind::Control {
             self.keep_shadow_out(event);
         }
+        turn();
         let Self { journal, engine, answers, line, snapshots, failure, .. } = self;
         line.clear();
         answers.follow(engine)?;
         let answer = engine.step(event);
         let form = answers.write(event, &answer, line)?;
+        turn();
         let bytes = line.strip_suffix(b"\n").unwrap_or(line);
         let number = match (number, form) {
             (Some(event), Some(form)) => {

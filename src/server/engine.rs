@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -138,6 +138,15 @@ impl Drop for Alarm {
     }
 }
 
+/// What a step came to.
+pub(super) struct Stepped {
+    pub(super) answered: Answered,
+    /// The record that must be on disk before the answer goes out.
+    number: u64,
+    /// When it was over.
+    at: Instant,
+}
+
 /// The thread's own.
 pub(super) struct Desk {
     pub(super) service: Arc<Service>,
@@ -146,6 +155,8 @@ pub(super) struct Desk {
     release: Release,
     spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
+    /// When each event of the batch was stepped.
+    stepped: Vec<Instant>,
     pub(super) teller: Teller,
     /// The rule set that decides beside.
     pub(super) beside: Option<Beside>,
@@ -202,6 +213,7 @@ impl Desk {
             release,
             spill,
             batch,
+            stepped: Vec::with_capacity(BATCH_EVENTS_MAX),
             teller,
             beside: None,
             paused: Duration::ZERO,
@@ -273,7 +285,7 @@ impl Desk {
             resend.fail(poisoned, 0, &mut Vec::new());
             resend.sync()?;
         }
-        failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| ticket.release(false));
+        failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| ticket.release(false, now()));
         let closed = if resend.failed() { Ok(()) } else { self.recorded.close().map(drop) };
         match resend.finish()? {
             Some(unkept) => Err(ServeError::Unkept(Box::new(unkept))),
@@ -313,9 +325,11 @@ impl Desk {
         }
         let handed = self.recorded.submit();
         group.handed = now();
+        let batch = &self.service.metrics.stages.batch;
+        self.stepped.drain(..).for_each(|at| batch.took(group.handed - at, 1));
         self.teller.wrote(group.number);
         let paused = std::mem::take(&mut self.paused);
-        self.service.queue.took(events, now() - begun + paused);
+        self.service.queue.took(events, group.handed - begun + paused);
         if self.resend.is_some() {
             if let Err(poisoned) = handed {
                 self.go_on_alone(poisoned)?;
@@ -327,7 +341,7 @@ impl Desk {
             self.release.put(group);
         } else {
             let durable = self.service.settings.without.has_journal();
-            group.tickets.iter().for_each(|ticket| ticket.release(durable));
+            group.tickets.iter().for_each(|ticket| ticket.release(durable, group.handed));
         }
         done.map_err(ServeError::Journal)?;
         handed.map_err(|poisoned| ServeError::Journal(JournalError::from(poisoned).into()))
@@ -341,14 +355,15 @@ impl Desk {
             resend.release(durable, 0, &mut Vec::new());
             resend.sync()?;
             self.service.counts.unrecorded.add(group.tickets.len());
-            group.tickets.iter().for_each(|ticket| ticket.release(group.number <= durable));
+            let at = now();
+            group.tickets.iter().for_each(|ticket| ticket.release(group.number <= durable, at));
         } else if self.recorded.waits() {
             resend.forget(self.recorded.durable());
             self.release.put(group);
         } else {
             resend.forget(self.recorded.durable());
             let durable = self.service.settings.without.has_journal();
-            group.tickets.iter().for_each(|ticket| ticket.release(durable));
+            group.tickets.iter().for_each(|ticket| ticket.release(durable, group.handed));
         }
         self.look_up()
     }
@@ -372,7 +387,7 @@ impl Desk {
         if self.alone() {
             // Their events were kept when that was found.
             let failed = self.release.failed();
-            failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| ticket.release(false));
+            failed.iter().flat_map(|group| &group.tickets).for_each(|ticket| ticket.release(false, now()));
         }
         Ok(())
     }
@@ -394,8 +409,6 @@ impl Desk {
 
     fn event(&mut self, waiting: Waiting, group: &mut Group) -> Result<(), RecordedError> {
         let Waiting { taken, ticket, said, .. } = waiting;
-        let begun = now();
-        self.service.metrics.queue.took(begun - ticket.came, 1);
         said.and_then(|said| ticket.declare(&said));
         let told = ticket.take();
         let answered = told.map(|outcome| self.readers.answered(&taken, outcome.name()));
@@ -405,14 +418,16 @@ impl Desk {
             Some(Err(_)) | None => &*taken,
         };
         if let Some(line) = self.unfit(&taken.event) {
-            ticket.step(Answered { what: What::Refused, line, durable: true });
-            ticket.release(true);
+            ticket.step(Answered { what: What::Refused, line, durable: true, let_go: None });
+            ticket.release(true, now());
             return Ok(());
         }
-        match self.step(taken) {
-            Ok((answered, number)) => {
+        let begun = now();
+        self.service.metrics.stages.queue.took(begun - ticket.came, 1);
+        match self.step(taken, begun) {
+            Ok(Stepped { answered, number, at }) => {
                 ticket.step(answered);
-                self.service.metrics.step.took(now() - begun, 1);
+                self.stepped.push(at);
                 group.number = number;
                 group.tickets.push(ticket);
                 if taken.event.kind() == Kind::Control { self.look_at_rules() } else { Ok(()) }
@@ -424,16 +439,30 @@ impl Desk {
         }
     }
 
-    pub(super) fn step(&mut self, taken: &Taken) -> Result<(Answered, u64), RecordedError> {
+    /// Takes an event in that is begun with at this moment.
+    pub(super) fn step(&mut self, taken: &Taken, begun: Instant) -> Result<Stepped, RecordedError> {
         let Taken { event, line } = taken;
+        let stages = &self.service.metrics.stages;
         if self.service.settings.without == Without::Engine {
             match event.kind() {
                 Kind::Transaction => self.service.known.told(event, Demand::default(), None, now_us()),
                 _ => self.service.known.taken(event, now_us()),
             }
-            return Ok((measure::constant(taken), NEVER));
+            let (answered, at) = (measure::constant(taken), now());
+            stages.step.took(at - begun, 1);
+            return Ok(Stepped { answered, number: NEVER, at });
         }
-        let step = self.recorded.step(event, line)?;
+        let mut turns = [begun; 2];
+        let mut turn = turns.iter_mut();
+        let step = self.recorded.step_in_turns(event, line, || {
+            if let Some(turn) = turn.next() {
+                *turn = now();
+            }
+        })?;
+        let at = now();
+        let [recorded, decided] = turns;
+        stages.journal.took((recorded - begun) + (at - decided), 1);
+        stages.step.took(decided - recorded, 1);
         if let Some(resend) = &mut self.resend {
             resend.hold(event, line, &step);
         }
@@ -470,12 +499,13 @@ impl Desk {
         };
         self.teller.tally.count(&taken.event, &step.answer);
         let decided = if let Answer::Decided(decision) = step.answer { Some(decision.outcome) } else { None };
-        let answered = (Answered { what, line: step.line.to_vec(), durable: false }, step.number);
+        let answered = Answered { what, line: step.line.to_vec(), durable: false, let_go: None };
+        let number = step.number;
         self.teller.tally.settle(self.recorded.engine().rules());
         if let (Some(outcome), Some(beside)) = (decided, self.recorded.engine().shadow_decision()) {
             self.teller.tally.shadow[outcome as usize][beside.outcome as usize] += 1;
         }
-        Ok(answered)
+        Ok(Stepped { answered, number, at })
     }
 
     /// The journal or the log has failed: nobody is answered by the engine any more.

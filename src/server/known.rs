@@ -246,6 +246,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::now;
     use super::*;
     use crate::event::{Draft, Kind, TextField};
     use crate::money::Currency;
@@ -260,10 +261,10 @@ mod tests {
 
     #[test]
     fn one_id_is_on_its_way_once_and_told_one_thing() {
-        let (known, ticket) = (Known::new(0), Arc::new(Ticket::new()));
+        let (known, ticket) = (Known::new(0), Arc::new(Ticket::new(now())));
         let (event, other) = (payment(1, 5, 7), payment(1, 6, 7));
         assert!(matches!(known.begin(&event, &ticket, 1), Before::Nothing));
-        let again = Arc::new(Ticket::new());
+        let again = Arc::new(Ticket::new(now()));
         let Before::OnItsWay(first) = known.begin(&event, &again, 2) else { panic!("it is on its way") };
         assert!(Arc::ptr_eq(&first, &ticket));
         assert!(matches!(known.begin(&other, &again, 2), Before::Other { stepped: false }));
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn it_is_known_where_answers_are() {
-        let (known, ticket) = (Known::new(0), Arc::new(Ticket::new()));
+        let (known, ticket) = (Known::new(0), Arc::new(Ticket::new(now())));
         let (event, told) = (payment(1, 5, 7), Demand::of(Outcome::StepUp));
         let at = |decision, authentications: &[u64]| {
             Whereabouts::At(Places { decision, authentications: authentications.into() })
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_told_before_is_not_new() {
-        let (known, ticket) = (Known::holding(1_000, 0), Arc::new(Ticket::new()));
+        let (known, ticket) = (Known::holding(1_000, 0), Arc::new(Ticket::new(now())));
         assert!(!known.is_new(&payment(0, 1, AHEAD_US)));
         let mut on_its_way = 0;
         for at in 1..20_000_i64 {

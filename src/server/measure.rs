@@ -44,7 +44,7 @@ pub(super) fn constant(taken: &Taken) -> Answered {
     } else {
         What::Taken
     };
-    Answered { what, line, durable: false }
+    Answered { what, line, durable: false, let_go: None }
 }
 
 /// A handler that reads a body, and looks at nothing: what the HTTP server alone costs.

@@ -99,8 +99,9 @@ fn run(watch: &Watch, groups: &Receiver<Group>, shared: &Shared, answers: bool, 
         pending.answers -= group.tickets.len().min(pending.answers);
         match waited {
             Ok(()) => {
-                service.metrics.disk.took(now() - group.handed, group.tickets.len());
-                group.tickets.iter().for_each(|ticket| ticket.release(true));
+                let at = now();
+                service.metrics.stages.disk.took(at - group.handed, group.tickets.len());
+                group.tickets.iter().for_each(|ticket| ticket.release(true, at));
             }
             Err(_) if !answers => group.tickets.iter().for_each(|ticket| ticket.lose(Lost::Journal)),
             Err(_) => {

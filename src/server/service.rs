@@ -198,16 +198,17 @@ impl Service {
         }
     }
 
-    /// Takes events of one sender in and waits for their answers: one each, in order, with what the event is called where
-    /// the body is one. Where they are shed, all are.
+    /// Takes events of one sender in that began to come at `arrived`, and waits for their answers: one each, in order, with
+    /// what the event is called where the body is one. Where they are shed, all are.
     pub(super) async fn ask(
         &self,
         bodies: &[&[u8]],
         given: Given<'_>,
         sender: u64,
+        arrived: Instant,
         deadline: Instant,
     ) -> Vec<(Option<Named>, Result<Reply, NoReply>)> {
-        let taken_in = self.take_in(bodies, given, sender, deadline);
+        let taken_in = self.take_in(bodies, given, sender, arrived, deadline);
         self.queue.stir();
         let mut replies = Vec::with_capacity(taken_in.len());
         for taken_in in taken_in {
@@ -221,13 +222,14 @@ impl Service {
         replies
     }
 
-    /// Takes events of one sender in: one result each, in order. Where they are shed, all are. The engine is told by
+    /// Takes events of one sender in that began to come at `arrived`: one result each, in order. Where they are shed, all are. The engine is told by
     /// [`Queue::stir`], once for as many as come together.
     pub(super) fn take_in(
         &self,
         bodies: &[&[u8]],
         given: Given<'_>,
         sender: u64,
+        arrived: Instant,
         deadline: Instant,
     ) -> Vec<TakenIn> {
         self.counts.events.add(bodies.len());
@@ -243,12 +245,17 @@ impl Service {
         };
         let read: Vec<_> = bodies
             .iter()
-            .map(|body| {
+            .enumerate()
+            .map(|(at, body)| {
                 let begun = now();
+                if at == 0 {
+                    self.metrics.stages.read.took(begun.saturating_duration_since(arrived), 1);
+                }
                 let taken = Arc::new(readers.read(body, given)?);
                 self.admit(&taken.event, given)?;
-                self.metrics.read.took(now() - begun, 1);
-                let ticket = Arc::new(Ticket::new());
+                let parsed = now();
+                self.metrics.stages.parse.took(parsed - begun, 1);
+                let ticket = Arc::new(Ticket::new(parsed));
                 let before = match taken.event.kind() {
                     Kind::Transaction => self.known.begin(&taken.event, &ticket, given.received_us),
                     _ => Before::Nothing,
@@ -477,7 +484,7 @@ fn reused(taken: &Taken) -> Answered {
     let (refusal, mut line) = (Refusal::IdReused, Vec::new());
     // A buffer takes all that is written to it.
     let _ = write_refusal(&taken.event, refusal.code(), None, &refusal.to_string(), &mut line);
-    Answered { what: What::IdReused, line, durable: true }
+    Answered { what: What::IdReused, line, durable: true, let_go: None }
 }
 
 impl Named {

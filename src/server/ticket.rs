@@ -10,7 +10,6 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::binary::Bell;
-use super::clock::now;
 use super::declared::{Cause, Said};
 use crate::decision::Outcome;
 
@@ -23,6 +22,8 @@ pub(super) struct Answered {
     pub(super) line: Vec<u8>,
     /// Whether it was known to be on disk when it was given; in async mode it is said to be, within the bound.
     pub(super) durable: bool,
+    /// When it was let go; none where it goes out before that.
+    pub(super) let_go: Option<Instant>,
 }
 
 /// What an answer is.
@@ -73,7 +74,7 @@ enum State {
 pub(super) struct Ticket {
     held: Mutex<Held>,
     changed: Notify,
-    /// When it was made.
+    /// When its event was read.
     pub(super) came: Instant,
 }
 
@@ -106,9 +107,9 @@ pub(super) enum Came {
 }
 
 impl Ticket {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(came: Instant) -> Self {
         let held = Held { state: State::Waiting, bells: Vec::new(), late: false };
-        Self { held: Mutex::new(held), changed: Notify::new(), came: now() }
+        Self { held: Mutex::new(held), changed: Notify::new(), came }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -167,11 +168,12 @@ impl Ticket {
         });
     }
 
-    /// It is on disk, as far as answers wait for that, or never will be.
-    pub(super) fn release(&self, durable: bool) {
+    /// It is on disk since `at`, as far as answers wait for that, or never will be.
+    pub(super) fn release(&self, durable: bool, at: Instant) {
         self.turn(|state| {
             let State::Stepped(answered) = state else { return false };
-            let answered = Answered { durable, line: std::mem::take(&mut answered.line), ..*answered };
+            let line = std::mem::take(&mut answered.line);
+            let answered = Answered { durable, line, let_go: Some(at), ..*answered };
             *state = State::Done(Ok(answered));
             true
         });
@@ -234,6 +236,7 @@ mod tests {
             what: What::Decision { outcome: Outcome::Allow, alert: false },
             line: line.into(),
             durable: false,
+            let_go: None,
         }
     }
 
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn an_answer_goes_out_once_it_is_on_disk_to_all_who_wait() {
         in_a_runtime(async {
-            let ticket = Arc::new(Ticket::new());
+            let ticket = Arc::new(Ticket::new(now()));
             let waits: Vec<_> = (0..3)
                 .map(|_| {
                     let waiter = Arc::clone(&ticket);
@@ -259,9 +262,11 @@ mod tests {
             ticket.step(answered("a"));
             tokio::task::yield_now().await;
             assert!(waits.iter().all(|wait| !wait.is_finished()));
-            ticket.release(true);
+            let at = now();
+            ticket.release(true, at);
             for wait in waits {
-                assert_eq!(wait.await.unwrap(), Came::Answer(Answered { durable: true, ..answered("a") }));
+                let released = Answered { durable: true, let_go: Some(at), ..answered("a") };
+                assert_eq!(wait.await.unwrap(), Came::Answer(released));
             }
         });
     }
@@ -269,7 +274,7 @@ mod tests {
     #[test]
     fn what_was_declared_first_stands_until_the_engine_has_begun() {
         in_a_runtime(async {
-            let early = Ticket::new();
+            let early = Ticket::new(now());
             assert_eq!(early.wait(now()).await, Came::Late);
             let first = early.declare(&said(Outcome::Block)).unwrap();
             assert_eq!(
@@ -279,14 +284,14 @@ mod tests {
             );
             assert_eq!(early.take(), Some(Outcome::Block));
             early.step(answered("own"));
-            early.release(true);
+            early.release(true, now());
             assert_eq!(early.wait(now()).await, Came::Declared(first));
-            let stepped = Ticket::new();
+            let stepped = Ticket::new(now());
             assert_eq!(stepped.take(), None);
             assert_eq!(stepped.declare(&said(Outcome::Block)), None);
             stepped.step(answered("own"));
             assert_eq!(stepped.wait(now()).await, Came::Answer(answered("own")));
-            let lost = Ticket::new();
+            let lost = Ticket::new(now());
             lost.lose(Lost::Journal);
             assert_eq!(lost.wait(now()).await, Came::Lost(Lost::Journal));
         });
@@ -294,20 +299,22 @@ mod tests {
 
     #[test]
     fn a_bell_rings_where_there_may_be_an_answer() {
-        let (ticket, rings) = (Ticket::new(), Rings::default());
+        let (ticket, rings) = (Ticket::new(now()), Rings::default());
         ticket.hang(rings.bell(3));
         assert_eq!((ticket.take(), ticket.look(false)), (None, None));
         ticket.step(answered("a"));
         assert_eq!((rings.heard(), ticket.look(false)), (vec![], None), "it is not on disk");
-        ticket.release(true);
+        let at = now();
+        ticket.release(true, at);
         assert_eq!(rings.heard(), [3]);
-        assert_eq!(ticket.look(false), Some(Came::Answer(Answered { durable: true, ..answered("a") })));
-        let late = Ticket::new();
+        let released = Answered { durable: true, let_go: Some(at), ..answered("a") };
+        assert_eq!(ticket.look(false), Some(Came::Answer(released)));
+        let late = Ticket::new(now());
         late.hang(rings.bell(4));
         assert_eq!((late.take(), late.look(true)), (None, None), "the engine is at it");
         late.step(answered("b"));
         assert_eq!((rings.heard(), late.look(true)), (vec![4], Some(Came::Answer(answered("b")))));
-        let told = Ticket::new();
+        let told = Ticket::new(now());
         told.hang(rings.bell(5));
         assert_eq!(told.look(true), Some(Came::Late));
         told.declare(&said(Outcome::Block)).unwrap();
@@ -317,7 +324,7 @@ mod tests {
     #[test]
     fn a_step_that_has_begun_is_waited_for() {
         in_a_runtime(async {
-            let ticket = Arc::new(Ticket::new());
+            let ticket = Arc::new(Ticket::new(now()));
             assert_eq!(ticket.take(), None);
             let waiter = Arc::clone(&ticket);
             let waits = tokio::spawn(async move { waiter.wait(now()).await });

@@ -4,6 +4,7 @@ use serde::Serialize;
 use weir::bench::{Counts, Ids, Latencies, PERCENTILES};
 
 use super::runs::Run;
+use super::stages::{self, Line};
 
 /// A histogram in figures: nanoseconds, by the name of the percentile.
 #[derive(Serialize)]
@@ -58,6 +59,8 @@ pub(super) struct Figures<'a> {
     lateness: Percentiles,
     waited_for_a_connection: u64,
     slowest: Vec<Slowest>,
+    /// Where the time went in the sidecar, warm-up included, where that was asked for.
+    stages: Option<Vec<Line<'a>>>,
 }
 
 impl<'a> Figures<'a> {
@@ -83,6 +86,7 @@ impl<'a> Figures<'a> {
             lateness: Percentiles::of(&tally.lateness),
             waited_for_a_connection: tally.waited,
             slowest: slowest.collect(),
+            stages: run.stages.as_deref().map(stages::lines),
         }
     }
 }

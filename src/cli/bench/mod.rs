@@ -5,6 +5,7 @@ mod files;
 mod machine;
 mod plot;
 mod runs;
+mod stages;
 mod table;
 
 use std::io::Write;
@@ -13,7 +14,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use weir::bench::{Arrivals, Bursts, DELAYED, Endpoint, Frames, Http, Ids, Payments, Wire, pin, stall_test};
+use weir::bench::{
+    Arrivals, Bursts, DELAYED, Endpoint, Frames, Http, Ids, Metrics, Payments, Wire, pin, stall_test,
+};
 use weir::client::Target;
 use weir::event::Kind;
 use weir::hex::hex;
@@ -31,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   weir bench --arrivals bursts --burst-factor 8 --rate 2000
   weir bench --input payments.ndjson.gz --arrivals own --rate 2000
   weir bench --capacity --duration 30s --cpu 1 --out benches/runs/2026-11-23-laptop
+  weir bench --frames --target unix:frames.sock --stages unix:weir.sock --rate 5000
   weir bench --self-test
 
 Times are drawn before the run and never moved: a latency runs from when its request should have been sent, so a stall counts
@@ -129,6 +133,10 @@ pub(super) struct Args {
     /// Write run.json, .hgrm histograms and pictures (SVG) to this folder; it is made if it is not there
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Tell where the time goes in the sidecar, stage by stage, by its /metrics before and after each rate; with --frames its
+    /// http://HOST:PORT or unix:PATH must be given
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
+    stages: Option<Option<String>>,
     /// Test the generator itself: a responder of its own that stalls for 100 ms must show in p99.9
     #[arg(long)]
     self_test: bool,
@@ -174,8 +182,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let endpoint = Endpoint::of(&target).with_context(|| format!("can't measure {}", args.target))?;
     let token = args.token_file.as_deref().map(read_token).transpose()?;
     let wire = wire(args, &target, ids, token.as_deref());
-    let setting =
-        Setting { args, endpoint: &endpoint, wire: &*wire, payments: &payments, arrivals: &arrivals };
+    let metrics = metrics(args, &target, token.clone())?;
+    let setting = Setting {
+        args,
+        endpoint: &endpoint,
+        wire: &*wire,
+        payments: &payments,
+        arrivals: &arrivals,
+        metrics: metrics.as_ref(),
+    };
     let runs = Runs::measure(&setting)?;
     let mut out = anstream::stdout().lock();
     table::show(&runs, payments.ids(), &mut out)?;
@@ -234,6 +249,20 @@ fn wire(args: &Args, target: &Target, ids: Ids, token: Option<&str>) -> Box<dyn 
     }
     let timeout_ms = args.timeout.map(|timeout| (timeout.as_millis() as u64).max(1));
     Box::new(Http::new(&host(target), ids, token, timeout_ms))
+}
+
+/// Who tells where the time goes, where that is asked for.
+fn metrics(args: &Args, target: &Target, token: Option<String>) -> anyhow::Result<Option<Metrics>> {
+    let of = match &args.stages {
+        None => return Ok(None),
+        Some(Some(address)) => &Target::parse(address)?,
+        Some(None) if args.frames => {
+            bail!("a binary door tells no metrics: give `--stages` the address where the sidecar speaks HTTP")
+        }
+        Some(None) => target,
+    };
+    let endpoint = Endpoint::of(of).context("can't read the sidecar's metrics")?;
+    Ok(Some(Metrics { endpoint, host: host(of), token }))
 }
 
 fn host(target: &Target) -> String {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use weir::bench::{
-    Arrivals, Endpoint, Jitter, Load, Payments, SHARES, Tally, Wire, capacity, drive, knee, pin, schedule,
+    Arrivals, Endpoint, Jitter, Load, Metrics, Payments, SHARES, Stage, Tally, Wire, capacity, drive, knee,
+    pin, schedule,
 };
 
 use super::Args;
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WAY_BACK: Duration = Duration::from_secs(1);
 /// How long what is late may take once the schedule is over, at least.
 const DRAIN: Duration = Duration::from_secs(10);
+/// What was just answered is counted this much later at most.
+const COUNTED: Duration = Duration::from_millis(100);
 /// No rate above is tried.
 const RATE_MAX: f64 = 2_000_000.0;
 
@@ -28,6 +31,8 @@ pub(super) struct Setting<'a> {
     pub(super) wire: &'a dyn Wire,
     pub(super) payments: &'a Payments,
     pub(super) arrivals: &'a Arrivals,
+    /// Who tells where the time goes, where that is asked for.
+    pub(super) metrics: Option<&'a Metrics>,
 }
 
 /// What came of one rate.
@@ -37,6 +42,8 @@ pub(super) struct Run {
     /// The share of the capacity that it is, in a sweep.
     pub(super) share: Option<f64>,
     pub(super) tally: Tally,
+    /// Where the time went in the sidecar, from the first request of the warm-up on.
+    pub(super) stages: Option<Vec<Stage>>,
 }
 
 /// All that was measured.
@@ -142,6 +149,14 @@ fn one(
         spin: args.spin,
     };
     *next_number += schedule.len() as u64;
+    let before = setting.metrics.map(Metrics::read).transpose()?;
     let tally = drive(setting.endpoint, setting.wire, setting.payments, &load)?;
-    Ok(Run { rate, share, tally })
+    let stages = match setting.metrics.zip(before) {
+        Some((metrics, before)) => {
+            std::thread::sleep(COUNTED);
+            Some(metrics.read()?.since(&before)?)
+        }
+        None => None,
+    };
+    Ok(Run { rate, share, tally, stages })
 }

@@ -7,6 +7,7 @@ use weir::bench::{Decided, Ids, Jitter, Latencies, PERCENTILES, Tally};
 
 use super::super::picture::Bar;
 use super::runs::Runs;
+use super::stages;
 
 const HEAD: Style = Style::new().bold();
 /// What a bar is as long as.
@@ -48,6 +49,9 @@ pub(super) fn show(runs: &Runs, ids: &Ids, out: &mut impl Write) -> io::Result<(
     }
     for run in &runs.runs {
         generator(&run.tally, ids, out)?;
+        if let Some(stages) = &run.stages {
+            stages::show(stages, run.tally.offered(), out)?;
+        }
     }
     writeln!(out, "\njitter of this machine, before: {}", line(&runs.jitter.gaps))?;
     if let Some(jitter) = &runs.jitter_beside {
@@ -135,7 +139,7 @@ pub(super) fn is_told(times: &Latencies, quantile: f64) -> bool {
 }
 
 /// Nanoseconds in a unit that suits them.
-fn time(ns: u64) -> String {
+pub(super) fn time(ns: u64) -> String {
     let ns = ns as f64;
     match ns {
         _ if ns < 1e3 => format!("{ns:.0}ns"),

@@ -61,29 +61,25 @@ pub(super) fn write(
         && (request.brief && header.kind == Type::Decision as u8)
     {
         header.write(&[], out);
-        return observe(service, request, Said { status: 200, problem: "", cause }, Some(took));
+        return observe(service, request, Said { status: 200, problem: "", cause }, took);
     }
     match (written(named().as_ref(), reply), header) {
         (Ok((status, line)), Some(header)) => {
             header.write(&line, out);
-            observe(service, request, Said { status: status.as_u16(), problem: "", cause }, Some(took));
+            observe(service, request, Said { status: status.as_u16(), problem: "", cause }, took);
         }
         // Whatever has a line has a header.
         (Ok(_), None) => {}
-        (Err(refused), _) => write_refused(service, request, &refused, Some(took), out),
+        (Err(refused), _) => write_problem(service, request, &refused, took, out),
     }
 }
 
-/// The same of a request that was not read: it is no measure of decisions.
-pub(super) fn write_problem(service: &Arc<Service>, request: &Request, refused: &Problem, out: &mut Vec<u8>) {
-    write_refused(service, request, refused, None, out);
-}
-
-fn write_refused(
+/// The same of a request that no event was made of.
+pub(super) fn write_problem(
     service: &Arc<Service>,
     request: &Request,
     refused: &Problem,
-    took: Option<Duration>,
+    took: Duration,
     out: &mut Vec<u8>,
 ) {
     problem(refused, request.id, out);
@@ -111,13 +107,7 @@ struct Said<'a> {
 }
 
 /// Counts an answer, and tells of it where it was refused, declared or slow, as is done over HTTP.
-fn observe(service: &Service, request: &Request, said: Said<'_>, took: Option<Duration>) {
-    if let Some(took) = took
-        && matches!(request.kind, Type::Decide | Type::Authenticate | Type::Event)
-    {
-        service.metrics.whole.took(took, 1);
-    }
-    let took = took.unwrap_or_default();
+fn observe(service: &Service, request: &Request, said: Said<'_>, took: Duration) {
     let Said { status, problem, cause } = said;
     if let Some(count) = service.metrics.binary_answers.get(usize::from(status / 100).wrapping_sub(1)) {
         count.add(1);

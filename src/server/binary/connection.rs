@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 
 use super::super::access::{Scope, Who};
 use super::super::clock::now;
-use super::super::http::{Problem, Refused, crowded, no_room, slow_body, too_large};
+use super::super::http::{Problem, Refused, crowded, let_go, no_room, slow_body, too_large};
 use super::super::reading::Given;
 use super::super::service::{Named, Service, TakenIn};
 use super::answer;
@@ -36,6 +36,8 @@ pub(super) struct Connection<'s, S> {
     who: Who,
     input: Input,
     output: Output,
+    /// Answers that wait there, each with when its request began to come and when it was let go.
+    unsent: Vec<(Instant, Option<Instant>)>,
     slots: Slots,
     outbox: Arc<Outbox>,
     rung: Vec<u32>,
@@ -61,6 +63,7 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             who,
             input,
             output: Output::default(),
+            unsent: Vec::new(),
             slots: Slots::new(service.settings.bounds.frames_max),
             outbox: Arc::default(),
             rung: Vec::new(),
@@ -128,9 +131,17 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             let Some(Slot { request, event, room, flight, .. }) = self.slots.take(place) else { return };
             let named = || Some(Named::of(&event.taken));
             let took = at.saturating_duration_since(request.begun);
+            self.will_send(&request, let_go(&reply));
             answer::write(&self.service, &request, named, reply, took, self.output.end());
             self.active = at;
             return drop((room, flight));
+        }
+    }
+
+    /// The answer to a request, which was let go then, is about to be put where it waits to be sent.
+    fn will_send(&mut self, request: &Request, let_go: Option<Instant>) {
+        if matches!(request.kind, Type::Decide | Type::Authenticate | Type::Event) {
+            self.unsent.push((request.begun, let_go));
         }
     }
 
@@ -188,18 +199,20 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
     fn last(&mut self, problem: &Problem, id: u64) {
         let kind = Header::read(self.input.unread()).and_then(|header| Type::from_byte(header.kind));
         let request = Request { id, kind: kind.unwrap_or(Type::Problem), brief: false, begun: now() };
-        answer::write_problem(&self.service, &request, problem, self.output.end());
+        answer::write_problem(&self.service, &request, problem, Duration::ZERO, self.output.end());
         self.stop();
     }
 
     /// Takes the request in that the input begins with, and answers it where that is known at once.
     fn request(&mut self, header: &Header, payload_bytes: usize, at: Instant) {
         let kind = Type::from_byte(header.kind);
+        // From its first byte, where it came in parts.
+        let arrived = self.comes_since.unwrap_or(at);
         let request = Request {
             id: header.id,
             kind: kind.unwrap_or(Type::Problem),
             brief: header.flags & BRIEF != 0,
-            begun: at,
+            begun: arrived,
         };
         let is_sound =
             header.flags & !BRIEF == 0 && (header.outcome, header.cause, header.retry_after_ms) == (0, 0, 0);
@@ -222,7 +235,7 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             Ok(held) => held,
             Err(problem) => {
                 let out = self.output.end();
-                return answer::write_problem(&self.service, &request, &problem, out);
+                return answer::write_problem(&self.service, &request, &problem, Duration::ZERO, out);
             }
         };
         let who = &self.who;
@@ -230,11 +243,9 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             kind.is_none() && who.tenant().is_none() && (who.may(Scope::Rules) || who.may(Scope::Admin));
         let given = Given { kind, tenant: who.tenant(), controls, ..Given::default() };
         let said = Some(header.timeout_or_status).filter(|said_us| *said_us > 0);
-        // From its first byte, where it came in parts.
-        let arrived = self.comes_since.unwrap_or(at);
         let deadline = self.service.deadline(arrived, said.map(|us| Duration::from_micros(us.into())));
         let payload = self.input.unread().get(HEADER_BYTES..HEADER_BYTES + payload_bytes).unwrap_or_default();
-        match self.service.take_in(&[payload], given, who.sender, deadline).pop() {
+        match self.service.take_in(&[payload], given, who.sender, arrived, deadline).pop() {
             Some(TakenIn::OnItsWay(event)) => {
                 let ticket = Arc::clone(&event.ticket);
                 let place = self.slots.put(Slot { request, event, late: false, room, flight }, deadline);
@@ -243,8 +254,9 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
                 self.answer(place, at);
             }
             Some(TakenIn::No(named, no_reply)) => {
+                self.will_send(&request, None);
                 let out = self.output.end();
-                let took = now().saturating_duration_since(at);
+                let took = now().saturating_duration_since(arrived);
                 answer::write(&self.service, &request, || named, Err(no_reply), took, out);
             }
             None => {}
@@ -276,6 +288,13 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
         let moved = self.output.write(self.stream, cx)?;
         if moved || self.output.is_empty() {
             self.took = at;
+        }
+        if moved && !self.unsent.is_empty() {
+            let (sent, metrics) = (now(), &self.service.metrics);
+            for (arrived, let_go) in self.unsent.drain(..) {
+                metrics.stages.whole.took(sent.saturating_duration_since(arrived), 1);
+                metrics.wrote(let_go, arrived, sent);
+            }
         }
         Ok(moved)
     }

@@ -67,7 +67,7 @@ pub(super) async fn serve(
         Ok(Some(Err(problem))) => {
             let mut out = Vec::new();
             let request = Request { id: 0, kind: Type::Welcome, brief: false, begun: now() };
-            answer::write_problem(service, &request, &problem, &mut out);
+            answer::write_problem(service, &request, &problem, Duration::ZERO, &mut out);
             if stream.write_all(&out).await.is_ok() {
                 goodbye(&mut stream).await;
             }

@@ -19,7 +19,7 @@ pub(super) struct Request {
     pub(super) kind: Type,
     /// Its answer needs no line.
     pub(super) brief: bool,
-    /// When it was taken from the bytes that came.
+    /// When the bytes came that it was taken from, or the first of them.
     pub(super) begun: Instant,
 }
 

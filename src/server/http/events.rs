@@ -1,7 +1,7 @@
 //! Transactions, answers to step-ups and all other events, one or many a request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::body::Body;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
 use super::super::access::{Scope, Who};
+use super::super::clock::now;
 use super::super::reading::{BadBody, Given};
 use super::super::service::{Named, NoReply, Reply, Service};
 use super::super::ticket::What;
@@ -105,8 +106,9 @@ pub(super) async fn decide_batch(
         Ok(time) => service.deadline(arrived.0, time),
         Err(problem) => return problem.into_response(),
     };
-    let replies = service.ask(&bodies, given, who.sender, deadline).await;
+    let replies = service.ask(&bodies, given, who.sender, arrived.0, deadline).await;
     let declared = replies.iter().find_map(|(_, reply)| declared(reply));
+    let let_go = replies.iter().filter_map(|(_, reply)| let_go(reply)).max();
     let mut out = b"{\"answers\":[".to_vec();
     for (at, (named, reply)) in replies.into_iter().enumerate() {
         if at > 0 {
@@ -118,7 +120,9 @@ pub(super) async fn decide_batch(
         }
     }
     out.extend_from_slice(b"]}\n");
-    told(json(StatusCode::OK, out), declared)
+    let response = told(json(StatusCode::OK, out), declared);
+    service.metrics.wrote(let_go, arrived.0, now());
+    response
 }
 
 async fn one(
@@ -138,15 +142,22 @@ async fn one(
         Err(problem) => return problem.into_response(),
     };
     let given = Given { tenant: who.tenant(), ..given };
-    let mut replies = service.ask(&[&body], given, who.sender, deadline).await;
+    let mut replies = service.ask(&[&body], given, who.sender, arrived.0, deadline).await;
     let Some((named, reply)) = replies.pop() else {
         return bad_body("the body is empty".to_owned()).into_response();
     };
-    let declared = declared(&reply);
-    match written(named.as_ref(), reply) {
+    let (declared, let_go) = (declared(&reply), let_go(&reply));
+    let response = match written(named.as_ref(), reply) {
         Ok((status, line)) => told(json(status, line), declared),
         Err(problem) => problem.into_response(),
-    }
+    };
+    service.metrics.wrote(let_go, arrived.0, now());
+    response
+}
+
+/// When an answer was let go, where it waited for that.
+pub(in super::super) fn let_go(reply: &Result<Reply, NoReply>) -> Option<Instant> {
+    if let Ok(Reply::Answer(answered)) = reply { answered.let_go } else { None }
 }
 
 /// The cause, where an answer was declared.

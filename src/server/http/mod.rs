@@ -23,7 +23,7 @@ mod rules;
 mod unread;
 
 pub(super) use body::{no_room, slow_body, too_large};
-pub(super) use events::written;
+pub(super) use events::{let_go, written};
 #[cfg(test)]
 pub(super) use guard::ROUTES;
 pub(super) use guard::{Needs, Refused, needs_of};

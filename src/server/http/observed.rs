@@ -65,7 +65,7 @@ pub(super) async fn observe(
     let took = now() - begun;
     let status = response.status();
     if is_event && response.extensions().get::<TurnedAway>().is_none() {
-        service.metrics.whole.took(took, 1);
+        service.metrics.stages.whole.took(took, 1);
     }
     if route.starts_with("/v1/")
         && let Some(count) = service.metrics.responses.get(usize::from(status.as_u16() / 100) - 1)

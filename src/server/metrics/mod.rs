@@ -30,16 +30,7 @@ const MEMORY_EACH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Metrics {
     pub(super) since: Instant,
-    /// Bodies to events, each.
-    pub(super) read: Durations,
-    /// From there until the engine begins with it.
-    pub(super) queue: Durations,
-    /// The engine's step, with its append to the journal.
-    pub(super) step: Durations,
-    /// From the hand-over to the disk until an answer may go out.
-    pub(super) disk: Durations,
-    /// Requests, from their head to that of the response.
-    pub(super) whole: Durations,
+    pub(super) stages: Stages,
     /// The engine's thread, while a rule set is taken up.
     pub(super) reload: Durations,
     /// Responses by the first digit of their status.
@@ -50,6 +41,46 @@ pub(super) struct Metrics {
     pub(super) ready_after: OnceLock<Duration>,
     pub(super) watch: OnceLock<Watch>,
     told: Mutex<Option<Arc<Told>>>,
+}
+
+/// Where the time of requests goes: each stage begins where the one before it ends.
+#[derive(Debug, Default)]
+pub(super) struct Stages {
+    /// Requests, from the head, or a frame's first byte, until the body is whole and its turn to be parsed.
+    pub(super) read: Durations,
+    /// Bodies to events, each.
+    pub(super) parse: Durations,
+    /// Events, from there until the engine's thread begins with them.
+    pub(super) queue: Durations,
+    /// What is appended of an event and of its answer: framing and hashing.
+    pub(super) journal: Durations,
+    /// The engine alone, between the two, until its answer is a line.
+    pub(super) step: Durations,
+    /// From there until what was taken with it is stepped as well and handed over.
+    pub(super) batch: Durations,
+    /// From the hand-over to the disk until answers may go out.
+    pub(super) disk: Durations,
+    /// Requests, from the answer being let go until it is handed to the socket, or made a response of.
+    pub(super) write: Durations,
+    /// Requests, from the beginning of the first to the end of the last.
+    pub(super) whole: Durations,
+}
+
+impl Stages {
+    /// All, in their order, with their names.
+    fn all(&self) -> [(&'static str, &Durations); 9] {
+        [
+            ("read", &self.read),
+            ("parse", &self.parse),
+            ("queue", &self.queue),
+            ("journal", &self.journal),
+            ("step", &self.step),
+            ("batch", &self.batch),
+            ("disk", &self.disk),
+            ("write", &self.write),
+            ("whole", &self.whole),
+        ]
+    }
 }
 
 /// What the engine's thread told last.
@@ -71,11 +102,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             since: now(),
-            read: Durations::default(),
-            queue: Durations::default(),
-            step: Durations::default(),
-            disk: Durations::default(),
-            whole: Durations::default(),
+            stages: Stages::default(),
             reload: Durations::default(),
             responses: Default::default(),
             binary_answers: Default::default(),
@@ -141,6 +168,14 @@ impl Teller {
 }
 
 impl Metrics {
+    /// An answer that was let go then, if it was, is written to somebody who asked at `arrived`: one who asked again after
+    /// that waited for nothing longer.
+    pub(super) fn wrote(&self, let_go: Option<Instant>, arrived: Instant, at: Instant) {
+        if let Some(let_go) = let_go {
+            self.stages.write.took(at.saturating_duration_since(let_go.max(arrived)), 1);
+        }
+    }
+
     fn told(&self) -> Option<Arc<Told>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

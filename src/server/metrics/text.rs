@@ -144,17 +144,10 @@ fn of_the_process(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
 
 fn of_requests(out: &mut Out<'_>, service: &Service) -> Result<(), Error> {
     let (metrics, counts) = (&service.metrics, &service.counts);
-    let stages = [
-        ("read", &metrics.read),
-        ("queue", &metrics.queue),
-        ("step", &metrics.step),
-        ("disk", &metrics.disk),
-        ("whole", &metrics.whole),
-    ];
-    let about = "How long each event took to be read, waited for the engine, was stepped and waited for the disk; and the \
-                 whole of each request";
+    let about = "How long requests were read and written, each event took to be parsed, waited for the engine, was journaled, \
+                 stepped and waited for its batch and the disk; and the whole of each request";
     let mut family = out.family("stage_duration_seconds", about, MetricType::Histogram)?;
-    for (stage, durations) in stages {
+    for (stage, durations) in metrics.stages.all() {
         let (sum, many, buckets) = durations.read();
         let labels: Label<'_> = [("stage", stage)];
         family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, many, &buckets, None)?;

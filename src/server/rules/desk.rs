@@ -137,10 +137,10 @@ impl Desk {
             let given = Given { kind: Some(Kind::Control), received_us: now_us(), ..Given::default() };
             let taken = self.readers.read(body.to_string().as_bytes(), given);
             let taken = taken.map_err(|error| error.to_string())?;
-            let stepped = self.step(&taken);
-            let is_taken = matches!(&stepped, Ok((answered, _)) if answered.what == What::Taken);
+            let stepped = self.step(&taken, now());
+            let is_taken = matches!(&stepped, Ok(stepped) if stepped.answered.what == What::Taken);
             let settled = self.recorded.settle(activating, is_taken);
-            let (answered, _) = stepped.map_err(|error| error.to_string())?;
+            let answered = stepped.map_err(|error| error.to_string())?.answered;
             settled.map_err(|error| error.to_string())?;
             if !is_taken {
                 let said: Value = serde_json::from_slice(&answered.line).unwrap_or_default();
