@@ -320,7 +320,7 @@ fn before_it_is_ready_what_is_declared_is_answered_and_taken_in_later() {
     run(async {
         let declared = Declared { warming: Declaration::OwnFields, ..Declared::default() };
         let disk = Moody::default();
-        disk.0.opening_ms.store(1_200, SeqCst);
+        disk.0.opening_ms.store(2_500, SeqCst);
         let served = start(rules(), settings(declared, 8), disk).await;
         let mut client = Client::new(served.address).await;
         // As soon as the rule set is known.
