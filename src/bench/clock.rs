@@ -52,3 +52,15 @@ pub fn pin(cpu: usize) -> std::io::Result<()> {
     cpus.set(cpu);
     Ok(sched_setaffinity(None, &cpus)?)
 }
+
+/// Lets this thread run on every core again, whatever thread it comes from was kept on.
+///
+/// # Errors
+///
+/// Where the machine refuses it.
+pub fn unpin() -> std::io::Result<()> {
+    let mut cpus = CpuSet::new();
+    // Those that there are not, or that this process may not use, are left out.
+    (0..CpuSet::MAX_CPU).for_each(|cpu| cpus.set(cpu));
+    Ok(sched_setaffinity(None, &cpus)?)
+}

@@ -22,7 +22,7 @@ mod waiting;
 mod wire;
 
 pub use capacity::{SHARES, capacity, knee};
-pub use clock::{Clock, pin};
+pub use clock::{Clock, pin, unpin};
 pub use connection::Endpoint;
 pub use drive::{BenchError, Load, drive};
 pub use frames::Frames;

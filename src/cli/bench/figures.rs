@@ -61,6 +61,8 @@ pub(super) struct Figures<'a> {
     slowest: Vec<Slowest>,
     /// Where the time went in the sidecar, warm-up included, where that was asked for.
     stages: Option<Vec<Line<'a>>>,
+    /// An append and an fdatasync now and then meanwhile, where that was asked for.
+    disk: Option<Percentiles>,
 }
 
 impl<'a> Figures<'a> {
@@ -87,6 +89,7 @@ impl<'a> Figures<'a> {
             waited_for_a_connection: tally.waited,
             slowest: slowest.collect(),
             stages: run.stages.as_deref().map(stages::lines),
+            disk: run.disk.as_ref().map(Percentiles::of),
         }
     }
 }

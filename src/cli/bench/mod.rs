@@ -1,5 +1,6 @@
 //! `weir bench`: what a running sidecar takes, measured open-loop.
 
+mod disk;
 mod figures;
 mod files;
 mod machine;
@@ -121,6 +122,10 @@ pub(super) struct Args {
     /// Measure jitter on this core, which must be free, during the runs as well
     #[arg(long, value_name = "N")]
     jitter_cpu: Option<usize>,
+    /// Append to a file in this folder and sync it, 50 times a second during the runs: what the disk takes by itself, for one that
+    /// the journal is on
+    #[arg(long, value_name = "DIR")]
+    disk: Option<PathBuf>,
     /// Find the most that is carried, then measure at 10, 25, 50, 75, 90 and 120 % of it
     #[arg(long)]
     capacity: bool,

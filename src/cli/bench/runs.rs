@@ -1,16 +1,17 @@
 //! Runs at one rate or many, with the machine's jitter before, and beside them where a core is free for that.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use weir::bench::{
-    Arrivals, Endpoint, Jitter, Load, Metrics, Payments, SHARES, Stage, Tally, Wire, capacity, drive, knee,
-    pin, schedule,
+    Arrivals, Endpoint, Jitter, Latencies, Load, Metrics, Payments, SHARES, Stage, Tally, Wire, capacity,
+    drive, knee, pin, schedule, unpin,
 };
 
-use super::Args;
+use super::{Args, disk};
 
 /// How long an answer is waited for where the sidecar was not told how long it has; its own most is 10 minutes, its default
 /// 200 ms.
@@ -44,6 +45,8 @@ pub(super) struct Run {
     pub(super) tally: Tally,
     /// Where the time went in the sidecar, from the first request of the warm-up on.
     pub(super) stages: Option<Vec<Stage>>,
+    /// What an append and an fdatasync took meanwhile, where that was asked for.
+    pub(super) disk: Option<Latencies>,
 }
 
 /// All that was measured.
@@ -150,7 +153,9 @@ fn one(
     };
     *next_number += schedule.len() as u64;
     let before = setting.metrics.map(Metrics::read).transpose()?;
-    let tally = drive(setting.endpoint, setting.wire, setting.payments, &load)?;
+    let (tally, disk) = beside_the_disk(args.disk.as_deref(), || {
+        drive(setting.endpoint, setting.wire, setting.payments, &load)
+    })?;
     let stages = match setting.metrics.zip(before) {
         Some((metrics, before)) => {
             std::thread::sleep(COUNTED);
@@ -158,5 +163,25 @@ fn one(
         }
         None => None,
     };
-    Ok(Run { rate, share, tally, stages })
+    Ok(Run { rate, share, tally, stages, disk })
+}
+
+/// Drives, and syncs a file in the folder now and then until that is over.
+fn beside_the_disk<E: Into<anyhow::Error>>(
+    folder: Option<&Path>,
+    drive: impl FnOnce() -> Result<Tally, E>,
+) -> anyhow::Result<(Tally, Option<Latencies>)> {
+    let Some(folder) = folder else { return Ok((drive().map_err(Into::into)?, None)) };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let syncs = std::thread::Builder::new().spawn_scoped(scope, || {
+            // Not on the generator's core, which has no time for it.
+            unpin()?;
+            disk::measure(folder, &over)
+        })?;
+        let driven = drive();
+        over.store(true, Ordering::Relaxed);
+        let times = syncs.join().map_err(|_| anyhow!("the loop that syncs broke off"))?;
+        Ok((driven.map_err(Into::into)?, Some(times?)))
+    })
 }

@@ -49,6 +49,9 @@ pub(super) fn show(runs: &Runs, ids: &Ids, out: &mut impl Write) -> io::Result<(
     }
     for run in &runs.runs {
         generator(&run.tally, ids, out)?;
+        if let Some(times) = &run.disk {
+            writeln!(out, "  an append and an fdatasync meanwhile: {}", line(times))?;
+        }
         if let Some(stages) = &run.stages {
             stages::show(stages, run.tally.offered(), out)?;
         }
