@@ -105,3 +105,21 @@ fn relative_links_lead_somewhere() {
         }
     }
 }
+
+/// The lines of a text that are rows of tables.
+fn rows(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with('|'))
+}
+
+#[test]
+fn figures_of_latency_are_those_of_committed_runs() {
+    let runs = std::fs::read_dir(repository().join("benches/runs")).into_iter().flatten();
+    let tables =
+        runs.flat_map(|run| ["summary.md", "rivals.md"].map(|name| run.as_ref().unwrap().path().join(name)));
+    let measured: String = tables.filter_map(|table| std::fs::read_to_string(table).ok()).collect();
+    let measured: std::collections::HashSet<&str> = rows(&measured).collect();
+    let told = std::fs::read_to_string(repository().join("docs/latency.md")).unwrap();
+    for row in rows(&told) {
+        assert!(measured.contains(row), "docs/latency.md tells what no committed run has: {row}");
+    }
+}
