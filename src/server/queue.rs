@@ -188,13 +188,20 @@ impl Queue {
 
     /// Puts up to `many` events into `batch`, which is empty, as soon as there are any.
     pub(super) fn next(&self, many: usize, batch: &mut Vec<Waiting>, idle: Duration) -> Next {
-        let mut inner = self.lock();
+        let (mut inner, mut yielded) = (self.lock(), false);
         while inner.events.is_empty() && inner.late.is_empty() {
             if inner.closed {
                 return Next::Closed;
             }
             if std::mem::take(&mut inner.woken) {
                 return Next::Nothing;
+            }
+            // Where it shares its core with who brings events, they come now: neither has to sleep, nor to be told.
+            if !std::mem::replace(&mut yielded, true) {
+                drop(inner);
+                std::thread::yield_now();
+                inner = self.lock();
+                continue;
             }
             inner.asleep = true;
             let (held, waited) = self.came.wait_timeout(inner, idle).unwrap_or_else(PoisonError::into_inner);
