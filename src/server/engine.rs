@@ -316,13 +316,11 @@ impl Desk {
         let begun = now();
         let events = self.batch.len();
         let mut group = Group { tickets: Vec::with_capacity(events), number: 0, handed: begun };
-        let mut batch = std::mem::take(&mut self.batch).into_iter();
-        let done = batch.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
-        if done.is_err() {
-            batch.for_each(|waiting| waiting.ticket.lose(Lost::Journal));
-        } else {
-            self.batch = Vec::with_capacity(BATCH_EVENTS_MAX);
-        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut waiting = batch.drain(..);
+        let done = waiting.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
+        waiting.for_each(|waiting| waiting.ticket.lose(Lost::Journal));
+        self.batch = batch;
         let handed = self.recorded.submit();
         group.handed = now();
         let batch = &self.service.metrics.stages.batch;

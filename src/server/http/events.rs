@@ -12,14 +12,14 @@ use serde_json::value::RawValue;
 
 use super::super::access::{Scope, Who};
 use super::super::clock::now;
-use super::super::reading::{BadBody, Given};
-use super::super::service::{Named, NoReply, Reply, Service};
+use super::super::reading::{BadBody, Given, Taken};
+use super::super::service::{NoReply, Reply, Service};
 use super::super::ticket::What;
 use super::Problem;
 use super::body::whole;
 use super::observed::{Arrived, WasDeclared};
 use crate::engine::VERSION;
-use crate::event::Kind;
+use crate::event::{Event, Kind, TextField};
 use crate::io::Reason;
 
 /// How long the client waits, in milliseconds.
@@ -110,11 +110,11 @@ pub(super) async fn decide_batch(
     let declared = replies.iter().find_map(|(_, reply)| declared(reply));
     let let_go = replies.iter().filter_map(|(_, reply)| let_go(reply)).max();
     let mut out = b"{\"answers\":[".to_vec();
-    for (at, (named, reply)) in replies.into_iter().enumerate() {
+    for (at, (taken, reply)) in replies.into_iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        match written(named.as_ref(), reply) {
+        match written(taken.as_deref(), reply) {
             Ok((_, json)) => out.extend_from_slice(&json),
             Err(problem) => out.extend_from_slice(&problem.to_json()),
         }
@@ -143,11 +143,11 @@ async fn one(
     };
     let given = Given { tenant: who.tenant(), ..given };
     let mut replies = service.ask(&[&body], given, who.sender, arrived.0, deadline).await;
-    let Some((named, reply)) = replies.pop() else {
+    let Some((taken, reply)) = replies.pop() else {
         return bad_body("the body is empty".to_owned()).into_response();
     };
     let (declared, let_go) = (declared(&reply), let_go(&reply));
-    let response = match written(named.as_ref(), reply) {
+    let response = match written(taken.as_deref(), reply) {
         Ok((status, line)) => told(json(status, line), declared),
         Err(problem) => problem.into_response(),
     };
@@ -218,25 +218,26 @@ pub(super) fn bad_body(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-event", "The body is no event", detail)
 }
 
-/// An answer, or the problem that there is instead.
+/// An answer to an event, or the problem that there is instead.
 pub(in super::super) fn written(
-    named: Option<&Named>,
+    taken: Option<&Taken>,
     reply: Result<Reply, NoReply>,
 ) -> Result<(StatusCode, Vec<u8>), Problem> {
-    let id = named.map(|named| named.id.as_str());
+    let event = taken.map(|taken| &taken.event);
+    let id = event.map(Event::id);
     let answered = match reply {
         Ok(Reply::Answer(answered)) => answered,
         Ok(Reply::Declared(said)) => {
             let mut declared = serde_json::json!({
                 "id": id,
-                "time_us": named.map(|named| named.time_us),
+                "time_us": event.map(Event::time_us),
                 "outcome": said.demand.outcome.name(),
                 "declared": said.cause.name(),
                 // It is on disk no sooner than the engine has taken the event in.
                 "durable": false,
                 "engine": VERSION,
             });
-            if let Some(tenant) = named.and_then(|named| named.tenant.as_deref()) {
+            if let Some(tenant) = event.and_then(|event| event.text(TextField::Tenant)) {
                 declared["tenant"] = tenant.into();
             }
             if !said.auth.is_empty() {
