@@ -315,7 +315,7 @@ impl Desk {
     fn batch(&mut self) -> Result<(), ServeError> {
         let begun = now();
         let events = self.batch.len();
-        let mut group = Group { tickets: Vec::with_capacity(events), number: 0, handed: begun };
+        let mut group = self.release.group();
         let mut batch = std::mem::take(&mut self.batch);
         let mut waiting = batch.drain(..);
         let done = waiting.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
@@ -338,8 +338,8 @@ impl Desk {
         if self.recorded.waits() {
             self.release.put(group);
         } else {
-            let durable = self.service.settings.without.has_journal();
-            group.tickets.iter().for_each(|ticket| ticket.release(durable, group.handed));
+            let (durable, at) = (self.service.settings.without.has_journal(), group.handed);
+            self.release.let_go(group, durable, at);
         }
         done.map_err(ServeError::Journal)?;
         handed.map_err(|poisoned| ServeError::Journal(JournalError::from(poisoned).into()))
@@ -353,15 +353,15 @@ impl Desk {
             resend.release(durable, 0, &mut Vec::new());
             resend.sync()?;
             self.service.counts.unrecorded.add(group.tickets.len());
-            let at = now();
-            group.tickets.iter().for_each(|ticket| ticket.release(group.number <= durable, at));
+            let durable = group.number <= durable;
+            self.release.let_go(group, durable, now());
         } else if self.recorded.waits() {
             resend.forget(self.recorded.durable());
             self.release.put(group);
         } else {
             resend.forget(self.recorded.durable());
-            let durable = self.service.settings.without.has_journal();
-            group.tickets.iter().for_each(|ticket| ticket.release(durable, group.handed));
+            let (durable, at) = (self.service.settings.without.has_journal(), group.handed);
+            self.release.let_go(group, durable, at);
         }
         self.look_up()
     }
