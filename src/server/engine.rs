@@ -155,6 +155,8 @@ pub(super) struct Desk {
     release: Release,
     spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
+    /// The line of the last answer.
+    pub(super) line: Vec<u8>,
     /// When each event of the batch was stepped.
     stepped: Vec<Instant>,
     pub(super) teller: Teller,
@@ -213,6 +215,7 @@ impl Desk {
             release,
             spill,
             batch,
+            line: Vec::new(),
             stepped: Vec::with_capacity(BATCH_EVENTS_MAX),
             teller,
             beside: None,
@@ -416,7 +419,7 @@ impl Desk {
             Some(Err(_)) | None => &*taken,
         };
         if let Some(line) = self.unfit(&taken.event) {
-            ticket.step(Answered { what: What::Refused, line, durable: true, let_go: None });
+            ticket.step(Answered { what: What::Refused, durable: true, let_go: None }, &line);
             ticket.release(true, now());
             return Ok(());
         }
@@ -424,7 +427,7 @@ impl Desk {
         self.service.metrics.stages.queue.took(begun - ticket.came, 1);
         match self.step(taken, begun) {
             Ok(Stepped { answered, number, at }) => {
-                ticket.step(answered);
+                ticket.step(answered, &self.line);
                 self.stepped.push(at);
                 group.number = number;
                 group.tickets.push(ticket);
@@ -437,7 +440,7 @@ impl Desk {
         }
     }
 
-    /// Takes an event in that is begun with at this moment.
+    /// Takes an event in that is begun with at this moment; the line of its answer is in `line` then.
     pub(super) fn step(&mut self, taken: &Taken, begun: Instant) -> Result<Stepped, RecordedError> {
         let Taken { event, line } = taken;
         let stages = &self.service.metrics.stages;
@@ -446,7 +449,7 @@ impl Desk {
                 Kind::Transaction => self.service.known.told(event, Demand::default(), None, now_us()),
                 _ => self.service.known.taken(event, now_us()),
             }
-            let (answered, at) = (measure::constant(taken), now());
+            let (answered, at) = (measure::constant(taken, &mut self.line), now());
             stages.step.took(at - begun, 1);
             return Ok(Stepped { answered, number: NEVER, at });
         }
@@ -497,7 +500,9 @@ impl Desk {
         };
         self.teller.tally.count(&taken.event, &step.answer);
         let decided = if let Answer::Decided(decision) = step.answer { Some(decision.outcome) } else { None };
-        let answered = Answered { what, line: step.line.to_vec(), durable: false, let_go: None };
+        self.line.clear();
+        self.line.extend_from_slice(step.line);
+        let answered = Answered { what, durable: false, let_go: None };
         let number = step.number;
         self.teller.tally.settle(self.recorded.engine().rules());
         if let (Some(outcome), Some(beside)) = (decided, self.recorded.engine().shadow_decision()) {

@@ -65,7 +65,7 @@ pub(super) struct Service {
 /// One event's answer.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The engine's.
+    /// The engine's; its line is beside.
     Answer(Answered),
     /// What was declared.
     Declared(Arc<Said>),
@@ -81,6 +81,15 @@ pub(super) enum NoReply {
     Refused(Cause, Duration),
     /// The process ends.
     Draining,
+}
+
+/// What was answered to a body.
+pub(super) struct Replied {
+    /// The event, where it is one.
+    pub(super) taken: Option<Arc<Taken>>,
+    pub(super) reply: Result<Reply, NoReply>,
+    /// The line of the engine's answer.
+    pub(super) line: Vec<u8>,
 }
 
 /// When to try again where nobody can tell.
@@ -203,8 +212,8 @@ impl Service {
         })
     }
 
-    /// Takes events of one sender in that began to come at `arrived`, and waits for their answers: one each, in order, with
-    /// the event where the body is one. Where they are shed, all are.
+    /// Takes events of one sender in that began to come at `arrived`, and waits for their answers: one each, in order.
+    /// Where they are shed, all are.
     pub(super) async fn ask(
         &self,
         bodies: &[&[u8]],
@@ -212,7 +221,7 @@ impl Service {
         sender: u64,
         arrived: Instant,
         deadline: Instant,
-    ) -> Vec<(Option<Arc<Taken>>, Result<Reply, NoReply>)> {
+    ) -> Vec<Replied> {
         let taken_in: Vec<_> = match self.together(bodies.len(), given, sender, deadline) {
             Err(shut) => bodies.iter().map(|_| self.shut(shut)).collect(),
             Ok(together) => {
@@ -226,12 +235,14 @@ impl Service {
         self.queue.stir();
         let mut replies = Vec::with_capacity(taken_in.len());
         for taken_in in taken_in {
-            replies.push(match taken_in {
+            let mut line = Vec::new();
+            let (taken, reply) = match taken_in {
                 TakenIn::No(taken, no_reply) => (taken, Err(no_reply)),
                 TakenIn::OnItsWay(event) => {
-                    (Some(Arc::clone(&event.taken)), self.reply(&event, deadline).await)
+                    (Some(Arc::clone(&event.taken)), self.reply(&event, deadline, &mut line).await)
                 }
-            });
+            };
+            replies.push(Replied { taken, reply, line });
         }
         replies
     }
@@ -437,20 +448,27 @@ impl Service {
         event.received_us().is_none_or(in_time) && paid.is_none_or(|currency| currency == rules.currency)
     }
 
-    /// Waits for what is answered to an event.
-    async fn reply(&self, event: &OnItsWay, deadline: Instant) -> Result<Reply, NoReply> {
+    /// Waits for what is answered to an event; the line of the engine's answer is in `line` then.
+    async fn reply(&self, event: &OnItsWay, deadline: Instant, line: &mut Vec<u8>) -> Result<Reply, NoReply> {
         loop {
-            let came = event.ticket.wait(deadline).await;
-            if let Some(reply) = self.settle(event, came) {
+            let came = event.ticket.wait(deadline, line).await;
+            if let Some(reply) = self.settle(event, came, line) {
                 return reply;
             }
         }
     }
 
-    /// What is answered to an event that this came of; none where the engine has begun meanwhile, and is waited for.
-    pub(super) fn settle(&self, event: &OnItsWay, came: Came) -> Option<Result<Reply, NoReply>> {
+    /// What is answered to an event that this came of, with an answer's line in `line`; none where the engine has begun meanwhile, and
+    /// is waited for.
+    pub(super) fn settle(
+        &self,
+        event: &OnItsWay,
+        came: Came,
+        line: &mut Vec<u8>,
+    ) -> Option<Result<Reply, NoReply>> {
         if matches!(event.before, Before::Other { .. }) {
-            let answered = if let Came::Answer(answered) = came { answered } else { reused(&event.taken) };
+            let answered =
+                if let Came::Answer(answered) = came { answered } else { reused(&event.taken, line) };
             self.counts.answered.add(1);
             return Some(Ok(Reply::Answer(answered)));
         }
@@ -520,10 +538,11 @@ fn reloads(event: &Event) -> bool {
     event.text(TextField::Control).is_some_and(|word| ["rule_set", "rate_version"].contains(&word))
 }
 
-/// What is answered where another payment has the id.
-fn reused(taken: &Taken) -> Answered {
-    let (refusal, mut line) = (Refusal::IdReused, Vec::new());
+/// What is answered where another payment has the id, with its line in `line`.
+fn reused(taken: &Taken, line: &mut Vec<u8>) -> Answered {
+    let refusal = Refusal::IdReused;
+    line.clear();
     // A buffer takes all that is written to it.
-    let _ = write_refusal(&taken.event, refusal.code(), None, &refusal.to_string(), &mut line);
-    Answered { what: What::IdReused, line, durable: true, let_go: None }
+    let _ = write_refusal(&taken.event, refusal.code(), None, &refusal.to_string(), line);
+    Answered { what: What::IdReused, durable: true, let_go: None }
 }

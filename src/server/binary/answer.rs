@@ -47,12 +47,14 @@ fn header(reply: &Reply) -> Option<Header> {
     })
 }
 
-/// Writes the answer to a request, and puts down and tells what it was; `taken` is its event, where it is one.
+/// Writes the answer to a request, and puts down and tells what it was; `taken` is its event, where it is one, and `line`
+/// the line of the engine's answer, where it is that.
 pub(super) fn write(
     service: &Arc<Service>,
     request: &Request,
     taken: Option<&Taken>,
     reply: Result<Reply, NoReply>,
+    line: &mut Vec<u8>,
     took: Duration,
     out: &mut Vec<u8>,
 ) {
@@ -64,9 +66,9 @@ pub(super) fn write(
         header.write(&[], out);
         return observe(service, request, Said { status: 200, problem: "", cause }, took);
     }
-    match (written(taken, reply), header) {
-        (Ok((status, line)), Some(header)) => {
-            header.write(&line, out);
+    match (written(taken, reply, line), header) {
+        (Ok(status), Some(header)) => {
+            header.write(line, out);
             observe(service, request, Said { status: status.as_u16(), problem: "", cause }, took);
         }
         // Whatever has a line has a header.

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::super::access::{Scope, Who};
 use super::super::clock::now;
 use super::super::reading::{BadBody, Given, Taken};
-use super::super::service::{NoReply, Reply, Service};
+use super::super::service::{NoReply, Replied, Reply, Service};
 use super::super::ticket::What;
 use super::Problem;
 use super::body::whole;
@@ -107,15 +107,15 @@ pub(super) async fn decide_batch(
         Err(problem) => return problem.into_response(),
     };
     let replies = service.ask(&bodies, given, who.sender, arrived.0, deadline).await;
-    let declared = replies.iter().find_map(|(_, reply)| declared(reply));
-    let let_go = replies.iter().filter_map(|(_, reply)| let_go(reply)).max();
+    let declared = replies.iter().find_map(|replied| declared(&replied.reply));
+    let let_go = replies.iter().filter_map(|replied| let_go(&replied.reply)).max();
     let mut out = b"{\"answers\":[".to_vec();
-    for (at, (taken, reply)) in replies.into_iter().enumerate() {
+    for (at, Replied { taken, reply, mut line }) in replies.into_iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        match written(taken.as_deref(), reply) {
-            Ok((_, json)) => out.extend_from_slice(&json),
+        match written(taken.as_deref(), reply, &mut line) {
+            Ok(_) => out.extend_from_slice(&line),
             Err(problem) => out.extend_from_slice(&problem.to_json()),
         }
     }
@@ -143,12 +143,12 @@ async fn one(
     };
     let given = Given { tenant: who.tenant(), ..given };
     let mut replies = service.ask(&[&body], given, who.sender, arrived.0, deadline).await;
-    let Some((taken, reply)) = replies.pop() else {
+    let Some(Replied { taken, reply, mut line }) = replies.pop() else {
         return bad_body("the body is empty".to_owned()).into_response();
     };
     let (declared, let_go) = (declared(&reply), let_go(&reply));
-    let response = match written(taken.as_deref(), reply) {
-        Ok((status, line)) => told(json(status, line), declared),
+    let response = match written(taken.as_deref(), reply, &mut line) {
+        Ok(status) => told(json(status, line), declared),
         Err(problem) => problem.into_response(),
     };
     service.metrics.wrote(let_go, arrived.0, now());
@@ -218,11 +218,12 @@ pub(super) fn bad_body(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-event", "The body is no event", detail)
 }
 
-/// An answer to an event, or the problem that there is instead.
+/// Makes an answer to an event of its line where it is the engine's, or the problem that there is instead.
 pub(in super::super) fn written(
     taken: Option<&Taken>,
     reply: Result<Reply, NoReply>,
-) -> Result<(StatusCode, Vec<u8>), Problem> {
+    line: &mut Vec<u8>,
+) -> Result<StatusCode, Problem> {
     let event = taken.map(|taken| &taken.event);
     let id = event.map(Event::id);
     let answered = match reply {
@@ -243,11 +244,12 @@ pub(in super::super) fn written(
             if !said.auth.is_empty() {
                 declared["auth"] = said.auth.clone().into();
             }
-            return Ok((StatusCode::OK, declared.to_string().into_bytes()));
+            *line = declared.to_string().into_bytes();
+            return Ok(StatusCode::OK);
         }
         Ok(Reply::Later) => {
-            let later = serde_json::json!({"id": id, "taken": "later"});
-            return Ok((StatusCode::ACCEPTED, later.to_string().into_bytes()));
+            *line = serde_json::json!({"id": id, "taken": "later"}).to_string().into_bytes();
+            return Ok(StatusCode::ACCEPTED);
         }
         Err(NoReply::BadBody(bad)) => return Err(no_event(&bad)),
         Err(NoReply::Draining) => {
@@ -266,22 +268,22 @@ pub(in super::super) fn written(
             .retry_after(after));
         }
     };
-    let mut line = answered.line;
     line.pop_if(|last| *last == b'\n');
     if !answered.durable && line.pop_if(|last| *last == b'}').is_some() {
         line.extend_from_slice(b",\"durable\":false}");
     }
     match answered.what {
-        What::Decision { .. } | What::Alert => Ok((StatusCode::OK, line)),
+        What::Decision { .. } | What::Alert => Ok(StatusCode::OK),
         What::Taken => {
             let mut taken = serde_json::json!({"id": id, "taken": true});
             if !answered.durable {
                 taken["durable"] = false.into();
             }
-            Ok((StatusCode::OK, taken.to_string().into_bytes()))
+            *line = taken.to_string().into_bytes();
+            Ok(StatusCode::OK)
         }
-        What::IdReused => Err(refused(StatusCode::CONFLICT, "id-reused", &line).of(id)),
-        What::Refused => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", &line).of(id)),
+        What::IdReused => Err(refused(StatusCode::CONFLICT, "id-reused", line).of(id)),
+        What::Refused => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", line).of(id)),
     }
 }
 
