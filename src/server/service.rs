@@ -295,11 +295,11 @@ impl Service {
         if let Some(arrived) = arrived {
             self.metrics.stages.read.took(begun.saturating_duration_since(arrived), 1);
         }
-        let taken = Arc::new(readers.read(body, *given)?);
+        let taken = readers.read(body, *given)?;
         self.admit(&taken.event, *given)?;
         let parsed = now();
         self.metrics.stages.parse.took(parsed - begun, 1);
-        let ticket = Arc::new(Ticket::new(parsed));
+        let ticket = readers.ticket(parsed);
         let before = match taken.event.kind() {
             Kind::Transaction => self.known.begin(&taken.event, &ticket, given.received_us),
             _ => Before::Nothing,
@@ -516,6 +516,13 @@ impl OnItsWay {
     /// Whether another one was on its way before it, and it is answered with that.
     fn is_joined(&self) -> bool {
         matches!(self.before, Before::OnItsWay(_))
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        // The ticket of one that is joined is kept with the first.
+        self.readers.keep(&self.taken, (!self.is_joined()).then_some(&self.ticket));
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::binary::Bell;
 use super::declared::{Cause, Said};
+use super::spare::Spare;
 use crate::decision::Outcome;
 
 /// What the engine said, but for its line: that is as it is in the journal, with a line end, and empty where there is nothing to
@@ -111,6 +112,16 @@ impl Ticket {
     pub(super) fn new(came: Instant) -> Self {
         let held = Held { state: State::Waiting, line: Vec::new(), bells: Vec::new(), late: false };
         Self { held: Mutex::new(held), changed: Notify::new(), came }
+    }
+
+    /// Is one of another request from now on, as a new one would be; its buffers are used again.
+    pub(super) fn renew(&mut self, came: Instant) {
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        held.state = State::Waiting;
+        held.line.clear();
+        held.bells.clear();
+        held.late = false;
+        self.came = came;
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -225,6 +236,13 @@ impl Ticket {
                 late = tokio::time::timeout_at(deadline.into(), changed).await.is_err();
             }
         }
+    }
+}
+
+impl Spare for Ticket {
+    fn bytes(&self) -> usize {
+        let held = self.lock();
+        held.line.capacity() + held.bells.capacity() * size_of::<Bell>()
     }
 }
 
@@ -344,6 +362,28 @@ mod tests {
             (rings.heard(), look(&told, true)),
             (vec![5], Some((Came::Declared(said(Outcome::Block)), String::new())))
         );
+    }
+
+    #[test]
+    fn one_that_is_used_again_is_as_a_new_one() {
+        let (mut ticket, rings) = (Ticket::new(now()), Rings::default());
+        ticket.hang(rings.bell(1));
+        assert_eq!(look(&ticket, true), Some((Came::Late, String::new())));
+        ticket.take();
+        ticket.step(ANSWERED, b"a");
+        ticket.release(true, now());
+        assert_eq!(rings.heard(), [1, 1]);
+        let came = now();
+        ticket.renew(came);
+        assert_eq!((ticket.came, look(&ticket, false)), (came, None));
+        ticket.hang(rings.bell(2));
+        ticket.take();
+        ticket.step(ANSWERED, b"b");
+        assert_eq!((rings.heard(), look(&ticket, false)), (vec![], None), "nobody is late");
+        let at = now();
+        ticket.release(false, at);
+        let released = Came::Answer(Answered { let_go: Some(at), ..ANSWERED });
+        assert_eq!((rings.heard(), look(&ticket, false)), (vec![2], Some((released, "b".to_owned()))));
     }
 
     #[test]
