@@ -1,5 +1,7 @@
 //! No allocation per request on the binary door in steady state: what a sidecar asks of the allocator, on all its threads, while
 //! one client pipelines payments of accounts that are known. The client has written down all of them before, and asks for nothing.
+//!
+//! Beside requests, ten times a second the engine's thread tells what is measured, which is counted by itself.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -18,10 +20,11 @@ mod sidecar;
 use std::alloc::System;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sidecar::{Sidecar, here};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use weir::engine::Limits;
 use weir::frames::{self, BRIEF, Header, Type};
 use weir::server::{Listen, Settings, Without};
 
@@ -32,6 +35,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const WARM_UP: usize = 32_000;
 const COUNTED: usize = 20_000;
 const IN_FLIGHT: usize = 64;
+/// Ids that the engine remembers: so few that each of its tables has been as full as it ever is before the count. With room for
+/// more, tables of few ids each go on for long to find by chance that they need more room.
+const IDS_MAX: usize = 1 << 14;
+/// How often what is measured is told, and what that takes at most.
+const TOLD_EACH: Duration = Duration::from_millis(100);
+const TOLD: usize = 20;
+/// What a request may take on average: in group mode the channel to the release thread takes a piece for every 31 groups.
+const MOST: f64 = 0.01;
 
 const RULES: &str = r#"
 [ruleset]
@@ -65,7 +76,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// Payments that are a second apart, the last some hours ago.
+    /// Payments that are less than a second apart, the last many hours ago.
     fn new(flags: u8) -> Self {
         let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
         let start_us = now_us - 48 * 3_600_000_000;
@@ -74,7 +85,7 @@ impl Frames {
             let amount = if at % 10 == 9 { 2_000_000 } else { 50_000 + at % 7 * 1_000 };
             let body = format!(
                 r#"{{"id":"payment-{at:06}","time_us":{},"amount_minor":{amount},"currency":"VND","account":"account-{}","payee":"payee-{}","device":"device-{}","channel":"mobile"}}"#,
-                start_us + at as i64 * 1_000_000,
+                start_us + at as i64 * 700_000,
                 at % 97,
                 at % 13,
                 at % 101,
@@ -154,37 +165,56 @@ impl Client {
     }
 }
 
-/// What a request asks of the allocator, once all is warm: pieces, and pieces that grow.
-fn per_request(without: Without, brief: bool) -> [f64; 2] {
+/// What was asked of the allocator, once all is warm.
+struct Asked {
+    pieces: usize,
+    grown: usize,
+    /// At most so many of both to tell what is measured.
+    told: usize,
+}
+
+fn asked(without: Without, brief: bool) -> Asked {
     let folder = tempfile::tempdir().unwrap();
     let binary = Listen { unix: Some(folder.path().join("frames.sock")), ..Listen::default() };
     let settings = Settings { listen: here(), binary, without, ..Settings::default() };
-    let sidecar = Sidecar::over(RULES, settings, tempfile::tempdir().unwrap()).unwrap();
+    let limits = Limits { ids_max: IDS_MAX, ..Limits::default() };
+    let sidecar = Sidecar::within(Some(limits), RULES, settings, tempfile::tempdir().unwrap()).unwrap();
     let frames = Frames::new(if brief { BRIEF } else { 0 });
     let mut client = Client::new(&sidecar);
     client.pipeline(&frames, 0, WARM_UP, brief);
-    let region = Region::new(ALLOCATOR);
+    let (begun, region) = (Instant::now(), Region::new(ALLOCATOR));
     client.pipeline(&frames, WARM_UP, WARM_UP + COUNTED, brief);
-    let asked = region.change();
+    let (asked, took) = (region.change(), begun.elapsed());
     assert!(client.answered.iter().all(|answered| *answered));
     let blocked = if without == Without::Engine { 0 } else { (WARM_UP + COUNTED) / 10 };
     assert_eq!(client.blocked, blocked);
     drop(client);
     sidecar.stopped();
-    [asked.allocations, asked.reallocations].map(|many| many as f64 / COUNTED as f64)
+    let told = TOLD * took.div_duration_f64(TOLD_EACH).ceil() as usize;
+    Asked { pieces: asked.allocations, grown: asked.reallocations, told }
 }
 
 // Without the runner of tests, whose word after a minute is an allocation too.
 fn main() {
-    for (without, name, most) in [
-        (Without::Engine, "without its engine", 20.0),
-        (Without::Journal, "without its journal", 20.0),
-        (Without::Nothing, "with its journal in group mode", 20.0),
+    let each = |many: usize| many as f64 / COUNTED as f64;
+    for (without, name) in [
+        (Without::Engine, "without its engine"),
+        (Without::Journal, "without its journal"),
+        (Without::Nothing, "with its journal in group mode"),
     ] {
         for (brief, answers) in [(true, "brief"), (false, "with lines")] {
-            let [pieces, grown] = per_request(without, brief);
-            println!("{name}, {answers}: {pieces:.4} allocations and {grown:.4} reallocations a request");
-            assert!(pieces + grown < most, "{name}, {answers}: more than {most}");
+            let Asked { pieces, grown, told } = asked(without, brief);
+            println!(
+                "{name}, {answers}: {:.4} allocations and {:.4} reallocations a request; {:.4} may be what is told",
+                each(pieces),
+                each(grown),
+                each(told)
+            );
+            let most = MOST * COUNTED as f64;
+            assert!(
+                (pieces + grown).saturating_sub(told) as f64 <= most,
+                "{name}, {answers}: {pieces} and {grown}, where {most} are the most beside {told}"
+            );
         }
     }
     println!("{COUNTED} payments each, {IN_FLIGHT} in flight");
