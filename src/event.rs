@@ -168,7 +168,7 @@ impl Event {
     }
 
     /// Becomes another event; the buffers are used again.
-    fn become_as(&mut self, sent: &Self) {
+    pub(crate) fn become_as(&mut self, sent: &Self) {
         let Self { amount, converted, .. } = *sent;
         let Self { kind, time_us, received_us, rate, latitude_longitude, same_owner, .. } = *sent;
         let Self { level, expires_us, texts, undeclared, identity, fingerprint, .. } = *sent;

@@ -218,10 +218,9 @@ impl From<Damage> for JournalError {
 }
 
 impl JournalError {
-    /// The disk refused to do something with a path.
+    /// The disk refused to do something with a path, which is copied only then.
     pub(super) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Disk { doing, path, source }
+        move |source| Self::Disk { doing, path: path.to_owned(), source }
     }
 }
 

@@ -155,6 +155,8 @@ pub(super) struct Desk {
     release: Release,
     spill: Option<SpillWatch>,
     batch: Vec<Waiting>,
+    /// The line of the last answer.
+    pub(super) line: Vec<u8>,
     /// When each event of the batch was stepped.
     stepped: Vec<Instant>,
     pub(super) teller: Teller,
@@ -213,6 +215,7 @@ impl Desk {
             release,
             spill,
             batch,
+            line: Vec::new(),
             stepped: Vec::with_capacity(BATCH_EVENTS_MAX),
             teller,
             beside: None,
@@ -315,14 +318,12 @@ impl Desk {
     fn batch(&mut self) -> Result<(), ServeError> {
         let begun = now();
         let events = self.batch.len();
-        let mut group = Group { tickets: Vec::with_capacity(events), number: 0, handed: begun };
-        let mut batch = std::mem::take(&mut self.batch).into_iter();
-        let done = batch.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
-        if done.is_err() {
-            batch.for_each(|waiting| waiting.ticket.lose(Lost::Journal));
-        } else {
-            self.batch = Vec::with_capacity(BATCH_EVENTS_MAX);
-        }
+        let mut group = self.release.group();
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut waiting = batch.drain(..);
+        let done = waiting.by_ref().try_for_each(|waiting| self.event(waiting, &mut group));
+        waiting.for_each(|waiting| waiting.ticket.lose(Lost::Journal));
+        self.batch = batch;
         let handed = self.recorded.submit();
         group.handed = now();
         let batch = &self.service.metrics.stages.batch;
@@ -340,8 +341,8 @@ impl Desk {
         if self.recorded.waits() {
             self.release.put(group);
         } else {
-            let durable = self.service.settings.without.has_journal();
-            group.tickets.iter().for_each(|ticket| ticket.release(durable, group.handed));
+            let (durable, at) = (self.service.settings.without.has_journal(), group.handed);
+            self.release.let_go(group, durable, at);
         }
         done.map_err(ServeError::Journal)?;
         handed.map_err(|poisoned| ServeError::Journal(JournalError::from(poisoned).into()))
@@ -355,15 +356,15 @@ impl Desk {
             resend.release(durable, 0, &mut Vec::new());
             resend.sync()?;
             self.service.counts.unrecorded.add(group.tickets.len());
-            let at = now();
-            group.tickets.iter().for_each(|ticket| ticket.release(group.number <= durable, at));
+            let durable = group.number <= durable;
+            self.release.let_go(group, durable, now());
         } else if self.recorded.waits() {
             resend.forget(self.recorded.durable());
             self.release.put(group);
         } else {
             resend.forget(self.recorded.durable());
-            let durable = self.service.settings.without.has_journal();
-            group.tickets.iter().for_each(|ticket| ticket.release(durable, group.handed));
+            let (durable, at) = (self.service.settings.without.has_journal(), group.handed);
+            self.release.let_go(group, durable, at);
         }
         self.look_up()
     }
@@ -418,7 +419,7 @@ impl Desk {
             Some(Err(_)) | None => &*taken,
         };
         if let Some(line) = self.unfit(&taken.event) {
-            ticket.step(Answered { what: What::Refused, line, durable: true, let_go: None });
+            ticket.step(Answered { what: What::Refused, durable: true, let_go: None }, &line);
             ticket.release(true, now());
             return Ok(());
         }
@@ -426,7 +427,7 @@ impl Desk {
         self.service.metrics.stages.queue.took(begun - ticket.came, 1);
         match self.step(taken, begun) {
             Ok(Stepped { answered, number, at }) => {
-                ticket.step(answered);
+                ticket.step(answered, &self.line);
                 self.stepped.push(at);
                 group.number = number;
                 group.tickets.push(ticket);
@@ -439,7 +440,7 @@ impl Desk {
         }
     }
 
-    /// Takes an event in that is begun with at this moment.
+    /// Takes an event in that is begun with at this moment; the line of its answer is in `line` then.
     pub(super) fn step(&mut self, taken: &Taken, begun: Instant) -> Result<Stepped, RecordedError> {
         let Taken { event, line } = taken;
         let stages = &self.service.metrics.stages;
@@ -448,7 +449,7 @@ impl Desk {
                 Kind::Transaction => self.service.known.told(event, Demand::default(), None, now_us()),
                 _ => self.service.known.taken(event, now_us()),
             }
-            let (answered, at) = (measure::constant(taken), now());
+            let (answered, at) = (measure::constant(taken, &mut self.line), now());
             stages.step.took(at - begun, 1);
             return Ok(Stepped { answered, number: NEVER, at });
         }
@@ -499,7 +500,9 @@ impl Desk {
         };
         self.teller.tally.count(&taken.event, &step.answer);
         let decided = if let Answer::Decided(decision) = step.answer { Some(decision.outcome) } else { None };
-        let answered = Answered { what, line: step.line.to_vec(), durable: false, let_go: None };
+        self.line.clear();
+        self.line.extend_from_slice(step.line);
+        let answered = Answered { what, durable: false, let_go: None };
         let number = step.number;
         self.teller.tally.settle(self.recorded.engine().rules());
         if let (Some(outcome), Some(beside)) = (decided, self.recorded.engine().shadow_decision()) {

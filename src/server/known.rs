@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::ticket::Ticket;
-use crate::decision::{Demand, Outcome};
+use crate::decision::{Demand, Outcome, Requirement};
 use crate::event::Event;
 
 /// How many payments and other events are remembered, about.
@@ -59,8 +59,8 @@ pub(super) enum Whereabouts {
 #[derive(Debug)]
 enum Entry {
     OnItsWay(u64, Arc<Ticket>),
-    /// Most are let through, and require nothing: a box takes a word of them.
-    Told(u64, Option<Box<Demand>>, Places, Report),
+    /// Most require nothing: a box takes a word of them.
+    Told(u64, Outcome, Option<Box<Requirement>>, Places, Report),
 }
 
 /// Whether what became of an event is still to be reported.
@@ -125,7 +125,10 @@ impl Known {
                 Before::Other { stepped: true }
             }
             Some(Entry::OnItsWay(_, ticket)) => Before::OnItsWay(Arc::clone(ticket)),
-            Some(Entry::Told(_, told, ..)) => Before::Told(told.as_deref().cloned().unwrap_or_default()),
+            Some(Entry::Told(_, outcome, required, ..)) => {
+                let requirement = required.as_deref().cloned().unwrap_or_default();
+                Before::Told(Demand { outcome: *outcome, requirement })
+            }
             None => {
                 let entry = Entry::OnItsWay(event.fingerprint(), Arc::clone(ticket));
                 shard.put(event.identity(), entry, self.shard_max, now_us);
@@ -136,28 +139,30 @@ impl Known {
 
     /// The payment was told this, by this record where it is the first time.
     pub(super) fn told(&self, event: &Event, demand: Demand, record: Option<u64>, now_us: i64) {
-        let first = if demand.outcome == Outcome::Allow { Report::Awaited } else { Report::Nothing };
-        let told = (demand != Demand::default()).then(|| Box::new(demand));
+        let Demand { outcome, requirement } = demand;
+        let first = if outcome == Outcome::Allow { Report::Awaited } else { Report::Nothing };
+        let required = (!requirement.any_of().is_empty()).then(|| Box::new(requirement));
         let mut shard = self.shard(event.identity());
         let (places, report) = match (record, shard.get_mut(event.identity())) {
             (Some(decision), _) => (Places { decision, ..Places::default() }, first),
-            (None, Some(Entry::Told(_, _, places, report))) => (std::mem::take(places), *report),
+            (None, Some(Entry::Told(_, _, _, places, report))) => (std::mem::take(places), *report),
             (None, _) => Default::default(),
         };
-        let entry = Entry::Told(event.fingerprint(), told, places, report);
+        let entry = Entry::Told(event.fingerprint(), outcome, required, places, report);
         shard.put(event.identity(), entry, self.shard_max, now_us);
     }
 
     /// An event that is no payment has this id.
     pub(super) fn taken(&self, event: &Event, now_us: i64) {
-        let entry = Entry::Told(event.fingerprint(), None, Places::default(), Report::Nothing);
+        let entry =
+            Entry::Told(event.fingerprint(), Outcome::Allow, None, Places::default(), Report::Nothing);
         self.shard(event.identity()).put(event.identity(), entry, self.shard_max, now_us);
     }
 
     /// An authentication of a payment was answered with this outcome by this record.
     pub(super) fn authenticated(&self, payment: u128, outcome: Outcome, record: u64) {
         let mut shard = self.shard(payment);
-        if let Some(Entry::Told(_, _, places, _)) = shard.get_mut(payment)
+        if let Some(Entry::Told(_, _, _, places, _)) = shard.get_mut(payment)
             && places.decision > 0
         {
             let all = places.authentications.iter().copied().chain([record]);
@@ -183,7 +188,7 @@ impl Known {
     pub(super) fn whereabouts(&self, payment: u128) -> Whereabouts {
         match self.shard(payment).get_mut(payment) {
             Some(Entry::OnItsWay(..)) => Whereabouts::OnItsWay,
-            Some(Entry::Told(_, _, places, _)) if places.decision > 0 => Whereabouts::At(places.clone()),
+            Some(Entry::Told(_, _, _, places, _)) if places.decision > 0 => Whereabouts::At(places.clone()),
             Some(Entry::Told(..)) | None => Whereabouts::Unknown,
         }
     }
@@ -213,11 +218,13 @@ impl Shard {
 
     fn put(&mut self, identity: u128, entry: Entry, most: usize, now_us: i64) {
         if self.new.len() >= most {
-            let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.new));
+            // The table of those that are forgotten is that of the new ones, which would grow to as many.
+            std::mem::swap(&mut self.new, &mut self.old);
+            self.awaited -= self.new.values().filter(|entry| entry.is_awaited()).count();
             // What is on its way is bounded by what else waits, and stays.
             let stays = |(_, entry): &(u128, Entry)| matches!(entry, Entry::OnItsWay(..));
-            self.awaited -= old.values().filter(|entry| entry.is_awaited()).count();
-            self.new = old.into_iter().filter(stays).collect();
+            let stay: Vec<_> = self.new.drain().filter(stays).collect();
+            self.new.extend(stay);
             (self.since_us, self.new_since_us) = (self.new_since_us, now_us);
         }
         self.awaited += usize::from(entry.is_awaited());
@@ -228,7 +235,7 @@ impl Shard {
 
     /// Whether a report of a payment is awaited from now on.
     fn awaits(&mut self, payment: u128, now: Report) {
-        if let Some(Entry::Told(_, _, _, report)) = self.get_mut(payment) {
+        if let Some(Entry::Told(_, _, _, _, report)) = self.get_mut(payment) {
             match (std::mem::replace(report, now), now) {
                 (Report::Nothing, Report::Awaited) => self.awaited += 1,
                 (Report::Awaited, Report::Nothing) => self.awaited -= 1,
@@ -325,6 +332,25 @@ mod tests {
         assert_eq!(known.unreported(), 3, "it was reported");
         (100..9_000).for_each(|n| known.taken(&of(n), 2));
         assert_eq!(known.unreported(), 0, "they are forgotten");
+    }
+
+    #[test]
+    fn those_that_come_have_the_room_of_those_that_are_forgotten() {
+        let known = Known::holding(4_000, 0);
+        let rooms = || -> usize {
+            let room = |shard: &Mutex<Shard>| {
+                let shard = shard.lock().unwrap();
+                shard.new.capacity() + shard.old.capacity()
+            };
+            known.shards.iter().map(room).sum()
+        };
+        (0..20_000).for_each(|n| known.taken(&payment(n, 1, 7), 1));
+        let before = rooms();
+        // At any moment, also right behind a turn.
+        for n in 20_000..30_000 {
+            known.taken(&payment(n, 1, 7), 2);
+            assert_eq!(rooms(), before, "{n}");
+        }
     }
 
     #[test]

@@ -34,17 +34,17 @@ impl Without {
     }
 }
 
-/// The answer where there is no engine.
-pub(super) fn constant(taken: &Taken) -> Answered {
-    let mut line = Vec::with_capacity(128);
+/// The answer where there is no engine, with its line in `line`.
+pub(super) fn constant(taken: &Taken, line: &mut Vec<u8>) -> Answered {
+    line.clear();
     // A buffer takes all that is written to it.
-    let _ = write_constant(&taken.event, &mut line);
+    let _ = write_constant(&taken.event, line);
     let what = if taken.event.kind() == Kind::Transaction {
         What::Decision { outcome: Outcome::Allow, alert: false }
     } else {
         What::Taken
     };
-    Answered { what, line, durable: false, let_go: None }
+    Answered { what, durable: false, let_go: None }
 }
 
 /// A handler that reads a body, and looks at nothing: what the HTTP server alone costs.

@@ -58,6 +58,8 @@ mod rules;
 mod service;
 /// With what it is started.
 mod settings;
+/// What is used again.
+mod spare;
 /// One request on its way.
 mod ticket;
 /// Certificates.

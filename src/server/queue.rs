@@ -113,16 +113,20 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets events of one sender in, all or none, that must be answered by the deadline; gives them back otherwise. Whoever takes
-    /// events knows of them once it is told ([`stir`](Self::stir)), or looks.
+    /// Lets so many events of one sender in, all or none, that must be answered by the deadline. Whoever takes events knows of
+    /// them once it is told ([`stir`](Self::stir)), or looks.
     pub(super) fn push(
         &self,
-        events: Vec<Waiting>,
+        sender: u64,
+        many: usize,
+        events: impl Iterator<Item = Waiting>,
         deadline: Option<Instant>,
-    ) -> Result<(), (Shed, Vec<Waiting>)> {
+    ) -> Result<(), Shed> {
+        if many == 0 {
+            return Ok(());
+        }
         let mut inner = self.lock();
-        let (waiting, many) = (inner.events.len(), events.len());
-        let Some(sender) = events.first().map(|event| event.sender) else { return Ok(()) };
+        let waiting = inner.events.len();
         let wait = Duration::from_nanos((inner.each_ns * (waiting + many) as f64) as u64);
         let held = inner.shares.get(&sender).copied().unwrap_or(0);
         let senders = inner.shares.len() + usize::from(held == 0);
@@ -138,21 +142,21 @@ impl Queue {
             None
         };
         if let Some(why) = why {
-            return Err((Shed { why, retry_after: wait }, events));
+            return Err(Shed { why, retry_after: wait });
         }
         *inner.shares.entry(sender).or_insert(0) += many;
-        inner.events.extend(events);
+        inner.events.extend(events.take(many));
         inner.waiting_max[0] = inner.waiting_max[0].max(inner.events.len());
         Ok(())
     }
 
-    /// Lets events in that are answered by the time they are taken, all or none.
-    pub(super) fn push_late(&self, events: Vec<Waiting>) -> bool {
+    /// Lets so many events in that are answered by the time they are taken, all or none.
+    pub(super) fn push_late(&self, many: usize, events: impl Iterator<Item = Waiting>) -> bool {
         let mut inner = self.lock();
-        if inner.closed || inner.late.len() + events.len() > self.events_max {
+        if inner.closed || inner.late.len() + many > self.events_max {
             return false;
         }
-        inner.late.extend(events);
+        inner.late.extend(events.take(many));
         inner.waiting_max[1] = inner.waiting_max[1].max(inner.late.len());
         true
     }

@@ -4,9 +4,12 @@
 //! message about a body shows a value of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use thiserror::Error;
 
+use super::spare::{Spare, Spares};
+use super::ticket::Ticket;
 use crate::decision::Demand;
 use crate::engine::Floor;
 use crate::event::{Event, EventError, Kind, TextField};
@@ -20,6 +23,13 @@ pub(super) struct Taken {
     pub(super) event: Event,
     /// The line that says it, without its end.
     pub(super) line: Vec<u8>,
+}
+
+impl Spare for Taken {
+    fn bytes(&self) -> usize {
+        // The event holds no text that the line does not.
+        2 * self.line.capacity()
+    }
 }
 
 /// What the way in knows of an event beside its body.
@@ -85,6 +95,8 @@ pub(super) struct Readers {
     unknown_fields: UnknownFields,
     idle: Mutex<Vec<Reader>>,
     idle_floors: Mutex<Vec<Floor>>,
+    taken: Spares<Taken>,
+    tickets: Spares<Ticket>,
 }
 
 struct Reader {
@@ -92,12 +104,14 @@ struct Reader {
     door: Option<Door>,
     /// Reads what was written, where that says less than the body did.
     again: LineReader,
+    /// What was written.
+    line: Vec<u8>,
 }
 
 impl Readers {
     pub(super) fn new(rules: Arc<RuleSet>, tokens: Option<Tokens>, unknown_fields: UnknownFields) -> Self {
-        let (idle, idle_floors) = Default::default();
-        Self { rules, tokens, unknown_fields, idle, idle_floors }
+        let (idle, idle_floors, taken, tickets) = Default::default();
+        Self { rules, tokens, unknown_fields, idle, idle_floors, taken, tickets }
     }
 
     fn lines(&self) -> LineReader {
@@ -109,19 +123,40 @@ impl Readers {
     }
 
     /// The event that a body says, with what is known beside it.
-    pub(super) fn read(&self, body: &[u8], given: Given<'_>) -> Result<Taken, BadBody> {
+    pub(super) fn read(&self, body: &[u8], given: Given<'_>) -> Result<Arc<Taken>, BadBody> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut reader = idle.unwrap_or_else(|| Reader {
             lines: self.lines(),
             door: self.tokens.clone().map(|tokens| Door::new(tokens, &self.rules)),
             again: LineReader::new(Arc::clone(&self.rules.schema)),
+            line: Vec::new(),
         });
-        let taken = reader.read(body, given, &self.rules);
+        let taken = reader.read(body, given, &self.rules).map(|(event, line)| {
+            let renew = |taken: &mut Taken| {
+                taken.event.become_as(event);
+                taken.line.clear();
+                taken.line.extend_from_slice(line);
+            };
+            self.taken.take(renew, || Taken { event: event.clone(), line: line.to_vec() })
+        });
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         taken.map_err(|error| match error {
             BadBody::Reason(reason) => BadBody::Reason(reason.without_values()),
             other => other,
         })
+    }
+
+    /// A ticket for an event that was read then.
+    pub(super) fn ticket(&self, came: Instant) -> Arc<Ticket> {
+        self.tickets.take(|ticket| ticket.renew(came), || Ticket::new(came))
+    }
+
+    /// An event is done with, and its ticket where no other event has that too: they are used again once nobody holds them.
+    pub(super) fn keep(&self, taken: &Arc<Taken>, ticket: Option<&Arc<Ticket>>) {
+        self.taken.keep(taken);
+        if let Some(ticket) = ticket {
+            self.tickets.keep(ticket);
+        }
     }
 
     /// What identifiers become.
@@ -149,17 +184,18 @@ impl Readers {
         let draft = lines.read_as(taken.event.kind(), &taken.line)?;
         draft.text(TextField::Answered, outcome)?;
         let event = draft.seal()?.clone();
-        Ok(Taken { line: line_of(&event), event })
+        let mut line = Vec::new();
+        write_line(&event, &mut line);
+        Ok(Taken { event, line })
     }
 }
 
-/// The line that says an event, without its end.
-fn line_of(event: &Event) -> Vec<u8> {
-    let mut line = Vec::with_capacity(512);
+/// Writes the line that says an event, without its end, to a buffer of its own.
+fn write_line(event: &Event, line: &mut Vec<u8>) {
+    line.clear();
     // A buffer takes all that is written to it.
-    let _ = write_event(event, &mut line);
+    let _ = write_event(event, line);
     line.pop();
-    line
 }
 
 /// What reads bodies, for whoever looks for some that break something.
@@ -180,12 +216,16 @@ impl Bodies {
         received_us: i64,
     ) -> Result<(Event, Vec<u8>), String> {
         let given = Given { kind, received_us, ..Given::default() };
-        self.0.read(body, given).map(|taken| (taken.event, taken.line)).map_err(|bad| bad.to_string())
+        self.0
+            .read(body, given)
+            .map(|taken| (taken.event.clone(), taken.line.clone()))
+            .map_err(|bad| bad.to_string())
     }
 }
 
 impl Reader {
-    fn read(&mut self, body: &[u8], given: Given<'_>, rules: &RuleSet) -> Result<Taken, BadBody> {
+    /// The event, and the line that says it.
+    fn read(&mut self, body: &[u8], given: Given<'_>, rules: &RuleSet) -> Result<(&Event, &[u8]), BadBody> {
         let draft = match given.kind {
             Some(kind) => self.lines.read_as(kind, body)?,
             None => self.lines.read_any(body)?,
@@ -207,17 +247,13 @@ impl Reader {
         }
         draft.received_us(given.received_us)?;
         let event = draft.seal()?;
-        let (event, line) = match &mut self.door {
-            Some(door) => {
-                let (event, line) = door.take(event, rules).map_err(|_| BadBody::Other("account"))?;
-                (event.clone(), line.to_vec())
-            }
+        match &mut self.door {
+            Some(door) => door.take(event, rules).map_err(|_| BadBody::Other("account")),
             None => {
-                let line = line_of(event);
+                write_line(event, &mut self.line);
                 // The event is what its record says: fields that no rule file declares are in none, and tell no two apart.
-                (self.again.read(&line)?.clone(), line)
+                Ok((self.again.read(&self.line)?, &self.line))
             }
-        };
-        Ok(Taken { event, line })
+        }
     }
 }

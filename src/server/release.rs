@@ -21,10 +21,15 @@ pub(super) struct Group {
     pub(super) handed: Instant,
 }
 
+/// Groups without answers that are kept for the next ones at most; more wait for the disk only where it is slow.
+const IDLE_MAX: usize = 8;
+
 /// What waits.
 #[derive(Default)]
 struct Pending {
     answers: usize,
+    /// What groups were made of.
+    idle: Vec<Vec<Arc<Ticket>>>,
     /// Groups that never will be on disk.
     failed: Vec<Group>,
 }
@@ -33,6 +38,16 @@ struct Pending {
 struct Shared {
     pending: Mutex<Pending>,
     less: Condvar,
+}
+
+impl Pending {
+    /// The answers of a group are gone, and what it was made of is kept.
+    fn keep(&mut self, mut tickets: Vec<Arc<Ticket>>) {
+        tickets.clear();
+        if self.idle.len() < IDLE_MAX {
+            self.idle.push(tickets);
+        }
+    }
 }
 
 impl Shared {
@@ -58,6 +73,18 @@ impl Release {
         let thread = std::thread::Builder::new().name("weir-release".to_owned());
         let thread = thread.spawn(move || run(&watch, &groups, &held, answers, &service))?;
         Ok(Self { groups: Some(sender), thread: Some(thread), shared })
+    }
+
+    /// A group without answers.
+    pub(super) fn group(&self) -> Group {
+        Group { tickets: self.shared.lock().idle.pop().unwrap_or_default(), number: 0, handed: now() }
+    }
+
+    /// Lets a group go that waits for nothing.
+    pub(super) fn let_go(&self, mut group: Group, durable: bool, at: Instant) {
+        // Whoever waits for one may use it again.
+        group.tickets.drain(..).for_each(|ticket| ticket.release(durable, at));
+        self.shared.lock().keep(group.tickets);
     }
 
     /// Lets a group go once it is on disk.
@@ -93,7 +120,7 @@ impl Release {
 }
 
 fn run(watch: &Watch, groups: &Receiver<Group>, shared: &Shared, answers: bool, service: &Service) {
-    for group in groups {
+    for mut group in groups {
         let waited = watch.wait(group.number);
         let mut pending = shared.lock();
         pending.answers -= group.tickets.len().min(pending.answers);
@@ -101,7 +128,8 @@ fn run(watch: &Watch, groups: &Receiver<Group>, shared: &Shared, answers: bool, 
             Ok(()) => {
                 let at = now();
                 service.metrics.stages.disk.took(at - group.handed, group.tickets.len());
-                group.tickets.iter().for_each(|ticket| ticket.release(true, at));
+                group.tickets.drain(..).for_each(|ticket| ticket.release(true, at));
+                pending.keep(group.tickets);
             }
             Err(_) if !answers => group.tickets.iter().for_each(|ticket| ticket.lose(Lost::Journal)),
             Err(_) => {

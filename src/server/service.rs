@@ -62,18 +62,10 @@ pub(super) struct Service {
     pub(super) bodies: Arc<Semaphore>,
 }
 
-/// What an event is called.
-#[derive(Clone, Debug)]
-pub(super) struct Named {
-    pub(super) id: String,
-    pub(super) tenant: Option<String>,
-    pub(super) time_us: i64,
-}
-
 /// One event's answer.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The engine's.
+    /// The engine's; its line is beside.
     Answer(Answered),
     /// What was declared.
     Declared(Arc<Said>),
@@ -89,6 +81,15 @@ pub(super) enum NoReply {
     Refused(Cause, Duration),
     /// The process ends.
     Draining,
+}
+
+/// What was answered to a body.
+pub(super) struct Replied {
+    /// The event, where it is one.
+    pub(super) taken: Option<Arc<Taken>>,
+    pub(super) reply: Result<Reply, NoReply>,
+    /// The line of the engine's answer.
+    pub(super) line: Vec<u8>,
 }
 
 /// When to try again where nobody can tell.
@@ -109,8 +110,8 @@ enum Way {
 pub(super) enum TakenIn {
     /// It is an event, and has or will have an answer.
     OnItsWay(OnItsWay),
-    /// It has none; with what the event is called where it is one.
-    No(Option<Named>, NoReply),
+    /// It has none; with the event where it is one.
+    No(Option<Arc<Taken>>, NoReply),
 }
 
 /// An event on its way, with all that its answer needs.
@@ -119,6 +120,18 @@ pub(super) struct OnItsWay {
     pub(super) ticket: Arc<Ticket>,
     before: Before,
     readers: Arc<Readers>,
+}
+
+/// What came of reading a body.
+type Read = Result<OnItsWay, BadBody>;
+
+/// What holds for all events that come together.
+struct Together<'g> {
+    way: Way,
+    readers: Arc<Readers>,
+    given: Given<'g>,
+    sender: u64,
+    deadline: Instant,
 }
 
 impl Service {
@@ -182,24 +195,25 @@ impl Service {
         arrived + asked.unwrap_or(bounds.deadline).min(bounds.deadline_max)
     }
 
-    fn way(&self) -> Result<Way, NoReply> {
+    /// How events are answered now; none where the process ends.
+    fn way(&self) -> Option<Way> {
         let declared = &self.settings.declared;
         let told = |cause| match declared.of(cause) {
             Declaration::Refuse | Declaration::Decide => Way::Refused(cause),
             _ => Way::Told(cause),
         };
-        match self.stage() {
-            Stage::Draining => Err(NoReply::Draining),
-            Stage::Ready => Ok(Way::Engine),
-            Stage::Recovering(_) => Ok(told(Cause::Warming)),
-            Stage::Alone(_) if declared.journal_failure == Declaration::Decide => Ok(Way::Engine),
-            Stage::Alone(_) => Ok(told(Cause::JournalFailure)),
-            Stage::JournalFailed(_) => Ok(Way::Refused(Cause::JournalFailure)),
-        }
+        Some(match self.stage() {
+            Stage::Draining => return None,
+            Stage::Ready => Way::Engine,
+            Stage::Recovering(_) => told(Cause::Warming),
+            Stage::Alone(_) if declared.journal_failure == Declaration::Decide => Way::Engine,
+            Stage::Alone(_) => told(Cause::JournalFailure),
+            Stage::JournalFailed(_) => Way::Refused(Cause::JournalFailure),
+        })
     }
 
-    /// Takes events of one sender in that began to come at `arrived`, and waits for their answers: one each, in order, with
-    /// what the event is called where the body is one. Where they are shed, all are.
+    /// Takes events of one sender in that began to come at `arrived`, and waits for their answers: one each, in order.
+    /// Where they are shed, all are.
     pub(super) async fn ask(
         &self,
         bodies: &[&[u8]],
@@ -207,82 +221,108 @@ impl Service {
         sender: u64,
         arrived: Instant,
         deadline: Instant,
-    ) -> Vec<(Option<Named>, Result<Reply, NoReply>)> {
-        let taken_in = self.take_in(bodies, given, sender, arrived, deadline);
+    ) -> Vec<Replied> {
+        let taken_in: Vec<_> = match self.together(bodies.len(), given, sender, deadline) {
+            Err(shut) => bodies.iter().map(|_| self.shut(shut)).collect(),
+            Ok(together) => {
+                let arrived = |at| (at == 0).then_some(arrived);
+                let read = |(at, body): (usize, &&[u8])| self.read(&together, body, arrived(at));
+                let read: Vec<_> = bodies.iter().enumerate().map(read).collect();
+                let let_in = self.let_in(&together, &read);
+                read.into_iter().map(|read| self.begun(read, let_in)).collect()
+            }
+        };
         self.queue.stir();
         let mut replies = Vec::with_capacity(taken_in.len());
         for taken_in in taken_in {
-            replies.push(match taken_in {
-                TakenIn::No(named, no_reply) => (named, Err(no_reply)),
+            let mut line = Vec::new();
+            let (taken, reply) = match taken_in {
+                TakenIn::No(taken, no_reply) => (taken, Err(no_reply)),
                 TakenIn::OnItsWay(event) => {
-                    (Some(Named::of(&event.taken)), self.reply(&event, deadline).await)
+                    (Some(Arc::clone(&event.taken)), self.reply(&event, deadline, &mut line).await)
                 }
-            });
+            };
+            replies.push(Replied { taken, reply, line });
         }
         replies
     }
 
-    /// Takes events of one sender in that began to come at `arrived`: one result each, in order. Where they are shed, all are. The engine is told by
-    /// [`Queue::stir`], once for as many as come together.
+    /// Takes one event of a sender in that began to come at `arrived`. The engine is told by [`Queue::stir`], once for as many
+    /// as come together.
     pub(super) fn take_in(
         &self,
-        bodies: &[&[u8]],
+        body: &[u8],
         given: Given<'_>,
         sender: u64,
         arrived: Instant,
         deadline: Instant,
-    ) -> Vec<TakenIn> {
-        self.counts.events.add(bodies.len());
-        let given = Given { received_us: now_us(), ..given };
-        let way = match self.way() {
-            Ok(way) => way,
-            Err(_) => return bodies.iter().map(|_| TakenIn::No(None, NoReply::Draining)).collect(),
+    ) -> TakenIn {
+        let together = match self.together(1, given, sender, deadline) {
+            Ok(together) => together,
+            Err(shut) => return self.shut(shut),
         };
+        let read = self.read(&together, body, Some(arrived));
+        let let_in = self.let_in(&together, std::slice::from_ref(&read));
+        self.begun(read, let_in)
+    }
+
+    /// So many events come together; otherwise for what cause none is read, or none where the process ends.
+    fn together<'g>(
+        &self,
+        many: usize,
+        given: Given<'g>,
+        sender: u64,
+        deadline: Instant,
+    ) -> Result<Together<'g>, Option<Cause>> {
+        self.counts.events.add(many);
+        let way = self.way().ok_or(None)?;
         // The fields that a body may have are those of the rule set.
-        let Some(readers) = self.readers() else {
-            let refused = |_| TakenIn::No(None, self.refuse(Cause::Warming, RETRY_AFTER));
-            return bodies.iter().map(refused).collect();
+        let readers = self.readers().ok_or(Some(Cause::Warming))?;
+        let given = Given { received_us: now_us(), ..given };
+        Ok(Together { way, readers, given, sender, deadline })
+    }
+
+    /// What comes of a body that was not read.
+    fn shut(&self, cause: Option<Cause>) -> TakenIn {
+        let refused = |cause| self.refuse(cause, RETRY_AFTER);
+        TakenIn::No(None, cause.map_or(NoReply::Draining, refused))
+    }
+
+    /// Reads a body, the first of those that come together where it says when they began to come.
+    fn read(&self, together: &Together<'_>, body: &[u8], arrived: Option<Instant>) -> Read {
+        let Together { readers, given, .. } = together;
+        let begun = now();
+        if let Some(arrived) = arrived {
+            self.metrics.stages.read.took(begun.saturating_duration_since(arrived), 1);
+        }
+        let taken = readers.read(body, *given)?;
+        self.admit(&taken.event, *given)?;
+        let parsed = now();
+        self.metrics.stages.parse.took(parsed - begun, 1);
+        let ticket = readers.ticket(parsed);
+        let before = match taken.event.kind() {
+            Kind::Transaction => self.known.begin(&taken.event, &ticket, given.received_us),
+            _ => Before::Nothing,
         };
-        let read: Vec<_> = bodies
-            .iter()
-            .enumerate()
-            .map(|(at, body)| {
-                let begun = now();
-                if at == 0 {
-                    self.metrics.stages.read.took(begun.saturating_duration_since(arrived), 1);
-                }
-                let taken = Arc::new(readers.read(body, given)?);
-                self.admit(&taken.event, given)?;
-                let parsed = now();
-                self.metrics.stages.parse.took(parsed - begun, 1);
-                let ticket = Arc::new(Ticket::new(parsed));
-                let before = match taken.event.kind() {
-                    Kind::Transaction => self.known.begin(&taken.event, &ticket, given.received_us),
-                    _ => Before::Nothing,
-                };
-                let ticket = if let Before::OnItsWay(first) = &before { Arc::clone(first) } else { ticket };
-                Ok(OnItsWay { taken, ticket, before, readers: Arc::clone(&readers) })
-            })
-            .collect();
-        let let_in = self.let_in(&readers, read.iter().flatten(), way, sender, deadline);
-        let taken_in = |read| match read {
-            Err(bad) => {
-                self.counts.bad_bodies.add(1);
-                TakenIn::No(None, NoReply::BadBody(bad))
-            }
-            Ok(event) => self.begun(event, let_in),
-        };
-        read.into_iter().map(taken_in).collect()
+        let ticket = if let Before::OnItsWay(first) = &before { Arc::clone(first) } else { ticket };
+        Ok(OnItsWay { taken, ticket, before, readers: Arc::clone(readers) })
     }
 
     /// An event that was read, and was let in or not with the others.
-    fn begun(&self, event: OnItsWay, let_in: Result<(), (Cause, Duration)>) -> TakenIn {
-        match (&event.before, let_in) {
-            (Before::Nothing | Before::Told(_), Err((cause, retry_after))) => {
-                return TakenIn::No(Some(Named::of(&event.taken)), self.refuse(cause, retry_after));
+    fn begun(&self, read: Read, let_in: Result<(), (Cause, Duration)>) -> TakenIn {
+        let event = match read {
+            Ok(event) => event,
+            Err(bad) => {
+                self.counts.bad_bodies.add(1);
+                return TakenIn::No(None, NoReply::BadBody(bad));
             }
-            (Before::OnItsWay(_), _) => self.counts.joined.add(1),
-            (Before::Other { .. }, _) | (_, Ok(())) => {}
+        };
+        match let_in {
+            Err((cause, retry_after)) if event.is_new() => {
+                return TakenIn::No(Some(Arc::clone(&event.taken)), self.refuse(cause, retry_after));
+            }
+            _ if event.is_joined() => self.counts.joined.add(1),
+            _ => {}
         }
         TakenIn::OnItsWay(event)
     }
@@ -303,63 +343,56 @@ impl Service {
     }
 
     /// Lets events in, or says why not and when to try again.
-    fn let_in<'o>(
-        &self,
-        readers: &Readers,
-        events: impl Iterator<Item = &'o OnItsWay>,
-        way: Way,
-        sender: u64,
-        deadline: Instant,
-    ) -> Result<(), (Cause, Duration)> {
+    fn let_in(&self, together: &Together<'_>, read: &[Read]) -> Result<(), (Cause, Duration)> {
+        let Together { way, readers, sender, deadline, .. } = together;
+        let others = |event: &&OnItsWay| matches!(event.before, Before::Other { .. });
+        read.iter().flatten().filter(others).for_each(|event| self.put_down(together, event));
         // What is on its way already waits there.
-        let (others, new): (Vec<&OnItsWay>, Vec<&OnItsWay>) = events
-            .filter(|event| !matches!(event.before, Before::OnItsWay(_)))
-            .partition(|event| matches!(event.before, Before::Other { .. }));
-        self.put_down(&others, way, sender, deadline);
-        let (cause, pushed) = match way {
+        let new = || read.iter().flatten().filter(|event| event.is_new());
+        let many = new().count();
+        let all_said = |cause| -> Vec<_> { new().map(|event| self.said(readers, cause, event)).collect() };
+        let push = |said: &[_], deadline| self.push(*sender, many, waiting(new(), *sender, said), deadline);
+        let (cause, pushed) = match *way {
             Way::Refused(cause) => (cause, Err(RETRY_AFTER)),
             Way::Engine => {
                 // What comes too late to wait enters the state in its turn, and is answered before that.
-                let in_time = now() < deadline;
-                let said = |event: &&OnItsWay| self.said(readers, Cause::Deadline, event);
-                let said: Vec<_> = if in_time { Vec::new() } else { new.iter().map(said).collect() };
-                let pushed = self.push(waiting(&new, sender, &said), in_time.then_some(deadline));
-                (Cause::Overload, pushed.map(|()| said))
+                let in_time = now() < *deadline;
+                let said = if in_time { Vec::new() } else { all_said(Cause::Deadline) };
+                (Cause::Overload, push(&said, in_time.then_some(*deadline)).map(|()| said))
             }
             Way::Told(cause) => {
-                let said: Vec<_> = new.iter().map(|event| self.said(readers, cause, event)).collect();
+                let said = all_said(cause);
                 // While it recovers nothing is taken in that nobody was told about; without its journal it is.
-                let fine = |(event, said): (&&OnItsWay, &Option<Arc<Said>>)| {
+                let fine = |(event, said): (&OnItsWay, &Option<Arc<Said>>)| {
                     said.is_some() || cause == Cause::JournalFailure && !event.decides()
                 };
-                let fine = new.iter().zip(&said).all(fine);
-                let pushed =
-                    if fine { self.push(waiting(&new, sender, &said), None) } else { Err(RETRY_AFTER) };
+                let fine = new().zip(&said).all(fine);
+                let pushed = if fine { push(&said, None) } else { Err(RETRY_AFTER) };
                 (cause, pushed.map(|()| said))
             }
         };
         let pushed = pushed.or_else(|retry_after| {
-            let said: Vec<_> = match cause {
-                Cause::Overload => new.iter().map(|event| self.said(readers, cause, event)).collect(),
-                _ => return Err(retry_after),
-            };
-            let all = said.iter().all(Option::is_some);
-            if !all || !self.queue.push_late(waiting(&new, sender, &said)) {
+            if cause != Cause::Overload {
                 return Err(retry_after);
             }
-            self.counts.late.add(new.len());
+            let said = all_said(cause);
+            let all = said.iter().all(Option::is_some);
+            if !all || !self.queue.push_late(many, waiting(new(), *sender, &said)) {
+                return Err(retry_after);
+            }
+            self.counts.late.add(many);
             Ok(said)
         });
         match pushed {
             Ok(said) => {
                 // Whoever comes first, this or the engine, says it.
-                for (event, said) in new.iter().zip(said) {
+                for (event, said) in new().zip(said) {
                     said.and_then(|said| event.ticket.declare(&said));
                 }
                 Ok(())
             }
             Err(retry_after) => {
-                for event in new {
+                for event in new() {
                     self.known.forget(&event.taken.event);
                     event.ticket.lose(Lost::Shed(cause));
                 }
@@ -368,23 +401,28 @@ impl Service {
         }
     }
 
-    /// Hands events whose id another payment has to the engine, which refuses them, so that the journal says so: behind that
+    /// Hands an event whose id another payment has to the engine, which refuses it, so that the journal says so: behind that
     /// payment, and where it takes nobody's place.
-    fn put_down(&self, others: &[&OnItsWay], way: Way, sender: u64, deadline: Instant) {
-        for event in others {
-            let behind = matches!(event.before, Before::Other { stepped: true });
-            let taken = way == Way::Engine
-                && behind
-                && self.queue.push(waiting(&[event], sender, &[]), Some(deadline)).is_ok();
-            if !taken {
-                event.ticket.lose(Lost::Shed(Cause::Overload));
-            }
+    fn put_down(&self, together: &Together<'_>, event: &OnItsWay) {
+        let Together { way, sender, deadline, .. } = together;
+        let behind = matches!(event.before, Before::Other { stepped: true });
+        let one = || waiting(std::iter::once(event), *sender, &[]);
+        let taken =
+            *way == Way::Engine && behind && self.queue.push(*sender, 1, one(), Some(*deadline)).is_ok();
+        if !taken {
+            event.ticket.lose(Lost::Shed(Cause::Overload));
         }
     }
 
-    fn push(&self, events: Vec<Waiting>, deadline: Option<Instant>) -> Result<(), Duration> {
-        self.queue.push(events, deadline).map_err(|(shed, events)| {
-            self.counts.shed[shed.why as usize].add(events.len());
+    fn push(
+        &self,
+        sender: u64,
+        many: usize,
+        events: impl Iterator<Item = Waiting>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Duration> {
+        self.queue.push(sender, many, events, deadline).map_err(|shed| {
+            self.counts.shed[shed.why as usize].add(many);
             shed.retry_after
         })
     }
@@ -410,20 +448,27 @@ impl Service {
         event.received_us().is_none_or(in_time) && paid.is_none_or(|currency| currency == rules.currency)
     }
 
-    /// Waits for what is answered to an event.
-    async fn reply(&self, event: &OnItsWay, deadline: Instant) -> Result<Reply, NoReply> {
+    /// Waits for what is answered to an event; the line of the engine's answer is in `line` then.
+    async fn reply(&self, event: &OnItsWay, deadline: Instant, line: &mut Vec<u8>) -> Result<Reply, NoReply> {
         loop {
-            let came = event.ticket.wait(deadline).await;
-            if let Some(reply) = self.settle(event, came) {
+            let came = event.ticket.wait(deadline, line).await;
+            if let Some(reply) = self.settle(event, came, line) {
                 return reply;
             }
         }
     }
 
-    /// What is answered to an event that this came of; none where the engine has begun meanwhile, and is waited for.
-    pub(super) fn settle(&self, event: &OnItsWay, came: Came) -> Option<Result<Reply, NoReply>> {
+    /// What is answered to an event that this came of, with an answer's line in `line`; none where the engine has begun meanwhile, and
+    /// is waited for.
+    pub(super) fn settle(
+        &self,
+        event: &OnItsWay,
+        came: Came,
+        line: &mut Vec<u8>,
+    ) -> Option<Result<Reply, NoReply>> {
         if matches!(event.before, Before::Other { .. }) {
-            let answered = if let Came::Answer(answered) = came { answered } else { reused(&event.taken) };
+            let answered =
+                if let Came::Answer(answered) = came { answered } else { reused(&event.taken, line) };
             self.counts.answered.add(1);
             return Some(Ok(Reply::Answer(answered)));
         }
@@ -462,16 +507,37 @@ impl OnItsWay {
     fn decides(&self) -> bool {
         self.taken.event.kind() == Kind::Transaction
     }
+
+    /// Whether it is on its way by itself.
+    fn is_new(&self) -> bool {
+        matches!(self.before, Before::Nothing | Before::Told(_))
+    }
+
+    /// Whether another one was on its way before it, and it is answered with that.
+    fn is_joined(&self) -> bool {
+        matches!(self.before, Before::OnItsWay(_))
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        // The ticket of one that is joined is kept with the first.
+        self.readers.keep(&self.taken, (!self.is_joined()).then_some(&self.ticket));
+    }
 }
 
 /// Events as they wait, with what each is answered where that is said.
-fn waiting(events: &[&OnItsWay], sender: u64, said: &[Option<Arc<Said>>]) -> Vec<Waiting> {
+fn waiting<'e>(
+    events: impl Iterator<Item = &'e OnItsWay>,
+    sender: u64,
+    said: &[Option<Arc<Said>>],
+) -> impl Iterator<Item = Waiting> {
     let said = said.iter().cloned().chain(std::iter::repeat(None));
-    let waiting = |(event, said): (&&OnItsWay, _)| {
+    let waiting = move |(event, said): (&OnItsWay, _)| {
         let (taken, ticket) = (Arc::clone(&event.taken), Arc::clone(&event.ticket));
         Waiting { taken, ticket, sender, said }
     };
-    events.iter().zip(said).map(waiting).collect()
+    events.zip(said).map(waiting)
 }
 
 /// Whether a control event takes up rules or rates.
@@ -479,18 +545,11 @@ fn reloads(event: &Event) -> bool {
     event.text(TextField::Control).is_some_and(|word| ["rule_set", "rate_version"].contains(&word))
 }
 
-/// What is answered where another payment has the id.
-fn reused(taken: &Taken) -> Answered {
-    let (refusal, mut line) = (Refusal::IdReused, Vec::new());
+/// What is answered where another payment has the id, with its line in `line`.
+fn reused(taken: &Taken, line: &mut Vec<u8>) -> Answered {
+    let refusal = Refusal::IdReused;
+    line.clear();
     // A buffer takes all that is written to it.
-    let _ = write_refusal(&taken.event, refusal.code(), None, &refusal.to_string(), &mut line);
-    Answered { what: What::IdReused, line, durable: true, let_go: None }
-}
-
-impl Named {
-    pub(super) fn of(taken: &Taken) -> Self {
-        let event = &taken.event;
-        let tenant = event.text(TextField::Tenant).map(str::to_owned);
-        Self { id: event.id().to_owned(), tenant, time_us: event.time_us() }
-    }
+    let _ = write_refusal(&taken.event, refusal.code(), None, &refusal.to_string(), line);
+    Answered { what: What::IdReused, durable: true, let_go: None }
 }

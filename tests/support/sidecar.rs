@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use weir::engine::Limits;
 use weir::io::{Bundle, Disk, RealDisk};
 use weir::journal::{OnDamage, Options, Recorded, Setup};
 use weir::server::{Address, Figures, Listen, Opener, Opening, Ready, ServeError, Settings, serve};
@@ -38,14 +39,14 @@ pub struct Sidecar {
     thread: Option<JoinHandle<Result<Figures, ServeError>>>,
 }
 
-fn opener(rules: PathBuf, journal: PathBuf) -> Opener {
+fn opener(rules: PathBuf, journal: PathBuf, limits: Option<Limits>) -> Opener {
     Box::new(move |progress| {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         disk.create_folder(&journal)?;
         let setup = Setup {
             rules: Bundle::read(&rules)?,
             staged: Vec::new(),
-            limits: None,
+            limits,
             recording: None,
             store: None,
             snapshot_every: None,
@@ -78,6 +79,16 @@ impl Sidecar {
 
     /// One that begins with these rules.
     pub fn over(text: &str, settings: Settings, folder: tempfile::TempDir) -> Result<Self, ServeError> {
+        Self::within(None, text, settings, folder)
+    }
+
+    /// The same with other limits than those that hold where nobody says any.
+    pub fn within(
+        limits: Option<Limits>,
+        text: &str,
+        settings: Settings,
+        folder: tempfile::TempDir,
+    ) -> Result<Self, ServeError> {
         let rules = folder.path().join("rules.toml");
         std::fs::write(&rules, text).unwrap();
         let journal = folder.path().join("journal");
@@ -88,7 +99,7 @@ impl Sidecar {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             let ready = |addresses: &[Address]| tell.send(addresses.to_vec()).unwrap();
             let stopped = async { drop(stopped.await) };
-            runtime.block_on(serve(settings, opener(rules, journal), ready, stopped))
+            runtime.block_on(serve(settings, opener(rules, journal, limits), ready, stopped))
         });
         let Ok(addresses) = told.recv() else { return Err(thread.join().unwrap().unwrap_err()) };
         let sidecar = Self { addresses, folder, stop: Some(stop), thread: Some(thread) };

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::declared::Cause;
 use super::super::http::{Problem, written};
-use super::super::service::{Named, NoReply, Reply, Service};
+use super::super::reading::Taken;
+use super::super::service::{NoReply, Reply, Service};
 use super::super::ticket::What;
 use super::slots::Request;
 use crate::decision::Outcome;
@@ -46,12 +47,14 @@ fn header(reply: &Reply) -> Option<Header> {
     })
 }
 
-/// Writes the answer to a request, and puts down and tells what it was; `named` is what its event is called, where it is one.
+/// Writes the answer to a request, and puts down and tells what it was; `taken` is its event, where it is one, and `line`
+/// the line of the engine's answer, where it is that.
 pub(super) fn write(
     service: &Arc<Service>,
     request: &Request,
-    named: impl FnOnce() -> Option<Named>,
+    taken: Option<&Taken>,
     reply: Result<Reply, NoReply>,
+    line: &mut Vec<u8>,
     took: Duration,
     out: &mut Vec<u8>,
 ) {
@@ -63,9 +66,9 @@ pub(super) fn write(
         header.write(&[], out);
         return observe(service, request, Said { status: 200, problem: "", cause }, took);
     }
-    match (written(named().as_ref(), reply), header) {
-        (Ok((status, line)), Some(header)) => {
-            header.write(&line, out);
+    match (written(taken, reply, line), header) {
+        (Ok(status), Some(header)) => {
+            header.write(line, out);
             observe(service, request, Said { status: status.as_u16(), problem: "", cause }, took);
         }
         // Whatever has a line has a header.

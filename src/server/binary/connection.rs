@@ -16,7 +16,7 @@ use super::super::access::{Scope, Who};
 use super::super::clock::now;
 use super::super::http::{Problem, Refused, crowded, let_go, no_room, slow_body, too_large};
 use super::super::reading::Given;
-use super::super::service::{Named, Service, TakenIn};
+use super::super::service::{Service, TakenIn};
 use super::answer;
 use super::bell::{Bell, Outbox};
 use super::input::Input;
@@ -39,6 +39,8 @@ pub(super) struct Connection<'s, S> {
     /// Answers that wait there, each with when its request began to come and when it was let go.
     unsent: Vec<(Instant, Option<Instant>)>,
     slots: Slots,
+    /// The line of the last answer.
+    line: Vec<u8>,
     outbox: Arc<Outbox>,
     rung: Vec<u32>,
     /// Since when the frame comes that is not whole.
@@ -65,6 +67,7 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
             output: Output::default(),
             unsent: Vec::new(),
             slots: Slots::new(service.settings.bounds.frames_max),
+            line: Vec::new(),
             outbox: Arc::default(),
             rung: Vec::new(),
             comes_since: None,
@@ -126,13 +129,13 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
     fn answer(&mut self, place: u32, at: Instant) {
         loop {
             let Some(slot) = self.slots.get_mut(place) else { return };
-            let Some(came) = slot.event.ticket.look(slot.late) else { return };
-            let Some(reply) = self.service.settle(&slot.event, came) else { continue };
+            let Some(came) = slot.event.ticket.look(slot.late, &mut self.line) else { return };
+            let Some(reply) = self.service.settle(&slot.event, came, &mut self.line) else { continue };
             let Some(Slot { request, event, room, flight, .. }) = self.slots.take(place) else { return };
-            let named = || Some(Named::of(&event.taken));
             let took = at.saturating_duration_since(request.begun);
             self.will_send(&request, let_go(&reply));
-            answer::write(&self.service, &request, named, reply, took, self.output.end());
+            let (taken, line, out) = (Some(&*event.taken), &mut self.line, self.output.end());
+            answer::write(&self.service, &request, taken, reply, line, took, out);
             self.active = at;
             return drop((room, flight));
         }
@@ -245,21 +248,20 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
         let said = Some(header.timeout_or_status).filter(|said_us| *said_us > 0);
         let deadline = self.service.deadline(arrived, said.map(|us| Duration::from_micros(us.into())));
         let payload = self.input.unread().get(HEADER_BYTES..HEADER_BYTES + payload_bytes).unwrap_or_default();
-        match self.service.take_in(&[payload], given, who.sender, arrived, deadline).pop() {
-            Some(TakenIn::OnItsWay(event)) => {
+        match self.service.take_in(payload, given, who.sender, arrived, deadline) {
+            TakenIn::OnItsWay(event) => {
                 let ticket = Arc::clone(&event.ticket);
                 let place = self.slots.put(Slot { request, event, late: false, room, flight }, deadline);
                 ticket.hang(Bell::new(&self.outbox, place));
                 // It may have been answered before somebody rang.
                 self.answer(place, at);
             }
-            Some(TakenIn::No(named, no_reply)) => {
+            TakenIn::No(taken, no_reply) => {
                 self.will_send(&request, None);
                 let out = self.output.end();
-                let took = now().saturating_duration_since(arrived);
-                answer::write(&self.service, &request, || named, Err(no_reply), took, out);
+                let (taken, took) = (taken.as_deref(), now().saturating_duration_since(arrived));
+                answer::write(&self.service, &request, taken, Err(no_reply), &mut self.line, took, out);
             }
-            None => {}
         }
     }
 

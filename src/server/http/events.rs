@@ -12,14 +12,14 @@ use serde_json::value::RawValue;
 
 use super::super::access::{Scope, Who};
 use super::super::clock::now;
-use super::super::reading::{BadBody, Given};
-use super::super::service::{Named, NoReply, Reply, Service};
+use super::super::reading::{BadBody, Given, Taken};
+use super::super::service::{NoReply, Replied, Reply, Service};
 use super::super::ticket::What;
 use super::Problem;
 use super::body::whole;
 use super::observed::{Arrived, WasDeclared};
 use crate::engine::VERSION;
-use crate::event::Kind;
+use crate::event::{Event, Kind, TextField};
 use crate::io::Reason;
 
 /// How long the client waits, in milliseconds.
@@ -107,15 +107,15 @@ pub(super) async fn decide_batch(
         Err(problem) => return problem.into_response(),
     };
     let replies = service.ask(&bodies, given, who.sender, arrived.0, deadline).await;
-    let declared = replies.iter().find_map(|(_, reply)| declared(reply));
-    let let_go = replies.iter().filter_map(|(_, reply)| let_go(reply)).max();
+    let declared = replies.iter().find_map(|replied| declared(&replied.reply));
+    let let_go = replies.iter().filter_map(|replied| let_go(&replied.reply)).max();
     let mut out = b"{\"answers\":[".to_vec();
-    for (at, (named, reply)) in replies.into_iter().enumerate() {
+    for (at, Replied { taken, reply, mut line }) in replies.into_iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        match written(named.as_ref(), reply) {
-            Ok((_, json)) => out.extend_from_slice(&json),
+        match written(taken.as_deref(), reply, &mut line) {
+            Ok(_) => out.extend_from_slice(&line),
             Err(problem) => out.extend_from_slice(&problem.to_json()),
         }
     }
@@ -143,12 +143,12 @@ async fn one(
     };
     let given = Given { tenant: who.tenant(), ..given };
     let mut replies = service.ask(&[&body], given, who.sender, arrived.0, deadline).await;
-    let Some((named, reply)) = replies.pop() else {
+    let Some(Replied { taken, reply, mut line }) = replies.pop() else {
         return bad_body("the body is empty".to_owned()).into_response();
     };
     let (declared, let_go) = (declared(&reply), let_go(&reply));
-    let response = match written(named.as_ref(), reply) {
-        Ok((status, line)) => told(json(status, line), declared),
+    let response = match written(taken.as_deref(), reply, &mut line) {
+        Ok(status) => told(json(status, line), declared),
         Err(problem) => problem.into_response(),
     };
     service.metrics.wrote(let_go, arrived.0, now());
@@ -218,35 +218,38 @@ pub(super) fn bad_body(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-event", "The body is no event", detail)
 }
 
-/// An answer, or the problem that there is instead.
+/// Makes an answer to an event of its line where it is the engine's, or the problem that there is instead.
 pub(in super::super) fn written(
-    named: Option<&Named>,
+    taken: Option<&Taken>,
     reply: Result<Reply, NoReply>,
-) -> Result<(StatusCode, Vec<u8>), Problem> {
-    let id = named.map(|named| named.id.as_str());
+    line: &mut Vec<u8>,
+) -> Result<StatusCode, Problem> {
+    let event = taken.map(|taken| &taken.event);
+    let id = event.map(Event::id);
     let answered = match reply {
         Ok(Reply::Answer(answered)) => answered,
         Ok(Reply::Declared(said)) => {
             let mut declared = serde_json::json!({
                 "id": id,
-                "time_us": named.map(|named| named.time_us),
+                "time_us": event.map(Event::time_us),
                 "outcome": said.demand.outcome.name(),
                 "declared": said.cause.name(),
                 // It is on disk no sooner than the engine has taken the event in.
                 "durable": false,
                 "engine": VERSION,
             });
-            if let Some(tenant) = named.and_then(|named| named.tenant.as_deref()) {
+            if let Some(tenant) = event.and_then(|event| event.text(TextField::Tenant)) {
                 declared["tenant"] = tenant.into();
             }
             if !said.auth.is_empty() {
                 declared["auth"] = said.auth.clone().into();
             }
-            return Ok((StatusCode::OK, declared.to_string().into_bytes()));
+            *line = declared.to_string().into_bytes();
+            return Ok(StatusCode::OK);
         }
         Ok(Reply::Later) => {
-            let later = serde_json::json!({"id": id, "taken": "later"});
-            return Ok((StatusCode::ACCEPTED, later.to_string().into_bytes()));
+            *line = serde_json::json!({"id": id, "taken": "later"}).to_string().into_bytes();
+            return Ok(StatusCode::ACCEPTED);
         }
         Err(NoReply::BadBody(bad)) => return Err(no_event(&bad)),
         Err(NoReply::Draining) => {
@@ -265,22 +268,22 @@ pub(in super::super) fn written(
             .retry_after(after));
         }
     };
-    let mut line = answered.line;
     line.pop_if(|last| *last == b'\n');
     if !answered.durable && line.pop_if(|last| *last == b'}').is_some() {
         line.extend_from_slice(b",\"durable\":false}");
     }
     match answered.what {
-        What::Decision { .. } | What::Alert => Ok((StatusCode::OK, line)),
+        What::Decision { .. } | What::Alert => Ok(StatusCode::OK),
         What::Taken => {
             let mut taken = serde_json::json!({"id": id, "taken": true});
             if !answered.durable {
                 taken["durable"] = false.into();
             }
-            Ok((StatusCode::OK, taken.to_string().into_bytes()))
+            *line = taken.to_string().into_bytes();
+            Ok(StatusCode::OK)
         }
-        What::IdReused => Err(refused(StatusCode::CONFLICT, "id-reused", &line).of(id)),
-        What::Refused => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", &line).of(id)),
+        What::IdReused => Err(refused(StatusCode::CONFLICT, "id-reused", line).of(id)),
+        What::Refused => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "refused", line).of(id)),
     }
 }
 

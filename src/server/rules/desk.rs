@@ -140,10 +140,10 @@ impl Desk {
             let stepped = self.step(&taken, now());
             let is_taken = matches!(&stepped, Ok(stepped) if stepped.answered.what == What::Taken);
             let settled = self.recorded.settle(activating, is_taken);
-            let answered = stepped.map_err(|error| error.to_string())?.answered;
+            stepped.map_err(|error| error.to_string())?;
             settled.map_err(|error| error.to_string())?;
             if !is_taken {
-                let said: Value = serde_json::from_slice(&answered.line).unwrap_or_default();
+                let said: Value = serde_json::from_slice(&self.line).unwrap_or_default();
                 return Err(said["message"].as_str().unwrap_or("the engine refused it").to_owned());
             }
             self.follow_rules();
