@@ -52,7 +52,7 @@ first = told(folder, "http-tcp")
 machine = first["machine"]
 print(f"# {folder.name}\n")
 print(
-    f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, {machine['file_system']}, load {machine['load_average']}, "
+    f"{machine['cpu']}, {machine['kernel']}, {machine['file_system']}, load {machine['load_average']}, "
     f"weir {first['version']}, commit {first['commit']}, {first['date']}. The sidecars on one core, the generator on the other; "
     "Poisson arrivals; latencies from the intended send time."
 )
