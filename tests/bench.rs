@@ -26,6 +26,7 @@ use weir::bench::{
     schedule, stall_test,
 };
 use weir::decision::Outcome;
+use weir::frames::{Header, Type};
 use weir::server::{Listen, Settings};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -320,6 +321,41 @@ fn counts_add_up_whatever_happens() {
 }
 
 #[test]
+fn what_is_answered_before_it_is_on_disk_is_counted() {
+    let not_yet = |request: &str| {
+        let id = request.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
+        response("200 OK", "", &format!("{{\"id\":\"{id}\",\"outcome\":\"allow\",\"durable\":false}}"))
+    };
+    let tally = measured(somebody(move |at, request| {
+        (if at % 2 == 0 { not_yet(request) } else { allowed(request) }, true)
+    }));
+    let counts = &tally.counts;
+    assert!(tally.faults().is_empty() && tally.served_all(), "{counts:?}");
+    assert!(0 < counts.not_durable && counts.not_durable < counts.sent, "{counts:?}");
+}
+
+#[test]
+fn a_door_that_lets_nobody_in_says_why() {
+    let mut refusal = Vec::new();
+    let header = Header { kind: Type::Problem as u8, timeout_or_status: 401, ..Header::default() };
+    header.write(br#"{"type":"urn:weir:problem:unauthorized"}"#, &mut refusal);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("tcp://{}", listener.local_addr().unwrap());
+    let refuse = move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (mut bytes, refusal) = ([0; 64], refusal.clone());
+            let _ = stream.read(&mut bytes).and_then(|_| stream.write_all(&refusal));
+        }
+    };
+    drop(Builder::new().spawn(refuse).unwrap());
+    let done = weir(&["--frames", "--target", &target, "--rate", "50", "--duration", "500ms"]);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("the server ends the connection: 401 `unauthorized`"), "{said}");
+    assert!(said.contains("0 of them for no request there"), "{said}");
+}
+
+#[test]
 fn what_is_never_answered_is_counted_and_what_finds_no_connection_too() {
     let tally = measured(somebody(
         |at, request| {
@@ -370,7 +406,7 @@ impl Wire for Lines {
         let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
         let number = std::str::from_utf8(&bytes[..end]).unwrap().parse().ok();
         let said = if number.is_some() { Said::Decided(Outcome::Block) } else { Said::Greeting };
-        Ok(Some(Answer { bytes: end + 1, number, said, closes: false }))
+        Ok(Some(Answer { bytes: end + 1, number, said, durable: true, closes: false }))
     }
 }
 
