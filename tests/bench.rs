@@ -132,6 +132,33 @@ fn a_served_sidecar_decides_all_and_knows_the_slowest() {
 }
 
 #[test]
+fn two_generators_at_once_agree() {
+    let sidecar = Sidecar::start(Settings::default()).unwrap();
+    let endpoint = Endpoint::Tcp(sidecar.tcp());
+    // Seeds of their own: the same one draws the same times.
+    let drive_one = |seed: u64| {
+        let ids = Ids::new(&format!("two{seed}"));
+        let times = schedule(&Arrivals::Poisson, 150.0, 4 * SECOND_NS, seed).unwrap();
+        let http = Http::new("two", ids.clone(), None, Some(10_000));
+        let payments = Payments::generated(ids, seed, 100).unwrap();
+        drive(&endpoint, &http, &payments, &load(&times, 4 * SECOND_NS, 16)).unwrap()
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| drive_one(1));
+        (drive_one(2), one.join().unwrap())
+    });
+    for tally in [&one, &other] {
+        assert!(tally.faults().is_empty() && tally.served_all(), "{:?} {:?}", tally.faults(), tally.counts);
+        assert_eq!(tally.counts.not_durable, 0);
+    }
+    let ms = |tally: &Tally, quantile| tally.latency.value_at_quantile(quantile) as f64 / 1e6;
+    for quantile in [0.5, 0.9] {
+        let (one, other) = (ms(&one, quantile), ms(&other, quantile));
+        assert!((one - other).abs() < 0.35 * one.max(other) + 1.0, "p{quantile}: {one} and {other} ms");
+    }
+}
+
+#[test]
 fn where_the_time_goes_is_told_stage_by_stage() {
     let folder = tempfile::tempdir().unwrap();
     let socket = |name: &str| folder.path().join(name);
