@@ -26,6 +26,7 @@ use weir::bench::{
     schedule, stall_test,
 };
 use weir::decision::Outcome;
+use weir::frames::{Header, Type};
 use weir::server::{Listen, Settings};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -127,6 +128,33 @@ fn a_served_sidecar_decides_all_and_knows_the_slowest() {
         for file in ["percentiles.svg", "jitter.hgrm", "latency-500.hgrm", "service-500.hgrm"] {
             assert!(std::fs::metadata(out.path().join(file)).unwrap().len() > 300, "{file}");
         }
+    }
+}
+
+#[test]
+fn two_generators_at_once_agree() {
+    let sidecar = Sidecar::start(Settings::default()).unwrap();
+    let endpoint = Endpoint::Tcp(sidecar.tcp());
+    // Seeds of their own: the same one draws the same times.
+    let drive_one = |seed: u64| {
+        let ids = Ids::new(&format!("two{seed}"));
+        let times = schedule(&Arrivals::Poisson, 150.0, 4 * SECOND_NS, seed).unwrap();
+        let http = Http::new("two", ids.clone(), None, Some(10_000));
+        let payments = Payments::generated(ids, seed, 100).unwrap();
+        drive(&endpoint, &http, &payments, &load(&times, 4 * SECOND_NS, 16)).unwrap()
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| drive_one(1));
+        (drive_one(2), one.join().unwrap())
+    });
+    for tally in [&one, &other] {
+        assert!(tally.faults().is_empty() && tally.served_all(), "{:?} {:?}", tally.faults(), tally.counts);
+        assert_eq!(tally.counts.not_durable, 0);
+    }
+    let ms = |tally: &Tally, quantile| tally.latency.value_at_quantile(quantile) as f64 / 1e6;
+    for quantile in [0.5, 0.9] {
+        let (one, other) = (ms(&one, quantile), ms(&other, quantile));
+        assert!((one - other).abs() < 0.35 * one.max(other) + 1.0, "p{quantile}: {one} and {other} ms");
     }
 }
 
@@ -320,6 +348,41 @@ fn counts_add_up_whatever_happens() {
 }
 
 #[test]
+fn what_is_answered_before_it_is_on_disk_is_counted() {
+    let not_yet = |request: &str| {
+        let id = request.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
+        response("200 OK", "", &format!("{{\"id\":\"{id}\",\"outcome\":\"allow\",\"durable\":false}}"))
+    };
+    let tally = measured(somebody(move |at, request| {
+        (if at % 2 == 0 { not_yet(request) } else { allowed(request) }, true)
+    }));
+    let counts = &tally.counts;
+    assert!(tally.faults().is_empty() && tally.served_all(), "{counts:?}");
+    assert!(0 < counts.not_durable && counts.not_durable < counts.sent, "{counts:?}");
+}
+
+#[test]
+fn a_door_that_lets_nobody_in_says_why() {
+    let mut refusal = Vec::new();
+    let header = Header { kind: Type::Problem as u8, timeout_or_status: 401, ..Header::default() };
+    header.write(br#"{"type":"urn:weir:problem:unauthorized"}"#, &mut refusal);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("tcp://{}", listener.local_addr().unwrap());
+    let refuse = move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (mut bytes, refusal) = ([0; 64], refusal.clone());
+            let _ = stream.read(&mut bytes).and_then(|_| stream.write_all(&refusal));
+        }
+    };
+    drop(Builder::new().spawn(refuse).unwrap());
+    let done = weir(&["--frames", "--target", &target, "--rate", "50", "--duration", "500ms"]);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("the server ends the connection: 401 `unauthorized`"), "{said}");
+    assert!(said.contains("0 of them for no request there"), "{said}");
+}
+
+#[test]
 fn what_is_never_answered_is_counted_and_what_finds_no_connection_too() {
     let tally = measured(somebody(
         |at, request| {
@@ -370,7 +433,7 @@ impl Wire for Lines {
         let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
         let number = std::str::from_utf8(&bytes[..end]).unwrap().parse().ok();
         let said = if number.is_some() { Said::Decided(Outcome::Block) } else { Said::Greeting };
-        Ok(Some(Answer { bytes: end + 1, number, said, closes: false }))
+        Ok(Some(Answer { bytes: end + 1, number, said, durable: true, closes: false }))
     }
 }
 

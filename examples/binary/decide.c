@@ -252,7 +252,7 @@ int main(int arguments, char **argument) {
                                  run_us, asked, run_us + asked, 1000 + asked * 7919 % 2000000, asked % 97);
             /* Every other one without its line: the header says all that decides. */
             struct header header = {
-                .type = DECIDE, .flags = asked % 2 ? BRIEF : 0, .timeout_or_status = TIMEOUT_US, .id = asked};
+                .type = DECIDE, .flags = asked % 2 ? BRIEF : 0, .timeout_or_status = TIMEOUT_US, .id = asked + 1};
             put_frame(&out, header, payload, (size_t)bytes);
             sent[asked].at_ns = clock_ns(CLOCK_MONOTONIC);
         }
@@ -261,11 +261,14 @@ int main(int arguments, char **argument) {
         const uint8_t *payload;
         size_t bytes;
         while (get_frame(&in, &header, &payload, &bytes)) {
-            if (header.id >= asked || sent[header.id].answered) fail("an answer to %" PRIu64 ", which waits for none", header.id);
-            struct sent *one = &sent[header.id];
+            /* Ids begin at 1: what has 0 is of no request, and says why the connection ends. */
+            if (header.id == 0) fail("the server ends the connection: %.*s", (int)bytes, (const char *)payload);
+            uint64_t number = header.id - 1;
+            if (number >= asked || sent[number].answered) fail("an answer to %" PRIu64 ", which waits for none", header.id);
+            struct sent *one = &sent[number];
             one->answered = true;
             one->took_ns = clock_ns(CLOCK_MONOTONIC) - one->at_ns;
-            if (one->took_ns > sent[slowest].took_ns) slowest = header.id;
+            if (one->took_ns > sent[slowest].took_ns) slowest = number;
             answered++;
             if (header.type == PROBLEM) {
                 if (problems++ == 0) fprintf(stderr, "decide: %.*s\n", (int)bytes, (const char *)payload);
@@ -275,12 +278,12 @@ int main(int arguments, char **argument) {
             counts[header.outcome]++;
             not_durable += !(header.flags & DURABLE);
             declared += (header.flags & DECLARED) != 0;
-            if (header.id % 2) {
+            if (number % 2) {
                 if (bytes != 0) fail("a line that was not asked for");
                 continue;
             }
             char id[64], outcome[64];
-            snprintf(id, sizeof id, "\"id\":\"c-%" PRIu64 "-%" PRIu64 "\"", run_us, header.id);
+            snprintf(id, sizeof id, "\"id\":\"c-%" PRIu64 "-%" PRIu64 "\"", run_us, number);
             snprintf(outcome, sizeof outcome, "\"outcome\":\"%s\"", OUTCOMES[header.outcome]);
             if (!has(payload, bytes, id) || !has(payload, bytes, outcome)) {
                 fail("the line is not that of %s with %s: %.*s", id, outcome, (int)bytes, (const char *)payload);

@@ -63,7 +63,7 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "http://{address}"),
+            Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -143,6 +143,8 @@ pub(super) struct Connection {
     pub(super) in_flight: VecDeque<Sent>,
     /// Whether it is told when more can be written.
     pub(super) waits_to_write: bool,
+    /// Whether anything was answered on it.
+    pub(super) was_answered: bool,
 }
 
 impl Connection {

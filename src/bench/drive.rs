@@ -92,11 +92,15 @@ pub fn drive(
 
 fn reconnect(
     endpoint: &Endpoint,
-    to_make: &Receiver<usize>,
+    to_make: &Receiver<(usize, bool)>,
     made: &Sender<(usize, Stream)>,
     over: &AtomicBool,
 ) {
-    while let Ok(at) = to_make.recv() {
+    while let Ok((at, was_answered)) = to_make.recv() {
+        // Whoever only hangs up is not asked all the time.
+        if !was_answered {
+            std::thread::sleep(RECONNECT);
+        }
         while !over.load(Ordering::Relaxed) {
             if let Ok(stream) = endpoint.connect() {
                 // Where nobody takes it any more, it is over.
@@ -127,7 +131,7 @@ struct Driver<'a> {
     connections: Vec<Connection>,
     /// Connections that take one more request; each once.
     free: VecDeque<usize>,
-    lost: Sender<usize>,
+    lost: Sender<(usize, bool)>,
     made: Receiver<(usize, Stream)>,
     /// Connections with requests that are to be written before anything is waited for.
     unflushed: Vec<usize>,
@@ -149,7 +153,7 @@ impl<'a> Driver<'a> {
         wire: &'a dyn Wire,
         payments: &'a Payments,
         load: &'a Load<'a>,
-        lost: Sender<usize>,
+        lost: Sender<(usize, bool)>,
         made: Receiver<(usize, Stream)>,
     ) -> Result<Self, BenchError> {
         let warm_up = load.schedule.partition_point(|&at_ns| at_ns < load.warm_up_ns);
@@ -219,7 +223,9 @@ impl<'a> Driver<'a> {
             self.give_up(at, Why::Timeout);
         }
         let first_counted = self.tally.warm_up as usize;
-        self.tally.counts.failed.unsent += (self.load.schedule.len() - self.next.max(first_counted)) as u64;
+        let unsent = (self.load.schedule.len() - self.next.max(first_counted)) as u64;
+        self.tally.counts.failed.unsent += unsent;
+        self.tally.waited += unsent;
         Ok(self.tally)
     }
 
@@ -320,8 +326,14 @@ impl<'a> Driver<'a> {
                 Ok(Some(answer)) => {
                     taken += answer.bytes;
                     let closes = answer.closes;
-                    if answer.said != Said::Greeting && !self.take_answer(at, answer, now_ns) {
-                        return self.lose(at, Why::Unreadable);
+                    match answer.said {
+                        Said::Greeting => {}
+                        Said::Farewell(why) => {
+                            self.tally.first_wrong.get_or_insert(why);
+                            return self.lose(at, Why::Broken);
+                        }
+                        _ if self.take_answer(at, answer, now_ns) => self.connections[at].was_answered = true,
+                        _ => return self.lose(at, Why::Unreadable),
                     }
                     if closes {
                         return self.lose(at, Why::Broken);
@@ -369,7 +381,7 @@ impl<'a> Driver<'a> {
                 intended_ns,
                 number: first + place as u64,
             };
-            self.tally.answered(answer.said, request);
+            self.tally.answered(answer.said, answer.durable, request);
         }
         true
     }
@@ -377,15 +389,23 @@ impl<'a> Driver<'a> {
     fn give_up_what_takes_too_long(&mut self, now_ns: u64) {
         let patience_ns = nanoseconds(self.load.patience);
         for at in 0..self.connections.len() {
-            let oldest = self.connections[at].in_flight.front();
-            if oldest.is_some_and(|sent| now_ns.saturating_sub(sent.sent_ns) > patience_ns) {
-                self.lose(at, Why::Timeout);
+            let takes_too_long = |sent: &&Sent| now_ns.saturating_sub(sent.sent_ns) > patience_ns;
+            let late = self.connections[at].in_flight.iter().take_while(takes_too_long).count();
+            if late > 0 {
+                self.count_failed(at, late, Why::Timeout);
+                // What came behind goes with its connection.
+                self.lose(at, Why::Broken);
             }
         }
     }
 
-    /// Counts what is on its way on a connection as failed.
+    /// Counts all that is on its way on a connection as failed.
     fn give_up(&mut self, at: usize, why: Why) {
+        self.count_failed(at, self.connections[at].in_flight.len(), why);
+    }
+
+    /// The same of so many that are longest on their way.
+    fn count_failed(&mut self, at: usize, many: usize, why: Why) {
         let first_counted = self.tally.warm_up;
         let failed = &mut self.tally.counts.failed;
         let count = match why {
@@ -393,7 +413,7 @@ impl<'a> Driver<'a> {
             Why::Timeout => &mut failed.timeout,
             Why::Unreadable => &mut failed.unreadable,
         };
-        for sent in self.connections[at].in_flight.drain(..) {
+        for sent in self.connections[at].in_flight.drain(..many) {
             self.in_flight -= 1;
             *count += u64::from(sent.place as u64 >= first_counted);
         }
@@ -403,10 +423,10 @@ impl<'a> Driver<'a> {
     fn lose(&mut self, at: usize, why: Why) {
         self.give_up(at, why);
         self.free.retain(|&free| free != at);
-        self.connections[at] = Connection::default();
+        let was_answered = std::mem::take(&mut self.connections[at]).was_answered;
         self.making += 1;
         // Whoever makes them lives as long as this.
-        let _ = self.lost.send(at);
+        let _ = self.lost.send((at, was_answered));
     }
 
     fn take_up(&mut self, at: usize, stream: Stream) -> Result<(), BenchError> {

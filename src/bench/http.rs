@@ -30,7 +30,12 @@ struct Decision<'a> {
     #[serde(borrow)]
     outcome: Cow<'a, str>,
     declared: Option<String>,
+    /// Said only where it is not.
+    durable: Option<bool>,
 }
+
+/// Whose answer it is, where it says so, and whether it is on disk.
+type Whose = (Option<u64>, bool);
 
 #[derive(Deserialize)]
 struct Problem<'a> {
@@ -67,7 +72,7 @@ impl Http {
         Self { head: head.into_bytes(), ids }
     }
 
-    fn decided(&self, body: &[u8]) -> Result<(Option<u64>, Said), Unreadable> {
+    fn decided(&self, body: &[u8]) -> Result<(Whose, Said), Unreadable> {
         let decision: Decision<'_> =
             serde_json::from_slice(body).map_err(|error| Unreadable(format!("no decision: {error}")))?;
         let number = self.ids.as_ref().map(|ids| {
@@ -80,7 +85,8 @@ impl Http {
         let number = number.transpose()?;
         let outcome = Outcome::from_name(&decision.outcome)
             .ok_or_else(|| Unreadable(format!("`{}` is no outcome", decision.outcome)))?;
-        Ok((number, decision.declared.map_or(Said::Decided(outcome), Said::Declared)))
+        let said = decision.declared.map_or(Said::Decided(outcome), Said::Declared);
+        Ok(((number, decision.durable.unwrap_or(true)), said))
     }
 }
 
@@ -110,21 +116,22 @@ impl Wire for Http {
         let length = length.filter(|&length| length <= BODY_BYTES_MAX);
         let length = length.ok_or_else(|| Unreadable("no length, or too much".to_owned()))?;
         let Some(body) = bytes.get(head..head + length) else { return Ok(None) };
-        let (number, said) = match response.code.unwrap_or_default() {
+        let nobody = (None, false);
+        let ((number, durable), said) = match response.code.unwrap_or_default() {
             200 => self.decided(body)?,
             503 => {
                 let problem = serde_json::from_slice::<Problem<'_>>(body).ok();
                 let word = problem.as_ref().and_then(|problem| problem.kind.strip_prefix(PROBLEM));
                 match word.ok_or_else(|| Unreadable("503 without a problem".to_owned()))? {
-                    "overload" if header("retry-after").is_some() => (None, Said::Shed),
-                    word => (None, Said::Undecided(word.to_owned())),
+                    "overload" if header("retry-after").is_some() => (nobody, Said::Shed),
+                    word => (nobody, Said::Undecided(word.to_owned())),
                 }
             }
-            status @ 400..=499 => (None, Said::Refused(status)),
+            status @ 400..=499 => (nobody, Said::Refused(status)),
             status => return Err(Unreadable(format!("status {status}"))),
         };
         let closes = header("connection").is_some_and(|says| says.eq_ignore_ascii_case("close"));
-        Ok(Some(Answer { bytes: head + length, number, said, closes }))
+        Ok(Some(Answer { bytes: head + length, number, said, durable, closes }))
     }
 }
 
@@ -159,8 +166,10 @@ mod tests {
             assert_eq!(http().answer(&bytes[..length]), Ok(None), "{length}");
         }
         let said = Said::Decided(Outcome::StepUp);
-        let answer = Answer { bytes: whole, number: Some(7), said, closes: false };
+        let answer = Answer { bytes: whole, number: Some(7), said, durable: true, closes: false };
         assert_eq!(http().answer(&bytes), Ok(Some(answer)));
+        let not_yet = body.replace('}', ",\"durable\":false}");
+        assert!(!http().answer(&response("200 OK", "", &not_yet)).unwrap().unwrap().durable);
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub struct Counts {
     pub refused: BTreeMap<u16, u64>,
     /// Told to come again later, since more comes than is decided.
     pub shed: u64,
+    /// Decisions and declared answers that went out before they were on disk: how long they took holds no wait for it.
+    pub not_durable: u64,
     /// Without an answer.
     pub failed: Failed,
 }
@@ -161,8 +163,8 @@ impl Tally {
         }
     }
 
-    /// Counts an answer.
-    pub fn answered(&mut self, said: Said, request: Slow) {
+    /// Counts an answer, which says that it is on disk or not.
+    pub fn answered(&mut self, said: Said, durable: bool, request: Slow) {
         let counts = &mut self.counts;
         let count = match said {
             Said::Decided(Outcome::Allow) => &mut counts.decided.allow,
@@ -175,9 +177,10 @@ impl Tally {
             }
             Said::Undecided(why) => return *counts.undecided.entry(why).or_default() += 1,
             Said::Refused(status) => return *counts.refused.entry(status).or_default() += 1,
-            Said::Greeting => return,
+            Said::Greeting | Said::Farewell(_) => return,
         };
         *count += 1;
+        counts.not_durable += u64::from(!durable);
         self.latency.saturating_record(request.latency_ns);
         self.service.saturating_record(request.service_ns);
         if self.slowest.peek().is_none_or(|Reverse(least)| self.slowest.len() < SLOWEST || *least < request) {
@@ -237,13 +240,22 @@ impl Tally {
         a_second(self.served_meanwhile, self.counted_ns)
     }
 
-    /// Whether what was offered was carried: nothing shed or failed, nothing declared for want of time, 99 % of it served at
-    /// the rate at which it came, and the p99 within its bound.
-    pub fn carried(&self, p99_max_ns: u64) -> bool {
+    /// Why what was offered was not carried, if it was not: something was shed, failed or declared for want of time, less than
+    /// 99 % of it was served at the rate at which it came, or the p99 is beyond its bound.
+    pub fn not_carried(&self, p99_max_ns: u64) -> Option<&'static str> {
         let counts = &self.counts;
-        counts.decided.all() == counts.sent
-            && self.achieved() >= 0.99 * self.offered()
-            && self.latency.value_at_quantile(0.99) <= p99_max_ns
+        if counts.decided.all() != counts.sent {
+            Some("not all decided")
+        } else if self.achieved() < 0.99 * self.offered() {
+            Some("not served as it came")
+        } else {
+            (self.latency.value_at_quantile(0.99) > p99_max_ns).then_some("p99 beyond its bound")
+        }
+    }
+
+    /// Whether all that was sent was decided or declared: percentiles are of those alone.
+    pub fn served_all(&self) -> bool {
+        self.latency.len() == self.counts.sent
     }
 }
 
@@ -262,10 +274,10 @@ mod tests {
     #[test]
     fn counts_that_add_up_have_no_fault_and_others_do() {
         let mut tally = Tally::new(5, 0, 1_000_000_000);
-        tally.answered(Said::Decided(Outcome::StepUp), slow(0, 100));
-        tally.answered(Said::Declared("deadline".into()), slow(1, 300));
-        tally.answered(Said::Shed, slow(2, 10));
-        tally.answered(Said::Refused(422), slow(3, 10));
+        tally.answered(Said::Decided(Outcome::StepUp), true, slow(0, 100));
+        tally.answered(Said::Declared("deadline".into()), true, slow(1, 300));
+        tally.answered(Said::Shed, true, slow(2, 10));
+        tally.answered(Said::Refused(422), true, slow(3, 10));
         assert_eq!(tally.faults(), ["sent 5 but answered 3, shed 1 and failed 0, which is 4"]);
         tally.counts.failed.timeout += 1;
         assert!(tally.faults().is_empty(), "{:?}", tally.faults());
@@ -282,7 +294,7 @@ mod tests {
     fn the_slowest_are_kept_by_name() {
         let mut tally = Tally::new(1_000, 0, 1_000_000_000);
         for number in 0..1_000 {
-            tally.answered(Said::Decided(Outcome::Allow), slow(number, (number * 7_919) % 1_000 + 1));
+            tally.answered(Said::Decided(Outcome::Allow), true, slow(number, (number * 7_919) % 1_000 + 1));
         }
         let slowest = tally.slowest();
         let latencies: Vec<u64> = slowest.iter().map(|slow| slow.latency_ns).collect();
@@ -296,15 +308,18 @@ mod tests {
     fn what_is_carried_is_decided_at_the_rate_at_which_it_comes() {
         let mut tally = Tally::new(100, 0, 1_000_000_000);
         for number in 0..100 {
-            tally.answered(Said::Decided(Outcome::Allow), slow(number, 1_000_000));
+            tally.answered(Said::Decided(Outcome::Allow), true, slow(number, 1_000_000));
         }
         tally.served_meanwhile = 99;
-        assert!(tally.carried(2_000_000) && !tally.carried(500_000));
+        assert_eq!(
+            (tally.not_carried(2_000_000), tally.not_carried(500_000)),
+            (None, Some("p99 beyond its bound"))
+        );
         tally.served_meanwhile = 98;
-        assert!(!tally.carried(2_000_000));
+        assert_eq!(tally.not_carried(2_000_000), Some("not served as it came"));
         tally.served_meanwhile = 100;
         tally.counts.decided.allow -= 1;
         tally.counts.shed += 1;
-        assert!(!tally.carried(2_000_000));
+        assert_eq!(tally.not_carried(2_000_000), Some("not all decided"));
     }
 }

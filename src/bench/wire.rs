@@ -36,6 +36,8 @@ pub struct Answer {
     pub number: Option<u64>,
     /// What it says.
     pub said: Said,
+    /// Whether it says that what it answers is on disk.
+    pub durable: bool,
     /// Whether the connection ends behind it.
     pub closes: bool,
 }
@@ -55,6 +57,8 @@ pub enum Said {
     Refused(u16),
     /// What the server says of itself, for no request.
     Greeting,
+    /// Why the server ends the connection, in words, for no request.
+    Farewell(String),
 }
 
 /// Bytes that are no answer, or none that can be right.

@@ -49,7 +49,7 @@ mod tests {
             over.store(true, Ordering::Relaxed);
             times.join().unwrap().unwrap()
         });
-        assert!((2..=11).contains(&times.len()), "{}", times.len());
+        assert!((1..=11).contains(&times.len()), "{}", times.len());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let missing = measure(&folder.path().join("missing"), &over).unwrap_err();
         assert!(missing.to_string().starts_with("can't sync a file in "), "{missing:#}");

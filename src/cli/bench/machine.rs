@@ -12,7 +12,7 @@ pub(super) struct Machine {
     cores: Option<usize>,
     kernel: Option<String>,
     load_average: Option<String>,
-    /// Of the folder that the figures are written to.
+    /// Of the folder that the figures are written to, which need not be the journal's.
     file_system: Option<String>,
 }
 
@@ -27,7 +27,9 @@ impl Machine {
         let mounts = read("/proc/self/mountinfo");
         Self {
             cpu,
-            cores: std::thread::available_parallelism().ok().map(Into::into),
+            // Not those that this thread may use, which may be kept on one.
+            cores: read("/proc/cpuinfo")
+                .map(|text| text.lines().filter(|line| line.starts_with("processor")).count()),
             kernel: read("/proc/sys/kernel/osrelease").map(|kernel| kernel.trim().to_owned()),
             load_average: read("/proc/loadavg").map(|load| load.trim().to_owned()),
             file_system: folder.zip(mounts).and_then(|(folder, mounts)| file_system(&mounts, &folder)),

@@ -98,7 +98,7 @@ pub(super) struct Args {
     /// Accounts of the generated payments; there are some three payments for each before they come again
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     accounts: u32,
-    /// Another seed gives other times and other payments
+    /// Another seed gives other times and other payments: generators that run at once need one each, or they send at the same times
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Connections, open before the first request

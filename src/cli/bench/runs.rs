@@ -56,7 +56,7 @@ pub(super) struct Runs {
     pub(super) jitter_beside: Option<Jitter>,
     pub(super) capacity: Option<f64>,
     pub(super) runs: Vec<Run>,
-    /// What was wrong with the probes of the capacity.
+    /// What was wrong with the probes of the capacity, and what ended it all.
     probe_faults: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Runs {
                 Ok(Some(Jitter::measure(Duration::MAX, || over.load(Ordering::Relaxed))))
             };
             let idle = std::thread::Builder::new().spawn_scoped(scope, idle)?;
-            let driven = all.drive(setting);
+            let driven = all.drive(setting).or_else(|error| all.keep(error));
             over.store(true, Ordering::Relaxed);
             let beside: anyhow::Result<Option<Jitter>> =
                 idle.join().map_err(|_| anyhow!("the loop that measures jitter broke off"))?;
@@ -95,16 +95,17 @@ impl Runs {
         let faults = &mut self.probe_faults;
         let found = capacity(args.rate, RATE_MAX, |rate| {
             let run = one(setting, rate, None, args.probe, &mut next_number)?;
-            let carried = run.tally.carried(p99_max_ns);
-            let word = if carried { "carried" } else { "not carried" };
-            let (achieved, p99_us) =
-                (run.tally.achieved(), run.tally.latency.value_at_quantile(0.99) / 1_000);
+            let not_carried = run.tally.not_carried(p99_max_ns);
+            let word = not_carried.map_or("carried".to_owned(), |why| format!("not carried ({why})"));
+            let p99_us = |times: &Latencies| times.value_at_quantile(0.99) / 1_000;
+            let (p99_us, late_us) = (p99_us(&run.tally.latency), p99_us(&run.tally.lateness));
+            let achieved = run.tally.achieved();
             writeln!(
                 anstream::stderr(),
-                "{rate:.0} a second: {word}, {achieved:.0} achieved, p99 {p99_us} us"
+                "{rate:.0} a second: {word}, {achieved:.0} achieved, p99 {p99_us} us; the generator itself late by {late_us} us (p99)"
             )?;
             faults.extend(run.tally.faults());
-            anyhow::Ok(carried)
+            anyhow::Ok(not_carried.is_none())
         })?;
         self.capacity = Some(found.context("not even one payment a second is carried")?);
         for share in SHARES {
@@ -112,6 +113,15 @@ impl Runs {
             writeln!(anstream::stderr(), "{:.0} % of the capacity: {rate:.0} a second", share * 100.0)?;
             self.runs.push(one(setting, rate, Some(share), args.duration, &mut next_number)?);
         }
+        Ok(())
+    }
+
+    /// What was measured before something went wrong is kept, with what that was.
+    fn keep(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        if self.capacity.is_none() && self.runs.is_empty() {
+            return Err(error);
+        }
+        self.probe_faults.push(format!("not measured to the end: {error:#}"));
         Ok(())
     }
 
@@ -126,7 +136,12 @@ impl Runs {
 
     /// The rate of a sweep from which on the tail leaves the floor.
     pub(super) fn knee(&self) -> Option<f64> {
-        let p99s = self.runs.iter().map(|run| (run.rate, run.tally.latency.value_at_quantile(0.99)));
+        // Percentiles of those that were served say nothing of those that were not.
+        let p99 = |tally: &Tally| match tally.served_all() {
+            true => tally.latency.value_at_quantile(0.99),
+            false => u64::MAX,
+        };
+        let p99s = self.runs.iter().map(|run| (run.rate, p99(&run.tally)));
         knee(&p99s.collect::<Vec<_>>())
     }
 }

@@ -34,16 +34,18 @@ pub(super) fn show(runs: &Runs, ids: &Ids, out: &mut impl Write) -> io::Result<(
     }
     writeln!(
         out,
-        "Latencies run from the intended send time. *: below what this machine does to an idle thread."
+        "Latencies run from the intended send time, and are of what was decided or declared alone: see the columns behind them for the \
+         rest. *: below what this machine does to an idle thread."
     )?;
     if let Some(capacity) = runs.capacity {
         let shares = runs.runs.iter().filter_map(|run| run.share);
         let shares: Vec<String> = shares.map(|share| format!("{:.0} %", share * 100.0)).collect();
         writeln!(out, "capacity: {capacity:.0} a second; the rows are {} of it", shares.join(", "))?;
         match runs.knee() {
-            Some(rate) => {
-                writeln!(out, "knee: at {rate:.0} a second p99 is over 3 times that of the first row")?
-            }
+            Some(rate) => writeln!(
+                out,
+                "knee: at {rate:.0} a second p99 is over 3 times that of the first row, or not all was served"
+            )?,
             None => writeln!(out, "knee: none; no p99 is over 3 times that of the first row")?,
         }
     }
@@ -82,7 +84,8 @@ fn row(tally: &Tally, floor: Option<&Jitter>, out: &mut impl Write) -> io::Resul
     for (_, quantile) in PERCENTILES {
         let ns = tally.latency.value_at_quantile(quantile);
         let below = floor.is_some_and(|jitter| ns < jitter.gaps.value_at_quantile(quantile));
-        let told = told(&tally.latency, quantile) + if below { "*" } else { "" };
+        let told = told(&tally.latency, quantile);
+        let told = if below && told != "-" { told + "*" } else { told };
         write!(out, " {told:>9}")?;
     }
     let counts = &tally.counts;
@@ -102,6 +105,9 @@ fn generator(tally: &Tally, ids: &Ids, out: &mut impl Write) -> io::Result<()> {
     }
     for (status, count) in &tally.counts.refused {
         writeln!(out, "  refused with {status}: {count}")?;
+    }
+    if tally.counts.not_durable > 0 {
+        writeln!(out, "  answered before it was on disk: {}", tally.counts.not_durable)?;
     }
     let failed = &tally.counts.failed;
     if failed.all() > 0 {

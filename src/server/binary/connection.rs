@@ -291,7 +291,8 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
         if moved || self.output.is_empty() {
             self.took = at;
         }
-        if moved && !self.unsent.is_empty() {
+        // Whoever takes some of it has not taken the last of it.
+        if moved && self.output.waiting() == 0 && !self.unsent.is_empty() {
             let (sent, metrics) = (now(), &self.service.metrics);
             for (arrived, let_go) in self.unsent.drain(..) {
                 metrics.stages.whole.took(sent.saturating_duration_since(arrived), 1);
