@@ -133,7 +133,7 @@ fn a_served_sidecar_decides_all_and_knows_the_slowest() {
 
 #[test]
 fn two_generators_at_once_agree() {
-    let sidecar = Sidecar::start(Settings::default()).unwrap();
+    let sidecar = Sidecar::start(Settings::default());
     let endpoint = Endpoint::Tcp(sidecar.tcp());
     // Seeds of their own: the same one draws the same times.
     let drive_one = |seed: u64| {
