@@ -133,7 +133,7 @@ fn a_served_sidecar_decides_all_and_knows_the_slowest() {
 
 #[test]
 fn two_generators_at_once_agree() {
-    let sidecar = Sidecar::start(Settings::default());
+    let sidecar = Sidecar::start(Settings { listen: here(), ..Settings::default() });
     let endpoint = Endpoint::Tcp(sidecar.tcp());
     // Seeds of their own: the same one draws the same times.
     let drive_one = |seed: u64| {
@@ -475,7 +475,7 @@ fn nobody_there_is_an_error_and_wrong_answers_are_another() {
     drop(listener);
     let output = weir(&["--target", &target, "--duration", "1s"]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("can't connect to http://127.0.0.1:"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("can't connect to 127.0.0.1:"));
     let address = somebody(|_, _| (response("200 OK", "", "{}"), true));
     let output = weir(&["--target", &format!("http://{address}"), "--duration", "1s", "--rate", "50"]);
     assert_eq!(output.status.code(), Some(1));
