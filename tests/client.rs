@@ -418,6 +418,13 @@ fn over_tls_one_connection_carries_many_requests_of_a_caller_that_is_known() {
         relay.cut();
         weir.decide(&payment("after", "")).await.unwrap();
         assert_eq!(relay.taken(), 2);
+        // It goes silent: calls are late until it does not answer a ping either, and the next ones have another.
+        relay.silence();
+        let (soon, begun) = (weir.within(Duration::from_millis(300)), Instant::now());
+        while soon.decide(&payment("silent", "")).await.is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+        }
+        assert_eq!(relay.taken(), 3);
         // The certificate has no scope for other events; the token has no other.
         let login = "{\"kind\":\"login\",\"id\":\"l\",\"time_us\":1795341600000000,\"customer\":\"c\",\"result\":\"failed\"}";
         assert_eq!(refused(weir.event(login).await.unwrap_err()).word(), "scope");

@@ -20,9 +20,11 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use relay::Relay;
 use sha2::{Digest, Sha256};
 use sidecar::{Sidecar, here, payment};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use weir::client::{Answer, Binary, Client, ClientError, ClientSettings, ClientTls, Trouble};
 use weir::decision::Outcome;
+use weir::frames::{self, HELLO_BYTES, Header, Type, Welcome};
 use weir::hex::hex;
 use weir::server::{Access, Address, Bounds, Settings, Tls};
 
@@ -114,6 +116,69 @@ fn many_calls_share_one_connection_and_each_has_its_own_answer() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(weir.decide(&payment("p1", "")).await.unwrap().id, "p1", "over another connection");
         assert_eq!(relay.taken(), 2);
+    });
+}
+
+#[test]
+fn a_connection_that_went_silent_gives_way_to_another() {
+    let sidecar = with_door(Settings::default());
+    run(async {
+        let to: SocketAddr = door(&sidecar).strip_prefix("tcp://").unwrap().parse().unwrap();
+        let relay = Relay::start(to).await;
+        let weir = Binary::new(&format!("tcp://{}", relay.address), within(PATIENCE)).unwrap();
+        let soon = weir.within(Duration::from_millis(500));
+        assert_eq!(weir.decide(&payment("before", "")).await.unwrap().id, "before");
+        relay.silence();
+        let (late, other) = (payment("late", ""), payment("other", ""));
+        let (late, other) = tokio::join!(soon.decide(&late), weir.decide(&other));
+        assert_eq!(late, Err(ClientError::Unanswered { tries: 1, last: Trouble::Late }));
+        assert_eq!(other.unwrap().id, "other", "it was under way there, and is sent again");
+        assert_eq!(soon.decide(&payment("next", "")).await.unwrap().id, "next", "over another connection");
+        assert_eq!(relay.taken(), 2);
+        // Whoever calls may give up before the deadline.
+        relay.silence();
+        let gone = payment("gone", "");
+        assert!(tokio::time::timeout(Duration::from_millis(300), weir.decide(&gone)).await.is_err());
+        assert_eq!(soon.decide(&payment("last", "")).await.unwrap().id, "last");
+        assert_eq!(relay.taken(), 3);
+    });
+}
+
+#[test]
+fn a_connection_on_which_answers_come_is_kept_though_one_is_late() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let weir =
+            Binary::new(&format!("tcp://{}", listener.local_addr().unwrap()), within(PATIENCE)).unwrap();
+        // It answers all but one on its first connection, and takes no other.
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut said = [0; HELLO_BYTES];
+            stream.read_exact(&mut said).await.unwrap();
+            let (mut out, mut held) = (Vec::new(), Vec::new());
+            Welcome { payload_bytes_max: 1 << 10, in_flight_max: 9 }.write(&mut out);
+            loop {
+                stream.write_all(&out).await.unwrap();
+                out.clear();
+                if stream.read_buf(&mut held).await.unwrap() == 0 {
+                    return;
+                }
+                while let Some((request, body)) = frames::read(&held, 1 << 10).unwrap() {
+                    if body != b"late" {
+                        let kind = Type::Decision as u8;
+                        Header { kind, outcome: 1, id: request.id, ..Header::default() }.write(b"", &mut out);
+                    }
+                    held.drain(..frames::bytes_of(&held).unwrap());
+                }
+            }
+        });
+        let soon = weir.within(Duration::from_millis(300));
+        assert_eq!(weir.decide_briefly("first").await.unwrap().outcome, Outcome::Allow);
+        let (late, other) = tokio::join!(soon.decide_briefly("late"), weir.decide_briefly("other"));
+        assert_eq!(late, Err(ClientError::Unanswered { tries: 1, last: Trouble::Late }));
+        assert_eq!(other.unwrap().outcome, Outcome::Allow);
+        assert_eq!(soon.decide_briefly("next").await.unwrap().outcome, Outcome::Allow);
+        assert!(!serving.is_finished(), "over the same connection");
     });
 }
 

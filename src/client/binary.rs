@@ -1,7 +1,7 @@
 //! The client of a sidecar's binary door: one connection, on which many calls are under way at a time.
 //!
-//! Promises what [`Client`](super::Client) promises, by the same tries and waits. A connection that breaks is made again by
-//! the next call; the calls that were on it try again on the new one.
+//! Promises what [`Client`](super::Client) promises, by the same tries and waits. A connection that breaks, or that says
+//! nothing while a call waits in vain, is made again by the next call; the calls that were on it try again on the new one.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,11 +18,16 @@ use super::connect::{Connector, Stream, Target, TargetError};
 use super::retry::{Backoff, Next, Tried};
 use super::{ANSWER_BYTES_MAX, Answer, Body, ClientError, ClientSettings, Decision, Problem, Trouble, times};
 use crate::decision::Outcome;
-use crate::frames::{self, ALERT, ALPN, BRIEF, CAUSES, DURABLE, Header, Hello, OUTCOMES, Type, Welcome};
+use crate::frames::{
+    self, ALERT, ALPN, BRIEF, CAUSES, DURABLE, HEADER_BYTES, Header, Hello, OUTCOMES, Type, Welcome,
+};
 use crate::server::Cause;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
+/// How long a connection must say nothing, though it was asked, until a call that gives up ends it: longer than a round trip,
+/// so that calls with less time than one don't end it for all others.
+const SILENCE: Duration = Duration::from_millis(100);
 
 /// What a header says of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +97,8 @@ struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(link) = self.link.get_mut().unwrap_or_else(PoisonError::into_inner)
-            && let Some(task) = &link.lock().task
-        {
-            task.abort();
+        if let Some(link) = self.link.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            link.end("nobody needs it any more".to_owned());
         }
     }
 }
@@ -110,10 +113,13 @@ struct Link {
     payload_bytes_max: usize,
 }
 
+#[derive(Default)]
 struct Wire {
     out: Vec<u8>,
     waiting: HashMap<u64, oneshot::Sender<Came>, FixedState>,
     last_id: u64,
+    /// Since when a request has been there and nothing has come.
+    silent_since: Option<Instant>,
     broken: Option<String>,
     task: Option<AbortHandle>,
 }
@@ -126,7 +132,13 @@ struct Waits<'l> {
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.link.lock().waiting.remove(&self.id);
+        let mut wire = self.link.lock();
+        let gives_up = wire.waiting.remove(&self.id).is_some();
+        let is_silent = wire.silent_since.is_some_and(|since| since.elapsed() >= SILENCE);
+        drop(wire);
+        if gives_up && is_silent {
+            self.link.end("it says nothing any more".to_owned());
+        }
     }
 }
 
@@ -144,6 +156,15 @@ impl From<std::io::Error> for NoLink {
 }
 
 impl Link {
+    fn new(welcome: Welcome) -> Self {
+        Self {
+            wire: Mutex::default(),
+            wake: Notify::new(),
+            room: Semaphore::new((welcome.in_flight_max as usize).clamp(1, Semaphore::MAX_PERMITS)),
+            payload_bytes_max: welcome.payload_bytes_max as usize,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Wire> {
         // Nothing panics while it is held, and whole is what it is.
         self.wire.lock().unwrap_or_else(PoisonError::into_inner)
@@ -160,6 +181,7 @@ impl Link {
         Header { id, ..header }.write(body, &mut wire.out);
         let (tell, answer) = oneshot::channel();
         wire.waiting.insert(id, tell);
+        wire.silent_since.get_or_insert_with(Instant::now);
         drop(wire);
         self.wake.notify_one();
         Ok((id, answer))
@@ -170,6 +192,9 @@ impl Link {
         let mut wire = self.lock();
         wire.broken.get_or_insert(why);
         wire.waiting.clear();
+        if let Some(task) = wire.task.take() {
+            task.abort();
+        }
     }
 
     fn why(&self) -> String {
@@ -190,21 +215,24 @@ impl Link {
     /// Reads answers until the connection ends.
     async fn reads(&self, mut stream: impl AsyncRead + Unpin, mut held: Vec<u8>) -> String {
         loop {
+            let mut taken = 0;
             loop {
-                let taken = match frames::read(&held, ANSWER_BYTES_MAX as u32) {
+                match frames::read(held.get(taken..).unwrap_or_default(), ANSWER_BYTES_MAX as u32) {
                     Ok(None) => break,
-                    Ok(Some((header, payload))) => match self.came(header, payload) {
-                        Ok(()) => frames::bytes_of(&held).unwrap_or(held.len()),
-                        Err(why) => return why,
-                    },
+                    Ok(Some((header, payload))) => {
+                        if let Err(why) = self.came(header, payload) {
+                            return why;
+                        }
+                        taken += HEADER_BYTES + payload.len();
+                    }
                     Err(error) => return error.to_string(),
-                };
-                held.drain(..taken);
+                }
             }
+            held.drain(..taken);
             held.reserve(READ_BYTES);
             match stream.read_buf(&mut held).await {
                 Ok(0) => return "the sidecar closed it".to_owned(),
-                Ok(_) => {}
+                Ok(_) => self.lock().silent_since = None,
                 Err(error) => return super::error::chain(&error),
             }
         }
@@ -286,14 +314,7 @@ impl Shared {
         }
         let mut stream = self.connector.clone().connect().await?;
         let (welcome, held) = welcome(&mut stream, &self.token).await?;
-        let wire =
-            Wire { out: Vec::new(), waiting: HashMap::default(), last_id: 0, broken: None, task: None };
-        let link = Arc::new(Link {
-            wire: Mutex::new(wire),
-            wake: Notify::new(),
-            room: Semaphore::new((welcome.in_flight_max as usize).clamp(1, Semaphore::MAX_PERMITS)),
-            payload_bytes_max: welcome.payload_bytes_max as usize,
-        });
+        let link = Arc::new(Link::new(welcome));
         let on = Arc::clone(&link);
         let task = tokio::spawn(async move {
             let (reader, writer) = tokio::io::split(stream);
@@ -438,6 +459,30 @@ mod tests {
         assert_eq!((brief.outcome, brief.declared), (Outcome::Block, Some(Cause::JournalFailure)));
         for (outcome, cause) in [(0, 0), (4, 0), (1, 5)] {
             assert!(Brief::read(&header(outcome, cause, 0)).is_err(), "{outcome} {cause}");
+        }
+    }
+
+    fn link() -> Link {
+        Link::new(Welcome { payload_bytes_max: 0, in_flight_max: 9 })
+    }
+
+    #[tokio::test]
+    async fn answers_are_found_however_their_bytes_are_cut() {
+        let link = link();
+        let answers: Vec<_> = (0..3).map(|_| link.send(Header::default(), b"asked").unwrap()).collect();
+        let mut bytes = Vec::new();
+        for (id, _) in &answers {
+            let payload = vec![b'a'; *id as usize];
+            Header { id: *id, ..Header::default() }.write(&payload, &mut bytes);
+        }
+        let (came, rest) = bytes.split_at(60);
+        let (mut far, near) = tokio::io::duplex(7);
+        let (why, ()) = tokio::join!(link.reads(near, came.to_vec()), async move {
+            far.write_all(rest).await.unwrap();
+        });
+        assert_eq!(why, "the sidecar closed it");
+        for (id, answer) in answers {
+            assert_eq!(answer.await.unwrap().1.len() as u64, id);
         }
     }
 
