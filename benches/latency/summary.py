@@ -1,33 +1,14 @@
 """One table of all that benches/latency/run measured: python3 summary.py FOLDER."""
 
-import json
 import sys
 from pathlib import Path
 from statistics import median
 
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+from figures import head, row, time, told  # noqa: E402
+
 PERCENTILES = ["p50_ns", "p99_ns", "p99.9_ns", "p99.99_ns", "max_ns"]
 DOORS = ["http-tcp", "http-unix", "frames-tcp", "frames-unix"]
-
-
-def told(folder, name):
-    """What run.json says of one measurement."""
-    return json.loads((folder / name / "run.json").read_text())
-
-
-def time(ns):
-    """A time as people read it."""
-    for unit, size in [("s", 1e9), ("ms", 1e6), ("µs", 1e3)]:
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns} ns"
-
-
-def row(name, run):
-    """One line of a table of latencies."""
-    counts = run["counts"]
-    other = counts["sent"] - sum(counts["decided"].values())
-    times = " | ".join(time(run["latency"][percentile]) for percentile in PERCENTILES)
-    return f"| {name} | {run['offered']:.0f} | {run['achieved']:.0f} | {times} | {run['latency']['count']} | {other} |"
 
 
 def turns(folder, name):
@@ -42,10 +23,10 @@ def middle(name, runs):
     latency["count"] = sum(run["latency"]["count"] for run in runs)
     counts = {"sent": sum(run["counts"]["sent"] for run in runs)}
     counts["decided"] = {str(turn): sum(run["counts"]["decided"].values()) for turn, run in enumerate(runs)}
-    return row(name, {**both, "latency": latency, "counts": counts})
+    return row(name, {**both, "latency": latency, "counts": counts}, PERCENTILES)
 
 
-HEAD = "| | offered/s | served/s | p50 | p99 | p99.9 | p99.99 | max | count | not decided |\n|---|---|---|---|---|---|---|---|---|---|"
+HEAD = head(PERCENTILES)
 
 folder = Path(sys.argv[1])
 first = told(folder, "http-tcp")
@@ -62,7 +43,7 @@ for title, suffix in [("Without a journal", ""), ("With a journal, group durabil
         found = told(folder, door + suffix)
         print(f"| **{door}** | capacity {found['capacity']:.0f} | | | | | | | | |")
         for run in found["runs"]:
-            print(row(f"{run['share_of_capacity'] * 100:.0f} %", run))
+            print(row(f"{run['share_of_capacity'] * 100:.0f} %", run, PERCENTILES))
 for title, suffix, percentiles in [
     ("Beside the floor, at half of the capacity without a journal", "", PERCENTILES[:3]),
     ("With a journal, beside the floor and the disk, at half of that capacity", "-group", PERCENTILES[:2]),
@@ -85,7 +66,7 @@ for title, suffix, percentiles in [
             each.append(f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})")
         ratios.append(f"| {door} | {' | '.join(each)} |")
     if not suffix:
-        print(row("http-tcp, bare handler", told(folder, "bare")["runs"][0]))
+        print(row("http-tcp, bare handler", told(folder, "bare")["runs"][0], PERCENTILES))
     beside = "the floor and one fdatasync" if suffix else "the floor"
     print(f"\n| ratio to {beside}: median, least to most of {len(real)} turns | {' | '.join(name[:-3] for name in percentiles)} |")
     print("|---" * (len(percentiles) + 1) + "|")

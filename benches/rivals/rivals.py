@@ -3,42 +3,17 @@
 With --same-rate only the rate at which all are to be asked: half of the smallest capacity.
 """
 
-import json
 import re
 import sys
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+from figures import head, row, told  # noqa: E402
 
 PERCENTILES = ["p50_ns", "p99_ns", "p99.9_ns", "max_ns"]
 NAMES = {"weir": "weir", "redis": "Redis with Lua", "zen": "zen-engine, stateless"}
 CHECKED = {"redis": "Redis with Lua", "zen": "zen-engine, told weir's features"}
 SHARES = [0.25, 0.5, 0.75]
-
-
-def told(name):
-    """What run.json says of one measurement."""
-    return json.loads((folder / name / "run.json").read_text())
-
-
-def time(ns):
-    """A time as people read it."""
-    for unit, size in [("s", 1e9), ("ms", 1e6), ("µs", 1e3)]:
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns} ns"
-
-
-def row(name, run, percentiles):
-    """One line of a table of latencies."""
-    counts = run["counts"]
-    other = counts["sent"] - sum(counts["decided"].values())
-    times = " | ".join(time(run["latency"][percentile]) for percentile in percentiles)
-    return f"| {name} | {run['offered']:.0f} | {run['achieved']:.0f} | {times} | {run['latency']['count']} | {other} |"
-
-
-def head(percentiles):
-    """The first two lines of a table of latencies."""
-    names = " | ".join(percentile.removesuffix("_ns") for percentile in percentiles)
-    return f"| | offered/s | served/s | {names} | count | not decided |\n|---{'|---' * (len(percentiles) + 4)}|"
 
 
 def locked(crate):
@@ -48,7 +23,7 @@ def locked(crate):
 
 
 folder = Path(sys.argv[-1])
-found = {one: told(one) for one in NAMES}
+found = {one: told(folder, one) for one in NAMES}
 if sys.argv[1] == "--same-rate":
     print(round(min(run["capacity"] for run in found.values()) / 2))
     sys.exit()
@@ -74,7 +49,7 @@ for one, run in found.items():
         at = next(at for at in run["runs"] if at["share_of_capacity"] == share)
         print(row(f"{NAMES[one]}, {share * 100:.0f} %", at, PERCENTILES))
 print(f"\n## At one rate: half of the smallest capacity\n\n{head(PERCENTILES[:2])}")
-same = {one: told(f"{one}-same")["runs"][0] for one in NAMES}
+same = {one: told(folder, f"{one}-same")["runs"][0] for one in NAMES}
 for one, run in same.items():
     print(row(NAMES[one], run, PERCENTILES[:2]))
 print("\n| of the same payments | allow | step up | block |\n|---|---|---|---|")
