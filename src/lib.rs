@@ -66,6 +66,10 @@ pub mod client;
 // An open-loop load generator for a running sidecar.
 pub mod bench;
 
+// History through the engine, and what came of it. Not in the lean build.
+#[cfg(any(feature = "backtest", feature = "evaluation"))]
+pub mod backtest;
+
 // A seeded source of events: a payment stream with labelled frauds.
 pub mod generate;
 

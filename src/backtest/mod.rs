@@ -1,0 +1,10 @@
+//! History through the engine, and what came of it: data sets, backtests, their evaluation and reports, queries.
+//!
+//! Promises that a backtest decides with the engine that serves, so that equal events give equal decisions; that its results are
+//! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
+//! which only this module knows. Must never know how a rule or a window is computed.
+
+mod fact;
+pub mod report;
+
+pub use fact::{Fact, Truth};
