@@ -4,7 +4,13 @@
 //! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
 //! which only this module knows. Must never know how a rule or a window is computed.
 
+#[cfg(feature = "backtest")]
+pub mod data;
+pub mod evaluate;
 mod fact;
+pub mod html;
 pub mod report;
+#[cfg(feature = "backtest")]
+pub mod run;
 
 pub use fact::{Fact, Truth};

@@ -3,6 +3,8 @@
 mod access;
 mod asks;
 mod audit;
+#[cfg(feature = "backtest")]
+mod backtest;
 mod bench;
 mod breakers;
 mod check;
@@ -74,6 +76,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Score(Box<score::Args>),
+    #[cfg(feature = "backtest")]
+    Backtest(Box<backtest::Args>),
     Serve(Box<serve::Args>),
     Config(Box<config::Args>),
     Check(check::Args),
@@ -108,6 +112,8 @@ enum Verdict {
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(args) => score::run(&args),
+        #[cfg(feature = "backtest")]
+        Command::Backtest(args) => backtest::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args),

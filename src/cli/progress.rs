@@ -38,6 +38,13 @@ impl Progress {
         }
     }
 
+    /// So many events by now.
+    #[cfg(feature = "backtest")]
+    pub(super) fn reached(&mut self, events: u64) {
+        self.events = events;
+        self.bar.set_position(events);
+    }
+
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
