@@ -4,7 +4,12 @@
 //! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
 //! which only this module knows. Must never know how a rule or a window is computed.
 
+/// Data sets: history as files, mapped to events.
+#[cfg(feature = "backtest")]
+pub mod data;
+/// One measured payment.
 mod fact;
+/// What a backtest found.
 pub mod report;
 
 pub use fact::{Fact, Truth};
