@@ -116,6 +116,9 @@ pub struct Calendar {
     quarter: Period,
     hour: i64,
     weekday: i64,
+    /// A stretch of local times that are as far from UTC.
+    local: Period,
+    ahead_us: i64,
 }
 
 const QUARTER_US: i64 = 900 * SECOND_US;
@@ -132,6 +135,8 @@ impl Calendar {
             quarter: Period::EMPTY,
             hour: 0,
             weekday: 0,
+            local: Period::EMPTY,
+            ahead_us: 0,
         })
     }
 
@@ -182,6 +187,26 @@ impl Calendar {
             Some(Err(_)) => Err(TimeError::NotATime(text.to_owned())),
             None => parse_time(text),
         }
+    }
+
+    /// The instant of what a clock here shows, as microseconds since it showed 1970: of two the earlier, and of none, since the
+    /// clock leaves it out, as long after the gap as it is in it.
+    pub fn instant_of_local(&mut self, local_us: i64) -> Result<i64, TimeError> {
+        if !self.local.contains(local_us) {
+            let out = || TimeError::OutOfRange(format_time(local_us));
+            let find = |local_us: i64| {
+                let shown = Timestamp::from_microsecond(local_us).ok()?.to_zoned(TimeZone::UTC).datetime();
+                let zoned = shown.to_zoned(self.zone.clone()).ok()?;
+                Some(local_us - zoned.timestamp().as_microsecond())
+            };
+            let ahead_us = find(local_us).ok_or_else(out)?;
+            // As in `hour_and_weekday`.
+            let stretch_us = if ahead_us % QUARTER_US == 0 { QUARTER_US } else { 1 };
+            let start_us = local_us.div_euclid(stretch_us) * stretch_us;
+            self.local = Period { start_us, end_us: start_us + stretch_us };
+            self.ahead_us = ahead_us;
+        }
+        check_time(local_us - self.ahead_us)
     }
 
     fn local(&self, time_us: i64) -> Zoned {
@@ -248,6 +273,23 @@ mod tests {
             assert_eq!(calendar.instant(text), Ok(midnight), "{text}");
         }
         assert!(calendar.instant("2026-02-30").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_clock_shows_is_an_instant() -> Result<(), TimeError> {
+        let mut calendar = Calendar::new("Europe/Berlin")?;
+        let shown = parse_time("2026-03-29T00:00:00Z")?;
+        for (after_us, instant) in [
+            (0, "2026-03-29T00:00:00+01:00"),
+            (2 * 3_600 * SECOND_US, "2026-03-29T03:00:00+02:00"),
+            (3 * 3_600 * SECOND_US, "2026-03-29T03:00:00+02:00"),
+            (210 * DAY_US + 2 * 3_600 * SECOND_US, "2026-10-25T02:00:00+02:00"),
+            (210 * DAY_US + 3 * 3_600 * SECOND_US, "2026-10-25T03:00:00+01:00"),
+        ] {
+            assert_eq!(calendar.instant_of_local(shown + after_us), parse_time(instant), "{instant}");
+        }
+        assert!(calendar.instant_of_local(i64::MAX).is_err());
         Ok(())
     }
 

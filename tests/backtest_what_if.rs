@@ -1,5 +1,11 @@
 //! What would have happened: streams whose answer is known by construction, observed and simulated.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test fails loudly and documents nothing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly and documents nothing"
+)]
 
 #[path = "support/commands.rs"]
 mod commands;
@@ -60,9 +66,18 @@ impl Stream {
     }
 
     /// A payment of an account, in euros, and what history says of it; a second after the one before.
-    fn pays(&mut self, id: &str, account: &str, amount: &str, label: &str, kind: &str, answered: &str) -> &mut Self {
+    fn pays(
+        &mut self,
+        id: &str,
+        account: &str,
+        amount: &str,
+        label: &str,
+        kind: &str,
+        answered: &str,
+    ) -> &mut Self {
         self.1 += 1;
-        writeln!(self.0, "transaction,{id},{},{account},{amount},,,{label},{kind},{answered}", self.1).unwrap();
+        writeln!(self.0, "transaction,{id},{},{account},{amount},,,{label},{kind},{answered}", self.1)
+            .unwrap();
         self
     }
 
@@ -79,7 +94,9 @@ impl Stream {
         folder.put("rules.toml", RULES);
         folder.put("chain.toml", MANIFEST);
         folder.put("payments.csv", &self.0);
-        let line = format!("backtest --rules rules.toml --data chain.toml --out out --warm 0s --replicates 0 --features {more}");
+        let line = format!(
+            "backtest --rules rules.toml --data chain.toml --out out --warm 0s --replicates 0 --features {more}"
+        );
         let done = folder.run(&line);
         assert_eq!(done.code, Some(0), "{}", done.err);
         let report: Value = serde_json::from_slice(&folder.read("out/report.json")).unwrap();
@@ -120,9 +137,14 @@ fn simulated_what_is_blocked_does_not_happen() {
 #[test]
 fn simulated_a_payment_that_history_stopped_is_executed_where_the_rules_let_it() {
     let mut stream = Stream::new();
-    stream.pays("was_blocked", "a", "500.00", "", "", "block").pays("small", "a", "5.00", "genuine", "", "allow");
+    stream
+        .pays("was_blocked", "a", "500.00", "", "", "block")
+        .pays("small", "a", "5.00", "genuine", "", "allow");
     let (observed, _) = stream.tried("--what-if observed");
-    assert_eq!((&observed.row("small")["before"], &observed.row("small")["executed"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&observed.row("small")["before"], &observed.row("small")["executed"]),
+        (&0.into(), &0.into())
+    );
     let (simulated, _) = stream.tried("--what-if simulated");
     assert_eq!(simulated.row("small")["before"], 50_000);
     assert_eq!(simulated.row("small")["executed"], 50_000);

@@ -140,7 +140,7 @@ impl Draft {
     }
 
     /// Sets a declared extra field by its position in the schema.
-    pub(super) fn extra_at(&mut self, position: usize, value: ExtraValue<'_>) -> Result<(), EventError> {
+    pub(crate) fn extra_at(&mut self, position: usize, value: ExtraValue<'_>) -> Result<(), EventError> {
         let schema = Arc::clone(&self.0.schema);
         let Some((name, ty)) = schema.fields().get(position) else { return Ok(()) };
         self.set_extra(position, name, *ty, value)

@@ -94,6 +94,8 @@ pub use follow::Followed;
 pub use keys::{KeyFile, KeyValues};
 pub use lists::{ListError, ListReason, load_lists};
 pub use mapping::Mapping;
+#[cfg(feature = "backtest")]
+pub(crate) use nested::ExtrasReader;
 pub use rates::{RateFileError, RateReason, load_rates};
 pub use reader::{Counts, EventReader, FileFormat, Format, LineReader, OnBadLine};
 pub use resent::{say_token_key, token_key_said};

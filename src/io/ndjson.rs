@@ -112,7 +112,7 @@ impl Parser {
     }
 }
 
-fn json_reason(error: &serde_json::Error) -> Reason {
+pub(super) fn json_reason(error: &serde_json::Error) -> Reason {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let message = match error.classify() {

@@ -9,6 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::EXTRAS_MAX;
 use super::error::Reason;
 use super::names::shown;
+#[cfg(feature = "backtest")]
+use super::ndjson::json_reason;
 use super::scalar::{Scalar, Take, refuse_scalars, stop};
 use super::secrets::is_secret;
 use crate::event::{Draft, ExtraType, ExtraValue, Schema, TextField};
@@ -86,6 +88,27 @@ impl<'de> Visitor<'de> for Words<'_> {
             return Ok(());
         }
         draft.text(field, words).map_err(|e| stop(reason, e.into()))
+    }
+}
+
+/// Reads extra fields that come as a JSON object of their own.
+#[cfg(feature = "backtest")]
+#[derive(Default)]
+pub(crate) struct ExtrasReader(Scratch);
+
+#[cfg(feature = "backtest")]
+impl ExtrasReader {
+    /// Sets all that the object says.
+    pub(crate) fn read(&mut self, json: &str, schema: &Schema, draft: &mut Draft) -> Result<(), Reason> {
+        self.0.reason.replace(None);
+        let mut json = serde_json::Deserializer::from_str(json);
+        let extras = Extras { scratch: &mut self.0, schema, draft };
+        let parsed = extras.deserialize(&mut json).and_then(|()| json.end());
+        match (self.0.reason.take(), parsed) {
+            (Some(reason), _) => Err(reason),
+            (None, Err(error)) => Err(json_reason(&error)),
+            (None, Ok(())) => Ok(()),
+        }
     }
 }
 

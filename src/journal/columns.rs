@@ -73,7 +73,7 @@ pub struct Columns {
     /// Its first record.
     pub first: u64,
     /// The first record of the one behind it.
-    next: Option<u64>,
+    pub next: Option<u64>,
     /// Whether they are there.
     pub standing: Standing,
 }

@@ -20,8 +20,9 @@ impl Decisions {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         for batch in reader.build().unwrap() {
             let batch = batch.unwrap();
+            let schema = batch.schema();
             for at in 0..batch.num_rows() {
-                let cells = batch.schema().fields().iter().zip(batch.columns());
+                let cells = schema.fields().iter().zip(batch.columns());
                 let row: Map<String, Value> =
                     cells.map(|(field, cells)| (field.name().clone(), cell(cells, at))).collect();
                 let id = row["id"].as_str().unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! Decisions as Arrow columns: what `decisions.parquet` holds.
 //!
 //! Promises one row per decided payment, in the order of the stream, with the features as rules saw them: exact whole numbers stay
-//! whole numbers, money is in minor units, durations in microseconds.
+//! whole numbers, money is in minor units (also a mean of it, which is a decimal number), durations in microseconds.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use datafusion::arrow::error::ArrowError;
 use crate::backtest::Fact;
 use crate::decision::{Decision, Quality, Value};
 use crate::event::{Event, ExtraType, TextField};
-use crate::rules::RuleSet;
+use crate::rules::{Feature, RuleSet};
 
 /// The text fields of the event that stand in a row.
 const TEXTS: [TextField; 8] = [
@@ -68,10 +68,10 @@ enum Cells {
 }
 
 impl Cells {
-    fn new(ty: ExtraType) -> Self {
-        match ty {
+    fn new(feature: &Feature) -> Self {
+        match feature.ty {
             ExtraType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            ExtraType::Decimal => Self::Decimal(Float64Builder::new()),
+            _ if feature.aggregate.is_decimal() => Self::Decimal(Float64Builder::new()),
             _ => Self::Whole(Int64Builder::new()),
         }
     }
@@ -89,7 +89,6 @@ impl Cells {
             (Self::Boolean(cells), Value::Boolean(value)) => cells.append_value(value),
             (Self::Whole(cells), Value::Whole(value)) => cells.append_value(value),
             (Self::Decimal(cells), Value::Decimal(value)) => cells.append_value(value),
-            (Self::Decimal(cells), Value::Whole(value)) => cells.append_value(value as f64),
             (Self::Boolean(cells), _) => cells.append_null(),
             (Self::Whole(cells), _) => cells.append_null(),
             (Self::Decimal(cells), _) => cells.append_null(),
@@ -114,7 +113,7 @@ impl Columns {
             .map(|(position, feature)| FeatureColumn {
                 position,
                 name: feature.name.clone(),
-                cells: Cells::new(feature.ty),
+                cells: Cells::new(feature),
             })
             .collect();
         Self {
@@ -214,9 +213,8 @@ impl Columns {
 /// A feature that is called like a column of every row has `feature_` before its name.
 fn schema(features: &[FeatureColumn]) -> SchemaRef {
     let text = |name| Field::new(name, DataType::Utf8, true);
-    let list = |name| {
-        Field::new(name, DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))), true)
-    };
+    let list =
+        |name| Field::new(name, DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))), true);
     let mut fields = vec![
         Field::new("row", DataType::UInt64, false),
         Field::new("id", DataType::Utf8, false),

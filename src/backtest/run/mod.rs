@@ -26,8 +26,8 @@ pub use span::Span;
 pub use what_if::{PassRates, WhatIf};
 
 use super::data::{Batch, DataError, DataSet, Labels};
-use super::evaluate;
-use super::report::{Changes, Counted, Evaluation, Measured};
+use super::evaluate::{self, Comparison};
+use super::report::{Counted, Evaluation, Measured};
 use crate::engine::{Limits, LimitsError};
 use crate::explain::Explainer;
 use crate::lists::Lists;
@@ -74,14 +74,14 @@ pub struct Asked {
 }
 
 /// What a backtest found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Found {
     /// How the rule set did.
     pub result: Evaluation,
     /// How the other one did.
     pub against: Option<Evaluation>,
-    /// What the two decide otherwise; without the rule files' own differences.
-    pub changes: Option<Changes>,
+    /// What the two decide otherwise.
+    pub comparison: Option<Comparison>,
     /// What was measured.
     pub measured: Measured,
     /// What became of the events.
@@ -160,8 +160,10 @@ pub fn run(
     let labels = data.labels()?;
     let file = asked.decisions.as_deref().map(DecisionsFile::create);
     let columns = file.as_ref().map(|_| Columns::new(&candidate.rules, asked.all_features));
-    // Events hold all that either rule set reads; each reads them by its own schema.
-    let events = data.events(&union(&candidate.rules, against.as_ref().map(|old| &old.rules)))?;
+    let events = data.events(&candidate.rules.schema)?;
+    // Where the rule sets declare other fields than each other, the data is read for each; batches are the same.
+    let apart = against.as_ref().filter(|old| old.rules.schema != candidate.rules.schema);
+    let mut apart = apart.map(|old| data.events(&old.rules.schema)).transpose()?;
     let workers = Workers { data, labels: &labels, asked, span };
     let mut old = against.map(|old| workers.worker(old, None)).transpose()?;
     let mut new = workers.worker(candidate, columns)?;
@@ -173,10 +175,17 @@ pub fn run(
         let (to_file, for_file) = sync_channel::<RecordBatch>(BATCHES_MAX);
         let (mut to_old, mut verdicts, mut old_done) = (None, None, None);
         if let Some(mut old) = old.take() {
-            let (to, batches) = sync_channel::<Arc<Batch>>(BATCHES_MAX);
             let (say, said) = sync_channel::<Verdicts>(BATCHES_MAX);
-            (to_old, verdicts) = (Some(to), Some(said));
-            old_done = Some(scope.spawn(move || old_side(&mut old, &batches, &say).map(|()| old)));
+            verdicts = Some(said);
+            old_done = Some(match apart.take() {
+                Some(events) => scope.spawn(move || old_side(&mut old, events, &say).map(|()| old)),
+                None => {
+                    let (to, batches) = sync_channel::<Arc<Batch>>(BATCHES_MAX);
+                    to_old = Some(to);
+                    let batches = batches.into_iter().map(Ok);
+                    scope.spawn(move || old_side(&mut old, batches, &say).map(|()| old))
+                }
+            });
         }
         let new_done =
             scope.spawn(move || new_side(&mut new, &for_new, verdicts.as_ref(), &to_file).map(|()| new));
@@ -211,17 +220,6 @@ pub fn run(
     })
 }
 
-/// The extra fields of both rule sets; one that they declare with two types is read by each for itself.
-fn union(new: &RuleSet, old: Option<&RuleSet>) -> Arc<crate::event::Schema> {
-    let mut fields = new.schema.fields().to_vec();
-    for (name, ty) in old.map_or(&[][..], |old| old.schema.fields()) {
-        if fields.iter().all(|(held, _)| held != name) {
-            fields.push((name.clone(), *ty));
-        }
-    }
-    Arc::new(crate::event::Schema::new(fields))
-}
-
 /// What all workers are made of.
 struct Workers<'a> {
     data: &'a DataSet,
@@ -238,11 +236,11 @@ impl<'a> Workers<'a> {
 
 fn old_side(
     worker: &mut Worker<'_>,
-    batches: &Receiver<Arc<Batch>>,
+    batches: impl Iterator<Item = Result<Arc<Batch>, DataError>>,
     verdicts: &SyncSender<Verdicts>,
 ) -> Result<(), BacktestError> {
     for batch in batches {
-        worker.batch(&batch, None)?;
+        worker.batch(&*batch?, None)?;
         if verdicts.send(worker.take_verdicts()).is_err() {
             break;
         }

@@ -67,12 +67,10 @@ mod tests {
     fn the_edges_are_measured_once() {
         let span = Span::new(10, 5, Some(100));
         let of = |time_us| span.of(time_us, 20);
-        assert_eq!([of(29), of(30), of(94), of(95)], [
-            Stands::Warming,
-            Stands::Measured,
-            Stands::Measured,
-            Stands::Immature
-        ]);
+        assert_eq!(
+            [of(29), of(30), of(94), of(95)],
+            [Stands::Warming, Stands::Measured, Stands::Measured, Stands::Immature]
+        );
     }
 
     #[test]

@@ -30,9 +30,9 @@ impl Tally {
         self.times_us = Some((first_us.min(event.time_us()), last_us.max(event.time_us())));
     }
 
-    pub(super) fn bad_row(&mut self, reason: &str) {
-        let full = self.bad_rows.len() >= REASONS_MAX && !self.bad_rows.contains_key(reason);
-        *self.bad_rows.entry(if full { OTHERS } else { reason }.to_owned()).or_default() += 1;
+    pub(super) fn bad_row(&mut self, reason: String) {
+        let full = self.bad_rows.len() >= REASONS_MAX && !self.bad_rows.contains_key(&reason);
+        *self.bad_rows.entry(if full { OTHERS.to_owned() } else { reason }).or_default() += 1;
     }
 
     pub(super) fn refused(&mut self, code: &'static str) {
@@ -50,7 +50,11 @@ impl Tally {
             read: self.read,
             kinds: kinds.map(|(kind, count)| counted((kind.name().to_owned(), count))).collect(),
             bad_rows: self.bad_rows.into_iter().map(counted).collect(),
-            refused: self.refused.into_iter().map(|(code, count)| counted((code.to_owned(), count))).collect(),
+            refused: self
+                .refused
+                .into_iter()
+                .map(|(code, count)| counted((code.to_owned(), count)))
+                .collect(),
             repeated: self.repeated,
             times_us: self.times_us,
         }

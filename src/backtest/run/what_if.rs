@@ -111,9 +111,7 @@ impl Simulated {
         let history_let_it = matches!(answered, None | Some(Outcome::Allow));
         Follows {
             answered: passes.filter(|_| decision.outcome == Outcome::StepUp),
-            executed: !history_let_it
-                && passes != Some(false)
-                && self.rules.feedback == Feedback::Execution,
+            executed: !history_let_it && passes != Some(false) && self.rules.feedback == Feedback::Execution,
         }
     }
 
@@ -133,7 +131,8 @@ impl Simulated {
         self.begin(Kind::Authentication, payment, "answer of ")?;
         self.draft.text(TextField::Result, if passes { "succeeded" } else { "failed" })?;
         self.text.clear();
-        let asked = if decision.missing == Requirement::none() { &decision.requirement } else { &decision.missing };
+        let asked =
+            if decision.missing == Requirement::none() { &decision.requirement } else { &decision.missing };
         for methods in asked.any_of() {
             let first = self.rules.methods.get(methods.trailing_zeros() as usize);
             if let Some(method) = first.filter(|method| !self.text.split(',').any(|held| held == *method)) {

@@ -24,7 +24,7 @@ use crate::engine::{Answer, Engine, Recording};
 use crate::event::{Draft, Event, Kind, TextField};
 use crate::explain::{Explainer, Style};
 use crate::io::explanation::{Show, write_explanation_text};
-use crate::rules::{Label, RuleSet};
+use crate::rules::RuleSet;
 use crate::time::Calendar;
 
 /// A rule set at work on history.
@@ -43,7 +43,9 @@ pub(super) struct Worker<'a> {
     /// What it asks for, where another rule set is held against it.
     verdicts: Option<Verdicts>,
     span: Span,
-    measured: Measured,
+    /// Payments decided before the measured time, and after it.
+    warming: u64,
+    immature: u64,
     tally: Tally,
     /// When the first payment happened.
     first_us: Option<i64>,
@@ -71,10 +73,11 @@ impl<'a> Worker<'a> {
         engine.load_rates(rates);
         let rules = engine.rules_shared();
         let simulates = asked.what_if.mode == Mode::Simulated;
+        let reader = Reader::new(Arc::clone(&schema));
         Ok(Self {
             explainer,
             style,
-            reader: Reader::new(Arc::clone(&schema), !simulates),
+            reader: if simulates { reader.without_answers() } else { reader },
             labels,
             later: reads_labels(&rules).then(|| Later::new(Draft::new(schema))),
             simulated: simulates.then(|| Simulated::new(asked.what_if.clone(), Arc::clone(&rules))),
@@ -83,7 +86,8 @@ impl<'a> Worker<'a> {
             columns,
             verdicts: None,
             span,
-            measured: Measured::default(),
+            warming: 0,
+            immature: 0,
             tally: Tally::default(),
             first_us: None,
             rows: 0,
@@ -113,7 +117,7 @@ impl<'a> Worker<'a> {
         let row = match self.reader.read(batch, at) {
             Ok(row) => row,
             Err(bad) => {
-                self.tally.bad_row(&bad.reason());
+                self.tally.bad_row(bad.reason.kind());
                 return Ok(());
             }
         };
@@ -148,7 +152,11 @@ impl<'a> Worker<'a> {
         let first_us = *self.first_us.get_or_insert(event.time_us());
         let truth = match row.truth.label {
             Some(_) => row.truth,
-            None => Truth { case: row.truth.case, ..self.labels.of(event.identity()) },
+            None => self.labels.get(event.identity()).map_or(row.truth, |known| Truth {
+                label: known.label,
+                kind: known.kind,
+                case: row.truth.case,
+            }),
         };
         let fact = fact(self.decided, &row, truth, &self.decision);
         self.decided += 1;
@@ -158,16 +166,20 @@ impl<'a> Worker<'a> {
             columns.push(self.rows + at as u64, event, &fact, &self.decision, is_measured);
         }
         match stands {
-            Stands::Warming => self.measured.warming += 1,
-            Stands::Immature => self.measured.immature += 1,
+            Stands::Warming => self.warming += 1,
+            Stands::Immature => self.immature += 1,
             Stands::Measured => {
-                count(&mut self.measured, &fact);
                 if let Some(case) = self.evaluator.wants_example(&fact) {
                     let facts = self.engine.facts(event);
                     let explanation = self.explainer.explain(&facts, &self.decision, false);
                     let mut text = Vec::new();
                     // Writing to memory does not fail.
-                    let _ = write_explanation_text(&explanation, &self.style, Show { for_auditor: false, painted: false }, &mut text);
+                    let _ = write_explanation_text(
+                        &explanation,
+                        &self.style,
+                        Show { for_auditor: false, painted: false },
+                        &mut text,
+                    );
                     let text = String::from_utf8_lossy(&text).into_owned();
                     self.evaluator.example(case, &fact, text);
                 }
@@ -218,12 +230,14 @@ impl<'a> Worker<'a> {
             until_us: self.span.until_us(),
             warm_us: self.span.warm_us(),
             mature_us: self.span.mature_us(),
-            ..self.measured
+            warming: self.warming,
+            immature: self.immature,
+            ..self.evaluator.measured()
         };
         Found {
             result: self.evaluator.finish(),
             against: None,
-            changes: self.comparison.map(Comparison::finish),
+            comparison: self.comparison,
             measured,
             events: self.tally.into_events(),
             prevented: self.simulated.map_or((0, 0), |simulated| simulated.prevented()),
@@ -264,18 +278,5 @@ fn fact<'a>(at: u64, row: &Row<'a>, truth: Truth<'a>, decision: &'a Decision) ->
         portal: event.text(TextField::Portal),
         provider: event.text(TextField::Provider),
         payment_kind: event.text(TextField::PaymentKind),
-    }
-}
-
-fn count(measured: &mut Measured, fact: &Fact<'_>) {
-    measured.payments += 1;
-    measured.weighted += u64::from(fact.weight != 1.0);
-    match fact.truth.label {
-        Some(Label::Fraud) => {
-            measured.frauds += 1;
-            measured.fraud_value_minor += fact.weight * fact.amount_minor as f64;
-        }
-        Some(Label::Genuine) => measured.genuine += 1,
-        None => measured.unknown += 1,
     }
 }

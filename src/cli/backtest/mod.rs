@@ -10,14 +10,14 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::backtest::data::{DataSet, Settings};
 use weir::backtest::evaluate;
-use weir::backtest::html::html;
-use weir::backtest::report::{Changes, Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
+use weir::backtest::html;
+use weir::backtest::report::{Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
 use weir::backtest::run::{Asked, Candidate, Found, PassRates, WhatIf, run as backtest};
 use weir::diff::{changes, lists_not_compared, report, text};
 use weir::engine::{Limits, VERSION};
 use weir::explain::Explainer;
-use weir::rules::{Description, RuleSet};
 use weir::money::decimals;
+use weir::rules::{Description, RuleSet};
 use weir::size::parse_size;
 use weir::time::{format_duration, parse_duration};
 
@@ -86,6 +86,9 @@ pub(crate) struct Args {
     memory: usize,
 }
 
+/// Payments of each case that the report shows.
+const EXAMPLES: usize = 5;
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Happens {
     /// They went on as in history: the state is as it happened
@@ -129,7 +132,8 @@ fn duration(text: &str) -> Result<i64, String> {
 
 fn bytes(text: &str) -> Result<usize, String> {
     let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
-    bytes.ok_or_else(|| "give a whole number of bytes, or one with KiB, MiB or GiB, such as 512MiB".to_owned())
+    bytes
+        .ok_or_else(|| "give a whole number of bytes, or one with KiB, MiB or GiB, such as 512MiB".to_owned())
 }
 
 /// A rule file that is tried.
@@ -197,16 +201,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
 }
 
 fn asked(args: &Args) -> Asked {
-    let fraud = args.fraud_pass.iter().rev().find(|(kind, _)| kind.is_none()).map_or(0.2, |(_, share)| *share);
+    let fraud =
+        args.fraud_pass.iter().rev().find(|(kind, _)| kind.is_none()).map_or(0.2, |(_, share)| *share);
     let by_kind = args.fraud_pass.iter().filter_map(|(kind, share)| Some((kind.clone()?, *share))).collect();
     let pass = PassRates { genuine: args.genuine_pass, fraud, by_kind };
     Asked {
         evaluate: evaluate::Settings {
-            pass: pass.clone(),
+            genuine_pass: pass.genuine,
+            fraud_pass: pass.fraud,
+            fraud_pass_by_kind: pass.by_kind.clone(),
             k: args.k,
             replicates: args.replicates,
             seed: args.seed,
-            ..evaluate::Settings::default()
+            examples: EXAMPLES,
         },
         what_if: WhatIf { mode: args.what_if.mode(), pass, seed: args.seed },
         warm_us: args.warm,
@@ -220,8 +227,15 @@ fn asked(args: &Args) -> Asked {
 fn nothing_measured(found: &Found) -> String {
     let Measured { warming, immature, warm_us, mature_us, .. } = found.measured;
     if warming + immature == 0 {
-        let bad = found.events.bad_rows.first().map_or(String::new(), |bad| format!("; {} rows: {}", bad.count, bad.name));
-        return format!("no payment was decided: {} events were read{bad}; `weir data check` says what is wrong", found.events.read);
+        let bad = found
+            .events
+            .bad_rows
+            .first()
+            .map_or(String::new(), |bad| format!("; {} rows: {}", bad.count, bad.name));
+        return format!(
+            "no payment was decided: {} events were read{bad}; `weir data check` says what is wrong",
+            found.events.read
+        );
     }
     format!(
         "nothing is measured: {warming} payments came before windows were warm ({}), {immature} are too young for their labels ({}); give less with --warm and --mature",
@@ -237,26 +251,26 @@ fn told(
     asked: &Asked,
     found: Found,
 ) -> anyhow::Result<Report> {
-    let Found { result, against, changes: changed, measured, events, prevented } = found;
+    let Found { result, against, comparison, measured, events, prevented } = found;
     let manifest = data.manifest();
-    let currency = manifest.currency();
+    let currency = manifest.currency;
     let (first_us, last_us) = events.times_us.unzip();
     let by_kind = asked.what_if.pass.by_kind.iter();
-    let changes = old.zip(changed).map(|(old, changed)| {
+    let changes = old.zip(comparison).map(|(old, comparison)| {
         let found = changes((&old.rules, &old.description), (&new.rules, &new.description));
         let lists = lists_not_compared(&old.description, &new.description);
-        Changes { rules: text(&report(&new.rules, &found, &lists, None)), ..changed }
+        comparison.finish(text(&report(&new.rules, &found, &lists, None)))
     });
     Ok(Report {
         weir: env!("CARGO_PKG_VERSION").to_owned(),
         engine: VERSION.to_owned(),
         command: command(),
         data: Data {
-            name: manifest.name().to_owned(),
-            about: manifest.about().to_owned(),
+            name: manifest.name.clone(),
+            about: manifest.about.clone(),
             sha256: data.sha256()?,
             files: data.files()?,
-            time_zone: manifest.time_zone().to_owned(),
+            time_zone: manifest.time_zone.clone(),
             currency: currency.code().to_owned(),
             decimals: u8::try_from(decimals(currency)).unwrap_or(0),
             events: events.read,
@@ -271,7 +285,9 @@ fn told(
             mode: asked.what_if.mode,
             genuine_pass: asked.what_if.pass.genuine,
             fraud_pass: asked.what_if.pass.fraud,
-            fraud_pass_by_kind: by_kind.map(|(kind, share)| PassRate { kind: kind.clone(), share: *share }).collect(),
+            fraud_pass_by_kind: by_kind
+                .map(|(kind, share)| PassRate { kind: kind.clone(), share: *share })
+                .collect(),
             seed: asked.what_if.seed,
             prevented: prevented.0,
             left_out: prevented.1,
@@ -287,7 +303,11 @@ fn told(
 fn command() -> String {
     let quoted = |word: String| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
     };
     let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
     std::iter::once("weir".to_owned()).chain(words).collect::<Vec<_>>().join(" ")

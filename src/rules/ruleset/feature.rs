@@ -95,6 +95,14 @@ impl Aggregate {
         matches!(self, Self::ZScore(_) | Self::Speed { .. } | Self::Changed(_) | Self::Ratio { .. })
     }
 
+    /// Whether its values are decimal numbers, whatever type and unit conditions see them in; others are whole, or true and false.
+    pub const fn is_decimal(self) -> bool {
+        matches!(
+            self,
+            Self::Mean(_) | Self::Deviation(_) | Self::ZScore(_) | Self::Speed { .. } | Self::Ratio { .. }
+        )
+    }
+
     /// The features that it is made of, by position in the rule set: those of a ratio.
     pub fn parts(self) -> impl Iterator<Item = usize> {
         let (of, to) = match self {
