@@ -50,10 +50,7 @@ struct RuleText<'a> {
 
 impl<'a> RuleText<'a> {
     fn of(rule: &'a Rule) -> Self {
-        let then = rule.then.map(|action| match action {
-            Action::Outcome(outcome) => outcome.name(),
-            Action::Alert => "alert",
-        });
+        let then = rule.then.map(Action::name);
         Self {
             id: &rule.id,
             then,

@@ -15,7 +15,7 @@ use crate::catalogue::Advice;
 use crate::decision::{Outcome, StepUp, Stopped};
 use crate::explain::{AnswerExplanation, Explanation, Fate, RuleExplanation, Style, TableExplanation};
 use crate::rates::{Conversion, RateFrom};
-use crate::rules::{Action, Finding, Form, Mode, Quantity, Tier, Unit};
+use crate::rules::{Action, Finding, Form, Quantity, Unit};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -267,16 +267,8 @@ fn of_rule<'a>(rule: &'a RuleExplanation, style: &Style, for_auditor: bool) -> R
         by_unknown: rule.by_unknown,
         then: rule.then.map(Action::name),
         score: rule.score,
-        tier: match rule.tier {
-            Tier::Mandatory => "mandatory",
-            Tier::Override => "override",
-            Tier::Normal => "normal",
-        },
-        mode: match rule.mode {
-            Mode::Live => "live",
-            Mode::Shadow => "shadow",
-            Mode::Off => "off",
-        },
+        tier: rule.tier.name(),
+        mode: rule.mode.name(),
         reason: reason.map(|(_, text)| text.as_str()),
         record: for_auditor.then(|| Record {
             legal: rule.legal.as_deref(),

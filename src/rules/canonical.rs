@@ -405,12 +405,7 @@ impl Form<'_> {
             OnUnknown::Fires => "fires",
         };
         self.put("on_unknown", on_unknown);
-        let then = match rule.then {
-            None => "",
-            Some(Action::Outcome(outcome)) => outcome.name(),
-            Some(Action::Alert) => "alert",
-        };
-        self.put("then", then);
+        self.put("then", rule.then.map_or("", Action::name));
         self.requires(&rule.auth);
         self.put("score", rule.score);
         for (language, text) in &rule.reason {

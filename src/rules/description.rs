@@ -413,18 +413,8 @@ fn describe_rule(declared: &rule::Declared<'_>, set: &RuleSet) -> PartDescriptio
     let mut aspects = vec![Aspect::condition("when", &declared.condition)];
     let mut say = |key: &str, text: Option<String>| aspects.extend(text.map(|text| Aspect::new(key, text)));
     say("from", (rule.from != Kind::Transaction).then(|| rule.from.name().to_owned()));
-    let tier = match rule.tier {
-        Tier::Mandatory => Some("mandatory"),
-        Tier::Override => Some("override"),
-        Tier::Normal => None,
-    };
-    say("tier", tier.map(str::to_owned));
-    let mode = match rule.mode {
-        Mode::Live => None,
-        Mode::Shadow => Some("shadow"),
-        Mode::Off => Some("off"),
-    };
-    say("mode", mode.map(str::to_owned));
+    say("tier", (rule.tier != Tier::Normal).then(|| rule.tier.name().to_owned()));
+    say("mode", (rule.mode != Mode::Live).then(|| rule.mode.name().to_owned()));
     say("on_unknown", (rule.on_unknown == OnUnknown::Fires).then(|| "fires".to_owned()));
     say("then", rule.then.map(|action| action.name().to_owned()));
     say("auth", (!rule.auth.is_empty()).then(|| set.requirement(&rule.auth)));

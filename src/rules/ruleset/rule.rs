@@ -102,6 +102,17 @@ pub enum Tier {
     Normal,
 }
 
+impl Tier {
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mandatory => "mandatory",
+            Self::Override => "override",
+            Self::Normal => "normal",
+        }
+    }
+}
+
 /// What a rule that fires does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -112,6 +123,17 @@ pub enum Mode {
     Shadow,
     /// It is not looked at.
     Off,
+}
+
+impl Mode {
+    /// The word for it in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// A share of all keys, chosen by a stable hash: the same key is always in or always out.
