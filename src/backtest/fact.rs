@@ -52,3 +52,10 @@ pub struct Fact<'a> {
     /// The kind of payment.
     pub payment_kind: Option<&'a str>,
 }
+
+impl Fact<'_> {
+    /// Whether anybody is bothered with it: it is stepped up, blocked or alerted.
+    pub fn is_flagged(&self) -> bool {
+        self.alert || self.outcome > Outcome::Allow
+    }
+}

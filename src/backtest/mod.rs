@@ -4,6 +4,7 @@
 //! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
 //! which only this module knows. Must never know how a rule or a window is computed.
 
+pub mod evaluate;
 mod fact;
 pub mod report;
 

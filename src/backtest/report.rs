@@ -148,7 +148,7 @@ pub struct Measured {
     pub unknown: u64,
     /// Payments that stand for others (a control group's).
     pub weighted: u64,
-    /// Value of the known frauds.
+    /// Value of the known frauds, weighted.
     pub fraud_value_minor: f64,
 }
 
@@ -190,7 +190,8 @@ pub struct Evaluation {
     pub examples: Vec<Example>,
 }
 
-/// Figures of what was flagged. Shares are over known labels, weighted; `coverage` says how many of the flagged those are.
+/// Figures of what was flagged. Shares are over known labels, weighted; `coverage` says how many of the flagged those are. What
+/// becomes of a payment is its outcome; of one that a rule in shadow flags, the stronger of that and what the rule asks for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Payments flagged.
@@ -215,9 +216,11 @@ pub struct Figures {
     pub value_caught_minor: f64,
     /// Value caught of the value of all known frauds.
     pub value_caught_share: Option<Estimate>,
-    /// Value of known genuine payments that are stopped or stepped up.
+    /// Value of the flagged known genuine payments that are stepped up or blocked, whatever becomes of them.
     pub value_bothered_minor: f64,
-    /// Customers with at least one known genuine payment flagged.
+    /// Value of those that does not go through: blocked in full, stepped up by the share that does not pass.
+    pub value_lost_minor: f64,
+    /// Customers with at least one such payment.
     pub customers_bothered: u64,
 }
 
@@ -257,7 +260,7 @@ pub struct RuleFigures {
     pub then: String,
     /// Its score.
     pub score: i64,
-    /// Known frauds on which it alone fired, weighted.
+    /// Known frauds on which it alone fired, weighted: no other live rule did, exceptions aside.
     pub frauds_alone: f64,
     /// Known genuine payments on which it alone fired, weighted.
     pub genuine_alone: f64,
@@ -266,16 +269,19 @@ pub struct RuleFigures {
     pub figures: Figures,
 }
 
-/// How often rules fire together: square, in the order of the rules.
+/// How often rules fire together: square, in the order of the rules; of more than 100 rules the 100 that fired most.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Overlap {
+    /// The ids of the rules.
+    pub rules: Vec<String>,
     /// Payments on which both fired.
     pub payments: Vec<Vec<u64>>,
     /// Known frauds among those.
     pub frauds: Vec<Vec<u64>>,
 }
 
-/// Figures over all that is flagged, by the values of a field; the 50 with the most payments, and `(others)`.
+/// Figures over all that is flagged, by the values of a field; the 50 with the most payments, and `(others)`. What has no value is
+/// `(none)`. Their shares have no ranges.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// `month`, `portal`, `provider` or `payment_kind`.
@@ -291,7 +297,7 @@ pub struct Scores {
     pub points: Vec<ScorePoint>,
     /// Area under the ROC curve, by trapezes; `None` without both labels.
     pub roc_area: Option<Estimate>,
-    /// Average precision, the sum of precision times step in recall over distinct scores (scikit-learn's).
+    /// Average precision, the sum of precision times step in recall over distinct scores (scikit-learn's); `None` without fraud.
     pub average_precision: Option<Estimate>,
     /// Card precision at k (Le Borgne et al., Fraud Detection Handbook, chapter 4).
     pub card_precision: Option<CardPrecision>,
@@ -312,7 +318,7 @@ pub struct ScorePoint {
     pub genuine_value_minor: f64,
 }
 
-/// The mean over days of the share of compromised accounts among the k with the highest scores.
+/// The mean over days of the share of compromised accounts among the k with the highest scores; unweighted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CardPrecision {
     /// How many accounts are looked at a day.
@@ -321,9 +327,11 @@ pub struct CardPrecision {
     pub days: u32,
     /// Equal scores share the places that they stand for.
     pub mean: f64,
+    /// Payments left out because eight later days had some before they came.
+    pub late: u64,
 }
 
-/// How soon the frauds of a case are seen.
+/// How soon the frauds of a case are seen, in the order in which payments were decided. Percentiles are by nearest rank.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
     /// Cases of fraud.
@@ -342,7 +350,7 @@ pub struct Detection {
     pub value_before_minor_mean: Option<f64>,
 }
 
-/// One day of the measured time.
+/// One day of the measured time with payments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Day {
     /// `2018-04-01`, in the data set's time zone.

@@ -1,0 +1,177 @@
+//! How sure shares are: the bootstrap over accounts (Efron, 1979), in percentile intervals.
+//!
+//! The payments of an account are alike and are drawn again together. Each replicate draws as many accounts as there are, with
+//! replacement, and adds up what the drawn ones hold, each as often as it was drawn.
+//!
+//! Promises memory in accounts and in what was flagged of them, not in payments, and equal draws for equal seeds: accounts are
+//! numbered in the order in which they come. Must never know what a column is.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::numbers::Numbers;
+use super::tally::Parts;
+
+/// What each account holds, in all and by column.
+#[derive(Clone, Debug)]
+pub(super) struct Accounts {
+    numbers: Numbers,
+    /// Whether there are replicates to be drawn: otherwise only numbers are kept.
+    resampled: bool,
+    known: Vec<Parts>,
+    /// By account and column: most accounts have nothing in most columns.
+    cells: HashMap<(u32, u32), Parts, FixedState>,
+}
+
+impl Accounts {
+    pub(super) fn new(resampled: bool) -> Self {
+        Self { numbers: Numbers::default(), resampled, known: Vec::new(), cells: HashMap::default() }
+    }
+
+    /// The number of an account.
+    pub(super) fn number(&mut self, account: &str) -> u32 {
+        let number = self.numbers.of(account);
+        if self.resampled && number as usize == self.known.len() {
+            self.known.push(Parts::default());
+        }
+        number
+    }
+
+    /// Adds a known payment of an account.
+    pub(super) fn know(&mut self, account: u32, parts: Parts) {
+        if let Some(known) = self.known.get_mut(account as usize) {
+            *known += parts;
+        }
+    }
+
+    /// Adds a known payment of an account to a column.
+    pub(super) fn add(&mut self, account: u32, column: u32, parts: Parts) {
+        if self.resampled {
+            *self.cells.entry((account, column)).or_default() += parts;
+        }
+    }
+
+    /// Draws replicates, and tells each one's sums: of all accounts drawn, and by column.
+    pub(super) fn resample(
+        self,
+        columns: usize,
+        replicates: u32,
+        seed: u64,
+        mut each: impl FnMut(Parts, &mut [Parts]),
+    ) {
+        let Self { known, cells, .. } = self;
+        if known.is_empty() {
+            return;
+        }
+        let mut cells: Vec<((u32, u32), Parts)> = cells.into_iter().collect();
+        cells.sort_unstable_by_key(|&(place, _)| place);
+        let mut times = vec![0_u32; known.len()];
+        let mut sums = vec![Parts::default(); columns];
+        for replicate in 0..replicates {
+            draw(&mut times, seed, replicate);
+            let mut all = Parts::default();
+            for (&parts, &times) in known.iter().zip(&times) {
+                all += parts * f64::from(times);
+            }
+            sums.fill(Parts::default());
+            for &((account, column), parts) in &cells {
+                let (times, sum) = (times.get(account as usize), sums.get_mut(column as usize));
+                if let (Some(&times), Some(sum)) = (times, sum)
+                    && times > 0
+                {
+                    *sum += parts * f64::from(times);
+                }
+            }
+            each(all, &mut sums);
+        }
+    }
+}
+
+/// How often each account is drawn in a replicate, which has a stream of chance of its own.
+fn draw(times: &mut [u32], seed: u64, replicate: u32) {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..12].copy_from_slice(&replicate.to_le_bytes());
+    let mut chance = ChaCha8Rng::from_seed(bytes);
+    let accounts = times.len();
+    times.fill(0);
+    for _ in 0..accounts {
+        let drawn = (u128::from(chance.next_u64()) * accounts as u128 >> 64) as usize;
+        if let Some(times) = times.get_mut(drawn) {
+            *times += 1;
+        }
+    }
+}
+
+/// Where the middle 95 % of replicates lie; `None` where there is none that can say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Range {
+    /// The 2.5th percentile.
+    pub(super) low: Option<f64>,
+    /// The 97.5th.
+    pub(super) high: Option<f64>,
+}
+
+impl Range {
+    /// The range of values, by nearest rank.
+    pub(super) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_unstable_by(f64::total_cmp);
+        let at = |per_mille| ranked(&values, per_mille).copied();
+        Self { low: at(25), high: at(975) }
+    }
+}
+
+/// The value of a rank among sorted ones: the smallest that so many in a thousand don't exceed.
+pub(super) fn ranked<T>(sorted: &[T], per_mille: usize) -> Option<&T> {
+    sorted.get((sorted.len() * per_mille).div_ceil(1_000).saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_the_nearest() {
+        let values: Vec<u32> = (1..=200).collect();
+        assert_eq!(
+            [25, 500, 900, 975, 1_000].map(|at| ranked(&values, at)),
+            [5, 100, 180, 195, 200].map(|v| values.get(v - 1))
+        );
+        assert_eq!(ranked(&[7], 25), Some(&7));
+        assert_eq!(ranked::<u32>(&[], 500), None);
+    }
+
+    #[test]
+    fn a_replicate_draws_as_many_accounts_as_there_are() {
+        let (mut one, mut again, mut other) = (vec![0; 1_000], vec![0; 1_000], vec![0; 1_000]);
+        draw(&mut one, 7, 3);
+        draw(&mut again, 7, 3);
+        draw(&mut other, 7, 4);
+        assert_eq!(one.iter().sum::<u32>(), 1_000);
+        assert_eq!(one, again);
+        assert_ne!(one, other);
+        // An account is left out of about 1/e of the replicates.
+        let left_out = one.iter().filter(|&&times| times == 0).count();
+        assert!((320..420).contains(&left_out), "{left_out} of 1,000 were not drawn");
+    }
+
+    #[test]
+    fn columns_are_drawn_with_their_accounts() {
+        let mut accounts = Accounts::new(true);
+        for account in 0..50_u32 {
+            let number = accounts.number(&format!("a{account}"));
+            let parts = Parts { frauds: 1.0, genuine: f64::from(account), value_minor: 10.0 };
+            accounts.know(number, parts);
+            accounts.add(number, account % 2, parts);
+        }
+        let mut replicates = 0;
+        accounts.resample(2, 20, 1, |all, columns| {
+            replicates += 1;
+            assert_eq!(all.frauds, 50.0, "each replicate has as many accounts");
+            assert_eq!(all - columns[0] - columns[1], Parts::default());
+        });
+        assert_eq!(replicates, 20);
+    }
+}

@@ -1,0 +1,306 @@
+//! How a rule set did: every figure of [`Evaluation`], from payments taken one by one.
+//!
+//! Promises that equal payments in equal order give equal figures; that memory is in accounts, customers, cases, days, distinct
+//! scores and what was flagged of an account, not in payments; and that what nobody knows is in no share, only in its coverage.
+//! `docs/backtest.md` says in plain words what each figure is. Must never know an event, an engine or a file.
+
+mod bootstrap;
+mod cards;
+mod comparison;
+mod detection;
+mod examples;
+mod groups;
+mod numbers;
+mod overlap;
+mod rows;
+mod scores;
+mod seen;
+mod tally;
+mod timeline;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use comparison::Comparison;
+
+use super::Fact;
+use super::report::{Evaluation, Example, ExampleCase, Measured, Scores};
+use crate::decision::Outcome;
+use crate::rules::{Label, RuleSet};
+use crate::time::{Calendar, Period};
+use bootstrap::{Accounts, Range};
+use cards::Cards;
+use detection::Cases;
+use examples::{Lowest, lot};
+use groups::Grouping;
+use numbers::Numbers;
+use rows::Rows;
+use scores::areas;
+use seen::{PassShares, Seen, weight};
+use tally::{Parts, SHARES, estimate, shares};
+use timeline::Timeline;
+
+/// What figures depend on beside payments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The share of genuine customers who pass a step-up, from 0 to 1.
+    pub genuine_pass: f64,
+    /// The share of fraudulent payments that pass a step-up, where their kind says nothing else.
+    pub fraud_pass: f64,
+    /// The same by kind of fraud.
+    pub fraud_pass_by_kind: BTreeMap<String, f64>,
+    /// How many accounts a day card precision looks at; at least 1.
+    pub k: u32,
+    /// Replicates of the bootstrap; 0 for shares without ranges.
+    pub replicates: u32,
+    /// What the bootstrap draws from.
+    pub seed: u64,
+    /// How many payments of each case are shown.
+    pub examples: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            genuine_pass: 0.95,
+            fraud_pass: 0.2,
+            fraud_pass_by_kind: BTreeMap::new(),
+            k: 100,
+            replicates: 200,
+            seed: 0,
+            examples: 5,
+        }
+    }
+}
+
+/// Takes the measured payments of one rule set, and says how it did.
+#[derive(Clone, Debug)]
+pub struct Evaluator {
+    rule_set: Arc<RuleSet>,
+    calendar: Calendar,
+    pass: PassShares,
+    replicates: u32,
+    seed: u64,
+    measured: Measured,
+    /// All that is known, flagged or not.
+    known: Parts,
+    accounts: Accounts,
+    customers: Numbers,
+    rows: Rows,
+    month: Period,
+    month_name: String,
+    months: Grouping,
+    portals: Grouping,
+    providers: Grouping,
+    payment_kinds: Grouping,
+    scores: scores::Scores,
+    cards: Cards,
+    cases: Cases,
+    timeline: Timeline,
+    /// By case, in the order of [`ExampleCase`].
+    examples: [Lowest<(u64, u64), Example>; 3],
+}
+
+impl Evaluator {
+    /// An evaluation of a rule set, with days and months in the data set's time zone.
+    pub fn new(rules: &Arc<RuleSet>, calendar: Calendar, settings: &Settings) -> Self {
+        Self {
+            rule_set: Arc::clone(rules),
+            calendar,
+            pass: PassShares::new(settings),
+            replicates: settings.replicates,
+            seed: settings.seed,
+            measured: Measured::default(),
+            known: Parts::default(),
+            accounts: Accounts::new(settings.replicates > 0),
+            customers: Numbers::default(),
+            rows: Rows::new(rules),
+            month: Period::EMPTY,
+            month_name: String::new(),
+            months: Grouping::new("month"),
+            portals: Grouping::new("portal"),
+            providers: Grouping::new("provider"),
+            payment_kinds: Grouping::new("payment_kind"),
+            scores: scores::Scores::default(),
+            cards: Cards::new(settings.k),
+            cases: Cases::default(),
+            timeline: Timeline::default(),
+            examples: std::array::from_fn(|_| Lowest::new(settings.examples)),
+        }
+    }
+
+    /// Takes the next payment.
+    pub fn take(&mut self, fact: &Fact<'_>) {
+        let account = self.accounts.number(fact.account);
+        let genuine = fact.truth.label == Some(Label::Genuine);
+        let may_be_stopped = fact.outcome > Outcome::Allow || !fact.shadow.is_empty();
+        let customer = (genuine && may_be_stopped).then(|| self.customers.of(fact.customer));
+        let seen = Seen::new(fact, &self.pass, account, customer);
+        let day_us = self.calendar.day(fact.time_us).start_us;
+        self.measure(fact);
+        self.rows.take(fact, &seen, &mut self.accounts);
+        self.group(fact, &seen);
+        self.timeline.take(day_us, fact);
+        if let Some(parts) = Parts::of(&seen, seen.value_minor) {
+            self.known += parts;
+            self.accounts.know(account, parts);
+            self.score(fact, &seen, day_us);
+        }
+    }
+
+    fn measure(&mut self, fact: &Fact<'_>) {
+        self.measured.payments += 1;
+        self.measured.weighted += u64::from(weight(fact) != 1.0);
+        match fact.truth.label {
+            Some(Label::Fraud) => self.measured.frauds += 1,
+            Some(Label::Genuine) => self.measured.genuine += 1,
+            None => self.measured.unknown += 1,
+        }
+    }
+
+    fn group(&mut self, fact: &Fact<'_>, seen: &Seen) {
+        if !self.month.contains(fact.time_us) {
+            self.month = self.calendar.month(fact.time_us);
+            self.month_name = self.calendar.write(self.month.start_us, "%Y-%m");
+        }
+        self.months.take(Some(&self.month_name), fact, seen);
+        self.portals.take(fact.portal, fact, seen);
+        self.providers.take(fact.provider, fact, seen);
+        self.payment_kinds.take(fact.payment_kind, fact, seen);
+    }
+
+    /// Takes a known payment into what is told of the score and of cases.
+    fn score(&mut self, fact: &Fact<'_>, seen: &Seen, day_us: i64) {
+        let fraud = seen.label == Some(Label::Fraud);
+        let place = self.scores.take(fact.score, seen);
+        // What has no score is what is left of an account, and most of it.
+        if let (Some(place), Some(parts)) = (place.filter(|_| fact.score != 0), Parts::of(seen, 0.0)) {
+            self.accounts.add(seen.account, self.rows.len() as u32 + place, parts);
+        }
+        self.cards.take(day_us, seen.account, fact.score, fraud);
+        if fraud {
+            self.cases.take(fact);
+        }
+    }
+
+    /// Whether a payment is to be shown, and why. Asked before it is taken: the caller then explains it.
+    pub fn wants_example(&self, fact: &Fact<'_>) -> Option<ExampleCase> {
+        let stopped = fact.outcome > Outcome::Allow;
+        let case = match fact.truth.label? {
+            Label::Fraud if stopped => ExampleCase::Caught,
+            Label::Fraud => ExampleCase::Missed,
+            Label::Genuine if stopped => ExampleCase::WronglyStopped,
+            Label::Genuine => return None,
+        };
+        self.examples[case as usize].wants(&lot(fact)).then_some(case)
+    }
+
+    /// Shows a payment that was wanted, with its decision in words.
+    pub fn example(&mut self, case: ExampleCase, fact: &Fact<'_>, explanation: String) {
+        let example = Example {
+            case,
+            id: fact.id.to_owned(),
+            time_us: fact.time_us,
+            amount_minor: fact.amount_minor,
+            outcome: fact.outcome.name().to_owned(),
+            score: fact.score,
+            fired: rule_ids(&self.rule_set, fact.fired),
+            kind: fact.truth.kind.map(str::to_owned),
+            explanation,
+        };
+        self.examples[case as usize].put(lot(fact), example);
+    }
+
+    /// What was taken so far: how many payments, of which what is known, and the value of the known frauds. The rest is the caller's.
+    pub fn measured(&self) -> Measured {
+        Measured { fraud_value_minor: self.known.value_minor, ..self.measured.clone() }
+    }
+
+    /// How the rule set did.
+    pub fn finish(self) -> Evaluation {
+        let Self { calendar, known, rows, scores, accounts, replicates, seed, .. } = self;
+        let order = scores.order();
+        let ranges = Ranges::draw(accounts, &rows, &scores, &order, replicates, seed);
+        let found = rows.finish(known, &ranges.rows);
+        let areas = scores.areas(&order);
+        let groups = [
+            self.months.finish(true),
+            self.portals.finish(false),
+            self.providers.finish(false),
+            self.payment_kinds.finish(false),
+        ];
+        let mut examples: Vec<(u64, Example)> = Vec::new();
+        for case in self.examples {
+            examples.extend(case.into_kept().map(|((_, at), example)| (at, example)));
+        }
+        examples.sort_by_key(|(at, example)| (example.case, example.time_us, *at));
+        Evaluation {
+            overall: found.overall,
+            outcomes: found.outcomes,
+            reasons: found.reasons,
+            rules: found.rules,
+            overlap: found.overlap,
+            groups: groups.into_iter().flatten().collect(),
+            scores: Scores {
+                points: scores.points(&order),
+                roc_area: estimate(areas.roc, ranges.roc),
+                average_precision: estimate(areas.average_precision, ranges.average_precision),
+                card_precision: self.cards.finish(),
+            },
+            detection: self.cases.finish(),
+            timeline: self.timeline.finish(&calendar),
+            examples: examples.into_iter().map(|(_, example)| example).collect(),
+        }
+    }
+}
+
+/// The ids of rules by their positions.
+fn rule_ids(rules: &RuleSet, positions: &[u16]) -> Vec<String> {
+    let rule = |&at: &u16| rules.rules.get(usize::from(at)).map(|rule| rule.id.clone());
+    positions.iter().filter_map(rule).collect()
+}
+
+/// Where shares lie, by the bootstrap.
+#[derive(Clone, Debug, Default)]
+struct Ranges {
+    rows: Vec<[Range; SHARES]>,
+    roc: Range,
+    average_precision: Range,
+}
+
+impl Ranges {
+    /// Draws them. Accounts hold a column for each row, and behind those one for each score but 0.
+    fn draw(
+        accounts: Accounts,
+        rows: &Rows,
+        scores: &scores::Scores,
+        order: &[usize],
+        replicates: u32,
+        seed: u64,
+    ) -> Self {
+        let mut of_rows: Vec<[Vec<f64>; SHARES]> = vec![Default::default(); rows.len()];
+        let (mut roc, mut average_precision) = (Vec::new(), Vec::new());
+        accounts.resample(rows.len() + scores.len(), replicates, seed, |known, columns| {
+            let (flagged, by_score) = columns.split_at_mut(of_rows.len());
+            for (values, &flagged) in of_rows.iter_mut().zip(flagged.iter()) {
+                for (values, share) in values.iter_mut().zip(shares(flagged, known)) {
+                    values.extend(share);
+                }
+            }
+            if let Some(place) = scores.place(0) {
+                let rest = by_score.iter().fold(known, |rest, &scored| rest - scored);
+                if let Some(unscored) = by_score.get_mut(place) {
+                    *unscored = rest;
+                }
+            }
+            let found = areas(order.iter().filter_map(|&place| by_score.get(place).copied()));
+            roc.extend(found.roc);
+            average_precision.extend(found.average_precision);
+        });
+        Self {
+            rows: of_rows.into_iter().map(|values| values.map(Range::of)).collect(),
+            roc: Range::of(roc),
+            average_precision: Range::of(average_precision),
+        }
+    }
+}

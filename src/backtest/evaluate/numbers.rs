@@ -1,0 +1,46 @@
+//! Small numbers in the place of long names, in the order in which the names first come.
+//!
+//! Promises that a name takes 128 bits however long it is. Must never give a name back.
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+
+use crate::event::identity;
+
+/// Numbers by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Numbers(HashMap<u128, u32, FixedState>);
+
+impl Numbers {
+    /// The number of a name; the next one where it is new. Beyond 2^32 names the rest share the last number.
+    pub(super) fn of(&mut self, name: &str) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry(identity(None, name)).or_insert(next)
+    }
+}
+
+/// Which customers are bothered in which place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bothered(HashSet<(u32, u32), FixedState>);
+
+impl Bothered {
+    /// Notes a customer in a place.
+    pub(super) fn take(&mut self, place: u32, customer: u32) {
+        self.0.insert((place, customer));
+    }
+
+    /// How many customers each of so many places has, where places may be thrown together.
+    pub(super) fn counts(self, places: usize, place_of: impl Fn(u32) -> usize) -> Vec<u64> {
+        let mut pairs: Vec<(usize, u32)> =
+            self.0.into_iter().map(|(place, who)| (place_of(place), who)).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut counts = vec![0; places];
+        for (place, _) in pairs {
+            if let Some(count) = counts.get_mut(place) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+}
