@@ -4,12 +4,7 @@
 //! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
 //! which only this module knows. Must never know how a rule or a window is computed.
 
-/// Data sets: history as files, mapped to events.
-#[cfg(feature = "backtest")]
-pub mod data;
-/// Figures of what was decided.
 pub mod evaluate;
-/// One measured payment.
 mod fact;
 /// A report to look at.
 mod html;

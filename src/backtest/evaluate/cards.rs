@@ -27,8 +27,6 @@ pub(super) struct Cards {
     k: u32,
     /// By the day's first microsecond, then by account.
     open: BTreeMap<i64, HashMap<u32, AccountDay, FixedState>>,
-    /// The last day that is closed.
-    closed: Option<i64>,
     /// What is left of the accounts that were found.
     left: HashMap<u32, f64, FixedState>,
     days: u32,
@@ -41,7 +39,6 @@ impl Cards {
         Self {
             k: k.max(1),
             open: BTreeMap::new(),
-            closed: None,
             left: HashMap::default(),
             days: 0,
             precisions: 0.0,
@@ -51,7 +48,8 @@ impl Cards {
 
     /// Takes a known payment of an account, on the day that begins at a time.
     pub(super) fn take(&mut self, day_us: i64, account: u32, score: i64, fraud: bool) {
-        if self.closed.is_some_and(|closed| day_us <= closed) {
+        let first_us = self.open.first_key_value().map(|(&first_us, _)| first_us);
+        if self.open.len() == OPEN_DAYS && first_us.is_some_and(|first_us| day_us < first_us) {
             self.late += 1;
             return;
         }
@@ -66,8 +64,7 @@ impl Cards {
 
     /// Closes the first open day.
     fn close(&mut self) {
-        let Some((day_us, accounts)) = self.open.pop_first() else { return };
-        self.closed = Some(day_us);
+        let Some((_, accounts)) = self.open.pop_first() else { return };
         let mut accounts: Vec<(u32, AccountDay)> = accounts.into_iter().collect();
         accounts.sort_unstable_by_key(|&(account, (score, _))| (std::cmp::Reverse(score), account));
         let mut places = f64::from(self.k);

@@ -59,6 +59,20 @@ pub struct Settings {
     pub examples: usize,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            genuine_pass: 0.95,
+            fraud_pass: 0.2,
+            fraud_pass_by_kind: BTreeMap::new(),
+            k: 100,
+            replicates: 200,
+            seed: 0,
+            examples: 5,
+        }
+    }
+}
+
 /// Takes the measured payments of one rule set, and says how it did.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
