@@ -5,6 +5,9 @@
 //! which only this module knows. Must never know how a rule or a window is computed.
 
 mod fact;
+mod html;
 pub mod report;
+pub mod told;
 
 pub use fact::{Fact, Truth};
+pub use html::html;

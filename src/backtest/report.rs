@@ -4,6 +4,8 @@
 //! units of the rule set's currency, times are microseconds since 1970 UTC, shares are from 0 to 1; what can't be said (a precision
 //! of nothing) is `null`. Must never know how it is shown, nor an event.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 /// A whole backtest.
@@ -402,11 +404,11 @@ pub struct Changes {
     /// The rule files side by side, as `weir diff` has it.
     pub rules: String,
     /// Payments by outcome under the old (rows) and the new (columns): allow, step_up, block.
-    pub payments: [[u64; 3]; 3],
+    pub payments: Moves,
     /// Known frauds among those.
-    pub frauds: [[u64; 3]; 3],
+    pub frauds: Moves,
     /// Known genuine among those.
-    pub genuine: [[u64; 3]; 3],
+    pub genuine: Moves,
     /// Payments that are decided otherwise, to look at.
     pub examples: Vec<ChangedPayment>,
 }
@@ -430,4 +432,22 @@ pub struct ChangedPayment {
     pub new_fired: Vec<String>,
     /// `fraud`, `genuine` or `unknown`.
     pub label: String,
+}
+
+/// Payments by outcome under an old rule set (rows) and a new one (columns): allow, step_up, block.
+pub type Moves = [[u64; 3]; 3];
+
+/// How many are decided more strictly under the new, and how many less so.
+pub fn moved(moves: &Moves) -> (u64, u64) {
+    let mut sums = (0_u64, 0_u64);
+    for (old, row) in moves.iter().enumerate() {
+        for (new, count) in row.iter().enumerate() {
+            match new.cmp(&old) {
+                Ordering::Greater => sums.0 = sums.0.saturating_add(*count),
+                Ordering::Less => sums.1 = sums.1.saturating_add(*count),
+                Ordering::Equal => {}
+            }
+        }
+    }
+    sums
 }

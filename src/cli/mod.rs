@@ -3,6 +3,8 @@
 mod access;
 mod asks;
 mod audit;
+#[cfg(feature = "backtest")]
+mod backtest;
 mod bench;
 mod breakers;
 mod check;

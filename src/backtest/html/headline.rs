@@ -1,0 +1,179 @@
+//! The headline figures, as cards; beside each what the old rules did.
+
+use maud::{Markup, html};
+
+use super::figure::{As, count, interval, measured, money, share, weighted};
+use super::tables::{self, Row};
+use crate::backtest::report::{Estimate, Figures, Report};
+use crate::backtest::told::{self, Told};
+
+/// Which way is better.
+#[derive(Clone, Copy)]
+enum Better {
+    More,
+    Less,
+    Neither,
+}
+
+/// One headline figure.
+struct Card<'a> {
+    name: &'a str,
+    better: Better,
+    /// The figure of a rule set.
+    main: &'a dyn Fn(&Figures) -> Markup,
+    /// What is to be said of it.
+    more: &'a dyn Fn(&Figures) -> Markup,
+    /// What is compared, and how a difference is read.
+    compared: &'a dyn Fn(&Figures) -> Option<f64>,
+    difference: &'a dyn Fn(f64) -> String,
+}
+
+const NEW: &str = "rules/result/overall";
+const OLD: &str = "against/result/overall";
+
+pub(super) fn section(report: &Report, told: &Told) -> Markup {
+    let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.value);
+    let points = |by: f64| format!("{:.1} points", by.abs() * 100.0);
+    let whole = |by: f64| told::weighted(by.abs());
+    let total = &report.measured;
+    let cards = [
+        Card {
+            name: "Frauds flagged",
+            better: Better::More,
+            main: &|new| measured("recall", new.recall, As::Percent),
+            more: &|new| {
+                html! {
+                    p { (interval("recall", new.recall, As::Percent)) }
+                    p { (weighted("frauds", new.frauds)) " of " (count("/measured/frauds", total.frauds)) " known frauds" }
+                }
+            },
+            compared: &|figures| value(figures.recall),
+            difference: &points,
+        },
+        Card {
+            name: "Fraud value caught",
+            better: Better::More,
+            main: &|new| measured("value_caught_share", new.value_caught_share, As::Percent),
+            more: &|new| {
+                html! {
+                    p { (interval("value_caught_share", new.value_caught_share, As::Percent)) }
+                    p {
+                        (money(told, "value_caught_minor", new.value_caught_minor)) " of "
+                        (money(told, "/measured/fraud_value_minor", total.fraud_value_minor))
+                    }
+                }
+            },
+            compared: &|figures| value(figures.value_caught_share),
+            difference: &points,
+        },
+        Card {
+            name: "Precision",
+            better: Better::More,
+            main: &|new| measured("precision", new.precision, As::Percent),
+            more: &|new| {
+                html! {
+                    p { (interval("precision", new.precision, As::Percent)) }
+                    p { "known labels: " (share("coverage", new.coverage)) " of the flagged" }
+                }
+            },
+            compared: &|figures| value(figures.precision),
+            difference: &points,
+        },
+        Card {
+            name: "Genuine customers bothered",
+            better: Better::Less,
+            main: &|new| count("customers_bothered", new.customers_bothered),
+            more: &|new| {
+                html! {
+                    p { (weighted("genuine", new.genuine)) " genuine payments flagged" }
+                    p { (money(told, "value_bothered_minor", new.value_bothered_minor)) " of theirs held up" }
+                }
+            },
+            compared: &|figures| Some(figures.customers_bothered as f64),
+            difference: &whole,
+        },
+        Card {
+            name: "False positives per 10,000",
+            better: Better::Less,
+            main: &|new| measured("false_positive_rate", new.false_positive_rate, As::Per10000),
+            more: &|new| {
+                html! {
+                    p { (interval("false_positive_rate", new.false_positive_rate, As::Per10000)) }
+                    p { "genuine payments" }
+                }
+            },
+            compared: &|figures| value(figures.false_positive_rate),
+            difference: &|by| told::per_10_000(by.abs()),
+        },
+        Card {
+            name: "Payments flagged",
+            better: Better::Neither,
+            main: &|new| count("flagged", new.flagged),
+            more: &|new| {
+                html! {
+                    p { (told::share(new.flagged as f64 / total.payments.max(1) as f64)) " of all measured" }
+                    p { (count("unknown", new.unknown)) " of them with unknown labels" }
+                }
+            },
+            compared: &|figures| Some(figures.flagged as f64),
+            difference: &whole,
+        },
+    ];
+    let new = &report.rules.result.overall;
+    let old = report.against.as_ref().map(|old| &old.result.overall);
+    let whole = |at: &str, name: &str, figures| Row {
+        at: at.to_owned(),
+        name: name.to_owned(),
+        payments: None,
+        figures,
+    };
+    let rows: Vec<Row<'_>> =
+        [Some(whole(NEW, "new", new)), old.map(|old| whole(OLD, "old", old))].into_iter().flatten().collect();
+    html! {
+        div.cards {
+            @for card in &cards { (card.show(new, old)) }
+        }
+        p.soft {
+            "Flagged is stopped, stepped up or alerted. Intervals hold 95 % of what a bootstrap over accounts gives."
+        }
+        (tables::all(told, "Every figure of all that is flagged", &rows))
+    }
+}
+
+impl Card<'_> {
+    fn show(&self, new: &Figures, old: Option<&Figures>) -> Markup {
+        html! {
+            article.card {
+                h3 { (self.name) }
+                div data-at=(NEW) {
+                    p.big { ((self.main)(new)) }
+                    div.more { ((self.more)(new)) }
+                }
+                @if let Some(old) = old {
+                    p.versus {
+                        span data-at=(OLD) { "old " ((self.main)(old)) }
+                        (self.moved(new, old))
+                    }
+                }
+            }
+        }
+    }
+
+    /// How far it moved, and whether that is better.
+    fn moved(&self, new: &Figures, old: &Figures) -> Markup {
+        let Some((new, old)) = (self.compared)(new).zip((self.compared)(old)) else { return html! {} };
+        let by = new - old;
+        let (sign, more) = match by {
+            _ if by > 0.0 => ("▲", true),
+            _ if by < 0.0 => ("▼", false),
+            _ => return html! { span.moved { "the same" } },
+        };
+        let (class, word) = match self.better {
+            Better::Neither => ("", if more { "more" } else { "fewer" }),
+            Better::More if more => ("good", "better"),
+            Better::Less if !more => ("good", "better"),
+            Better::More | Better::Less => ("bad", "worse"),
+        };
+        html! { span.moved.(class) { (sign) " " ((self.difference)(by)) " " (word) } }
+    }
+}

@@ -1,0 +1,292 @@
+//! What a backtest found, on one screen of a terminal.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use weir::backtest::report::{
+    Changes, Estimate, Figures, Measured, Mode, Named, Report, RuleFigures, WhatIf,
+};
+use weir::backtest::told::{self, NOTHING, Told, clean, plural};
+
+use super::super::picture::Bar;
+
+const HEAD: Style = Style::new().bold();
+const SOFT: Style = Style::new().dimmed();
+const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+/// Rules shown at most.
+const RULES_MAX: usize = 20;
+/// Letters of a name shown at most.
+const NAME_MAX: usize = 28;
+/// The longest bar, of what a bar may be: there are many columns before it.
+const BAR_MOST: f64 = 0.5;
+
+/// A line of a table: its name, its cells, and how long a bar stands behind it.
+struct Line {
+    name: String,
+    cells: Vec<String>,
+    bar: Option<f64>,
+}
+
+/// Everything.
+pub(super) fn summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    let told = Told::of(&report.data);
+    asked(report, &told, out)?;
+    headline(report, &told, out)?;
+    rules(&report.rules.result.rules, &told, out)?;
+    outcomes(report, &told, out)?;
+    match &report.changes {
+        Some(changes) => changed(report, changes, out),
+        None => Ok(()),
+    }
+}
+
+fn asked(report: &Report, told: &Told, out: &mut impl Write) -> io::Result<()> {
+    let Measured { from_us, until_us, payments, frauds, genuine, unknown, .. } = report.measured;
+    let (rules, data) = (name(&report.rules.name), name(&report.data.name));
+    let date =
+        |time_us: Option<i64>| time_us.map_or_else(|| NOTHING.to_owned(), |time_us| told.date(time_us));
+    let many = format!("{} {}", told::count(payments), plural(payments, "payment"));
+    writeln!(
+        out,
+        "{HEAD}{rules} on {data}{HEAD:#}: {many} from {} to before {}",
+        date(from_us),
+        date(until_us)
+    )?;
+    let share = told::share(unknown as f64 / payments.max(1) as f64);
+    let [frauds_told, genuine, unknown] = [frauds, genuine, unknown].map(told::count);
+    writeln!(out, "  {frauds_told} fraud, {genuine} genuine, {unknown} unknown ({share})")?;
+    writeln!(out, "  {}", what_if(&report.what_if))?;
+    if payments == 0 {
+        writeln!(out, "  {WARNING}nothing was measured{WARNING:#}: no payment is both warm and mature")?;
+    } else if frauds == 0 {
+        writeln!(out, "  {WARNING}no fraud is known{WARNING:#}: what is caught can't be said")?;
+    }
+    writeln!(out)
+}
+
+fn what_if(what_if: &WhatIf) -> String {
+    let mode = match what_if.mode {
+        Mode::Observed => "observed, history as it happened".to_owned(),
+        Mode::Simulated => {
+            format!(
+                "simulated, {} {} did not happen",
+                told::count(what_if.prevented),
+                plural(what_if.prevented, "payment")
+            )
+        }
+    };
+    let (genuine, fraud) = (told::share(what_if.genuine_pass), told::share(what_if.fraud_pass));
+    let kinds = what_if.fraud_pass_by_kind.iter();
+    let kinds: String =
+        kinds.map(|rate| format!(", {} {}", name(&rate.kind), told::share(rate.share))).collect();
+    format!("{mode}; of step-ups {genuine} of genuine customers pass, {fraud} of frauds{kinds}")
+}
+
+fn headline(report: &Report, told: &Told, out: &mut impl Write) -> io::Result<()> {
+    let new = figures(&report.rules.result.overall, told);
+    let old = report.against.as_ref().map(|old| figures(&old.result.overall, told));
+    let mut lines = Vec::new();
+    for (at, (what, new)) in new.into_iter().enumerate() {
+        let old = old.as_ref().and_then(|old| old.get(at)).map(|(_, old)| old.clone());
+        lines.push(Line {
+            name: what.to_owned(),
+            cells: [Some(new), old].into_iter().flatten().collect(),
+            bar: None,
+        });
+    }
+    let heads = [Some(name(&report.rules.name)), report.against.as_ref().map(|old| name(&old.name))];
+    table("", &heads.into_iter().flatten().collect::<Vec<_>>(), &lines, out)
+}
+
+/// The headline figures of a rule set, in words.
+fn figures(figures: &Figures, told: &Told) -> Vec<(&'static str, String)> {
+    let estimate = |estimate: Option<Estimate>, tell: fn(f64) -> String| match estimate {
+        None => NOTHING.to_owned(),
+        Some(Estimate { value, low: Some(low), high: Some(high) }) => {
+            format!("{} ({} to {})", tell(value), tell(low), tell(high))
+        }
+        Some(Estimate { value, .. }) => tell(value),
+    };
+    vec![
+        ("frauds flagged", estimate(figures.recall, told::share)),
+        ("fraud value caught", estimate(figures.value_caught_share, told::share)),
+        ("", told.money(figures.value_caught_minor)),
+        ("precision", estimate(figures.precision, told::share)),
+        ("  known of the flagged", figures.coverage.map_or_else(|| NOTHING.to_owned(), told::share)),
+        ("genuine customers bothered", told::count(figures.customers_bothered)),
+        ("false positives per 10,000", estimate(figures.false_positive_rate, told::per_10_000)),
+        ("payments flagged", told::count(figures.flagged)),
+    ]
+}
+
+/// The rules that catch most value; where none catches any, those that flag most.
+fn rules(rules: &[RuleFigures], told: &Told, out: &mut impl Write) -> io::Result<()> {
+    let by_value = rules.iter().any(|rule| rule.figures.value_caught_minor > 0.0);
+    let weight = |rule: &RuleFigures| match by_value {
+        true => rule.figures.value_caught_minor,
+        false => rule.figures.flagged as f64,
+    };
+    let mut sorted: Vec<&RuleFigures> = rules.iter().collect();
+    sorted.sort_by(|one, other| weight(other).total_cmp(&weight(one)));
+    let most = sorted.first().map_or(0.0, |rule| weight(rule)).max(f64::MIN_POSITIVE);
+    let line = |rule: &&RuleFigures| {
+        let mut cells = vec![asks_for(rule)];
+        cells.extend(cells_of(&rule.figures, told));
+        cells.push(told::weighted(rule.frauds_alone));
+        Line { name: name(&rule.id), cells, bar: Some(BAR_MOST * weight(rule) / most) }
+    };
+    let lines: Vec<Line> = sorted.iter().take(RULES_MAX).map(line).collect();
+    writeln!(out)?;
+    let heads = ["asks for", "flagged", "precision", "recall", "value caught", "alone"].map(str::to_owned);
+    table(
+        &format!("rules by {}", if by_value { "value caught" } else { "payments flagged" }),
+        &heads,
+        &lines,
+        out,
+    )?;
+    match rules.len().saturating_sub(RULES_MAX) {
+        0 => Ok(()),
+        more => writeln!(out, "  {SOFT}and {more} more{SOFT:#}"),
+    }
+}
+
+fn asks_for(rule: &RuleFigures) -> String {
+    let then = if rule.then.is_empty() { "score".to_owned() } else { name(&rule.then) };
+    if rule.mode == "live" { then } else { format!("{then} ({})", name(&rule.mode)) }
+}
+
+fn cells_of(figures: &Figures, told: &Told) -> [String; 4] {
+    let share = |estimate: Option<Estimate>| {
+        estimate.map_or_else(|| NOTHING.to_owned(), |estimate| told::share(estimate.value))
+    };
+    [
+        told::count(figures.flagged),
+        share(figures.precision),
+        share(figures.recall),
+        told.money(figures.value_caught_minor),
+    ]
+}
+
+/// Outcomes, and what the law and risk alone ask for.
+fn outcomes(report: &Report, told: &Told, out: &mut impl Write) -> io::Result<()> {
+    let result = &report.rules.result;
+    let line = |named: &Named| Line {
+        name: name(&named.name),
+        cells: cells_of(&named.figures, told).to_vec(),
+        bar: None,
+    };
+    let lines: Vec<Line> = result.outcomes.iter().chain(&result.reasons).map(line).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let heads = ["flagged", "precision", "recall", "value caught"].map(str::to_owned);
+    table("outcomes and reasons", &heads, &lines, out)
+}
+
+fn changed(report: &Report, changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+    let old = report.against.as_ref().map_or_else(String::new, |old| name(&old.name));
+    let lines = [
+        ("payments", &changes.payments),
+        ("known frauds", &changes.frauds),
+        ("known genuine", &changes.genuine),
+    ]
+    .map(|(what, matrix)| {
+        let (stricter, looser) = weir::backtest::report::moved(matrix);
+        Line { name: what.to_owned(), cells: [stricter, looser].map(told::count).to_vec(), bar: None }
+    });
+    writeln!(out)?;
+    table(&format!("against {old}"), &["more strictly", "less strictly"].map(str::to_owned), &lines, out)
+}
+
+/// Text from outside, cut to what has place.
+fn name(text: &str) -> String {
+    let text = clean(text).replace(['\n', '\t'], " ");
+    if text.chars().count() <= NAME_MAX {
+        return text;
+    }
+    text.chars().take(NAME_MAX - 1).chain(['…']).collect()
+}
+
+/// Lines under heads: names to the left, cells to the right.
+fn table(title: &str, heads: &[String], lines: &[Line], out: &mut impl Write) -> io::Result<()> {
+    let names = lines.iter().map(|line| line.name.chars().count() + 2);
+    let first = names.chain([title.chars().count()]).max().unwrap_or(0);
+    let width = |(at, head): (usize, &String)| {
+        let cells = lines.iter().filter_map(|line| line.cells.get(at));
+        cells.chain([head]).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = heads.iter().enumerate().map(width).collect();
+    write!(out, "{HEAD}{title:<first$}{HEAD:#}")?;
+    for (head, width) in heads.iter().zip(&widths) {
+        write!(out, "  {SOFT}{head:>width$}{SOFT:#}")?;
+    }
+    writeln!(out)?;
+    for line in lines {
+        write!(out, "{:<first$}", format!("  {}", line.name))?;
+        for (cell, width) in line.cells.iter().zip(&widths) {
+            write!(out, "  {cell:>width$}")?;
+        }
+        match line.bar {
+            Some(share) => writeln!(out, "  {}", Bar { share, color: AnsiColor::Blue })?,
+            None => writeln!(out)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "../../../tests/support/report_odd.rs"]
+mod odd;
+#[cfg(test)]
+#[path = "../../../tests/support/report_sample.rs"]
+mod sample;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a file gets it.
+    fn plain(report: &Report) -> String {
+        let mut out = Vec::new();
+        summary(report, &mut out).unwrap();
+        anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string()
+    }
+
+    #[test]
+    fn it_fits_a_screen() {
+        let said = plain(&sample::sample());
+        assert!(said.lines().count() <= 52, "{} lines\n{said}", said.lines().count());
+        let widest = said.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 120, "{widest} columns\n{said}");
+        assert!(said.contains("and 5 more") && said.contains("more strictly"), "{said}");
+        if std::env::var_os("WEIR_SHOW").is_some() {
+            writeln!(anstream::stdout(), "{said}").unwrap();
+        }
+    }
+
+    #[test]
+    fn it_says_the_reports_figures() {
+        let report = sample::sample();
+        let said = plain(&report);
+        let overall = &report.rules.result.overall;
+        for figure in [
+            told::share(overall.recall.unwrap().value),
+            told::count(overall.flagged),
+            told::count(overall.customers_bothered),
+            Told::of(&report.data).money(overall.value_caught_minor),
+            told::count(report.measured.frauds),
+        ] {
+            assert!(said.contains(&figure), "{figure} is not in\n{said}");
+        }
+    }
+
+    #[test]
+    fn odd_reports_read_well() {
+        let said = plain(&odd::empty());
+        assert!(said.contains("nothing was measured") && !said.contains("NaN"), "{said}");
+        assert!(plain(&odd::single()).contains("no fraud is known"));
+        let said = plain(&odd::hostile(sample::sample()));
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    }
+}
