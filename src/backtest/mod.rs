@@ -6,14 +6,8 @@
 
 pub mod evaluate;
 mod fact;
-/// A report to look at.
 mod html;
-/// What a backtest found.
 pub mod report;
-/// Rule sets over a data set.
-#[cfg(feature = "backtest")]
-pub mod run;
-/// What is said of figures, for people.
 pub mod told;
 
 pub use fact::{Fact, Truth};

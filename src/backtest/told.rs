@@ -42,8 +42,18 @@ impl Told {
         }
     }
 
+    /// The currency's code.
+    pub fn currency(&self) -> &str {
+        &self.currency
+    }
+
     /// Minor units with the currency's decimals, and its code.
     pub fn money(&self, minor: f64) -> String {
+        format!("{} {}", self.amount(minor), self.currency)
+    }
+
+    /// The same without the code, where a table's head says it.
+    pub fn amount(&self, minor: f64) -> String {
         if !minor.is_finite() {
             return NOTHING.to_owned();
         }
@@ -51,7 +61,7 @@ impl Told {
         let (whole, fraction) = digits.split_at(digits.len() - self.decimals);
         let sign = if minor < 0.0 && digits.contains(|digit| digit != '0') { "-" } else { "" };
         let point = if fraction.is_empty() { "" } else { "." };
-        format!("{sign}{}{point}{fraction} {}", grouped(whole), self.currency)
+        format!("{sign}{}{point}{fraction}", grouped(whole))
     }
 
     /// The same in three digits or so, for the axis of a chart: `1.5 bn`.
@@ -191,7 +201,7 @@ mod tests {
         assert_eq!(told("USD", 2).money(-5.0), "-0.05 USD");
         assert_eq!(told("USD", 2).money(-0.2), "0.00 USD");
         assert_eq!(told("KWD", 3).money(1e21), "1,000,000,000,000,000,000.000 KWD");
-        assert_eq!(told("USD", 2).money(f64::NAN), NOTHING);
+        assert_eq!(told("USD", 2).amount(f64::NAN), NOTHING);
         assert_eq!(told("VND", 0).money_about(1.5e9), "1.5 bn");
         assert_eq!(told("USD", 2).money_about(0.0), "0");
     }

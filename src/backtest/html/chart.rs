@@ -180,7 +180,7 @@ pub(super) fn plane<'a>(canvas: &Canvas<'a>, x: &Axis<'_>, y: &Axis<'_>) -> Resu
     let below = if x.desc.is_empty() { 22 } else { 42 };
     let mut plane = ChartBuilder::on(canvas)
         .margin_top(10 * FINE)
-        .margin_right(14 * FINE)
+        .margin_right(24 * FINE)
         .x_label_area_size(below * FINE)
         .y_label_area_size(if y.desc.is_empty() { 52 * FINE } else { 66 * FINE })
         .build_cartesian_2d(x.scale(), y.scale())?;

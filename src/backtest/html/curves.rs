@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use plotters::prelude::{Circle, EmptyElement, PathElement};
 
 use super::chart::{Axis, FINE, Failed, Paint, Picture, Plane, plane};
-use super::figure::{As, figure, interval, measured, money, share, weighted, wide};
-use crate::backtest::report::{CardPrecision, Evaluation, Report, ScorePoint, Scores};
+use super::figure::{As, amount, figure, interval, measured, share, weighted, wide};
+use crate::backtest::report::{CardPrecision, Estimate, Evaluation, Report, ScorePoint, Scores};
 use crate::backtest::told::{self, Told};
 
-const SIZE: (i32, i32) = (440, 340);
+const SIZE: (i32, i32) = (340, 280);
 
 type At = (f64, f64);
 
@@ -58,11 +58,11 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
 
 fn curves(told: &Told, last: &ScorePoint, new: &Evaluation, old: Option<&Evaluation>) -> [Markup; 3] {
     let percent = |share: &f64| format!("{:.0} %", share * 100.0);
-    let about = |share: Option<f64>| share.map_or_else(|| told::NOTHING.to_owned(), told::share);
-    let value = |estimate: &crate::backtest::report::Estimate| estimate.value;
-    let scores = &new.scores;
-    let area = about(scores.roc_area.as_ref().map(value));
-    let precision = about(scores.average_precision.as_ref().map(value));
+    let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.value);
+    let about =
+        |estimate| value(estimate).map_or_else(|| told::NOTHING.to_owned(), |area| As::Decimals.told(area));
+    let area = about(new.scores.roc_area);
+    let precision = about(new.scores.average_precision);
     let axis = |minor: &f64| told.money_about(*minor);
     let both = [Some(new), old].into_iter().flatten();
     let cut: Vec<&[ScorePoint]> = both.clone().map(|result| worth(&result.scores.points)).collect();
@@ -77,36 +77,37 @@ fn curves(told: &Told, last: &ScorePoint, new: &Evaluation, old: Option<&Evaluat
         "The share of frauds flagged over the share of genuine payments flagged. The area below is {area}."
     );
     let pr = format!("Precision over the share of frauds flagged. The average precision is {precision}.");
-    let rate = |estimate: Option<crate::backtest::report::Estimate>| estimate.map(|estimate| estimate.value);
+    let genuine = format!("genuine value flagged, {}", told.currency());
+    let fraud = format!("fraud value flagged, {}", told.currency());
     [
         Curve {
             id: "roc",
-            title: "Frauds flagged against genuine flagged (ROC)",
+            title: "ROC curve",
             about: &roc,
             x: ("genuine flagged", 1.0),
             y: ("frauds flagged", 1.0),
             label: &percent,
             line: &roc_line,
-            stand: &|result| rate(result.overall.false_positive_rate).zip(rate(result.overall.recall)),
+            stand: &|result| value(result.overall.false_positive_rate).zip(value(result.overall.recall)),
             chance: Some([(0.0, 0.0), (1.0, 1.0)]),
         },
         Curve {
             id: "precision-recall",
-            title: "Precision against recall",
+            title: "Precision and recall",
             about: &pr,
             x: ("frauds flagged (recall)", 1.0),
             y: ("precision", 1.0),
             label: &percent,
             line: &precision_line,
-            stand: &|result| rate(result.overall.recall).zip(rate(result.overall.precision)),
+            stand: &|result| value(result.overall.recall).zip(value(result.overall.precision)),
             chance: Some([(0.0, base), (1.0, base)]),
         },
         Curve {
             id: "cost",
-            title: "Fraud value flagged against genuine value held up",
+            title: "Cost curve",
             about: "The value of flagged frauds over the value of flagged genuine payments, as the threshold on the score falls.",
-            x: ("genuine value", held_up),
-            y: ("fraud value", flagged),
+            x: (&genuine, held_up),
+            y: (&fraud, flagged),
             label: &axis,
             line: &|scores| cost_line(worth(&scores.points)),
             stand: &|result| Some((result.overall.value_bothered_minor, result.overall.value_flagged_minor)),
@@ -201,10 +202,10 @@ fn areas(report: &Report) -> Markup {
                 @for (at, word, scores) in results {
                     tr data-at=(format!("{at}/result/scores")) {
                         th.name scope="row" { (word) }
-                        td { (measured("roc_area", scores.roc_area, As::Percent)) " " (interval("roc_area", scores.roc_area, As::Percent)) }
+                        td { (measured("roc_area", scores.roc_area, As::Decimals)) " " (interval("roc_area", scores.roc_area, As::Decimals)) }
                         td {
-                            (measured("average_precision", scores.average_precision, As::Percent)) " "
-                            (interval("average_precision", scores.average_precision, As::Percent))
+                            (measured("average_precision", scores.average_precision, As::Decimals)) " "
+                            (interval("average_precision", scores.average_precision, As::Decimals))
                         }
                         td data-at="card_precision" { (card_precision(scores.card_precision)) }
                     }
@@ -216,7 +217,7 @@ fn areas(report: &Report) -> Markup {
 }
 
 fn card_precision(card: Option<CardPrecision>) -> Markup {
-    let Some(CardPrecision { k, days, mean, .. }) = card else { return share("", None) };
+    let Some(CardPrecision { k, days, mean }) = card else { return share("", None) };
     html! {
         (share("mean", Some(mean)))
         " " small { "of the " (figure("k", k, &told::count(k.into()))) " highest a day, " (figure("days", days, &told::count(days.into()))) " days" }
@@ -225,11 +226,12 @@ fn card_precision(card: Option<CardPrecision>) -> Markup {
 
 fn table(told: &Told, caption: &str, at: &str, points: &[ScorePoint]) -> Markup {
     let table = html! {
-        table.figures {
+        table.figures.long {
             caption { (caption) ": what is at or above it" }
             thead {
                 tr {
-                    @for head in ["Score", "Known frauds", "Known genuine", "Fraud value", "Genuine value"] { th scope="col" { (head) } }
+                    @for head in ["Score", "Known frauds", "Known genuine"] { th scope="col" { (head) } }
+                    @for head in ["Fraud value", "Genuine value"] { th scope="col" { (head) ", " (told.currency()) } }
                 }
             }
             tbody data-at=(format!("{at}/points")) {
@@ -238,8 +240,8 @@ fn table(told: &Told, caption: &str, at: &str, points: &[ScorePoint]) -> Markup 
                         th scope="row" { (figure("score", point.score, &point.score.to_string())) }
                         td { (weighted("frauds", point.frauds)) }
                         td { (weighted("genuine", point.genuine)) }
-                        td { (money(told, "fraud_value_minor", point.fraud_value_minor)) }
-                        td { (money(told, "genuine_value_minor", point.genuine_value_minor)) }
+                        td { (amount(told, "fraud_value_minor", point.fraud_value_minor)) }
+                        td { (amount(told, "genuine_value_minor", point.genuine_value_minor)) }
                     }
                 }
             }

@@ -33,7 +33,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
     }
     let table = html! {
         table.narrow {
-            caption { "How soon the frauds of a case are seen" }
+            caption.quiet { "How soon the frauds of a case are seen" }
             thead {
                 tr {
                     td {}

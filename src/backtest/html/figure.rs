@@ -36,6 +36,11 @@ pub(super) fn money(told: &Told, at: &str, minor: f64) -> Markup {
     figure(at, minor, &told.money(minor))
 }
 
+/// Without the currency's code.
+pub(super) fn amount(told: &Told, at: &str, minor: f64) -> Markup {
+    figure(at, minor, &told.amount(minor))
+}
+
 pub(super) fn time(told: &Told, at: &str, time_us: Option<i64>) -> Markup {
     time_us.map_or_else(|| nothing(at), |time_us| figure(at, time_us, &told.time(time_us)))
 }
@@ -50,6 +55,8 @@ pub(super) fn duration(at: &str, duration_us: Option<i64>) -> Markup {
 pub(super) enum As {
     Percent,
     Per10000,
+    /// As statisticians write areas.
+    Decimals,
 }
 
 impl As {
@@ -57,6 +64,7 @@ impl As {
         match self {
             Self::Percent => told::share(share),
             Self::Per10000 => told::per_10_000(share),
+            Self::Decimals => format!("{share:.3}"),
         }
     }
 }

@@ -56,13 +56,14 @@ impl Side<'_> {
     fn table(&self, told: &Told, caption: &str) -> Markup {
         let at = format!("rules/result/groups/{}/values", self.place);
         html! {
+            // The heading says it.
             table.sortable {
-                caption { (caption) }
+                caption.quiet { (caption) }
                 thead {
                     tr {
                         th.left scope="col" { "Value" }
                         th scope="col" data-sort="" { "Payments" }
-                        (tables::heads())
+                        (tables::heads(told))
                         @if self.old.is_some() {
                             th scope="col" data-sort="" { "Precision" br; small { "old" } }
                             th scope="col" data-sort="" { "Recall" br; small { "old" } }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{As, count, interval, measured, money, share, weighted};
+use super::tables::{self, Row};
 use crate::backtest::report::{Estimate, Figures, Report};
 use crate::backtest::told::{self, Told};
 
@@ -43,7 +44,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
             more: &|new| {
                 html! {
                     p { (interval("recall", new.recall, As::Percent)) }
-                    p { (weighted("frauds", new.frauds)) " of " (told::count(total.frauds)) " known frauds" }
+                    p { (weighted("frauds", new.frauds)) " of " (count("/measured/frauds", total.frauds)) " known frauds" }
                 }
             },
             compared: &|figures| value(figures.recall),
@@ -57,7 +58,8 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                 html! {
                     p { (interval("value_caught_share", new.value_caught_share, As::Percent)) }
                     p {
-                        (money(told, "value_caught_minor", new.value_caught_minor)) " of " (told.money(total.fraud_value_minor))
+                        (money(told, "value_caught_minor", new.value_caught_minor)) " of "
+                        (money(told, "/measured/fraud_value_minor", total.fraud_value_minor))
                     }
                 }
             },
@@ -117,14 +119,24 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
             difference: &whole,
         },
     ];
+    let new = &report.rules.result.overall;
     let old = report.against.as_ref().map(|old| &old.result.overall);
+    let whole = |at: &str, name: &str, figures| Row {
+        at: at.to_owned(),
+        name: name.to_owned(),
+        payments: None,
+        figures,
+    };
+    let rows: Vec<Row<'_>> =
+        [Some(whole(NEW, "new", new)), old.map(|old| whole(OLD, "old", old))].into_iter().flatten().collect();
     html! {
         div.cards {
-            @for card in &cards { (card.show(&report.rules.result.overall, old)) }
+            @for card in &cards { (card.show(new, old)) }
         }
         p.soft {
             "Flagged is stopped, stepped up or alerted. Intervals hold 95 % of what a bootstrap over accounts gives."
         }
+        (tables::all(told, "Every figure of all that is flagged", &rows))
     }
 }
 

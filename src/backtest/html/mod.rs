@@ -28,7 +28,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// What a browser may do for the page: show it in its style and run its script.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-K4LuZipQ1MgJkaYkc7yTXXDi8Bf9Si6WVRv0DURiLpI='; base-uri 'none'; form-action 'none'";
 
 /// A part of the page: where a link finds it, its title, and what fills it.
 type Section = (&'static str, &'static str, fn(&Report, &Told) -> Markup);
@@ -82,7 +82,7 @@ pub fn html(report: &Report) -> String {
                     }
                 }
                 footer {
-                    p { "weir " (report.weir) ". Every figure here is in " code { "report.json" } ", and says by " code { "data-at" } " where." }
+                    p { "weir " (figure::name(&report.weir)) ". Every figure here is in " code { "report.json" } ", and says by " code { "data-at" } " where." }
                 }
                 p #said role="status" {}
                 script { (PreEscaped(SCRIPT)) }

@@ -52,7 +52,7 @@ impl Part {
                     tr {
                         td {}
                         @if old.is_some() { th.left scope="col" { "Rules" } }
-                        (tables::heads())
+                        (tables::heads(told))
                     }
                 }
                 @for (place, named) in (self.of)(new).iter().enumerate() {

@@ -80,12 +80,13 @@ impl Matrix<'_> {
             tr data-at=(place) {
                 th.name scope="row" { span.place { (place + 1) } " " code { (name(self.id(place))) } }
                 @for other in self.shown {
-                    @let both = row.get(*other).copied().unwrap_or(0);
-                    @if place == *other {
-                        td.own { (count(&other.to_string(), both)) }
-                    } @else {
-                        td style=(format!("--heat:{}", heat(both, whole))) title=(self.tip(place, *other)) {
-                            (count(&other.to_string(), both))
+                    @match row.get(*other) {
+                        None => { td {} }
+                        Some(own) if *other == place => { td.own { (count(&other.to_string(), *own)) } }
+                        Some(both) => {
+                            td style=(format!("--heat:{}", heat(*both, whole))) title=(self.tip(place, *other)) {
+                                (count(&other.to_string(), *both))
+                            }
                         }
                     }
                 }

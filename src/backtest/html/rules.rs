@@ -74,7 +74,7 @@ impl Rules<'_> {
                 thead {
                     tr {
                         th.left scope="col" { "Rule" }
-                        (tables::heads())
+                        (tables::heads(told))
                         th scope="col" data-sort="" { "Frauds" br; small { "alone" } }
                         th scope="col" data-sort="" { "Genuine" br; small { "alone" } }
                     }
@@ -104,8 +104,8 @@ fn about(rule: &RuleFigures) -> Markup {
         small {
             @if rule.mode != "live" { span.tag { (name(&rule.mode)) } " " }
             @if rule.tier != "normal" { (name(&rule.tier)) " · " }
-            @if rule.then.is_empty() { "score" } @else { (name(&rule.then.replace('_', " "))) }
-            " " (figure("score", rule.score, &format!("{:+}", rule.score)))
+            @if !rule.then.is_empty() { (name(&rule.then.replace('_', " "))) " · " }
+            "score " (figure("score", rule.score, &format!("{:+}", rule.score)))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::figure::{As, bar, count, interval, measured, money, name, share, weighted, wide};
+use super::figure::{As, amount, bar, count, interval, measured, name, share, weighted, wide};
 use crate::backtest::report::{Figures, Named};
 use crate::backtest::told::Told;
 
@@ -27,14 +27,14 @@ pub(super) fn rows<'a>(at: &str, named: &'a [Named], whose: &str) -> Vec<Row<'a>
 }
 
 /// Heads of [`cells`]. `sort` says by which columns rows may be put in order.
-pub(super) fn heads() -> Markup {
+pub(super) fn heads(told: &Told) -> Markup {
     html! {
         th scope="col" data-sort="" { "Flagged" }
         th.left scope="col" data-sort="" { "Precision" }
         th.left scope="col" data-sort="" { "Recall" }
         th scope="col" data-sort="" { "False pos." br; small { "per 10,000" } }
-        th scope="col" data-sort="" { "Fraud value" br; small { "caught" } }
-        th scope="col" data-sort="" { "Genuine value" br; small { "held up" } }
+        th scope="col" data-sort="" { "Fraud value" br; small { "caught, " (told.currency()) } }
+        th scope="col" data-sort="" { "Genuine value" br; small { "held up, " (told.currency()) } }
         th scope="col" data-sort="" { "Customers" br; small { "bothered" } }
     }
 }
@@ -46,8 +46,8 @@ pub(super) fn cells(told: &Told, figures: &Figures) -> Markup {
         td.left { (measured("precision", figures.precision, As::Percent)) (bar(figures.precision)) }
         td.left { (measured("recall", figures.recall, As::Percent)) (bar(figures.recall)) }
         td { (measured("false_positive_rate", figures.false_positive_rate, As::Per10000)) }
-        td { (money(told, "value_caught_minor", figures.value_caught_minor)) }
-        td { (money(told, "value_bothered_minor", figures.value_bothered_minor)) }
+        td { (amount(told, "value_caught_minor", figures.value_caught_minor)) }
+        td { (amount(told, "value_bothered_minor", figures.value_bothered_minor)) }
         td { (count("customers_bothered", figures.customers_bothered)) }
     }
 }
@@ -66,8 +66,8 @@ pub(super) fn all(told: &Told, caption: &str, rows: &[Row<'_>]) -> Markup {
                     th scope="colgroup" colspan="2" { "Precision" }
                     th scope="colgroup" colspan="2" { "Recall" }
                     th scope="colgroup" colspan="2" { "False positives per 10,000" }
-                    th scope="colgroup" colspan="4" { "Fraud value" }
-                    th scope="col" rowspan="2" { "Genuine value" br; small { "held up" } }
+                    th scope="colgroup" colspan="4" { "Fraud value, " (told.currency()) }
+                    th scope="col" rowspan="2" { "Genuine value" br; small { "held up, " (told.currency()) } }
                     th scope="col" rowspan="2" { "Customers" br; small { "bothered" } }
                 }
                 tr {
@@ -104,10 +104,10 @@ fn whole_row(told: &Told, row: &Row<'_>, payments: bool) -> Markup {
             (both("precision", figures.precision, As::Percent))
             (both("recall", figures.recall, As::Percent))
             (both("false_positive_rate", figures.false_positive_rate, As::Per10000))
-            td { (money(told, "value_flagged_minor", figures.value_flagged_minor)) }
-            td { (money(told, "value_caught_minor", figures.value_caught_minor)) }
+            td { (amount(told, "value_flagged_minor", figures.value_flagged_minor)) }
+            td { (amount(told, "value_caught_minor", figures.value_caught_minor)) }
             (both("value_caught_share", figures.value_caught_share, As::Percent))
-            td { (money(told, "value_bothered_minor", figures.value_bothered_minor)) }
+            td { (amount(told, "value_bothered_minor", figures.value_bothered_minor)) }
             td { (count("customers_bothered", figures.customers_bothered)) }
         }
     }

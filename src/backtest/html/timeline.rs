@@ -47,7 +47,7 @@ pub(super) fn section(report: &Report, _: &Told) -> Markup {
 
 fn table(caption: &str, at: &str, days: &[Day]) -> Markup {
     let table = html! {
-        table.figures {
+        table.figures.long {
             caption { (caption) }
             thead {
                 tr {
@@ -106,14 +106,12 @@ impl Bars {
     }
 
     fn stopped(&self) -> Markup {
-        let sum = |of: fn(&Day) -> u64| self.days.iter().map(of).sum::<u64>();
-        let (blocks, step_ups, alerts) =
-            (sum(|day| day.blocks), sum(|day| day.step_ups), sum(|day| day.alerts));
+        let all = sum(&self.days);
         let about = format!(
             "Bars of {} blocked and {} stepped-up payments and a line of {} alerted ones, {}; the figures are in the table below.",
-            told::count(blocks),
-            told::count(step_ups),
-            told::count(alerts),
+            told::count(all.blocks),
+            told::count(all.step_ups),
+            told::count(all.alerts),
             self.each
         );
         let picture = Picture {
@@ -124,13 +122,14 @@ impl Bars {
         };
         picture.draw(|canvas| {
             let most = self.most(|day| day.alerts.max(day.blocks.saturating_add(day.step_ups)));
-            self.draw(canvas, most, |plane, at, day| {
+            let alerts = self.days.iter().enumerate();
+            let alerts: Vec<(f64, f64)> =
+                alerts.map(|(at, day)| (at as f64 + 0.5, day.alerts as f64)).collect();
+            let alerts = PathElement::new(alerts, Paint::Alert.line(15));
+            self.draw(canvas, most, &[alerts], |plane, at, day| {
                 let (blocks, all) = (day.blocks as f64, day.blocks as f64 + day.step_ups as f64);
                 bar(plane, at, (0.0, blocks), Paint::Block.fill())?;
                 bar(plane, at, (blocks, all), Paint::StepUp.fill())?;
-                let alerts = day.alerts as f64;
-                let line = vec![(at, alerts), (at + 1.0, alerts)];
-                plane.plotting_area().draw(&PathElement::new(line, Paint::Alert.line(18)))?;
                 Ok(format!(
                     "{}: {} blocked, {} stepped up, {} alerted of {} payments",
                     day.date, day.blocks, day.step_ups, day.alerts, day.payments
@@ -140,17 +139,17 @@ impl Bars {
     }
 
     fn frauds(&self) -> Markup {
-        let sum = |of: fn(&Day) -> u64| self.days.iter().map(of).sum::<u64>();
+        let all = sum(&self.days);
         let about = format!(
             "Bars of {} known frauds, of which {} were flagged, {}; the figures are in the table below.",
-            told::count(sum(|day| day.frauds)),
-            told::count(sum(|day| day.frauds_flagged)),
+            told::count(all.frauds),
+            told::count(all.frauds_flagged),
             self.each
         );
         let size = (WIDTH, FRAUDS_HEIGHT);
         let picture = Picture { id: "frauds", title: "Known frauds over time", about: &about, size };
         picture.draw(|canvas| {
-            self.draw(canvas, self.most(|day| day.frauds), |plane, at, day| {
+            self.draw(canvas, self.most(|day| day.frauds), &[], |plane, at, day| {
                 let (flagged, all) = (day.frauds_flagged as f64, day.frauds as f64);
                 bar(plane, at, (0.0, flagged), Paint::Caught.fill())?;
                 bar(plane, at, (flagged, all), Paint::Missed.line(12))?;
@@ -163,11 +162,12 @@ impl Bars {
         self.days.iter().map(of).max().unwrap_or(0).max(1) as f64
     }
 
-    /// A plane, and each bar in it with what it tells.
+    /// A plane, each bar in it with what it tells, and lines over them.
     fn draw<'a>(
         &self,
         canvas: &Canvas<'a>,
         most: f64,
+        lines: &[PathElement<(f64, f64)>],
         bar: impl Fn(&Plane<'a>, f64, &Day) -> Result<String, Failed>,
     ) -> Result<Vec<Tip>, Failed> {
         let names = self.named();
@@ -191,6 +191,9 @@ impl Bars {
             let text = bar(&plane, at, day)?;
             let (from, to) = (plane.backend_coord(&(at, most)), plane.backend_coord(&(at + 1.0, 0.0)));
             tips.push(Tip { from, to, text: told::clean(&text).into_owned() });
+        }
+        for line in lines {
+            plane.plotting_area().draw(line)?;
         }
         Ok(tips)
     }
@@ -219,12 +222,16 @@ fn sum(days: &[Day]) -> Day {
     let mut all =
         Day { date: days.first().map(|day| day.date.clone()).unwrap_or_default(), ..Day::default() };
     for day in days {
-        all.payments += day.payments;
-        all.step_ups += day.step_ups;
-        all.blocks += day.blocks;
-        all.alerts += day.alerts;
-        all.frauds += day.frauds;
-        all.frauds_flagged += day.frauds_flagged;
+        for (all, more) in [
+            (&mut all.payments, day.payments),
+            (&mut all.step_ups, day.step_ups),
+            (&mut all.blocks, day.blocks),
+            (&mut all.alerts, day.alerts),
+            (&mut all.frauds, day.frauds),
+            (&mut all.frauds_flagged, day.frauds_flagged),
+        ] {
+            *all = all.saturating_add(more);
+        }
     }
     all
 }
