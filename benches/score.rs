@@ -44,7 +44,7 @@ fn main() {
         let done = Command::new(env!("CARGO_BIN_EXE_weir"))
             .arg("score")
             .arg("--rules")
-            .arg(datasets.join("handbook.toml"))
+            .arg(datasets.join("handbook.rules.toml"))
             .arg("--mapping")
             .arg(datasets.join("handbook.mapping.toml"))
             .arg("--input")

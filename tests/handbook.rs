@@ -155,7 +155,7 @@ impl Comparison {
 #[test]
 fn the_books_customer_features_come_out_row_by_row() {
     let Some(folder) = folder() else { return };
-    let rules = rules("handbook.toml");
+    let rules = rules("handbook.rules.toml");
     let places = places(&rules, ["customer_count", "customer_mean"]);
     let mut payments = Months::new(&folder, "handbook.mapping.toml", &rules);
     let mut engine = Engine::new(rules.clone(), Limits::default(), Recording::All);
@@ -180,7 +180,7 @@ fn the_books_customer_features_come_out_row_by_row() {
 #[test]
 fn the_books_terminal_features_come_out_row_by_row_from_labels_that_come_six_days_late() {
     let Some(folder) = folder() else { return };
-    let rules = rules("handbook.terminals.toml");
+    let rules = rules("handbook.terminals.rules.toml");
     let places = places(&rules, ["terminal_count", "terminal_risk"]);
     let mut payments = Months::new(&folder, "handbook.mapping.toml", &rules);
     let mut labels = Months::new(&folder, "handbook.labels.mapping.toml", &rules);

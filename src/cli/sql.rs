@@ -15,7 +15,7 @@ use super::{Verdict, rule_file};
 /// and has no repeats and no reversals. Its head says which columns it reads. What SQL cannot say is refused by name.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Exits with 1 if the rule set says what SQL cannot.\n\nExample:\n  weir sql datasets/handbook.toml --dialect duckdb"
+    after_help = "Exits with 1 if the rule set says what SQL cannot.\n\nExample:\n  weir sql datasets/handbook.rules.toml --dialect duckdb"
 )]
 pub(super) struct Args {
     /// The rule file

@@ -197,8 +197,8 @@ pub fn handbook_case(dialect: Dialect) -> Option<Case> {
     if !months.iter().all(|month| month.exists()) {
         return None;
     }
-    let file = read("datasets/handbook.toml");
-    let rules = weir::rules::compile("handbook.toml", &file).into_result().unwrap();
+    let file = read("datasets/handbook.rules.toml");
+    let rules = weir::rules::compile("handbook.rules.toml", &file).into_result().unwrap();
     let format = weir::io::Mapping::parse(&read("datasets/handbook.mapping.toml")).unwrap();
     let format = Format::Csv(Box::new(format));
     let mut lines = Vec::new();

@@ -367,6 +367,7 @@ fn fewer_decimals(array: &ArrayRef, name: &str, from: i8, (precision, to): (u8, 
         )))
     };
     let fewer = array.try_unary::<_, Decimal128Type, _>(fewer)?;
+    let fewer = fewer.with_precision_and_scale(precision, to)?;
     fewer.validate_decimal_precision(precision)?;
-    Ok(Arc::new(fewer.with_precision_and_scale(precision, to)?))
+    Ok(Arc::new(fewer))
 }

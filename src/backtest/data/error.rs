@@ -76,10 +76,22 @@ impl DataError {
     }
 }
 
+/// What it calls its errors; who wrote a select knows where they are.
+const PREFIXES: [&str; 7] = [
+    "Error during planning: ",
+    "Schema error: ",
+    "Execution error: ",
+    "SQL error: ",
+    "Arrow error: ",
+    "External error: ",
+    "Object Store error: ",
+];
+
 /// What DataFusion says, without what only helps who builds it.
 pub(super) fn told(error: &DataFusionError) -> String {
     let root = error.find_root();
     let text = root.strip_backtrace();
+    let text = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
     let text = text.trim_end().trim_end_matches('.').replace("datafusion.public.", "");
     match root {
         DataFusionError::ResourcesExhausted(_) => {

@@ -27,7 +27,6 @@ use serde_json::value::RawValue;
 use super::files::form_of;
 use super::layout::{BAD_LINE, EXTRA};
 use super::records;
-use super::table::NAME;
 use crate::event::{Event, Schema, TextField};
 use crate::io::{EventReader, Format, ReadError};
 
@@ -124,11 +123,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(table: &str, source: Source) -> Self {
-        let fields: Vec<_> =
-            columns().map(|(name, column)| Field::new(name, column.data_type(), true)).collect();
-        let schema = ArrowSchema::new(fields).with_metadata([(NAME.to_owned(), table.to_owned())].into());
-        Self { schema: Arc::new(schema), source }
+    pub(super) fn new(source: Source) -> Self {
+        let field = |(name, column): (&str, Column)| Field::new(name, column.data_type(), true);
+        Self { schema: Arc::new(ArrowSchema::new(columns().map(field).collect::<Vec<_>>())), source }
     }
 }
 
@@ -163,12 +160,22 @@ impl TableProvider for Lines {
     }
 }
 
+/// Where a table of lines reads.
+pub(super) fn place(table: &dyn TableProvider) -> Option<String> {
+    table.downcast_ref::<Lines>().map(|lines| format!("{:?}", lines.source))
+}
+
 /// One reading of them.
-#[derive(Debug)]
 struct Reading {
     schema: SchemaRef,
     columns: Vec<Column>,
     source: Source,
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.source.fmt(f)
+    }
 }
 
 impl PartitionStream for Reading {

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use datafusion::execution::SendableRecordBatchStream;
 use tokio::sync::mpsc;
 
+use super::blame::Blame;
 use super::error::DataError;
 use super::layout::{Columns, Layout};
 use super::session;
@@ -71,6 +72,7 @@ pub(super) struct Opened {
 pub struct Events {
     batches: Option<Receiver<Result<Arc<Batch>, DataError>>>,
     thread: Option<JoinHandle<()>>,
+    blame: Blame,
 }
 
 impl Events {
@@ -78,6 +80,7 @@ impl Events {
     pub(super) fn begin(
         threads: usize,
         batch_rows: usize,
+        blame: Blame,
         open: impl FnOnce() -> Result<Vec<Opened>, DataError> + Send + 'static,
     ) -> std::io::Result<Self> {
         let runtime = session::runtime(threads)?;
@@ -94,7 +97,7 @@ impl Events {
                 Err(error) => drop(sender.send(Err(error))),
             }
         })?;
-        Ok(Self { batches: Some(batches), thread: Some(thread) })
+        Ok(Self { batches: Some(batches), thread: Some(thread), blame })
     }
 }
 
@@ -113,7 +116,7 @@ impl Iterator for Events {
                 what: "the data set".to_owned(),
                 message: "the thread that reads it ended by a panic".to_owned(),
             })),
-            (next, _) => next,
+            (next, _) => next.map(|next| next.map_err(|error| self.blame.on(error))),
         }
     }
 }

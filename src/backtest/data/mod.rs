@@ -4,6 +4,8 @@
 //! that is no event is told with its place and is nothing else; and that memory does not grow with the number of rows. Must never
 //! know a rule, nor what is decided about an event.
 
+/// Which file a reading failed at.
+mod blame;
 /// What is wrong with a data set.
 pub mod check;
 /// Arrays as what an event's fields are read from.
@@ -36,6 +38,8 @@ pub(super) mod session;
 mod set;
 /// Files as tables.
 mod table;
+/// Zones that a select would forget.
+mod zones;
 
 pub use error::DataError;
 pub use labels::{Known, Labels};

@@ -8,15 +8,21 @@ use std::sync::{Arc, Mutex};
 use datafusion::arrow::array::{ArrayRef, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Column;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{ColumnarValue, Expr, LogicalPlan, SortExpr, Volatility, create_udf};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, LogicalPlan, SortExpr, TableScan, Volatility, create_udf,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::prelude::DataFrame;
 
 use super::columns::Times;
 use super::layout::Columns;
-use super::table::NAME;
+use super::{lines, table};
 use crate::time::Calendar;
 
 /// What numbers rows in the order in which they are written.
@@ -25,27 +31,26 @@ const ROW: &str = "weir.row";
 /// Why a plan's rows don't come as they are written; `None` where they do.
 pub(super) async fn loses_order(rows: &DataFrame) -> Result<Option<String>> {
     let plan = rows.clone().create_physical_plan().await?;
-    let first = first_table(rows.logical_plan());
-    let kept = match kept(&*plan) {
-        Some(leaf) => leaf.schema().metadata().get(NAME).cloned(),
-        None => {
-            return Ok(Some(
-                "it groups, sorts or puts rows together, so that they don't come in the order in which they are written; write `order = \"time\"`, with `ties` where times are the same, or several [[events]]"
-                    .to_owned(),
-            ));
-        }
+    let Some(leaf) = kept(&*plan) else {
+        let why = "it groups, sorts or puts rows together, so that they don't come in the order in which they are written; write `order = \"time\"`, with `ties` where times are the same, or several [[events]]";
+        return Ok(Some(why.to_owned()));
     };
-    Ok(match (kept, first) {
-        (Some(kept), Some(first)) if kept != first => Some(format!(
-            "its rows come in the order of `{kept}`, and not of `{first}`, which it names first: `{kept}` has the larger files; write `order = \"time\"`, or `from {kept}`"
-        )),
-        _ => None,
-    })
+    let (first, others) = tables(rows.logical_plan());
+    let Some(first) = first.filter(|_| others) else { return Ok(None) };
+    let provider = source_as_provider(&first.source)?;
+    let wanted = table::place(&*provider).or_else(|| lines::place(&*provider));
+    if wanted.is_some() && wanted == place(leaf) {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "its rows don't come in the order of `{}`, which it names first, but of a table that it joins, since that one's files are larger; name that one first, or write `order = \"time\"`",
+        first.table_name.table()
+    )))
 }
 
 /// The part of a plan whose order its rows have.
 fn kept(plan: &dyn ExecutionPlan) -> Option<&dyn ExecutionPlan> {
-    if plan.output_partitioning().partition_count() > 1 {
+    if plan.properties().output_partitioning().partition_count() > 1 {
         return None;
     }
     let children = plan.children();
@@ -57,12 +62,23 @@ fn kept(plan: &dyn ExecutionPlan) -> Option<&dyn ExecutionPlan> {
     kept(&**child)
 }
 
-/// The table that stands first.
-fn first_table(plan: &LogicalPlan) -> Option<String> {
-    if let LogicalPlan::TableScan(scan) = plan {
-        return scan.source.schema().metadata().get(NAME).cloned();
+/// Where a part of a plan reads, as its table says it.
+fn place(leaf: &dyn ExecutionPlan) -> Option<String> {
+    if let Some(lines) = leaf.downcast_ref::<StreamingTableExec>() {
+        return lines.partitions().first().map(|lines| format!("{lines:?}"));
     }
-    plan.inputs().first().and_then(|input| first_table(input))
+    let files = leaf.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
+    Some(files.file_groups.first()?.files().first()?.object_meta.location.to_string())
+}
+
+/// The table that a plan names first, and whether it reads others beside it.
+fn tables(plan: &LogicalPlan) -> (Option<&TableScan>, bool) {
+    if let LogicalPlan::TableScan(scan) = plan {
+        return (Some(scan), false);
+    }
+    let inputs = plan.inputs();
+    let first = inputs.first().map_or((None, false), |first| tables(first));
+    (first.0, first.1 || inputs.len() > 1)
 }
 
 /// The rows by their arrival, then by `ties`, and then as they are written; where they are not written in an order, by all columns.

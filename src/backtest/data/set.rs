@@ -11,6 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionContext, col, lit};
 use sha2::{Digest, Sha256};
 
+use super::blame::Blame;
 use super::error::{DataError, told};
 use super::files;
 use super::labels::Labels;
@@ -21,7 +22,7 @@ use super::merge::{Events, Opened};
 use super::order::{by_arrival, loses_order};
 use super::records;
 use super::session::{self, Settings};
-use super::table;
+use super::{table, zones};
 use crate::backtest::report::DataFile;
 use crate::event::{Kind, Schema};
 use crate::hex::hex;
@@ -33,6 +34,8 @@ struct OpenTable {
     provider: Arc<dyn TableProvider>,
     paths: Vec<PathBuf>,
     form: FileForm,
+    /// Each file as a table of its own, where what reads it does not say where it fails.
+    alone: Vec<Arc<dyn TableProvider>>,
 }
 
 /// A data set that is open.
@@ -177,7 +180,7 @@ impl DataSet {
             };
             plans.into_iter().map(open).collect()
         };
-        Events::begin(self.settings.threads, self.settings.batch_rows, open)
+        Events::begin(self.settings.threads, self.settings.batch_rows, self.blame(), open)
             .map_err(|source| DataError::File { path: self.manifest.path().to_owned(), source })
     }
 
@@ -213,7 +216,14 @@ impl DataSet {
         &self.selects
     }
 
-    pub(super) fn what(&self, at: usize) -> String {
+    fn blame(&self) -> Blame {
+        let alone = |table: &OpenTable| {
+            table.paths.iter().cloned().zip(table.alone.iter().cloned()).collect::<Vec<_>>()
+        };
+        Blame { context: self.context.clone(), files: self.tables.iter().flat_map(alone).collect() }
+    }
+
+    fn what(&self, at: usize) -> String {
         let number = at + 1;
         format!("data set `{}`, the select of [[events]] {number}", self.manifest.name)
     }
@@ -238,7 +248,7 @@ impl DataSet {
             }
             Ok(())
         };
-        session::run(1, reading).map_err(failed)
+        session::run(1, reading).map_err(|error| self.blame().on(failed(error)))
     }
 }
 
@@ -297,22 +307,27 @@ async fn open_tables(
                 (paths, form)
             }
         };
+        let mut alone = Vec::new();
         let provider: Arc<dyn TableProvider> = match form {
-            FileForm::Events => Arc::new(Lines::new(&table.name, Source::Files(paths.clone()))),
+            FileForm::Events => Arc::new(Lines::new(Source::Files(paths.clone()))),
             FileForm::Journal => {
                 let [folder] = paths.as_slice() else {
                     let message = format!("`tables.{}.files` names one folder: a journal's", table.name);
                     return Err(manifest.wrong(table.span.clone(), message));
                 };
                 records::closed(folder).map_err(|error| not_read(folder, &error))?;
-                Arc::new(Lines::new(&table.name, Source::Journal(folder.clone())))
+                Arc::new(Lines::new(Source::Journal(folder.clone())))
             }
-            _ => table::open(context, manifest, table, form, &paths).await?,
+            _ => {
+                let (provider, files) = table::open(context, manifest, table, form, &paths).await?;
+                alone = files;
+                provider
+            }
         };
         context
             .register_table(quoted(&table.name), Arc::clone(&provider))
             .map_err(|error| manifest.wrong(table.span.clone(), told(&error)))?;
-        tables.push(OpenTable { name: table.name.clone(), provider, paths, form });
+        tables.push(OpenTable { name: table.name.clone(), provider, paths, form, alone });
     }
     Ok(tables)
 }
@@ -329,6 +344,9 @@ async fn open_selects(
         let layout = layout(manifest, calendar, at, &rows, &Schema::default())?;
         if let Some(lack) = layout.lacks() {
             return Err(manifest.wrong_select(at, lack.to_owned()));
+        }
+        if let Some(why) = zones::forgets(rows.logical_plan(), manifest).map_err(wrong)? {
+            return Err(manifest.wrong_select(at, why));
         }
         match select.order {
             Order::AsWritten => {

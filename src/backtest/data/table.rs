@@ -34,8 +34,6 @@ use super::files::{form_of, partition_values};
 use super::guess::Guesses;
 use super::manifest::{FileForm, Manifest, Table};
 
-/// What a table's schema calls it.
-pub(super) const NAME: &str = "weir.table";
 /// Decimals of a number in text are read to so many places, so that more than its type has can be told.
 const PLACES: i8 = 20;
 const DIGITS: u8 = 38;
@@ -93,14 +91,30 @@ impl TableProvider for Files {
     }
 }
 
-/// Opens a table of files whose paths are known.
+/// Where a table of files reads first.
+pub(super) fn place(table: &dyn TableProvider) -> Option<String> {
+    Some(table.downcast_ref::<Files>()?.files.first()?.object_meta.location.to_string())
+}
+
+/// Each file of a table as a table of its own.
+fn alone(all: &Files) -> Vec<Arc<dyn TableProvider>> {
+    let one = |file: &PartitionedFile| {
+        let (schema, file_schema) = (Arc::clone(&all.schema), Arc::clone(&all.file_schema));
+        let (partitions, format, files) =
+            (all.partitions.clone(), Arc::clone(&all.format), vec![file.clone()]);
+        Arc::new(Files { schema, file_schema, partitions, format, files }) as Arc<dyn TableProvider>
+    };
+    all.files.iter().map(one).collect()
+}
+
+/// Opens a table of files whose paths are known; gives it, and each file as it is read.
 pub(super) async fn open(
     context: &SessionContext,
     manifest: &Manifest,
     table: &Table,
     form: FileForm,
     paths: &[PathBuf],
-) -> Result<Arc<dyn TableProvider>, DataError> {
+) -> Result<(Arc<dyn TableProvider>, Vec<Arc<dyn TableProvider>>), DataError> {
     let opening = Opening { context, manifest, table, form, paths };
     let types = opening.types().await?;
     let packing = opening.packing()?;
@@ -123,23 +137,24 @@ pub(super) async fn open(
         _ => opening.fields(&format, &files, &types).await?,
     };
     let (raw, shown) = opening.typed(found, &types)?;
-    let name = [(NAME.to_owned(), table.name.clone())];
-    let file_schema = Arc::new(Schema::new(raw.clone()).with_metadata(name.clone().into()));
+    let file_schema = Arc::new(Schema::new(raw.clone()));
     let partitions: Vec<Arc<Field>> = table
         .partitions
         .iter()
         .map(|column| Arc::new(Field::new(column, type_of(&types, column).unwrap_or(DataType::Utf8), true)))
         .collect();
     let all = file_schema.fields().iter().chain(&partitions).map(Arc::clone);
-    let schema = Arc::new(Schema::new(all.collect::<Vec<_>>()).with_metadata(name.into()));
+    let schema = Arc::new(Schema::new(all.collect::<Vec<_>>()));
     let provider = Arc::new(Files { schema, file_schema, partitions: partitions.clone(), format, files });
+    let alone = alone(&provider);
     if raw == shown {
-        return Ok(provider);
+        return Ok((provider, alone));
     }
     let exprs = raw.iter().zip(&shown).map(|(raw, shown)| exactly(raw, shown));
     let exprs: Vec<Expr> = exprs.chain(partitions.iter().map(|column| column_of(column.name()))).collect();
     let view = context.read_table(provider).and_then(|rows| rows.select(exprs));
-    Ok(view.map_err(|error| DataError::reading(format!("table `{}`", table.name), &error))?.into_view())
+    let view = view.map_err(|error| DataError::reading(format!("table `{}`", table.name), &error))?;
+    Ok((view.into_view(), alone))
 }
 
 fn column_of(name: &str) -> Expr {
