@@ -67,7 +67,7 @@ pub mod client;
 pub mod bench;
 
 // History through the engine, and what came of it. Not in the lean build.
-#[cfg(any(feature = "backtest", feature = "evaluation"))]
+#[cfg(feature = "backtest")]
 pub mod backtest;
 
 // A seeded source of events: a payment stream with labelled frauds.

@@ -4,10 +4,19 @@
 //! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
 //! which only this module knows. Must never know how a rule or a window is computed.
 
+/// Data sets: history as files, mapped to events.
+pub mod data;
+/// Figures of what was decided.
 pub mod evaluate;
+/// One measured payment.
 mod fact;
+/// A report to look at.
 mod html;
+/// What a backtest found.
 pub mod report;
+/// Rule sets over a data set.
+pub mod run;
+/// What is said of figures, for people.
 pub mod told;
 
 pub use fact::{Fact, Truth};

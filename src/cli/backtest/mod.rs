@@ -1,5 +1,323 @@
-//! `weir backtest`: what a rule set would have done.
-
-#![allow(dead_code, reason = "the command that shows a summary is built beside it")]
+//! `weir backtest`: what a rule set would have done on history.
 
 mod summary;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use weir::backtest::data::{DataSet, Settings};
+use weir::backtest::evaluate;
+use weir::backtest::html;
+use weir::backtest::report::{Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
+use weir::backtest::run::{Asked, Candidate, Found, PassRates, WhatIf, run as backtest};
+use weir::diff::{changes, lists_not_compared, report, text};
+use weir::engine::{Limits, VERSION};
+use weir::explain::Explainer;
+use weir::money::decimals;
+use weir::rules::{Description, RuleSet};
+use weir::size::parse_size;
+use weir::time::{format_duration, parse_duration};
+
+use super::progress::Progress;
+use super::{Verdict, rule_file};
+
+/// Try a rule set on months of history
+///
+/// Runs every event of a data set through the engine, as it would have been served, and writes into a folder what was decided
+/// (decisions.parquet, with the features that rules read), what that is worth (report.json) and the same to look at (report.html).
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  weir backtest --rules rules/retail.toml --data datasets/generated.toml --out tried\n  weir backtest --rules new.toml --against rules/retail.toml --data datasets/generated.toml --out tried\n  weir backtest --rules new.toml --data datasets/handbook.toml --root ~/handbook --mature 7d --out tried\n  weir backtest --rules new.toml --data journal.toml --what-if simulated --fraud-pass 0.1 --fraud-pass scam=0.9 --out tried\n  weir query \"select outcome, label, count(*) from decisions group by all\" --backtest tried"
+)]
+pub(crate) struct Args {
+    /// The rule file that is tried
+    #[arg(long, short, value_name = "FILE")]
+    rules: PathBuf,
+    /// The rule file that it is held against
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// The data set's manifest
+    #[arg(long, short, value_name = "FILE")]
+    data: PathBuf,
+    /// The folder that the manifest's files are in; by default its own
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The folder for what comes of it; what an earlier backtest left there is replaced
+    #[arg(long, short, value_name = "DIR")]
+    out: PathBuf,
+    /// What becomes of payments that the rules stop
+    #[arg(long, value_enum, default_value_t = Happens::Observed)]
+    what_if: Happens,
+    /// The share of genuine customers who pass a step-up
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
+    genuine_pass: f64,
+    /// The share of frauds that pass a step-up, or KIND=SHARE for a kind of fraud; may be given several times [default: 0.2]
+    #[arg(long, value_name = "SHARE", value_parser = pass_rate)]
+    fraud_pass: Vec<(Option<String>, f64)>,
+    /// Nothing before this time has passed is measured; by default the longest window of the rules
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    warm: Option<i64>,
+    /// Nothing of this time before the end is measured: its labels may still come
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
+    mature: i64,
+    /// How many accounts are looked at a day, for the card precision
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    k: u32,
+    /// Replicates of the bootstrap behind the intervals; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    replicates: u32,
+    /// What the bootstrap and who passes a step-up are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Write every feature, not only those that rules read
+    #[arg(long)]
+    features: bool,
+    /// Leave decisions.parquet out
+    #[arg(long, conflicts_with = "features")]
+    no_decisions: bool,
+    /// Threads that read and sort; each rule set has one of its own besides
+    #[arg(long, value_name = "N", default_value_t = threads())]
+    threads: usize,
+    /// Most memory for sorting and joining the data; what needs more goes through the disk
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    memory: usize,
+}
+
+/// Payments of each case that the report shows.
+const EXAMPLES: usize = 5;
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Happens {
+    /// They went on as in history: the state is as it happened
+    Observed,
+    /// They did not happen, and of those stepped up only the share that passes
+    Simulated,
+}
+
+impl Happens {
+    const fn mode(self) -> Mode {
+        match self {
+            Self::Observed => Mode::Observed,
+            Self::Simulated => Mode::Simulated,
+        }
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "give a share from 0 to 1, such as 0.2".to_owned())
+}
+
+fn pass_rate(text: &str) -> Result<(Option<String>, f64), String> {
+    match text.split_once('=') {
+        Some((kind, text)) => Ok((Some(kind.to_owned()), share(text)?)),
+        None => Ok((None, share(text)?)),
+    }
+}
+
+fn duration(text: &str) -> Result<i64, String> {
+    // Nothing is no duration of a rule file, and one here.
+    if text.trim_start_matches('0').len() <= 1 && text.starts_with('0') {
+        return Ok(0);
+    }
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes
+        .ok_or_else(|| "give a whole number of bytes, or one with KiB, MiB or GiB, such as 512MiB".to_owned())
+}
+
+/// A rule file that is tried.
+struct Tried {
+    file: String,
+    rules: RuleSet,
+    description: Description,
+}
+
+impl Tried {
+    /// The file, and what runs it.
+    fn load(path: &Path) -> anyhow::Result<(Self, Candidate)> {
+        let rules = rule_file::load(path)?;
+        let sources = rule_file::read(path)?;
+        let (_, description) = sources.describe()?;
+        let candidate = Candidate {
+            rules: rules.clone(),
+            lists: rule_file::lists(path, &rules)?,
+            rates: rule_file::rates(path, &rules)?,
+            explainer: Explainer::of(&sources)?,
+        };
+        Ok((Self { file: path.display().to_string(), rules, description }, candidate))
+    }
+
+    fn ran(&self, result: Evaluation) -> RulesRun {
+        let (name, hash) = (self.rules.name.clone(), rule_file::hash(&self.rules));
+        RulesRun { name, file: self.file.clone(), hash, result }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
+pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let start = Instant::now();
+    let (new, candidate) = Tried::load(&args.rules)?;
+    let (old, against) = args.against.as_deref().map(Tried::load).transpose()?.unzip();
+    let asked = asked(args);
+    std::fs::create_dir_all(&args.out).with_context(|| format!("can't make {}", args.out.display()))?;
+    let spill = args.out.join("spill");
+    let settings = Settings {
+        threads: args.threads.max(1),
+        memory_bytes: args.memory,
+        spill: Some(spill.clone()),
+        ..Settings::default()
+    };
+    let data = DataSet::open(&args.data, args.root.as_deref(), &settings)?;
+    let mut progress = Progress::new("trying", None);
+    let found = backtest(&data, candidate, against, &asked, |rows| progress.reached(rows))?;
+    progress.finish();
+    // What was spilled went with those who did; a folder that somebody else put something into stays.
+    let _ = std::fs::remove_dir(&spill);
+    if found.measured.payments == 0 {
+        bail!("{}", nothing_measured(&found));
+    }
+    let rows = found.events.read;
+    let report = told(&data, (&new, old.as_ref()), &asked, found)?;
+    write(&args.out.join("report.json"), &serde_json::to_vec_pretty(&report)?)?;
+    write(&args.out.join("report.html"), html(&report).as_bytes())?;
+    let mut out = anstream::stdout().lock();
+    summary::summary(&report, &mut out)?;
+    let seconds = start.elapsed().as_secs_f64();
+    writeln!(
+        anstream::stderr(),
+        "{rows} events, {seconds:.2} s, {:.0} events a second; {} has the report",
+        rows as f64 / seconds,
+        args.out.join("report.html").display()
+    )?;
+    Ok(Verdict::Clean)
+}
+
+fn asked(args: &Args) -> Asked {
+    let fraud =
+        args.fraud_pass.iter().rev().find(|(kind, _)| kind.is_none()).map_or(0.2, |(_, share)| *share);
+    let by_kind = args.fraud_pass.iter().filter_map(|(kind, share)| Some((kind.clone()?, *share))).collect();
+    let pass = PassRates { genuine: args.genuine_pass, fraud, by_kind };
+    Asked {
+        evaluate: evaluate::Settings {
+            genuine_pass: pass.genuine,
+            fraud_pass: pass.fraud,
+            fraud_pass_by_kind: pass.by_kind.clone(),
+            k: args.k,
+            replicates: args.replicates,
+            seed: args.seed,
+            examples: EXAMPLES,
+        },
+        what_if: WhatIf { mode: args.what_if.mode(), pass, seed: args.seed },
+        warm_us: args.warm,
+        mature_us: args.mature,
+        limits: Limits::default(),
+        all_features: args.features,
+        decisions: (!args.no_decisions).then(|| args.out.join("decisions.parquet")),
+    }
+}
+
+fn nothing_measured(found: &Found) -> String {
+    let Measured { warming, immature, warm_us, mature_us, .. } = found.measured;
+    if warming + immature == 0 {
+        let bad = found
+            .events
+            .bad_rows
+            .first()
+            .map_or(String::new(), |bad| format!("; {} rows: {}", bad.count, bad.name));
+        return format!(
+            "no payment was decided: {} events were read{bad}; `weir data check` says what is wrong",
+            found.events.read
+        );
+    }
+    format!(
+        "nothing is measured: {warming} payments came before windows were warm ({}), {immature} are too young for their labels ({}); give less with --warm and --mature",
+        format_duration(warm_us),
+        format_duration(mature_us)
+    )
+}
+
+/// All of it, for the files and the terminal.
+fn told(
+    data: &DataSet,
+    (new, old): (&Tried, Option<&Tried>),
+    asked: &Asked,
+    found: Found,
+) -> anyhow::Result<Report> {
+    let Found { result, against, comparison, measured, events, prevented } = found;
+    let manifest = data.manifest();
+    let currency = manifest.currency;
+    let (first_us, last_us) = events.times_us.unzip();
+    let by_kind = asked.what_if.pass.by_kind.iter();
+    let changes = old.zip(comparison).map(|(old, comparison)| {
+        let found = changes((&old.rules, &old.description), (&new.rules, &new.description));
+        let lists = lists_not_compared(&old.description, &new.description);
+        comparison.finish(text(&report(&new.rules, &found, &lists, None)))
+    });
+    Ok(Report {
+        weir: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: VERSION.to_owned(),
+        command: command(),
+        data: Data {
+            name: manifest.name.clone(),
+            about: manifest.about.clone(),
+            sha256: data.sha256()?,
+            files: data.files()?,
+            time_zone: manifest.time_zone.clone(),
+            currency: currency.code().to_owned(),
+            decimals: u8::try_from(decimals(currency)).unwrap_or(0),
+            events: events.read,
+            kinds: events.kinds,
+            bad_rows: events.bad_rows,
+            refused: events.refused,
+            repeated: events.repeated,
+            first_us,
+            last_us,
+        },
+        what_if: weir::backtest::report::WhatIf {
+            mode: asked.what_if.mode,
+            genuine_pass: asked.what_if.pass.genuine,
+            fraud_pass: asked.what_if.pass.fraud,
+            fraud_pass_by_kind: by_kind
+                .map(|(kind, share)| PassRate { kind: kind.clone(), share: *share })
+                .collect(),
+            seed: asked.what_if.seed,
+            prevented: prevented.0,
+            left_out: prevented.1,
+        },
+        measured,
+        rules: new.ran(result),
+        against: old.zip(against).map(|(old, result)| old.ran(result)),
+        changes,
+    })
+}
+
+/// The command as it was given, for a shell.
+fn command() -> String {
+    let quoted = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    std::iter::once("weir".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let part = path.with_extension("part");
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    written.with_context(|| format!("can't write {}", path.display()))
+}
