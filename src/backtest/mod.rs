@@ -9,6 +9,9 @@
 pub mod data;
 /// One measured payment.
 mod fact;
+/// SQL over data sets, decisions and journals.
+#[cfg(feature = "backtest")]
+pub mod query;
 /// What a backtest found.
 pub mod report;
 
