@@ -12,6 +12,8 @@ pub mod evaluate;
 mod fact;
 /// A report to look at.
 mod html;
+/// SQL over data sets, decisions and journals.
+pub mod query;
 /// What a backtest found.
 pub mod report;
 /// Rule sets over a data set.

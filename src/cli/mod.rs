@@ -13,6 +13,8 @@ mod columns;
 mod config;
 mod contributions;
 mod cut;
+#[cfg(feature = "backtest")]
+mod data;
 mod demo;
 mod descriptors;
 mod diff;
@@ -24,12 +26,18 @@ mod forgotten;
 mod generate;
 mod journal;
 mod journaled;
+#[cfg(not(feature = "backtest"))]
+mod lean;
 mod lines;
 mod memory;
 mod openapi;
 mod picture;
 mod problems;
 mod progress;
+#[cfg(feature = "backtest")]
+mod query;
+#[cfg(feature = "backtest")]
+mod reading;
 mod replay;
 mod resend;
 mod retain;
@@ -78,6 +86,8 @@ enum Command {
     Score(Box<score::Args>),
     #[cfg(feature = "backtest")]
     Backtest(Box<backtest::Args>),
+    #[cfg(not(feature = "backtest"))]
+    Backtest(lean::Args),
     Serve(Box<serve::Args>),
     Config(Box<config::Args>),
     Check(check::Args),
@@ -97,6 +107,14 @@ enum Command {
     Token(token::Args),
     Access(access::Args),
     Rules(rules::Args),
+    #[cfg(feature = "backtest")]
+    Data(data::Args),
+    #[cfg(not(feature = "backtest"))]
+    Data(lean::Args),
+    #[cfg(feature = "backtest")]
+    Query(Box<query::Args>),
+    #[cfg(not(feature = "backtest"))]
+    Query(lean::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -114,6 +132,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         #[cfg(feature = "backtest")]
         Command::Backtest(args) => backtest::run(&args),
+        #[cfg(not(feature = "backtest"))]
+        Command::Backtest(args) => lean::run("backtest", &args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Check(args) => check::run(&args),
@@ -133,6 +153,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::Access(args) => access::run(&args),
         Command::Rules(args) => rules::run(&args),
+        #[cfg(feature = "backtest")]
+        Command::Data(args) => data::run(&args),
+        #[cfg(not(feature = "backtest"))]
+        Command::Data(args) => lean::run("data", &args),
+        #[cfg(feature = "backtest")]
+        Command::Query(args) => query::run(&args),
+        #[cfg(not(feature = "backtest"))]
+        Command::Query(args) => lean::run("query", &args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

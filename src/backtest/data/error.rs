@@ -88,7 +88,7 @@ const PREFIXES: [&str; 7] = [
 ];
 
 /// What DataFusion says, without what only helps who builds it.
-pub(super) fn told(error: &DataFusionError) -> String {
+pub(in crate::backtest) fn told(error: &DataFusionError) -> String {
     let root = error.find_root();
     let text = root.strip_backtrace();
     let text = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);

@@ -42,6 +42,7 @@ mod table;
 mod zones;
 
 pub use error::DataError;
+pub(super) use error::told;
 pub use labels::{Known, Labels};
 pub use manifest::{FileForm, Manifest, Order, Select, Table};
 pub use merge::{Batch, Events};

@@ -198,15 +198,24 @@ impl DataSet {
         Ok(context)
     }
 
+    /// The names of all that [`context`](Self::context) has.
+    pub fn table_names(&self) -> Vec<String> {
+        let tables = self.tables.iter().map(|table| table.name.clone());
+        tables.chain((0..self.selects.len()).map(|at| self.events_name(at))).collect()
+    }
+
+    fn events_name(&self, at: usize) -> String {
+        let number = if self.selects.len() > 1 { format!("_{}", at + 1) } else { String::new() };
+        format!("{}_events{number}", self.manifest.name)
+    }
+
     /// Puts them into another session, too.
     pub(in crate::backtest) fn register(&self, context: &SessionContext) -> datafusion::error::Result<()> {
         for table in &self.tables {
             context.register_table(quoted(&table.name), Arc::clone(&table.provider))?;
         }
         for (at, select) in self.selects.iter().enumerate() {
-            let number = if self.selects.len() > 1 { format!("_{}", at + 1) } else { String::new() };
-            let name = format!("{}_events{number}", self.manifest.name);
-            context.register_table(quoted(&name), select.clone().into_view())?;
+            context.register_table(quoted(&self.events_name(at)), select.clone().into_view())?;
         }
         Ok(())
     }
