@@ -15,6 +15,6 @@ pub(super) struct Args {
 
 pub(super) fn run(name: &str, Args { asked: _ }: &Args) -> anyhow::Result<Verdict> {
     bail!(
-        "`weir {name}` reads history, and this build does not: build it with `cargo build --release --features backtest`"
+        "`weir {name}` reads history, and this build does not: build it with `cargo build --profile analyst --features backtest`"
     )
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use weir::backtest::data::{DataSet, Settings};
+use weir::backtest::data::DataSet;
 use weir::backtest::evaluate;
 use weir::backtest::html;
 use weir::backtest::report::{Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
@@ -16,12 +16,14 @@ use weir::backtest::run::{Asked, Candidate, Found, PassRates, WhatIf, run as bac
 use weir::diff::{changes, lists_not_compared, report, text};
 use weir::engine::{Limits, VERSION};
 use weir::explain::Explainer;
+use weir::io::RealDisk;
 use weir::money::decimals;
 use weir::rules::{Description, RuleSet};
-use weir::size::parse_size;
 use weir::time::{format_duration, parse_duration};
 
+use super::asks::Asks;
 use super::progress::Progress;
+use super::reading::Reading;
 use super::{Verdict, rule_file};
 
 /// Try a rule set on months of history
@@ -78,12 +80,10 @@ pub(crate) struct Args {
     /// Leave decisions.parquet out
     #[arg(long, conflicts_with = "features")]
     no_decisions: bool,
-    /// Threads that read and sort; each rule set has one of its own besides
-    #[arg(long, value_name = "N", default_value_t = threads())]
-    threads: usize,
-    /// Most memory for sorting and joining the data; what needs more goes through the disk
-    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
-    memory: usize,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    asks: Asks,
 }
 
 /// Payments of each case that the report shows.
@@ -106,10 +106,6 @@ impl Happens {
     }
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "give a share from 0 to 1, such as 0.2".to_owned())
@@ -128,12 +124,6 @@ fn duration(text: &str) -> Result<i64, String> {
         return Ok(0);
     }
     parse_duration(text).map_err(|error| error.to_string())
-}
-
-fn bytes(text: &str) -> Result<usize, String> {
-    let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
-    bytes
-        .ok_or_else(|| "give a whole number of bytes, or one with KiB, MiB or GiB, such as 512MiB".to_owned())
 }
 
 /// A rule file that is tried.
@@ -171,19 +161,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let (old, against) = args.against.as_deref().map(Tried::load).transpose()?.unzip();
     let asked = asked(args);
     std::fs::create_dir_all(&args.out).with_context(|| format!("can't make {}", args.out.display()))?;
-    let spill = args.out.join("spill");
-    let settings = Settings {
-        threads: args.threads.max(1),
-        memory_bytes: args.memory,
-        spill: Some(spill.clone()),
-        ..Settings::default()
-    };
-    let data = DataSet::open(&args.data, args.root.as_deref(), &settings)?;
+    let data = DataSet::open(&args.data, args.root.as_deref(), &args.reading.settings())?;
+    for journal in data.journals() {
+        args.asks.put_down(&RealDisk, journal, "backtest")?;
+    }
     let mut progress = Progress::new("trying", None);
     let found = backtest(&data, candidate, against, &asked, |rows| progress.reached(rows))?;
     progress.finish();
-    // What was spilled went with those who did; a folder that somebody else put something into stays.
-    let _ = std::fs::remove_dir(&spill);
     if found.measured.payments == 0 {
         bail!("{}", nothing_measured(&found));
     }
