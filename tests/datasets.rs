@@ -592,6 +592,8 @@ fn files_of_events_are_read_as_everywhere_else() {
         for schema in [Arc::default(), extras()] {
             let manifest = table(name, "format = \"events\"") + "[[events]]\nfrom = \"payments\"\n";
             let data = folder.open(&manifest).unwrap();
+            // A bad line ends neither.
+            assert!(data.span().unwrap().is_some() && data.labels().unwrap().len() > 1);
             let mut expected =
                 EventReader::open(&folder.path("e.ndjson"), &Format::Ndjson, Arc::clone(&schema)).unwrap();
             let mut reader = Reader::new(Arc::clone(&schema));
@@ -631,7 +633,8 @@ fn files_of_events_are_read_as_everywhere_else() {
     // Where no column tells of bad lines, they end the reading.
     let manifest = table("e.ndjson", "format = \"events\"")
         + "[[events]]\nselect = \"select id, kind, time_us, amount_minor from payments\"\n";
-    let told = try_read(&folder.open(&manifest).unwrap(), &Arc::default()).unwrap_err().to_string();
+    let data = folder.open(&manifest).unwrap();
+    let told = try_read(&data, &Arc::default()).unwrap_err().to_string();
     assert!(told.contains("e.ndjson: line ") && told.contains("not an event"), "{told}");
 }
 

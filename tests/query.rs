@@ -221,20 +221,25 @@ fn a_data_set_is_checked() {
         "shop.toml",
         MANIFEST
             .replace("EUR\"", "EUR\"\nfrom = \"2024-03-31\"\nuntil = \"2024-04-01\"")
-            .replace("LABEL as label", "LABEL as label, COLOUR as colour"),
+            .replace("LABEL as label", "LABEL as label, COLOUR as chanel")
+            .replace("\"p.csv\"", "\"p.csv\", \"p-2.csv\""),
     );
-    folder.put("p.csv", format!("{ROWS}1,2024-03-31T10:00:00Z,12.50,a,fraud,red\n1,2024-03-31T10:00:00Z,1.00,a,fraud,red\n5,,1.00,a,,\n6,soon,1.00,a,,\n"));
+    let header = ROWS.lines().next().unwrap();
+    folder.put(
+        "p-2.csv",
+        format!("{header}\n1,2024-03-31T10:00:00Z,12.50,a,fraud,red\n1,2024-03-31T10:00:00Z,1.00,a,fraud,red\n5,,1.00,a,,\n6,soon,1.00,a,,\n"),
+    );
     let done = folder.run("data check shop.toml --rules rules.toml");
     assert_eq!(done.code, Some(1), "{}{}", done.out, done.err);
     for line in [
         "wrong: no column gives `account`, by which feature `count` is kept\n",
-        "wrong: 1 rows are no event: `time` is missing; every event needs it\n  row 6 of [[events]] 1: `time` is missing; every event needs it\n",
-        "wrong: 1 rows are no event: `time` is a value that is not shown; it must be a time that is taken\n  row 7 of [[events]] 1: `time`: `soon` is not a time",
-        "wrong: 1 ids come again with other content\n  row 5 of [[events]] 1: `1` at 2024-03-31T10:00:00Z\n",
-        "wrong: 1 events are outside the time that the manifest says\n  row 3 of [[events]] 1: `3` at 2024-04-01T12:00:00Z\n",
-        "told: 1 ids come again with the same content\n  row 4 ",
-        "told: 1 rows arrived before the row before them\n  row 4 ",
-        "told: of [[events]] 1 nothing takes colour\n",
+        "wrong: 1 rows are no event: `time` is missing; every event needs it\n  p-2.csv, row 3: `time` is missing; every event needs it\n",
+        "wrong: 1 rows are no event: `time` is a value that is not shown; it must be a time that is taken\n  p-2.csv, row 4: `time`: `soon` is not a time",
+        "wrong: 1 ids come again with other content\n  p-2.csv, row 2: `1` at 2024-03-31T10:00:00Z\n",
+        "wrong: 1 events are outside the time that the manifest says\n  p.csv, row 3: `3` at 2024-04-01T12:00:00Z\n",
+        "told: 1 ids come again with the same content\n  p-2.csv, row 1: ",
+        "told: 1 rows arrived before the row before them\n  p-2.csv, row 1: ",
+        "told: of [[events]] 1 nothing takes chanel (did you mean `channel`?)\n",
     ] {
         assert!(done.out.contains(line), "`{line}` is not in:\n{}", done.out);
     }

@@ -10,10 +10,11 @@ use super::Verdict;
 pub(super) struct Args {
     /// What would be asked
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    #[expect(dead_code, reason = "whatever is asked, the answer is the same")]
     asked: Vec<String>,
 }
 
-pub(super) fn run(name: &str, Args { asked: _ }: &Args) -> anyhow::Result<Verdict> {
+pub(super) fn run(name: &str, _args: &Args) -> anyhow::Result<Verdict> {
     bail!(
         "`weir {name}` reads history, and this build does not: build it with `cargo build --profile analyst --features backtest`"
     )

@@ -14,10 +14,11 @@ use serde::Serialize;
 use super::error::DataError;
 use super::labels::Labels;
 use super::merge::Batch;
+use super::places::Places;
 use super::row::{BadRow, Reader, Row};
 use super::set::DataSet;
 use crate::backtest::report::Counted;
-use crate::event::{Event, Kind, Schema};
+use crate::event::{Event, Kind, Schema, TextField};
 use crate::rules::{Label, RuleSet};
 use crate::time::{Calendar, Period, SECOND_US, format_time};
 
@@ -89,7 +90,20 @@ pub struct Finding {
     /// How often.
     pub count: u64,
     /// Some of them, with their places.
-    pub examples: Vec<String>,
+    pub examples: Vec<Example>,
+}
+
+/// A row that is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Example {
+    /// The place of its stream among the manifest's, from 1.
+    pub stream: usize,
+    /// Its number among the stream's rows, from 1.
+    pub row: u64,
+    /// Its file, and its number among that one's rows, where the select leaves none out and joins none.
+    pub file: Option<(String, u64)>,
+    /// What is wrong with it, or whose row it is.
+    pub what: String,
 }
 
 impl Finding {
@@ -97,10 +111,10 @@ impl Finding {
         Self { what: what.to_owned(), ..Self::default() }
     }
 
-    fn add(&mut self, example: impl FnOnce() -> String) {
+    fn add(&mut self, (select, row): (usize, u64), what: impl FnOnce() -> String) {
         self.count += 1;
         if self.examples.len() < EXAMPLES {
-            self.examples.push(example());
+            self.examples.push(Example { stream: select + 1, row, file: None, what: what() });
         }
     }
 }
@@ -156,6 +170,19 @@ impl Findings {
     }
 }
 
+impl Findings {
+    /// Says of the rows that are shown in which file they are.
+    fn place(&mut self, places: &mut Places<'_>) -> Result<(), DataError> {
+        let others = [&mut self.out_of_order, &mut self.repeated, &mut self.reused, &mut self.outside];
+        for finding in self.bad_rows.iter_mut().chain(others) {
+            for example in &mut finding.examples {
+                example.file = places.of(example.stream, example.row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Goes over a data set once, and a second time over the labels; `progress` is told of every row.
 pub fn check(
     data: &DataSet,
@@ -180,6 +207,7 @@ pub fn check(
         }
     }
     let mut found = pass.end();
+    found.place(&mut Places::new(data)?)?;
     if let Some(rules) = rules {
         found.lacks = lacks(data, rules, !labels.is_empty() || found.labels.by_label.len() > 1)?;
     }
@@ -214,6 +242,20 @@ fn lacks(data: &DataSet, rules: &RuleSet, labelled: bool) -> Result<Vec<String>,
     Ok(lacks)
 }
 
+/// A column's name, with the field's that it was probably to have.
+fn with_near(name: &str, schema: &Schema) -> String {
+    let fields = TextField::ALL.iter().map(|field| field.name());
+    let others = ["kind", "time", "time_us", "received", "amount", "amount_minor", "currency", "weight"];
+    let declared = schema.fields().iter().map(|(name, _)| name.as_str());
+    let distance = |field: &str| strsim::damerau_levenshtein(&name.to_lowercase(), field);
+    let reach = 1 + name.len() / 4;
+    let near = fields.chain(others).chain(declared).min_by_key(|field| distance(field));
+    match near.filter(|field| distance(field) <= reach) {
+        Some(field) => format!("{name} (did you mean `{field}`?)"),
+        None => name.to_owned(),
+    }
+}
+
 /// What a pass has seen.
 struct Pass<'d> {
     data: &'d DataSet,
@@ -242,7 +284,8 @@ impl<'d> Pass<'d> {
         let selects = data.selects();
         let mut streams = Vec::new();
         for at in 0..selects.len() {
-            let unmapped = data.layout(at, schema)?.unused;
+            let unmapped =
+                data.layout(at, schema)?.unused.iter().map(|name| with_near(name, schema)).collect();
             streams.push(Stream { number: at + 1, unmapped, ..Stream::default() });
         }
         let found = Findings {
@@ -298,41 +341,38 @@ impl<'d> Pass<'d> {
             self.found.bad_rows.push(Finding::of(&what));
             self.found.bad_rows.len() - 1
         });
-        self.found.bad_rows[at].add(|| bad.to_string());
+        self.found.bad_rows[at].add((bad.select, bad.row), || bad.reason.to_string());
     }
 
-    fn row(&mut self, row: &Row<'_>, (select, number): (usize, u64)) {
+    fn row(&mut self, row: &Row<'_>, place: (usize, u64)) {
         let event = row.event;
         let time_us = event.time_us();
-        let place = || {
-            let (id, time) = (event.id(), format_time(time_us));
-            format!("row {number} of [[events]] {}: `{id}` at {time}", select + 1)
-        };
+        let whose = || format!("`{}` at {}", event.id(), format_time(time_us));
         *self.kinds.entry(event.kind()).or_default() += 1;
         (self.first_us, self.last_us) = (self.first_us.min(time_us), self.last_us.max(time_us));
         let arrival = event.received_us().unwrap_or(time_us);
-        let before = std::mem::replace(&mut self.arrivals[select], arrival);
+        let before = std::mem::replace(&mut self.arrivals[place.0], arrival);
         if arrival < before {
-            self.found.out_of_order.add(place);
+            self.found.out_of_order.add(place, whose);
         }
         let manifest = self.data.manifest();
         if manifest.from_us.is_some_and(|from_us| time_us < from_us)
             || manifest.until_us.is_some_and(|until_us| time_us >= until_us)
         {
-            self.found.outside.add(place);
+            self.found.outside.add(place, whose);
         }
-        let first = self.id(event, place);
+        let first = self.id(event, place, whose);
         if event.kind() == Kind::Transaction {
             self.payment(row, first);
         }
     }
 
     /// Whether an id comes for the first time.
-    fn id(&mut self, event: &Event, place: impl FnOnce() -> String) -> bool {
+    fn id(&mut self, event: &Event, place: (usize, u64), whose: impl FnOnce() -> String) -> bool {
         let (identity, fingerprint) = (event.identity(), event.fingerprint());
         match self.ids.get(&identity) {
-            Some(known) if *known == fingerprint => self.found.repeated.add(place),
-            Some(_) => self.found.reused.add(place),
+            Some(known) if *known == fingerprint => self.found.repeated.add(place, whose),
+            Some(_) => self.found.reused.add(place, whose),
             None => {
                 if self.ids.len() < IDS_MAX {
                     self.ids.insert(identity, fingerprint);

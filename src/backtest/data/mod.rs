@@ -28,6 +28,8 @@ mod manifest;
 mod merge;
 /// The order of a select's rows.
 mod order;
+/// In which files rows are.
+mod places;
 /// The closed segments of a journal.
 mod records;
 /// Rows to events.

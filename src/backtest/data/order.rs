@@ -48,6 +48,16 @@ pub(super) async fn loses_order(rows: &DataFrame) -> Result<Option<String>> {
     )))
 }
 
+/// The files whose rows a plan gives, each one and in their order, as [`table::place`] says them; `None` where it does more.
+pub(super) async fn each_row_of(rows: &DataFrame) -> Result<Option<String>> {
+    let plan = rows.clone().create_physical_plan().await?;
+    let mut plan = &*plan;
+    while let ("ProjectionExec" | "CooperativeExec", [child]) = (plan.name(), plan.children().as_slice()) {
+        plan = &***child;
+    }
+    Ok(place(plan).filter(|_| plan.fetch().is_none()))
+}
+
 /// The part of a plan whose order its rows have.
 fn kept(plan: &dyn ExecutionPlan) -> Option<&dyn ExecutionPlan> {
     if plan.properties().output_partitioning().partition_count() > 1 {

@@ -15,7 +15,7 @@ use super::blame::Blame;
 use super::error::{DataError, told};
 use super::files;
 use super::labels::Labels;
-use super::layout::Layout;
+use super::layout::{BAD_LINE, Layout};
 use super::lines::{Lines, Source};
 use super::manifest::{FileForm, Manifest, Order};
 use super::merge::{Events, Opened};
@@ -29,13 +29,13 @@ use crate::hex::hex;
 use crate::time::Calendar;
 
 /// A table that is open.
-struct OpenTable {
+pub(super) struct OpenTable {
     name: String,
     provider: Arc<dyn TableProvider>,
-    paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     form: FileForm,
-    /// Each file as a table of its own, where what reads it does not say where it fails.
-    alone: Vec<Arc<dyn TableProvider>>,
+    /// Each file as a table of its own, where what reads it does not say where it is.
+    pub(super) alone: Vec<Arc<dyn TableProvider>>,
 }
 
 /// A data set that is open.
@@ -98,7 +98,7 @@ impl DataSet {
         let mut files: Vec<DataFile> = Vec::new();
         for path in self.tables.iter().flat_map(paths_of) {
             let path = path?;
-            let name = path.strip_prefix(&self.root).unwrap_or(&path).display().to_string();
+            let name = self.file_name(&path);
             if files.iter().all(|file| file.name != name) {
                 let (bytes, sum) = files::sum(&path)?;
                 files.push(DataFile { name, bytes, sha256: hex(sum) });
@@ -191,7 +191,7 @@ impl DataSet {
 
     /// A session with its tables under their names, and what selects give as `NAME_events` (with a number where there are several).
     pub fn context(&self) -> Result<SessionContext, DataError> {
-        let failed = |error| DataError::reading(format!("data set `{}`", self.manifest.name), &error);
+        let failed = |error| self.failed(&error);
         let threads = self.settings.threads;
         let context = session::session(&self.settings, &self.manifest.time_zone, threads).map_err(failed)?;
         self.register(&context).map_err(failed)?;
@@ -218,6 +218,25 @@ impl DataSet {
             context.register_table(quoted(&self.events_name(at)), select.clone().into_view())?;
         }
         Ok(())
+    }
+
+    /// A file as the manifest names it.
+    pub(super) fn file_name(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+
+    /// What runs queries so that rows keep their order.
+    pub(super) fn in_order(&self) -> &SessionContext {
+        &self.context
+    }
+
+    pub(super) fn tables(&self) -> &[OpenTable] {
+        &self.tables
+    }
+
+    /// What reading it failed with.
+    pub(super) fn failed(&self, error: &DataFusionError) -> DataError {
+        DataError::reading(format!("data set `{}`", self.manifest.name), error)
     }
 
     /// The streams' rows as they come out of their selects.
@@ -247,7 +266,9 @@ impl DataSet {
     ) -> Result<(), DataError> {
         let failed = |error: DataFusionError| DataError::reading(self.what(at), &error);
         let rows = rows.map_err(failed)?;
-        let names: Vec<_> = names.iter().copied().filter(|name| has(&rows, name)).collect();
+        // With the column that tells of bad lines these don't end the reading.
+        let names = names.iter().copied().chain([BAD_LINE]);
+        let names: Vec<_> = names.filter(|name| has(&rows, name)).collect();
         let rows = rows.select_columns(&names).map_err(failed)?;
         let layout = layout(&self.manifest, &self.calendar, at, &rows, &Schema::default())?;
         let reading = async {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use weir::backtest::data::Manifest;
-use weir::backtest::data::check::{Amounts, Finding, Findings, IDS_MAX, Labelled, Stream};
+use weir::backtest::data::check::{Amounts, Example, Finding, Findings, IDS_MAX, Labelled, Stream};
 use weir::backtest::report::Counted;
 use weir::money::{Money, format_major};
 use weir::time::{SECOND_US, format_duration};
@@ -70,7 +70,10 @@ fn counted(counts: &[Counted], none: &str) -> String {
 }
 
 fn examples(finding: &Finding, out: &mut impl Write) -> io::Result<()> {
-    finding.examples.iter().try_for_each(|example| writeln!(out, "  {example}"))
+    finding.examples.iter().try_for_each(|Example { stream, row, file, what }| match file {
+        Some((file, row)) => writeln!(out, "  {file}, row {row}: {what}"),
+        None => writeln!(out, "  row {row} of [[events]] {stream}: {what}"),
+    })
 }
 
 fn amounts(amounts: &Amounts, manifest: &Manifest, out: &mut impl Write) -> io::Result<()> {
