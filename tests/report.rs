@@ -15,7 +15,7 @@ mod page;
 #[path = "support/report_sample.rs"]
 mod sample;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use page::Element;
 use sha2::{Digest, Sha256};
@@ -117,6 +117,58 @@ fn every_number_of_the_report_is_in_the_page() {
     let compared = page::compare(&checked(&report), &report, &ABSENT);
     println!("compared: {compared} numbers of the page with the JSON's");
     assert!(compared > 5_000, "{compared}");
+}
+
+/// Light and dark, of each variable of the style sheet that is a colour.
+fn palette() -> BTreeMap<&'static str, [[f64; 3]; 2]> {
+    let style = include_str!("../src/backtest/html/page.css");
+    let channel = |hex: &str, at: usize| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+    let color = |hex: &str| [1, 3, 5].map(|at| channel(hex.trim(), at));
+    let of_line = |line: &'static str| {
+        let (name, value) = line.trim().strip_prefix("--")?.split_once(": light-dark(")?;
+        let (light, dark) = value.strip_suffix(");")?.split_once(',')?;
+        Some((name, [color(light), color(dark)]))
+    };
+    style.lines().filter_map(of_line).collect()
+}
+
+/// Of two colours, as WCAG 2 has it.
+fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+    let light = |channel: f64| match channel {
+        low if low <= 0.04045 => low / 12.92,
+        high => ((high + 0.055) / 1.055).powf(2.4),
+    };
+    let luminance = |[red, green, blue]: [f64; 3]| {
+        0.2126 * light(red) + 0.7152 * light(green) + 0.0722 * light(blue) + 0.05
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    one.max(other) / one.min(other)
+}
+
+#[test]
+fn colours_can_be_told_from_what_they_stand_on() {
+    let palette = palette();
+    assert!(palette.len() > 15, "{palette:?}");
+    let text = ["ink", "soft", "accent", "good", "bad"].map(|name| (name, 4.5));
+    let pictures =
+        ["new", "old", "step-up", "block", "alert", "caught", "missed", "axis"].map(|name| (name, 3.0));
+    for theme in [0, 1] {
+        for (name, least) in text.iter().chain(&pictures) {
+            for ground in ["paper", "ground"] {
+                let found = contrast(palette[name][theme], palette[ground][theme]);
+                assert!(found >= *least, "--{name} on --{ground}, theme {theme}: {found:.2}");
+            }
+        }
+        let mixed = |name: &str, part: f64| {
+            let (over, under) = (palette[name][theme], palette["paper"][theme]);
+            std::array::from_fn(|at| over[at] * part + under[at] * (1.0 - part))
+        };
+        // A heat map's darkest cell, what moved, and a warning.
+        for ground in [mixed("new", 0.5), mixed("new", 0.13), mixed("old", 0.16), palette["warn"][theme]] {
+            let found = contrast(palette["ink"][theme], ground);
+            assert!(found >= 4.5, "--ink on {ground:?}, theme {theme}: {found:.2}");
+        }
+    }
 }
 
 #[test]

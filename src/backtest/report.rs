@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A whole backtest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The version of the program and the semantic version of the engine.
+    /// The version of the program.
     pub weir: String,
     /// The engine's semantic version.
     pub engine: String,
@@ -412,11 +412,11 @@ pub struct Changes {
     /// The rule files side by side, as `weir diff` has it.
     pub rules: String,
     /// Payments by outcome under the old (rows) and the new (columns): allow, step_up, block.
-    pub payments: Moves,
+    pub payments: [[u64; 3]; 3],
     /// Known frauds among those.
-    pub frauds: Moves,
+    pub frauds: [[u64; 3]; 3],
     /// Known genuine among those.
-    pub genuine: Moves,
+    pub genuine: [[u64; 3]; 3],
     /// Payments that are decided otherwise, to look at.
     pub examples: Vec<ChangedPayment>,
 }
@@ -442,11 +442,9 @@ pub struct ChangedPayment {
     pub label: String,
 }
 
-/// Payments by outcome under an old rule set (rows) and a new one (columns): allow, step_up, block.
-pub type Moves = [[u64; 3]; 3];
-
-/// How many are decided more strictly under the new, and how many less so.
-pub fn moved(moves: &Moves) -> (u64, u64) {
+/// Of payments by outcome under an old rule set (rows) and a new one (columns), weakest first: how many are decided more strictly
+/// under the new, and how many less so.
+pub fn moved(moves: &[[u64; 3]; 3]) -> (u64, u64) {
     let mut sums = (0_u64, 0_u64);
     for (old, row) in moves.iter().enumerate() {
         for (new, count) in row.iter().enumerate() {

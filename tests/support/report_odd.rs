@@ -1,5 +1,5 @@
 //! Reports that no analyst wants to read, and that must read all the same: empty, huge, hostile.
-#![allow(dead_code, reason = "each test uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
 use weir::backtest::report::*;
 

@@ -1,5 +1,5 @@
 //! A report to look at: 120 days of payments drawn from a seed, 25 rules held against 23 older ones, counted plainly.
-#![allow(dead_code, reason = "each test uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -376,8 +376,8 @@ fn examples(rules: &[Rule], all: &[(&Payment, &Decided)]) -> Vec<Example> {
             for at in &decided.acted {
                 let (id, _, _, then, score, ..) = rules[*at];
                 explanation += &format!(
-                    "{id}: {then}, {score:+} — acted\n  true     all of\n  true     ├─ instrument = 'card' → 'card' = 'card'\n  true     └─ amount > notable → {} VND > 2,000,000 VND\n",
-                    payment.amount_minor
+                    "{id}: {then}, {score:+} — acted\n  true     amount > least → {} VND > 10,000 VND\n",
+                    weir::backtest::told::count(payment.amount_minor.unsigned_abs())
                 );
             }
             examples.push(Example {

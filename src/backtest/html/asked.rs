@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::figure::{count, duration, name, share, time};
 use crate::backtest::report::{Measured, Mode, Report, WhatIf};
-use crate::backtest::told::{Told, plural};
+use crate::backtest::told::{self, Told, plural};
 
 pub(super) fn header(report: &Report, told: &Told) -> Markup {
     let Report { data, measured, rules, against, .. } = report;
@@ -61,7 +61,7 @@ fn labels(measured: &Measured) -> Markup {
             p {
                 strong { (count("frauds", measured.frauds)) } " fraud, "
                 strong { (count("genuine", measured.genuine)) } " genuine, "
-                strong { (count("unknown", measured.unknown)) } " unknown (" (crate::backtest::told::share(of_all)) ")."
+                strong { (count("unknown", measured.unknown)) } " unknown " span.whole { "(" (told::share(of_all)) ")." }
             }
             p.soft {
                 "Precision, recall and false positives are over known labels."

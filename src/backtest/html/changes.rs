@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{count, figure, money, name, names, wide};
-use crate::backtest::report::{self, ChangedPayment, Changes, Moves, Report};
+use crate::backtest::report::{self, ChangedPayment, Changes, Report};
 use crate::backtest::told::{self, Told};
 
 const OUTCOMES: [&str; 3] = ["allow", "step up", "block"];
@@ -38,7 +38,7 @@ fn moved(changes: &Changes) -> Markup {
     }
 }
 
-fn matrix(at: &str, caption: &str, moves: &Moves) -> Markup {
+fn matrix(at: &str, caption: &str, moves: &[[u64; 3]; 3]) -> Markup {
     let (stricter, looser) = report::moved(moves);
     let table = html! {
         table.matrix {

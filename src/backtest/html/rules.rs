@@ -69,7 +69,7 @@ impl Rules<'_> {
 
     fn table(&self, told: &Told, rows: &[Row<'_>]) -> Markup {
         html! {
-            table.sortable {
+            table.sortable.rules {
                 caption { (self.caption) }
                 thead {
                     tr {
