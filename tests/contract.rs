@@ -11,29 +11,17 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "support/python.rs"]
+mod python;
+
 use std::path::Path;
 use std::process::Command;
 
-/// A Python that has httpx, or `None` after saying so.
-fn python() -> Option<String> {
-    let python = std::env::var("WEIR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import httpx, h2, jsonschema"]).output();
-    if found.is_ok_and(|done| done.status.success()) {
-        return Some(python);
-    }
-    assert!(
-        std::env::var_os("WEIR_PYTHON").is_none(),
-        "WEIR_PYTHON has no httpx with HTTP/2, or no jsonschema"
-    );
-    eprintln!(
-        "SKIPPED: python3 has no httpx with HTTP/2, or no jsonschema; pip install -r tests/requirements.txt"
-    );
-    None
-}
+use python::python;
 
 /// Runs a script of this repository with the program, and tells what it says.
 fn run(script: &str, arguments: &[&str]) -> Option<String> {
-    let python = python()?;
+    let python = python("httpx, h2, jsonschema")?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WEIR_")) {

@@ -14,6 +14,8 @@
 mod commands;
 #[path = "support/disk.rs"]
 mod disk;
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/recorded.rs"]
 mod recorded;
 
@@ -27,6 +29,7 @@ use commands::{Done, Folder, payment};
 use disk::{Faults, SimDisk};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
+use python::python;
 use recorded::{bundle, line, options, setup};
 use serde_json::Value;
 use weir::hex::hex;
@@ -491,18 +494,6 @@ fn duckdb(python: &str, folder: &Folder, sql: &str) -> Vec<Vec<Value>> {
     String::from_utf8(done.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A Python that has DuckDB, or `None` after saying so.
-fn python() -> Option<String> {
-    let python = std::env::var("WEIR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import duckdb"]).output();
-    if found.is_ok_and(|done| done.status.success()) {
-        return Some(python);
-    }
-    assert!(std::env::var_os("WEIR_PYTHON").is_none(), "WEIR_PYTHON has no duckdb package");
-    eprintln!("SKIPPED: python3 has no duckdb package; pip install -r tests/requirements.txt");
-    None
-}
-
 /// The SQL blocks of a document.
 fn queries(document: &str) -> Vec<String> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
@@ -511,7 +502,7 @@ fn queries(document: &str) -> Vec<String> {
 
 #[test]
 fn the_guides_queries_say_in_duckdb_what_was_answered() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("duckdb") else { return };
     let folder = Folder::new();
     folder.put("events.ndjson", payments(0, 300));
     good(

@@ -10,6 +10,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/query.rs"]
 mod support;
 
@@ -17,20 +19,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
+use python::python;
 use support::{Case, Cell};
 use weir::rules::query::Dialect;
-
-/// A Python that has DuckDB, or `None` after saying so.
-fn python() -> Option<String> {
-    let python = std::env::var("WEIR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import duckdb"]).output();
-    if found.is_ok_and(|done| done.status.success()) {
-        return Some(python);
-    }
-    assert!(std::env::var_os("WEIR_PYTHON").is_none(), "WEIR_PYTHON has no duckdb package");
-    eprintln!("SKIPPED: python3 has no duckdb package; pip install -r tests/requirements.txt");
-    None
-}
 
 fn csv(rows: &[Vec<Cell>], names: &[String]) -> String {
     let mut text = names.join(",") + "\n";
@@ -83,7 +74,7 @@ fn run(python: &str, case: &Case) -> Vec<Vec<Cell>> {
 
 #[test]
 fn the_generated_stream_gives_the_engines_features_and_rules() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("duckdb") else { return };
     let case = support::generated_case(Dialect::DuckDb, 12_000);
     case.check(&run(&python, &case));
     eprintln!(
@@ -95,7 +86,7 @@ fn the_generated_stream_gives_the_engines_features_and_rules() {
 
 #[test]
 fn the_handbooks_months_give_the_engines_features_and_rules() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("duckdb") else { return };
     let Some(case) = support::handbook_case(Dialect::DuckDb) else {
         eprintln!("SKIPPED: WEIR_HANDBOOK names no folder with the handbook's months");
         return;

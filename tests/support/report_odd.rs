@@ -56,8 +56,12 @@ pub fn single() -> Report {
         Measured { payments: 1, unknown: 1, from_us: Some(0), until_us: Some(1), ..Measured::default() };
     report.rules.result = Evaluation {
         overall: rule.figures.clone(),
+        overlap: Overlap {
+            rules: vec![rule.id.clone()],
+            payments: vec![vec![1]],
+            frauds: vec![vec![0]],
+        },
         rules: vec![rule],
-        overlap: Overlap { payments: vec![vec![1]], frauds: vec![vec![0]] },
         timeline: vec![day],
         ..Evaluation::default()
     };
@@ -148,7 +152,8 @@ pub fn large(mut report: Report, rules: usize, days: usize) -> Report {
     };
     let matrix =
         |part: u64| (0..rules).map(|one| (0..rules).map(|other| both(one, other) / part).collect()).collect();
-    result.overlap = Overlap { payments: matrix(1), frauds: matrix(40) };
+    let ids = result.rules.iter().map(|rule| rule.id.clone()).collect();
+    result.overlap = Overlap { rules: ids, payments: matrix(1), frauds: matrix(40) };
     let first = jiff::civil::date(2018, 4, 1);
     let days = first.series(jiff::Span::new().days(1)).take(days).enumerate().map(|(at, date)| Day {
         date: date.to_string(),

@@ -195,6 +195,11 @@ fn figures(all: &[(&Payment, &Decided)], picked: impl Fn(&Payment, &Decided) -> 
         value_bothered_minor: of(&is_genuine, &|payment, decided| {
             if decided.outcome > 0 { value(payment) } else { 0.0 }
         }),
+        value_lost_minor: of(&is_genuine, &|payment, decided| match decided.outcome {
+            2 => value(payment),
+            1 => value(payment) * 0.05,
+            _ => 0.0,
+        }),
         customers_bothered: bothered.len() as u64,
     }
 }
@@ -226,6 +231,7 @@ fn evaluate(rules: &[Rule], all: &[(&Payment, &Decided)], calendar: &Calendar) -
         figures: figures(all, |_, decided| decided.fired.contains(&at)),
     };
     let mut overlap = Overlap {
+        rules: rules.iter().map(|rule| rule.0.to_owned()).collect(),
         payments: vec![vec![0; rules.len()]; rules.len()],
         frauds: vec![vec![0; rules.len()]; rules.len()],
     };
@@ -304,7 +310,7 @@ fn scores(all: &[(&Payment, &Decided)]) -> Scores {
     }
     let about =
         |value: f64| Some(Estimate { value, low: Some(value - 0.021), high: Some((value + 0.018).min(1.0)) });
-    let card_precision = Some(CardPrecision { k: 100, days: DAYS as u32, mean: average / 9.0 });
+    let card_precision = Some(CardPrecision { k: 100, days: DAYS as u32, mean: average / 9.0, late: 0 });
     Scores { points, roc_area: about(area), average_precision: about(average), card_precision }
 }
 

@@ -98,7 +98,7 @@ fn draw(times: &mut [u32], seed: u64, replicate: u32) {
     let accounts = times.len();
     times.fill(0);
     for _ in 0..accounts {
-        let drawn = (u128::from(chance.next_u64()) * accounts as u128 >> 64) as usize;
+        let drawn = ((u128::from(chance.next_u64()) * accounts as u128) >> 64) as usize;
         if let Some(times) = times.get_mut(drawn) {
             *times += 1;
         }

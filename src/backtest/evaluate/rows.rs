@@ -69,7 +69,7 @@ impl Rows {
     /// Takes a payment into each row that flags it.
     pub(super) fn take(&mut self, fact: &Fact<'_>, seen: &Seen, accounts: &mut Accounts) {
         self.see(fact);
-        for (row, outcome) in std::mem::take(&mut self.at_hand).drain(..) {
+        for &(row, outcome) in &self.at_hand {
             if let Some(flagged) = self.flagged.get_mut(row) {
                 flagged.take(seen, outcome);
             }
@@ -88,12 +88,13 @@ impl Rows {
     /// Finds the rows of a payment.
     fn see(&mut self, fact: &Fact<'_>) {
         let stopped = fact.outcome > Outcome::Allow;
+        self.at_hand.clear();
         let mut put = |row, is| {
             if is {
                 self.at_hand.push((row, fact.outcome));
             }
         };
-        put(OVERALL, stopped || fact.alert);
+        put(OVERALL, fact.is_flagged());
         put(STEP_UP, fact.outcome == Outcome::StepUp);
         put(BLOCK, fact.outcome == Outcome::Block);
         put(ALERT, fact.alert);

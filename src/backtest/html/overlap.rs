@@ -11,19 +11,19 @@ pub(super) const RULES_MAX: usize = 40;
 
 pub(super) fn section(report: &Report, _: &Told) -> Markup {
     let result = &report.rules.result;
-    let ids: Vec<&str> = result.rules.iter().map(|rule| rule.id.as_str()).collect();
+    let ids: Vec<&str> = result.overlap.rules.iter().map(String::as_str).collect();
     let shown = most(&result.overlap);
     if shown.is_empty() {
         return html! { p { "No two rules could fire together: there are none, or nothing was measured." } };
     }
-    let left_out = result.overlap.payments.len() - shown.len();
+    let left_out = result.rules.len().saturating_sub(shown.len());
     let matrix = Matrix { ids: &ids, shown: &shown, overlap: &result.overlap };
     html! {
         p.soft {
             "Payments on which both rules fired. Read along a row: the darker a cell, the more of the row's payments the column's rule "
             "fired on, too. A rule whose row is dark elsewhere adds little of its own."
             @if left_out > 0 {
-                " Shown are the " (shown.len()) " rules that fired most; " (left_out) " more are in " code { "report.json" } "."
+                " Shown are the " (shown.len()) " rules that fired most, and not " (left_out) " others; " code { "report.json" } " has up to a hundred."
             }
         }
         (wide("Overlap of rules", &matrix.table("Payments on which both fired", "payments", &result.overlap.payments)))

@@ -86,9 +86,6 @@ pub(crate) struct Args {
     asks: Asks,
 }
 
-/// Payments of each case that the report shows.
-const EXAMPLES: usize = 5;
-
 #[derive(Clone, Copy, ValueEnum)]
 enum Happens {
     /// They went on as in history: the state is as it happened
@@ -200,7 +197,7 @@ fn asked(args: &Args) -> Asked {
             k: args.k,
             replicates: args.replicates,
             seed: args.seed,
-            examples: EXAMPLES,
+            ..evaluate::Settings::default()
         },
         what_if: WhatIf { mode: args.what_if.mode(), pass, seed: args.seed },
         warm_us: args.warm,
