@@ -56,11 +56,7 @@ pub fn single() -> Report {
         Measured { payments: 1, unknown: 1, from_us: Some(0), until_us: Some(1), ..Measured::default() };
     report.rules.result = Evaluation {
         overall: rule.figures.clone(),
-        overlap: Overlap {
-            rules: vec![rule.id.clone()],
-            payments: vec![vec![1]],
-            frauds: vec![vec![0]],
-        },
+        overlap: Overlap { rules: vec![rule.id.clone()], payments: vec![vec![1]], frauds: vec![vec![0]] },
         rules: vec![rule],
         timeline: vec![day],
         ..Evaluation::default()
