@@ -187,7 +187,11 @@ fn every_pack_fits_the_schema() {
         for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.to_string_lossy().into_owned();
-            if !name.ends_with(".toml") || name.ends_with(".cases.toml") || name.ends_with(".mapping.toml") {
+            let is_pack = match folder {
+                "datasets" => name.ends_with(".rules.toml"),
+                _ => name.ends_with(".toml") && !name.ends_with(".cases.toml"),
+            };
+            if !is_pack {
                 continue;
             }
             let value: toml::Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();

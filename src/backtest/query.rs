@@ -204,7 +204,7 @@ fn wrong(error: &DataFusionError, tables: &[String]) -> QueryError {
 /// What writes batches in a form.
 enum Writer<'o> {
     Table { schema: SchemaRef, batches: Vec<RecordBatch>, out: &'o mut (dyn Write + Send) },
-    Csv(csv::Writer<&'o mut (dyn Write + Send)>),
+    Csv(Box<csv::Writer<&'o mut (dyn Write + Send)>>),
     Json(json::LineDelimitedWriter<&'o mut (dyn Write + Send)>),
     Parquet(Box<ArrowWriter<&'o mut (dyn Write + Send)>>),
 }
@@ -217,7 +217,7 @@ impl<'o> Writer<'o> {
                 let mut writer = csv::WriterBuilder::new().with_header(true).build(out);
                 // The header, where no row brings it.
                 writer.write(&plain(&RecordBatch::new_empty(schema))?)?;
-                Self::Csv(writer)
+                Self::Csv(Box::new(writer))
             }
             Form::Json => Self::Json(json::WriterBuilder::new().with_explicit_nulls(true).build(out)),
             Form::Parquet => {

@@ -19,11 +19,14 @@ use super::row::{BadRow, Reader, Row};
 use super::set::DataSet;
 use crate::backtest::report::Counted;
 use crate::event::{Event, Kind, Schema, TextField};
+use crate::money::AMOUNT_MINOR_MAX;
 use crate::rules::{Label, RuleSet};
-use crate::time::{Calendar, Period, SECOND_US, format_time};
+use crate::time::{Calendar, Period, SECOND_US, TIME_US_MAX, format_time};
 
 /// Ids that are compared with each other.
 pub const IDS_MAX: usize = 1 << 23;
+/// Digits that medians and deciles are exact to.
+const DIGITS: u8 = 3;
 /// Rows that are shown of each finding.
 const EXAMPLES: usize = 3;
 /// How often the amount that one payment in a thousand is above.
@@ -126,7 +129,7 @@ pub struct Amounts {
     pub zero: u64,
     /// The least.
     pub min_minor: Option<u64>,
-    /// Half of them are at most this.
+    /// Half of them are at most this, to three digits.
     pub median_minor: Option<u64>,
     /// The greatest.
     pub max_minor: Option<u64>,
@@ -312,8 +315,8 @@ impl<'d> Pass<'d> {
             ids: HashMap::with_hasher(FixedState::default()),
             arrivals: vec![i64::MIN; selects.len()],
             nulls: selects.iter().map(|select| vec![0; select.schema().fields().len()]).collect(),
-            amounts: Histogram::new(3).ok(),
-            delays: Histogram::new(3).ok(),
+            amounts: Histogram::new_with_max(AMOUNT_MINOR_MAX.unsigned_abs(), DIGITS).ok(),
+            delays: Histogram::new_with_max((TIME_US_MAX / SECOND_US).unsigned_abs(), DIGITS).ok(),
             by_label: BTreeMap::new(),
             matched: 0,
         })
@@ -393,8 +396,11 @@ impl<'d> Pass<'d> {
         }
         *self.months.entry(self.month.start_us).or_default() += 1;
         if let (Some(amount), Some(amounts)) = (event.amount(), &mut self.amounts) {
-            self.found.amounts.zero += u64::from(amount.minor == 0);
-            amounts.saturating_record(amount.minor.unsigned_abs());
+            let (minor, found) = (amount.minor.unsigned_abs(), &mut self.found.amounts);
+            found.zero += u64::from(minor == 0);
+            found.min_minor = Some(found.min_minor.map_or(minor, |least| least.min(minor)));
+            found.max_minor = Some(found.max_minor.map_or(minor, |most| most.max(minor)));
+            amounts.saturating_record(minor);
         }
         if !first {
             return;
@@ -443,15 +449,13 @@ impl<'d> Pass<'d> {
         if let Some(amounts) = self.amounts.filter(|amounts| !amounts.is_empty()) {
             let extreme_minor = amounts.value_at_quantile(EXTREME_QUANTILE).saturating_mul(EXTREME_TIMES);
             found.amounts = Amounts {
-                zero: found.amounts.zero,
-                min_minor: Some(amounts.min()),
                 median_minor: Some(amounts.value_at_quantile(0.5)),
-                max_minor: Some(amounts.max()),
                 extreme: match amounts.max() > extreme_minor {
                     true => amounts.count_between(extreme_minor.saturating_add(1), amounts.max()),
                     false => 0,
                 },
                 extreme_minor: Some(extreme_minor),
+                ..found.amounts
             };
         }
         found.labels.by_label = self.by_label.into_iter().map(counted).collect();

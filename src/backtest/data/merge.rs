@@ -158,7 +158,11 @@ impl Source {
                 let rows = part.as_ref().map_or(0, |part| part.columns.rows);
                 first_row += rows as u64;
                 let failed = part.is_err();
-                if (failed || rows > 0) && sender.send(part.map(Arc::new)).await.is_err() || failed {
+                if rows == 0 && !failed {
+                    continue;
+                }
+                let nobody_reads = sender.send(part.map(Arc::new)).await.is_err();
+                if failed || nobody_reads {
                     return;
                 }
             }

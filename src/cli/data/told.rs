@@ -6,7 +6,6 @@ use weir::backtest::data::Manifest;
 use weir::backtest::data::check::{Amounts, Example, Finding, Findings, IDS_MAX, Labelled, Stream};
 use weir::backtest::report::Counted;
 use weir::money::{Money, format_major};
-use weir::time::{SECOND_US, format_duration};
 
 /// Writes all of it.
 pub(super) fn write(found: &Findings, manifest: &Manifest, out: &mut impl Write) -> io::Result<()> {
@@ -89,11 +88,21 @@ fn amounts(amounts: &Amounts, manifest: &Manifest, out: &mut impl Write) -> io::
     let code = manifest.currency.code();
     writeln!(
         out,
-        "amounts, all taken as {code}: from {} to {}, {} at the median, three digits exact; {zero} of nothing, {extreme} above {}",
+        "amounts, all taken as {code}: from {} to {}, about {} at the median; {zero} of nothing, {extreme} above {}",
         major(min),
         major(max),
         major(median),
         major(limit)
+    )
+}
+
+/// A time as one reads it.
+fn time(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let unit = units.into_iter().find(|(unit, _)| seconds >= *unit);
+    unit.map_or_else(
+        || format!("{seconds} s"),
+        |(unit, name)| format!("{:.1} {name}", seconds as f64 / unit as f64),
     )
 }
 
@@ -103,10 +112,7 @@ fn labels(labels: &Labelled, out: &mut impl Write) -> io::Result<()> {
     if let (Some(median), Some(late), Some(max)) =
         (labels.delay_s_p50, labels.delay_s_p90, labels.delay_s_max)
     {
-        let time = |seconds: u64| {
-            format_duration(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_US))
-        };
-        let (median, late, max) = (time(median), time(late), time(max));
+        let [median, late, max] = [median, late, max].map(time);
         write!(
             out,
             "; labels come {median} after their payment at the median, {late} at the ninth decile, {max} at most"
