@@ -30,11 +30,16 @@ const ABSENT: [&str; 3] = ["/against/result/overlap", "/against/result/examples"
 struct Browser {
     program: &'static str,
     folder: tempfile::TempDir,
+    page: PathBuf,
 }
 
 impl Browser {
     /// `None` where there is no browser, which is told.
-    fn with(report: &Report) -> Option<Self> {
+    fn with(name: &str, report: &Report) -> Option<Self> {
+        Self::opens(name, &html(report))
+    }
+
+    fn opens(name: &str, html: &str) -> Option<Self> {
         let runs = |name: &&str| {
             Command::new(name).arg("--version").output().is_ok_and(|done| done.status.success())
         };
@@ -43,8 +48,10 @@ impl Browser {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("report.html"), html(report)).unwrap();
-        Some(Self { program, folder })
+        let page = folder.path().join(format!("{name}.html"));
+        std::fs::write(&page, html).unwrap();
+        keep(&page);
+        Some(Self { program, folder, page })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -63,7 +70,7 @@ impl Browser {
         ]);
         command.args(["--enable-logging=stderr", "--virtual-time-budget=4000", "--timeout=120000"]);
         command.arg(format!("--user-data-dir={}", self.path("profile").display()));
-        command.args(arguments).arg(format!("file://{}", self.path("report.html").display()));
+        command.args(arguments).arg(format!("file://{}", self.page.display()));
         let done = command.output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{said}");
@@ -72,7 +79,7 @@ impl Browser {
         String::from_utf8(done.stdout).unwrap()
     }
 
-    /// A picture of the page, and how many bytes of it differ from white paper.
+    /// A picture of the page.
     fn picture(&self, name: &str, arguments: &[&str]) -> Vec<u8> {
         let path = self.path(name);
         let to = format!("--screenshot={}", path.display());
@@ -92,8 +99,7 @@ fn keep(path: &Path) {
 #[test]
 fn a_browser_shows_the_numbers_of_the_json() {
     let report = sample::sample();
-    let Some(browser) = Browser::with(&report) else { return };
-    keep(&browser.path("report.html"));
+    let Some(browser) = Browser::with("report", &report) else { return };
     let dom = browser.run(&["--dump-dom"]);
     let elements = page::read(&dom);
     let compared = page::compare(&elements, &report, &ABSENT);
@@ -114,7 +120,7 @@ fn a_browser_shows_the_numbers_of_the_json() {
 #[test]
 fn a_browser_runs_nothing_that_came_as_text() {
     let report = odd::hostile(sample::sample());
-    let Some(browser) = Browser::with(&report) else { return };
+    let Some(browser) = Browser::with("hostile", &report) else { return };
     let elements = page::read(&browser.run(&["--dump-dom"]));
     assert_eq!(elements.iter().filter(|element| element.name == "script").count(), 1);
     page::compare(&elements, &report, &[""]);
@@ -122,16 +128,54 @@ fn a_browser_runs_nothing_that_came_as_text() {
 
 #[test]
 fn odd_reports_open_without_a_word() {
-    for report in [odd::empty(), odd::single(), odd::large(sample::sample(), 200, 3_000)] {
-        let Some(browser) = Browser::with(&report) else { return };
+    let large = odd::large(sample::sample(), 200, 3_000);
+    for (name, report) in [("empty", odd::empty()), ("single", odd::single()), ("large", large)] {
+        let Some(browser) = Browser::with(name, &report) else { return };
         page::compare(&page::read(&browser.run(&["--dump-dom"])), &report, &[""]);
     }
+}
+
+/// What somebody does who sorts, switches the theme and prints; and how wide the page is.
+const USE: &str = "
+document.querySelector('.rules th[data-sort] button').click();
+document.getElementById('theme').click();
+dispatchEvent(new Event('beforeprint'));
+document.body.dataset.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+";
+
+#[test]
+fn what_the_script_offers_works() {
+    let html = html(&sample::sample());
+    let policy = html.find("<meta http-equiv").unwrap();
+    let policy = &html[policy..policy + html[policy..].find('>').unwrap() + 1];
+    // The page's policy would not run what is added here.
+    let used = html.replace(policy, "").replace("</script>", &format!("{USE}</script>"));
+    let Some(browser) = Browser::opens("used", &used) else { return };
+    let elements = page::read(&browser.run(&["--dump-dom", "--window-size=500,900"]));
+    let rules = elements
+        .iter()
+        .find(|element| element.attributes.get("class").is_some_and(|class| class == "sortable rules"));
+    let order: Vec<u64> = elements
+        .iter()
+        .filter(|element| element.at.starts_with("/rules/result/rules/") && element.at.ends_with("/flagged"))
+        .take(sample::RULES.len())
+        .map(|element| element.attributes["value"].parse().unwrap())
+        .collect();
+    assert!(rules.is_some() && order.len() == 25 && order.is_sorted_by(|one, next| one >= next), "{order:?}");
+    let page = elements.last().unwrap();
+    assert!(page.attributes.contains_key("data-theme"), "{:?}", page.attributes);
+    let closed = elements
+        .iter()
+        .filter(|element| element.name == "details" && !element.attributes.contains_key("open"));
+    assert_eq!(closed.count(), 0);
+    let body = elements.iter().find(|element| element.name == "body").unwrap();
+    assert_eq!(body.attributes["data-wide"], "0", "the page is wider than the window");
 }
 
 #[test]
 fn day_and_night_and_paper_differ() {
     let report = sample::sample();
-    let Some(browser) = Browser::with(&report) else { return };
+    let Some(browser) = Browser::with("report", &report) else { return };
     let wide = "--window-size=1400,9000";
     let day = browser.picture("day.png", &[wide, "--blink-settings=preferredColorScheme=1"]);
     let night = browser.picture("night.png", &[wide, "--blink-settings=preferredColorScheme=0"]);

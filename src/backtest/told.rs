@@ -13,6 +13,8 @@ pub const NOTHING: &str = "–";
 
 /// More decimals than any currency has.
 const DECIMALS_MAX: u8 = 9;
+/// Longer than any currency's code.
+const CODE_MAX: usize = 8;
 /// Units of durations, the largest first.
 const UNITS: [(i64, &str); 6] = [
     (DAY_US, "d"),
@@ -36,7 +38,7 @@ impl Told {
     /// In the currency and the time zone of a data set.
     pub fn of(data: &Data) -> Self {
         Self {
-            currency: clean(&data.currency).into_owned(),
+            currency: clean(&data.currency).chars().take(CODE_MAX).collect(),
             decimals: usize::from(data.decimals.min(DECIMALS_MAX)),
             calendar: Calendar::new(&data.time_zone).ok(),
         }
@@ -64,13 +66,9 @@ impl Told {
         format!("{sign}{}{point}{fraction}", grouped(whole))
     }
 
-    /// The same in three digits or so, for the axis of a chart: `1.5 bn`.
+    /// Major units in three digits or so, for the axis of a chart.
     pub fn money_about(&self, minor: f64) -> String {
-        let major = minor / 10_f64.powi(self.decimals as i32);
-        let sizes = [(1e15, " qd"), (1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k")];
-        let (size, word) = sizes.into_iter().find(|(size, _)| major.abs() >= *size).unwrap_or((1.0, ""));
-        let shown = format!("{:.2}", major / size);
-        format!("{}{word}", shown.trim_end_matches('0').trim_end_matches('.'))
+        about(minor / 10_f64.powi(self.decimals as i32))
     }
 
     /// A time to the second, in the data set's zone.
@@ -107,6 +105,14 @@ pub fn weighted(count: f64) -> String {
         return NOTHING.to_owned();
     }
     if count.fract() == 0.0 { grouped(&format!("{count:.0}")) } else { tenths(count) }
+}
+
+/// A number in three digits or so, for the axis of a chart: `1.5 bn`.
+pub fn about(number: f64) -> String {
+    let sizes = [(1e15, " qd"), (1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k")];
+    let (size, word) = sizes.into_iter().find(|(size, _)| number.abs() >= *size).unwrap_or((1.0, ""));
+    let shown = format!("{:.2}", number / size);
+    format!("{}{word}", shown.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A share from 0 to 1 in percent.

@@ -19,9 +19,9 @@ const STEP_UP_AT: i64 = 50;
 const BLOCK_AT: i64 = 90;
 
 /// Id, tier, mode, action, score; of 1,000 frauds of each kind how many it fires on; of 100,000 genuine payments.
-type Rule = (&'static str, &'static str, &'static str, &'static str, i64, [u64; 4], u64);
+pub type Rule = (&'static str, &'static str, &'static str, &'static str, i64, [u64; 4], u64);
 
-const RULES: [Rule; 25] = [
+pub const RULES: [Rule; 25] = [
     ("law_large_transfer", "mandatory", "live", "step_up", 0, [310, 0, 420, 520], 1_400),
     ("law_new_payee_large", "mandatory", "live", "step_up", 0, [180, 0, 260, 330], 420),
     ("law_daily_limit", "mandatory", "live", "block", 0, [12, 0, 30, 22], 20),

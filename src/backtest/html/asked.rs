@@ -11,7 +11,7 @@ pub(super) fn header(report: &Report, told: &Told) -> Markup {
     html! {
         header.head {
             p.kicker { "Backtest" }
-            h1 { (name(&rules.name)) " on " (name(&data.name)) }
+            h1 { (name(&rules.name)) @if !data.name.is_empty() { " on " (name(&data.name)) } }
             p.lead {
                 code { (name(&rules.file)) }
                 @if let Some(old) = against { ", held against " code { (name(&old.file)) } " (" (name(&old.name)) ")" }
@@ -42,8 +42,10 @@ fn span(measured: &Measured, told: &Told, zone: &str) -> Markup {
         span data-at="measured" {
             p {
                 strong { (count("payments", measured.payments)) " " (plural(measured.payments, "payment")) }
-                " from " (time(told, "from_us", measured.from_us)) " to before " (time(told, "until_us", measured.until_us))
-                " (" (name(zone)) ")."
+                @if measured.from_us.or(measured.until_us).is_some() {
+                    " from " (time(told, "from_us", measured.from_us)) " to before " (time(told, "until_us", measured.until_us))
+                    " (" (name(zone)) ")."
+                }
             }
             p.soft {
                 "Not measured: " (count("warming", measured.warming)) " before that, while windows warmed ("

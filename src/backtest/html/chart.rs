@@ -27,6 +27,8 @@ pub(super) enum Paint {
     Axis,
     Grid,
     Letters,
+    /// What no sense at all would give.
+    Chance,
     /// What is tried.
     New,
     /// What it is held against.
@@ -39,10 +41,11 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    const NAMED: [(Self, &str); 10] = [
+    const NAMED: [(Self, &str); 11] = [
         (Self::Axis, "axis"),
         (Self::Grid, "grid"),
         (Self::Letters, "soft"),
+        (Self::Chance, "chance"),
         (Self::New, "new"),
         (Self::Old, "old"),
         (Self::StepUp, "step-up"),

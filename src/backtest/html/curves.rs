@@ -35,7 +35,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
     let (Some(last), true) = (last, last.is_some_and(|last| last.frauds > 0.0 && last.genuine > 0.0)) else {
         return html! {
             p { "The score can't be judged: that takes both known frauds and known genuine payments." }
-            (table(told, "Thresholds", "rules/result/scores", &new.scores.points))
+            @if last.is_some() { (table(told, "Thresholds on the score", "rules/result/scores", &new.scores.points)) }
         };
     };
     html! {
@@ -126,7 +126,7 @@ impl Curve<'_> {
             let plane = plane(canvas, &x, &y)?;
             let area = plane.plotting_area();
             if let Some(chance) = self.chance {
-                area.draw(&PathElement::new(chance.to_vec(), Paint::Axis.line(10)))?;
+                area.draw(&PathElement::new(chance.to_vec(), Paint::Chance.line(10)))?;
             }
             for (result, paint, tenths) in [(old, Paint::Old, 18), (Some(new), Paint::New, 24)] {
                 if let Some(result) = result {

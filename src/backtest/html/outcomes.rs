@@ -38,8 +38,11 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
         );
     }
     html! {
-        @for part in &PARTS { (part.show(told, new, old)) }
-        (tables::all(told, "Every figure by outcome and by reason", &rows))
+        @if rows.is_empty() { p { "Nothing was asked for." } }
+        @for part in &PARTS {
+            @if !(part.of)(new).is_empty() { (part.show(told, new, old)) }
+        }
+        @if !rows.is_empty() { (tables::all(told, "Every figure by outcome and by reason", &rows)) }
     }
 }
 

@@ -122,10 +122,7 @@ impl Bars {
         };
         picture.draw(|canvas| {
             let most = self.most(|day| day.alerts.max(day.blocks.saturating_add(day.step_ups)));
-            let alerts = self.days.iter().enumerate();
-            let alerts: Vec<(f64, f64)> =
-                alerts.map(|(at, day)| (at as f64 + 0.5, day.alerts as f64)).collect();
-            let alerts = PathElement::new(alerts, Paint::Alert.line(15));
+            let alerts = PathElement::new(self.line(|day| day.alerts), Paint::Alert.line(15));
             self.draw(canvas, most, &[alerts], |plane, at, day| {
                 let (blocks, all) = (day.blocks as f64, day.blocks as f64 + day.step_ups as f64);
                 bar(plane, at, (0.0, blocks), Paint::Block.fill())?;
@@ -158,6 +155,18 @@ impl Bars {
         })
     }
 
+    /// Through the middle of each bar, from edge to edge.
+    fn line(&self, of: impl Fn(&Day) -> u64) -> Vec<(f64, f64)> {
+        let heights = self.days.iter().map(|day| of(day) as f64);
+        let mut line: Vec<(f64, f64)> =
+            heights.enumerate().map(|(at, height)| (at as f64 + 0.5, height)).collect();
+        if let (Some(first), Some(last)) = (line.first().copied(), line.last().copied()) {
+            line.insert(0, (0.0, first.1));
+            line.push((last.0 + 0.5, last.1));
+        }
+        line
+    }
+
     fn most(&self, of: impl Fn(&Day) -> u64) -> f64 {
         self.days.iter().map(of).max().unwrap_or(0).max(1) as f64
     }
@@ -177,7 +186,7 @@ impl Bars {
                 .find(|(place, _)| *place as f64 + 0.5 == *at)
                 .map_or_else(String::new, |(_, name)| name.clone())
         };
-        let whole = |height: &f64| told::weighted(*height);
+        let whole = |height: &f64| if most < 1e6 { told::weighted(*height) } else { told::about(*height) };
         let x = Axis {
             most: self.days.len() as f64,
             ticks: names.iter().map(|(place, _)| *place as f64 + 0.5).collect(),
