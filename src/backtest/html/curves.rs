@@ -217,10 +217,10 @@ fn areas(report: &Report) -> Markup {
 }
 
 fn card_precision(card: Option<CardPrecision>) -> Markup {
-    let Some(CardPrecision { k, days, mean, .. }) = card else { return share("", None) };
+    let Some(CardPrecision { k, days, mean, late }) = card else { return share("", None) };
     html! {
         (share("mean", Some(mean)))
-        " " small { "of the " (figure("k", k, &told::count(k.into()))) " highest a day, " (figure("days", days, &told::count(days.into()))) " days" }
+        " " small { "of the " (figure("k", k, &told::count(k.into()))) " highest a day, " (figure("days", days, &told::count(days.into()))) " days; " (figure("late", late, &told::count(late))) " came too late" }
     }
 }
 

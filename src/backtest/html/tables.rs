@@ -67,13 +67,14 @@ pub(super) fn all(told: &Told, caption: &str, rows: &[Row<'_>]) -> Markup {
                     th scope="colgroup" colspan="2" { "Recall" }
                     th scope="colgroup" colspan="2" { "False positives per 10,000" }
                     th scope="colgroup" colspan="4" { "Fraud value, " (told.currency()) }
-                    th scope="col" rowspan="2" { "Genuine value" br; small { "held up, " (told.currency()) } }
+                    th scope="colgroup" colspan="2" { "Genuine value, " (told.currency()) }
                     th scope="col" rowspan="2" { "Customers" br; small { "bothered" } }
                 }
                 tr {
                     @for head in ["all", "fraud", "genuine", "unknown", "known share"] { th scope="col" { (head) } }
                     @for _ in 0..3 { th scope="col" { "measured" } th scope="col" { "95 % interval" } }
                     @for head in ["flagged", "caught", "caught share", "95 % interval"] { th scope="col" { (head) } }
+                    @for head in ["held up", "lost"] { th scope="col" { (head) } }
                 }
             }
             tbody { @for row in rows { (whole_row(told, row, payments)) } }
@@ -108,6 +109,7 @@ fn whole_row(told: &Told, row: &Row<'_>, payments: bool) -> Markup {
             td { (amount(told, "value_caught_minor", figures.value_caught_minor)) }
             (both("value_caught_share", figures.value_caught_share, As::Percent))
             td { (amount(told, "value_bothered_minor", figures.value_bothered_minor)) }
+            td { (amount(told, "value_lost_minor", figures.value_lost_minor)) }
             td { (count("customers_bothered", figures.customers_bothered)) }
         }
     }
