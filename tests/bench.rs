@@ -217,6 +217,22 @@ fn a_server_without_stages_is_told() {
 }
 
 #[test]
+fn the_jitter_of_both_cores_is_told() {
+    let responder = Responder::start(None, |_| Duration::ZERO).unwrap();
+    let (out, target) = (tempfile::tempdir().unwrap(), format!("http://{}", responder.address()));
+    let to = out.path().to_str().unwrap();
+    let cores = ["--cpu", "0", "--server-cpu", "0", "--rate", "100", "--duration", "500ms"];
+    let table = succeeded(&weir(&[&["--target", &target, "--disk", to, "--out", to], &cores[..]].concat()));
+    assert!(table.contains("the same of the sidecar's core: p50 "), "{table}");
+    let run: Value = serde_json::from_slice(&std::fs::read(out.path().join("run.json")).unwrap()).unwrap();
+    // Two threads on one core: each was away for about half of the time.
+    let gaps = run["jitter_server"]["max_ns"].as_u64().unwrap();
+    assert!(gaps > 500_000, "{run}");
+    let on = &run["machine"];
+    assert!(on["disk_file_system"].is_string() && on["disk_file_system"] == on["file_system"], "{on}");
+}
+
+#[test]
 fn a_capacity_is_found_and_swept() {
     // Four connections of 10 ms carry 400 a second, less what a thread is woken late.
     let responder = Responder::start(None, |_| Duration::from_millis(10)).unwrap();
@@ -280,6 +296,9 @@ fn a_file_s_payments_come_in_bursts_or_at_their_own_times() {
     }
     let without = weir(&["--target", &target, "--arrivals", "own"]);
     assert_eq!(without.status.code(), Some(3));
+    let silent = weir(&["--target", &target, "--burst-factor", "8"]);
+    assert_eq!(silent.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&silent.stderr).contains("they need --arrivals bursts"));
 }
 
 /// Somebody who answers the n-th request of each connection with what `answer` says, and then may hang up.
