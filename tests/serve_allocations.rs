@@ -96,7 +96,7 @@ impl Frames {
             );
             let kind = Type::Decide as u8;
             let header =
-                Header { kind, flags, id: at as u64, timeout_or_status: 30_000_000, ..Header::default() };
+                Header { kind, flags, id: at as u64 + 1, timeout_or_status: 30_000_000, ..Header::default() };
             header.write(body.as_bytes(), &mut bytes);
             ends.push(bytes.len());
         }
@@ -161,7 +161,7 @@ impl Client {
             came += self.read(|header, line| {
                 assert_eq!((header.kind, header.timeout_or_status), (Type::Decision as u8, 200));
                 assert_eq!((header.cause, line.is_empty()), (0, brief));
-                let before = std::mem::replace(&mut answered[header.id as usize], true);
+                let before = std::mem::replace(&mut answered[header.id as usize - 1], true);
                 assert!(!before, "it was answered before");
                 outcomes[usize::from(header.outcome)] += 1;
             });
