@@ -21,7 +21,7 @@ def time(ns):
     for unit, size in [("s", 1e9), ("ms", 1e6), ("µs", 1e3)]:
         if ns >= size:
             return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"
+    return f"{ns:.0f} ns"
 
 
 def at(times, percentile):
