@@ -170,8 +170,8 @@ def summary(folder):
         "The machine's own jitter": jitter(folder),
         "Pictures": ["\n\n".join(pictures)],
     }
-    first = run.sweeps[DOORS[0]]
-    text = f"# {folder.name}\n\n{machine(first, run.sweeps[DOORS[0] + WITH])}\n"
+    beside_a_disk = told(folder, f"{DOORS[0]}{WITH}-half/1")
+    text = f"# {folder.name}\n\n{machine(run.sweeps[DOORS[0]], beside_a_disk)}\n"
     for title, lines in sections.items():
         text += f"\n## {title}\n\n" + "\n".join(lines) + "\n"
     return text

@@ -8,10 +8,10 @@ from figures import PERCENTILES, plain, table_head, time
 CORES = {"the generator's core": "jitter", "the servers' core": "jitter_server"}
 
 
-def machine(first, with_a_disk=None):
-    """What was measured where."""
+def machine(first, beside_a_disk=None):
+    """What was measured where: the first measurement, and one beside which a disk was measured."""
     on = first["machine"]
-    disk = (with_a_disk or {}).get("machine", {}).get("disk_file_system")
+    disk = beside_a_disk and beside_a_disk["machine"].get("disk_file_system")
     return (
         f"{on['cpu']}, {on['cores']} cores, {on['kernel']}, {f'journals on {disk}, ' if disk else ''}load {on['load_average']} at the beginning, "
         f"weir {first['version']}, commit {first['commit']}, {first['date']}. The servers on one core, the generator on another; Poisson arrivals; "
