@@ -125,8 +125,9 @@ fn a_connection_that_went_silent_gives_way_to_another() {
     run(async {
         let to: SocketAddr = door(&sidecar).strip_prefix("tcp://").unwrap().parse().unwrap();
         let relay = Relay::start(to).await;
-        let weir = Binary::new(&format!("tcp://{}", relay.address), within(PATIENCE)).unwrap();
-        let soon = weir.within(Duration::from_millis(500));
+        let soon = within(Duration::from_millis(500));
+        let soon = Binary::new(&format!("tcp://{}", relay.address), soon).unwrap();
+        let weir = soon.within(PATIENCE);
         assert_eq!(weir.decide(&payment("before", "")).await.unwrap().id, "before");
         relay.silence();
         let (late, other) = (payment("late", ""), payment("other", ""));
@@ -144,39 +145,60 @@ fn a_connection_that_went_silent_gives_way_to_another() {
     });
 }
 
+/// Somebody who takes one connection and no other, is slow for as long as a body says, and never answers a late one.
+async fn answer_one_connection(listener: TcpListener) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut said = [0; HELLO_BYTES];
+    stream.read_exact(&mut said).await.unwrap();
+    let (mut out, mut held) = (Vec::new(), Vec::new());
+    Welcome { payload_bytes_max: 1 << 10, in_flight_max: 9 }.write(&mut out);
+    loop {
+        stream.write_all(&out).await.unwrap();
+        out.clear();
+        if stream.read_buf(&mut held).await.unwrap() == 0 {
+            return;
+        }
+        while let Some((request, body)) = frames::read(&held, 1 << 10).unwrap() {
+            if body == b"stall" {
+                tokio::time::sleep(Duration::from_millis(600)).await;
+            }
+            if body != b"late" {
+                let kind = Type::Decision as u8;
+                Header { kind, outcome: 1, id: request.id, ..Header::default() }.write(b"", &mut out);
+            }
+            held.drain(..frames::bytes_of(&held).unwrap());
+        }
+    }
+}
+
 #[test]
 fn a_connection_on_which_answers_come_is_kept_though_one_is_late() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let weir =
-            Binary::new(&format!("tcp://{}", listener.local_addr().unwrap()), within(PATIENCE)).unwrap();
-        // It answers all but one on its first connection, and takes no other.
-        let serving = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut said = [0; HELLO_BYTES];
-            stream.read_exact(&mut said).await.unwrap();
-            let (mut out, mut held) = (Vec::new(), Vec::new());
-            Welcome { payload_bytes_max: 1 << 10, in_flight_max: 9 }.write(&mut out);
-            loop {
-                stream.write_all(&out).await.unwrap();
-                out.clear();
-                if stream.read_buf(&mut held).await.unwrap() == 0 {
-                    return;
-                }
-                while let Some((request, body)) = frames::read(&held, 1 << 10).unwrap() {
-                    if body != b"late" {
-                        let kind = Type::Decision as u8;
-                        Header { kind, outcome: 1, id: request.id, ..Header::default() }.write(b"", &mut out);
-                    }
-                    held.drain(..frames::bytes_of(&held).unwrap());
-                }
-            }
-        });
-        let soon = weir.within(Duration::from_millis(300));
+        let soon = within(Duration::from_millis(300));
+        let soon = Binary::new(&format!("tcp://{}", listener.local_addr().unwrap()), soon).unwrap();
+        let weir = soon.within(PATIENCE);
+        let serving = tokio::spawn(answer_one_connection(listener));
         assert_eq!(weir.decide_briefly("first").await.unwrap().outcome, Outcome::Allow);
         let (late, other) = tokio::join!(soon.decide_briefly("late"), weir.decide_briefly("other"));
         assert_eq!(late, Err(ClientError::Unanswered { tries: 1, last: Trouble::Late }));
         assert_eq!(other.unwrap().outcome, Outcome::Allow);
+        assert_eq!(soon.decide_briefly("next").await.unwrap().outcome, Outcome::Allow);
+        assert!(!serving.is_finished(), "over the same connection");
+    });
+}
+
+#[test]
+fn a_call_with_little_time_ends_no_connection_that_only_stands_still_for_a_moment() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let weir =
+            Binary::new(&format!("tcp://{}", listener.local_addr().unwrap()), within(PATIENCE)).unwrap();
+        let soon = weir.within(Duration::from_millis(300));
+        let serving = tokio::spawn(answer_one_connection(listener));
+        let (stalled, late) = tokio::join!(weir.decide_briefly("stall"), soon.decide_briefly("behind it"));
+        assert_eq!(late, Err(ClientError::Unanswered { tries: 1, last: Trouble::Late }));
+        assert_eq!(stalled.unwrap().outcome, Outcome::Allow, "nothing was sent again");
         assert_eq!(soon.decide_briefly("next").await.unwrap().outcome, Outcome::Allow);
         assert!(!serving.is_finished(), "over the same connection");
     });

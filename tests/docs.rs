@@ -1,10 +1,18 @@
 //! What the documents tell a reader to run runs, and what they link to is there.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub, reason = "a test fails loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly"
+)]
 
 #[path = "support/docs.rs"]
 mod docs;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use docs::repository;
 
@@ -106,20 +114,75 @@ fn relative_links_lead_somewhere() {
     }
 }
 
-/// The lines of a text that are rows of tables.
-fn rows(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| line.starts_with('|'))
+/// What page.py says of the figures in a checkout; `None` after saying so where there is no Python.
+fn told_of_figures(root: &Path) -> Option<Result<(), String>> {
+    let python = std::env::var("WEIR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let script = root.join("benches/support/page.py");
+    let check = Command::new(&python).arg(script).arg("--check").env("PYTHONDONTWRITEBYTECODE", "1").output();
+    let Ok(done) = check else {
+        assert!(std::env::var_os("WEIR_PYTHON").is_none(), "WEIR_PYTHON is no Python");
+        eprintln!("SKIPPED: there is no python3");
+        return None;
+    };
+    Some(match done.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&done.stderr).into_owned()),
+    })
 }
 
 #[test]
 fn figures_of_latency_are_those_of_committed_runs() {
-    let runs = std::fs::read_dir(repository().join("benches/runs")).into_iter().flatten();
-    let tables =
-        runs.flat_map(|run| ["summary.md", "rivals.md"].map(|name| run.as_ref().unwrap().path().join(name)));
-    let measured: String = tables.filter_map(|table| std::fs::read_to_string(table).ok()).collect();
-    let measured: std::collections::HashSet<&str> = rows(&measured).collect();
-    let told = std::fs::read_to_string(repository().join("docs/latency.md")).unwrap();
-    for row in rows(&told) {
-        assert!(measured.contains(row), "docs/latency.md tells what no committed run has: {row}");
+    if let Some(told) = told_of_figures(repository()) {
+        assert_eq!(told, Ok(()));
     }
+}
+
+/// Copies what page.py reads and writes.
+fn copy_of_the_figures(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match path.is_dir() {
+            true if name != "target" => copy_of_the_figures(&path, &to.join(name)),
+            false if ["json", "md", "py", "txt"].contains(&ending) => {
+                std::fs::copy(&path, to.join(name)).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_figure_of_no_run_is_found_wherever_it_stands() {
+    let copy = tempfile::tempdir().unwrap();
+    let root = copy.path();
+    for folder in ["benches", "docs"] {
+        copy_of_the_figures(&repository().join(folder), &root.join(folder));
+    }
+    std::fs::copy(repository().join("README.md"), root.join("README.md")).unwrap();
+    let Some(told) = told_of_figures(root) else { return };
+    assert_eq!(told, Ok(()));
+    let runs = std::fs::read_dir(root.join("benches/runs")).unwrap().map(|run| run.unwrap().path());
+    let (sidecar, rivals): (Vec<_>, Vec<_>) = runs.partition(|run| run.join("summary.md").exists());
+    let change = |path: PathBuf, from: &str, to: &str| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{} has no {from}", path.display());
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let told = told_of_figures(root).unwrap();
+        assert!(told.is_err(), "{}: {to} in place of {from} is not found", path.display());
+        std::fs::write(&path, text).unwrap();
+    };
+    // The same row in another table of the same page, and one in none.
+    let page = || root.join("docs/latency.md");
+    let text = std::fs::read_to_string(page()).unwrap();
+    let row = text.lines().find(|line| line.starts_with("| 10 % |")).unwrap();
+    let other = text.lines().rfind(|line| line.starts_with("| 10 % |")).unwrap();
+    change(page(), row, other);
+    change(page(), "## What was aimed at\n", &format!("{row}\n## What was aimed at\n"));
+    change(root.join("README.md"), "200,000: **not reached**", "200,000");
+    change(sidecar[0].join("summary.md"), "| 10 % | ", "| 10 % | 1");
+    change(sidecar[0].join("http-tcp/run.json"), "\"max_ns\": ", "\"max_ns\": 1");
+    change(rivals[0].join("redis/run.json"), "\"capacity\": ", "\"capacity\": 1");
+    assert_eq!(told_of_figures(root), Some(Ok(())));
 }

@@ -123,6 +123,9 @@ fn what_is_refused_is_refused_with_the_same_document() {
         assert_eq!(refused.problem(), (said.0, said.1.to_owned()), "{body}");
         assert_eq!(over_http(&sidecar, path, "", &body), (said.0, refused.text()));
     }
+    // It says where to send it, whichever door it came to.
+    let elsewhere = door.ask(Type::Event, 2, &payment("w", ",\"kind\":\"transaction\""));
+    assert!(elsewhere.text().contains("send it to /v1/decisions, or as a `decide` frame"), "{elsewhere:?}");
     // One that says less than over HTTP, where the path says it, is refused and changes nothing.
     let nobodys =
         "{\"id\":\"x\",\"time_us\":1795341601000000,\"result\":\"succeeded\",\"methods\":[\"fido\"]}";
@@ -197,7 +200,7 @@ fn a_thousand_at_once_are_answered_each_once() {
     let stream = unix(&sidecar.addresses);
     let mut sending = stream.try_clone().unwrap();
     let (mut door, _) = Door::open(stream, "");
-    let all: Vec<u8> = (0..1_000)
+    let all: Vec<u8> = (1..=1_000)
         .flat_map(|id| request(Type::Decide, id, &payment(&format!("p{}", id % 700), "")))
         .collect();
     let writes = std::thread::spawn(move || sending.write_all(&all).unwrap());
@@ -208,8 +211,8 @@ fn a_thousand_at_once_are_answered_each_once() {
         assert_eq!(said.insert(frame.header.id, frame.text()), None, "answered twice");
     }
     writes.join().unwrap();
-    assert!(said.keys().copied().eq(0..1_000));
-    for id in 700..1_000 {
+    assert!(said.keys().copied().eq(1..=1_000));
+    for id in 701..=1_000 {
         assert_eq!(said[&id], said[&(id - 700)], "the same payment, the same answer");
     }
 }
@@ -302,6 +305,17 @@ fn what_is_no_hello_and_no_frame_is_told_so_and_nobody_else_notices() {
     door.send(&[19, 0, 0, 0]);
     assert_eq!(door.next().unwrap().problem(), (400, "bad-frame".to_owned()));
     assert_eq!(door.next(), None);
+    // An answer with the id 0 is of no request.
+    let mut door = open(&sidecar);
+    door.send(
+        &[request(Type::Decide, 1, &payment("one", "")), request(Type::Decide, 0, &payment("none", ""))]
+            .concat(),
+    );
+    let mut said = [door.next().unwrap(), door.next().unwrap()];
+    said.sort_unstable_by_key(|said| said.header.id);
+    let [none, one] = said;
+    assert_eq!((none.problem(), none.header.id), ((400, "bad-frame".to_owned()), 0));
+    assert_eq!((one.status(), one.header.id, door.next()), (200, 1, None));
     // A length that nobody could hold.
     let mut door = open(&sidecar);
     let mut long = request(Type::Decide, 6, "");
@@ -353,7 +367,7 @@ fn whoever_does_not_read_is_not_read_and_then_let_go() {
     let (door, _) = Door::open(stream, "");
     sending.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
     let body = payment("again", &format!(",\"remark\":\"{}\"", "r".repeat(2_000)));
-    let frames: Vec<u8> = (0..100).flat_map(|id| request(Type::Decide, id, &body)).collect();
+    let frames: Vec<u8> = (1..=100).flat_map(|id| request(Type::Decide, id, &body)).collect();
     let mut sent = 0;
     let began = Instant::now();
     while sent < 200 << 20 && began.elapsed() < Duration::from_secs(30) {
@@ -437,7 +451,7 @@ fn at_a_deadline_what_is_declared_is_answered_and_stays() {
         let asks = tokio::task::spawn_blocking(move || {
             let (mut door, _) = Door::open(stream, "");
             // Until so many answers wait for the disk that the engine takes no more.
-            let not_durable = (0..20).take_while(|id| {
+            let not_durable = (1..=20).take_while(|id| {
                 door.send(&waits(*id, 30, &served::payment(&format!("fill{id}"), 100)));
                 let said = door.next().unwrap();
                 assert_eq!(
@@ -456,15 +470,15 @@ fn at_a_deadline_what_is_declared_is_answered_and_stays() {
                 "{{\"kind\":\"login\",\"id\":\"l\",\"time_us\":{},\"customer\":\"c\",\"result\":\"failed\"}}",
                 served::now_us()
             );
-            let mut frames = waits(20, 120, &late);
-            Header { kind: 3, id: 21, timeout_or_status: 40_000, ..Header::default() }
+            let mut frames = waits(30, 120, &late);
+            Header { kind: 3, id: 31, timeout_or_status: 40_000, ..Header::default() }
                 .write(login.as_bytes(), &mut frames);
             door.send(&frames);
             let (taken, said) = (door.next().unwrap(), door.next().unwrap());
             assert!(began.elapsed() < Duration::from_millis(1_200), "{:?}", began.elapsed());
-            assert_eq!((taken.header.id, taken.status(), taken.header.flags), (21, 202, weir::frames::LATER));
+            assert_eq!((taken.header.id, taken.status(), taken.header.flags), (31, 202, weir::frames::LATER));
             let Header { id, outcome, cause, flags, .. } = said.header;
-            assert_eq!((id, outcome, cause, flags), (20, 2, 1, DECLARED), "{said:?}");
+            assert_eq!((id, outcome, cause, flags), (30, 2, 1, DECLARED), "{said:?}");
             assert_eq!(
                 (&said.json()["declared"], &said.json()["outcome"]),
                 (&"deadline".into(), &"step_up".into())
@@ -519,7 +533,7 @@ fn what_is_in_flight_at_the_end_is_answered_and_then_it_is_closed() {
         let (tell, told) = tokio::sync::oneshot::channel();
         let asks = tokio::task::spawn_blocking(move || {
             let ((mut door, _), (mut idle, _)) = (Door::open(stream, ""), Door::open(idle, ""));
-            (0..50).for_each(|id| door.send(&waits(id, 9_000, &served::payment(&format!("p{id}"), 100))));
+            (1..=50).for_each(|id| door.send(&waits(id, 9_000, &served::payment(&format!("p{id}"), 100))));
             std::thread::sleep(Duration::from_millis(100));
             tell.send(()).unwrap();
             let said: BTreeSet<u64> = std::iter::from_fn(|| door.next())
@@ -535,6 +549,6 @@ fn what_is_in_flight_at_the_end_is_answered_and_then_it_is_closed() {
         let began = Instant::now();
         served.stop().await.unwrap();
         assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-        assert!(asks.await.unwrap().into_iter().eq(0..50));
+        assert!(asks.await.unwrap().into_iter().eq(1..=50));
     });
 }

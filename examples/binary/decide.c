@@ -261,6 +261,8 @@ int main(int arguments, char **argument) {
         const uint8_t *payload;
         size_t bytes;
         while (get_frame(&in, &header, &payload, &bytes)) {
+            /* What another version may have to say is passed over. */
+            if (header.type != DECISION && header.type != PROBLEM) continue;
             /* Ids begin at 1: what has 0 is of no request, and says why the connection ends. */
             if (header.id == 0) fail("the server ends the connection: %.*s", (int)bytes, (const char *)payload);
             uint64_t number = header.id - 1;
@@ -274,7 +276,7 @@ int main(int arguments, char **argument) {
                 if (problems++ == 0) fprintf(stderr, "decide: %.*s\n", (int)bytes, (const char *)payload);
                 continue;
             }
-            if (header.type != DECISION || header.outcome < 1 || header.outcome > 3) fail("type %d is no decision", header.type);
+            if (header.outcome < 1 || header.outcome > 3) fail("outcome %d is none", header.outcome);
             counts[header.outcome]++;
             not_durable += !(header.flags & DURABLE);
             declared += (header.flags & DECLARED) != 0;

@@ -219,6 +219,7 @@ impl<'a> Driver<'a> {
                 self.take_up(at, stream)?;
             }
         }
+        self.tally.unreachable = self.making == self.connections.len();
         for at in 0..self.connections.len() {
             self.give_up(at, Why::Timeout);
         }

@@ -1,7 +1,8 @@
 //! What is sent: payments made before the run.
 //!
-//! Promises that no id of a run was in another run, so that no payment is a repeat, and that each says the time at which it is
-//! meant to be sent. Writing one allocates nothing.
+//! Promises that no id of a run was in another run, so that no payment is a repeat, that each says the time at which it is
+//! meant to be sent, and that generated ones come again as those of others, so that nobody pays more often than was generated.
+//! Writing one allocates nothing.
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,10 @@ use crate::io::write_event;
 const NUMBER_DIGITS: usize = 10;
 /// Digits of microseconds since 1970, until the year 2286.
 const TIME_DIGITS: usize = 16;
+/// Digits that say whose turn it is.
+const ROUND_DIGITS: usize = 4;
+/// The fields that say who pays whom from where: others in each round. Merchants and institutions are the same for all.
+const WHO: [&str; 6] = ["account", "customer", "device", "linked_account", "payee", "session"];
 
 /// The ids of one run: its name and a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,17 +48,26 @@ impl Ids {
 #[derive(Clone, Debug)]
 pub struct Payments {
     ids: Ids,
-    /// What follows an id and a time, as JSON.
-    rests: Vec<Box<[u8]>>,
+    rests: Vec<Rest>,
+    /// Whether they are those of others when they come again.
+    of_others: bool,
+}
+
+/// What follows an id and a time, as JSON.
+#[derive(Clone, Debug)]
+struct Rest {
+    text: Box<[u8]>,
+    /// Where the texts that say who it is end.
+    who_ends: Box<[usize]>,
 }
 
 impl Payments {
-    /// None yet.
+    /// None yet; those that are added come again as they are.
     pub fn new(ids: Ids) -> Self {
-        Self { ids, rests: Vec::new() }
+        Self { ids, rests: Vec::new(), of_others: false }
     }
 
-    /// Those of a generated stream, four events for each of so many accounts.
+    /// Those of a generated stream, four events for each of so many accounts; then the same of as many others.
     ///
     /// # Errors
     ///
@@ -70,7 +84,7 @@ impl Payments {
             ..Settings::default()
         };
         let mut generator = Generator::new(settings)?;
-        let mut payments = Self::new(ids);
+        let mut payments = Self { of_others: true, ..Self::new(ids) };
         while let Some(event) = generator.next() {
             payments.push(event);
         }
@@ -89,9 +103,15 @@ impl Payments {
         for given in ["id", "kind", "time_us"] {
             fields.remove(given);
         }
-        let object = Value::Object(fields).to_string();
-        let rest = if object == "{}" { object[1..].to_owned() } else { format!(",{}", &object[1..]) };
-        self.rests.push(rest.into_bytes().into());
+        let (mut text, mut who_ends) = (String::new(), Vec::new());
+        for (name, value) in fields {
+            text.push_str(&format!(",\"{name}\":{value}"));
+            if value.is_string() && WHO.contains(&name.as_str()) {
+                who_ends.push(text.len() - 1);
+            }
+        }
+        text.push('}');
+        self.rests.push(Rest { text: text.into_bytes().into(), who_ends: who_ends.into() });
         true
     }
 
@@ -117,8 +137,19 @@ impl Payments {
         digits::<NUMBER_DIGITS>(number, out);
         out.extend_from_slice(b"\",\"time_us\":");
         digits::<TIME_DIGITS>(time_us.unsigned_abs(), out);
-        let turn = number % self.rests.len().max(1) as u64;
-        out.extend_from_slice(self.rests.get(turn as usize).map_or(b"}", |rest| rest));
+        let many = self.rests.len().max(1) as u64;
+        let (round, turn) = (number / many, number % many);
+        let Some(Rest { text, who_ends }) = self.rests.get(turn as usize) else { return out.push(b'}') };
+        let mut from = 0;
+        if self.of_others && round > 0 {
+            for &end in who_ends {
+                out.extend_from_slice(&text[from..end]);
+                out.push(b'-');
+                digits::<ROUND_DIGITS>(round, out);
+                from = end;
+            }
+        }
+        out.extend_from_slice(&text[from..]);
     }
 }
 
@@ -152,6 +183,39 @@ mod tests {
             assert_eq!(event.time_us(), 1_795_341_600_000_000 + number as i64);
             assert_eq!(payments.ids().number(event.id()), Some(number));
         }
+    }
+
+    #[test]
+    fn generated_payments_come_again_as_those_of_others() {
+        let generated = Payments::generated(Ids::new("a1"), 1, 100).unwrap();
+        let fields = |number: u64| -> Map<String, Value> {
+            let mut line = Vec::new();
+            generated.write(number, 1_795_341_600_000_000, &mut line);
+            serde_json::from_slice(&line).unwrap()
+        };
+        let many = generated.len() as u64;
+        for turn in 0..many {
+            let (first, second, third) = (fields(turn), fields(many + turn), fields(2 * many + turn));
+            for (name, value) in &first {
+                match WHO.contains(&name.as_str()) {
+                    true => {
+                        let of = |round| Value::from(format!("{}-000{round}", value.as_str().unwrap()));
+                        assert_eq!((&second[name], &third[name]), (&of(1), &of(2)));
+                    }
+                    false => assert!(name == "id" || second[name] == *value, "{name}"),
+                }
+            }
+            assert!(first.contains_key("account") && first.len() == second.len());
+        }
+        // A file's are its own.
+        let mut given = Payments::new(Ids::new("a1"));
+        given.rests.extend(generated.rests.first().cloned());
+        let written = |number| {
+            let mut line = Vec::new();
+            given.write(number, 1_795_341_600_000_000, &mut line);
+            String::from_utf8(line).unwrap()
+        };
+        assert_eq!(written(1).replace("0000000001", "0000000000"), written(0));
     }
 
     #[test]

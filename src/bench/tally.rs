@@ -137,6 +137,8 @@ pub struct Tally {
     pub strays: u64,
     /// The first answer that can't be right, in words.
     pub first_wrong: Option<String>,
+    /// Whether nobody was there in the end: no connection, nor could one be made.
+    pub unreachable: bool,
     /// Requests that were sent to warm up.
     pub warm_up: u64,
     /// How long counted requests were intended for.
@@ -157,6 +159,7 @@ impl Tally {
             served_meanwhile: 0,
             strays: 0,
             first_wrong: None,
+            unreachable: false,
             warm_up,
             counted_ns,
             slowest: BinaryHeap::with_capacity(SLOWEST + 1),
@@ -230,6 +233,31 @@ impl Tally {
         faults
     }
 
+    /// Why these are the figures of a sidecar that was not there all the time, if it was not: it hung up on requests, or nobody
+    /// was there for the last of them.
+    pub fn broke_off(&self) -> Option<String> {
+        let (sent, failed) = (self.counts.sent, &self.counts.failed);
+        let is_gone = self.unreachable && failed.unsent > 0;
+        (failed.broken > 0 || is_gone).then(|| {
+            format!(
+                "the server broke off: of {sent} requests {} were on their way when their connection ended, and {} were never sent",
+                failed.broken, failed.unsent
+            )
+        })
+    }
+
+    /// That nothing was decided, if nothing was: there are no figures of decisions then.
+    pub fn decided_nothing(&self) -> Option<String> {
+        let sent = self.counts.sent;
+        match self.counts.decided.all() {
+            0 if sent == 0 => {
+                Some("nothing was sent in the time that counts: raise --rate or --duration".to_owned())
+            }
+            0 => Some(format!("nothing was decided, of {sent} requests")),
+            _ => None,
+        }
+    }
+
     /// Requests a second that were intended.
     pub fn offered(&self) -> f64 {
         a_second(self.counts.sent, self.counted_ns)
@@ -240,11 +268,13 @@ impl Tally {
         a_second(self.served_meanwhile, self.counted_ns)
     }
 
-    /// Why what was offered was not carried, if it was not: something was shed, failed or declared for want of time, less than
-    /// 99 % of it was served at the rate at which it came, or the p99 is beyond its bound.
+    /// Why what was offered was not carried, if it was not: nothing was, something was shed, failed or declared for want of time,
+    /// less than 99 % of it was served at the rate at which it came, or the p99 is beyond its bound.
     pub fn not_carried(&self, p99_max_ns: u64) -> Option<&'static str> {
         let counts = &self.counts;
-        if counts.decided.all() != counts.sent {
+        if counts.sent == 0 {
+            Some("nothing sent")
+        } else if counts.decided.all() != counts.sent {
             Some("not all decided")
         } else if self.achieved() < 0.99 * self.offered() {
             Some("not served as it came")
@@ -321,5 +351,21 @@ mod tests {
         tally.counts.decided.allow -= 1;
         tally.counts.shed += 1;
         assert_eq!(tally.not_carried(2_000_000), Some("not all decided"));
+        assert_eq!(Tally::new(0, 0, 1_000_000_000).not_carried(2_000_000), Some("nothing sent"));
+    }
+
+    #[test]
+    fn who_was_not_there_all_the_time_broke_off() {
+        let mut tally = Tally::new(100, 0, 1_000_000_000);
+        tally.counts.failed.timeout = 10;
+        tally.unreachable = true;
+        assert_eq!(tally.broke_off(), None);
+        // What is never sent to somebody who is there found no free connection.
+        tally.counts.failed.unsent = 90;
+        assert!(tally.broke_off().unwrap().ends_with("ended, and 90 were never sent"));
+        tally.unreachable = false;
+        assert_eq!(tally.broke_off(), None);
+        tally.counts.failed.broken = 1;
+        assert!(tally.broke_off().unwrap().contains("of 100 requests 1 were on their way"));
     }
 }

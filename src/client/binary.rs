@@ -1,7 +1,8 @@
 //! The client of a sidecar's binary door: one connection, on which many calls are under way at a time.
 //!
 //! Promises what [`Client`](super::Client) promises, by the same tries and waits. A connection that breaks, or that says
-//! nothing while a call waits in vain, is made again by the next call; the calls that were on it try again on the new one.
+//! nothing for half of the client's deadline while a call waits in vain, is made again by the next call; the calls that were on it try again on
+//! the new one.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,9 +26,10 @@ use crate::server::Cause;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
-/// How long a connection must say nothing, though it was asked, until a call that gives up ends it: longer than a round trip,
-/// so that calls with less time than one don't end it for all others.
-const SILENCE: Duration = Duration::from_millis(100);
+/// How long a connection must say nothing, though it was asked, until a call that gives up ends it: half of the client's deadline, so that
+/// a call with less time than that does not end it for all others because the sidecar stands still for a moment, and at least this, which is
+/// longer than a round trip.
+const SILENCE_MIN: Duration = Duration::from_millis(100);
 
 /// What a header says of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ struct Shared {
     connector: Connector,
     token: Vec<u8>,
     try_timeout: Option<Duration>,
+    silence: Duration,
     link: Mutex<Option<Arc<Link>>>,
     /// Held while a connection is made, so that one is.
     connecting: tokio::sync::Mutex<()>,
@@ -111,6 +114,8 @@ struct Link {
     /// Calls that may be under way.
     room: Semaphore,
     payload_bytes_max: usize,
+    /// How long nothing must have come before a call that gives up ends it.
+    silence: Duration,
 }
 
 #[derive(Default)]
@@ -134,7 +139,7 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         let mut wire = self.link.lock();
         let gives_up = wire.waiting.remove(&self.id).is_some();
-        let is_silent = wire.silent_since.is_some_and(|since| since.elapsed() >= SILENCE);
+        let is_silent = wire.silent_since.is_some_and(|since| since.elapsed() >= self.link.silence);
         drop(wire);
         if gives_up && is_silent {
             self.link.end("it says nothing any more".to_owned());
@@ -156,8 +161,9 @@ impl From<std::io::Error> for NoLink {
 }
 
 impl Link {
-    fn new(welcome: Welcome) -> Self {
+    fn new(welcome: Welcome, silence: Duration) -> Self {
         Self {
+            silence,
             wire: Mutex::default(),
             wake: Notify::new(),
             room: Semaphore::new((welcome.in_flight_max as usize).clamp(1, Semaphore::MAX_PERMITS)),
@@ -201,12 +207,17 @@ impl Link {
         self.lock().broken.clone().unwrap_or_else(|| "it was closed".to_owned())
     }
 
-    /// Gives a frame to the call that waits for it; why the connection is to end, where it says that.
+    /// Gives a frame to the call that waits for it; why the connection is to end, where it says that. What another version may have
+    /// to say besides is passed over.
     fn came(&self, header: Header, payload: &[u8]) -> Result<(), String> {
+        let kind = Type::from_byte(header.kind);
+        if !matches!(kind, Some(Type::Decision | Type::Taken | Type::Problem)) {
+            return Ok(());
+        }
         if let Some(tell) = self.lock().waiting.remove(&header.id) {
             // Whoever does not wait any more has its answer the next time.
             let _ = tell.send((header, payload.to_vec()));
-        } else if header.id == 0 && header.kind == Type::Problem as u8 {
+        } else if header.id == 0 && kind == Some(Type::Problem) {
             return Err(problem(&header, payload).0.to_string());
         }
         Ok(())
@@ -314,7 +325,7 @@ impl Shared {
         }
         let mut stream = self.connector.clone().connect().await?;
         let (welcome, held) = welcome(&mut stream, &self.token).await?;
-        let link = Arc::new(Link::new(welcome));
+        let link = Arc::new(Link::new(welcome, self.silence));
         let on = Arc::clone(&link);
         let task = tokio::spawn(async move {
             let (reader, writer) = tokio::io::split(stream);
@@ -346,7 +357,8 @@ impl Binary {
             return Err(TargetError::Token);
         }
         let (link, connecting) = Default::default();
-        let shared = Shared { connector, token, try_timeout: settings.try_timeout, link, connecting };
+        let (try_timeout, silence) = (settings.try_timeout, SILENCE_MIN.max(settings.deadline / 2));
+        let shared = Shared { connector, token, try_timeout, silence, link, connecting };
         Ok(Self { shared: Arc::new(shared), deadline: settings.deadline })
     }
 
@@ -463,7 +475,7 @@ mod tests {
     }
 
     fn link() -> Link {
-        Link::new(Welcome { payload_bytes_max: 0, in_flight_max: 9 })
+        Link::new(Welcome { payload_bytes_max: 0, in_flight_max: 9 }, SILENCE_MIN)
     }
 
     #[tokio::test]
@@ -473,7 +485,10 @@ mod tests {
         let mut bytes = Vec::new();
         for (id, _) in &answers {
             let payload = vec![b'a'; *id as usize];
-            Header { id: *id, ..Header::default() }.write(&payload, &mut bytes);
+            // What is none of the answers is passed over.
+            for kind in [0x99, Type::Welcome as u8, Type::Decision as u8] {
+                Header { kind, id: *id, ..Header::default() }.write(&payload, &mut bytes);
+            }
         }
         let (came, rest) = bytes.split_at(60);
         let (mut far, near) = tokio::io::duplex(7);

@@ -23,7 +23,7 @@ use super::release::{Group, Release};
 use super::rules::Beside;
 use super::service::{Service, Stage};
 use super::ticket::{Answered, Lost, Ticket, What};
-use crate::decision::{Decision, Demand};
+use crate::decision::{Decision, Outcome, Requirement};
 use crate::engine::Answer;
 use crate::engine::Refusal;
 use crate::event::Kind;
@@ -446,7 +446,9 @@ impl Desk {
         let stages = &self.service.metrics.stages;
         if self.service.settings.without == Without::Engine {
             match event.kind() {
-                Kind::Transaction => self.service.known.told(event, Demand::default(), None, now_us()),
+                Kind::Transaction => {
+                    self.service.known.told(event, (Outcome::Allow, &NOTHING), None, now_us());
+                }
                 _ => self.service.known.taken(event, now_us()),
             }
             let (answered, at) = (measure::constant(taken, &mut self.line), now());
@@ -471,10 +473,10 @@ impl Desk {
         match (event.kind(), &step.answer) {
             (Kind::Transaction, Answer::Decided(decision)) => {
                 let record = (step.number != NEVER).then_some(step.number);
-                known.told(event, demand(decision), record, now_us());
+                known.told(event, demanded(decision), record, now_us());
             }
             (Kind::Transaction, Answer::Repeated(decision)) => {
-                known.told(event, demand(decision), None, now_us());
+                known.told(event, demanded(decision), None, now_us());
             }
             (Kind::Transaction, _) => known.forget(event),
             (_, Answer::Refused(_)) => {}
@@ -524,11 +526,9 @@ impl Desk {
     }
 }
 
+static NOTHING: Requirement = Requirement::none();
+
 /// What a decision asks for.
-fn demand(decision: &Decision) -> Demand {
-    let mut demand = Demand::of(decision.outcome);
-    if !decision.met {
-        demand.requirement.clone_from(&decision.requirement);
-    }
-    demand
+fn demanded(decision: &Decision) -> (Outcome, &Requirement) {
+    (decision.outcome, if decision.met { &NOTHING } else { &decision.requirement })
 }

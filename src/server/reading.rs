@@ -77,9 +77,14 @@ pub(super) enum BadBody {
     /// It holds for all tenants, and its sender may not say that.
     #[error("a control event needs the scope `rules` or `admin`, and a caller that is bound to no tenant")]
     Control,
-    /// It is decided on, on a path of its own.
-    #[error("this path takes no such event; send it to {0}")]
-    Elsewhere(&'static str),
+    /// It is sent in another way, over HTTP or in a frame.
+    #[error("a transaction is asked about: send it to /v1/decisions, or as a `decide` frame")]
+    Transaction,
+    /// The same.
+    #[error(
+        "an authentication answers a step-up: send it to /v1/decisions/{{id}}/authentication, or as an `authenticate` frame"
+    )]
+    Authentication,
 }
 
 impl From<EventError> for BadBody {

@@ -330,10 +330,8 @@ impl Service {
     /// Fails where this sender may not send such an event in this way.
     fn admit(&self, event: &Event, given: Given<'_>) -> Result<(), BadBody> {
         match event.kind() {
-            Kind::Transaction if given.kind.is_none() => Err(BadBody::Elsewhere("/v1/decisions")),
-            Kind::Authentication if given.kind.is_none() => {
-                Err(BadBody::Elsewhere("/v1/decisions/{id}/authentication"))
-            }
+            Kind::Transaction if given.kind.is_none() => Err(BadBody::Transaction),
+            Kind::Authentication if given.kind.is_none() => Err(BadBody::Authentication),
             Kind::Control if self.settings.approvals.required > 0 && reloads(event) => {
                 Err(BadBody::Approvals)
             }

@@ -13,7 +13,7 @@ use super::Args;
 use super::figures::{Figures, Percentiles};
 use super::machine::{Machine, commit};
 use super::plot;
-use super::runs::Runs;
+use super::runs::{Probe, Runs};
 
 /// Steps of a histogram's file in each half of what is left to 100 %.
 const STEPS_A_HALF: u32 = 5;
@@ -31,10 +31,13 @@ struct Kept<'a> {
     machine: Machine,
     /// Gaps between looks at the clock, counted by the nanosecond.
     jitter: Percentiles,
+    jitter_server: Option<Percentiles>,
     jitter_beside: Option<Percentiles>,
+    /// Rates that were tried while the capacity was sought, in their order.
+    probes: &'a [Probe],
     capacity: Option<f64>,
     knee: Option<f64>,
-    /// What is wrong with the measuring itself; nothing in a run that counts.
+    /// Why these are not the figures of a sidecar; nothing in a run that counts.
     faults: Vec<String>,
     runs: Vec<Figures<'a>>,
 }
@@ -54,9 +57,11 @@ pub(super) fn write(folder: &Path, args: &Args, runs: &Runs, ids: &Ids) -> anyho
         target: &args.target,
         seed: args.seed,
         connections: args.connections,
-        machine: Machine::of(folder),
+        machine: Machine::of(folder, args.disk.as_deref()),
         jitter: Percentiles::of(&runs.jitter.gaps),
+        jitter_server: runs.jitter_server.as_ref().map(|jitter| Percentiles::of(&jitter.gaps)),
         jitter_beside: runs.jitter_beside.as_ref().map(|jitter| Percentiles::of(&jitter.gaps)),
+        probes: &runs.probes,
         capacity: runs.capacity,
         knee: runs.knee(),
         faults: runs.faults(),

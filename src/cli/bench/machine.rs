@@ -14,17 +14,19 @@ pub(super) struct Machine {
     load_average: Option<String>,
     /// Of the folder that the figures are written to, which need not be the journal's.
     file_system: Option<String>,
+    /// Of the folder whose disk is measured beside the journal.
+    disk_file_system: Option<String>,
 }
 
 impl Machine {
-    pub(super) fn of(folder: &Path) -> Self {
+    pub(super) fn of(folder: &Path, disk: Option<&Path>) -> Self {
         let read = |path| std::fs::read_to_string(path).ok();
         let cpu = read("/proc/cpuinfo").and_then(|text| {
             let line = text.lines().find(|line| line.starts_with("model name"))?;
             Some(line.split_once(':')?.1.trim().to_owned())
         });
-        let folder = std::fs::canonicalize(folder).ok();
         let mounts = read("/proc/self/mountinfo");
+        let on = |folder| file_system(mounts.as_deref()?, &std::fs::canonicalize(folder).ok()?);
         Self {
             cpu,
             // Not those that this thread may use, which may be kept on one.
@@ -32,7 +34,8 @@ impl Machine {
                 .map(|text| text.lines().filter(|line| line.starts_with("processor")).count()),
             kernel: read("/proc/sys/kernel/osrelease").map(|kernel| kernel.trim().to_owned()),
             load_average: read("/proc/loadavg").map(|load| load.trim().to_owned()),
-            file_system: folder.zip(mounts).and_then(|(folder, mounts)| file_system(&mounts, &folder)),
+            file_system: on(folder),
+            disk_file_system: disk.and_then(on),
         }
     }
 }
@@ -47,14 +50,16 @@ fn file_system(mounts: &str, folder: &Path) -> Option<String> {
     above.max_by_key(|(point, _)| point.len()).map(|(_, kind)| kind.to_owned())
 }
 
-/// The commit of the folder that this runs in, with `-changed` where files of it are others; none where it is no checkout.
+/// The commit of the folder that this runs in, with `-changed` where files of it are others, but for runs that are kept; none
+/// where it is no checkout.
 pub(super) fn commit() -> Option<String> {
     let git = |args: &[&str]| {
         let done = Command::new("git").args(args).output().ok().filter(|done| done.status.success())?;
         Some(String::from_utf8(done.stdout).ok()?.trim().to_owned())
     };
     let commit = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let but_runs = ["--", ":(top)", ":(top,exclude)benches/runs"];
+    let changed = git(&[&["status", "--porcelain", "--untracked-files=no"], &but_runs[..]].concat())?;
     Some(if changed.is_empty() { commit } else { commit + "-changed" })
 }
 

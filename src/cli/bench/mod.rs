@@ -34,13 +34,13 @@ const EXAMPLES: &str = "Examples:
   weir bench --target unix:weir.sock --rate 5000 --cpu 1 --spin
   weir bench --arrivals bursts --burst-factor 8 --rate 2000
   weir bench --input payments.ndjson.gz --arrivals own --rate 2000
-  weir bench --capacity --duration 30s --cpu 1 --out benches/runs/2026-11-23-laptop
+  weir bench --capacity --duration 30s --cpu 1 --server-cpu 0 --out mine
   weir bench --frames --target unix:frames.sock --stages unix:weir.sock --rate 5000
   weir bench --self-test
 
 Times are drawn before the run and never moved: a latency runs from when its request should have been sent, so a stall counts
 for all that it held up. On as many cores as there are, keep the sidecar and the generator apart: taskset -c 0 weir serve ...,
-and --cpu 1. Exit code 1: counts don't add up, or an answer was wrong.";
+and --cpu 1. Exit code 1: counts don't add up, an answer was wrong, the sidecar broke off, or nothing was decided.";
 
 /// Measure a running sidecar, open-loop
 ///
@@ -77,15 +77,15 @@ pub(super) struct Args {
     /// How intended send times are spread
     #[arg(long, value_enum, default_value_t = Spread::Poisson)]
     arrivals: Spread,
-    /// The rate in a burst over the mean rate
-    #[arg(long, default_value_t = 5.0, value_name = "TIMES")]
-    burst_factor: f64,
-    /// From the beginning of a burst to that of the next
-    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
-    burst_every: Duration,
-    /// The share of that time that a burst takes
-    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
-    burst_share: f64,
+    /// With --arrivals bursts: the rate in a burst over the mean rate [default: 5]
+    #[arg(long, value_name = "TIMES")]
+    burst_factor: Option<f64>,
+    /// With --arrivals bursts: from the beginning of a burst to that of the next [default: 1s]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    burst_every: Option<Duration>,
+    /// With --arrivals bursts: the share of that time that a burst takes [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    burst_share: Option<f64>,
     /// Take the payments of this file (NDJSON as `weir generate` writes it, or CSV with --mapping) instead of generated ones
     #[arg(long, short, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -95,7 +95,7 @@ pub(super) struct Args {
     /// The rule file whose extra fields the payments of --input have
     #[arg(long, short, value_name = "FILE", requires = "input")]
     rules: Option<PathBuf>,
-    /// Accounts of the generated payments; there are some three payments for each before they come again
+    /// Accounts of the generated payments, some three payments each; after those the same come from as many others
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     accounts: u32,
     /// Another seed gives other times and other payments: generators that run at once need one each, or they send at the same times
@@ -119,6 +119,9 @@ pub(super) struct Args {
     /// How long to measure the machine's own jitter before the run, on the generator's core
     #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
     jitter: Duration,
+    /// The core that the sidecar is kept on: jitter is measured there too before the run, at the same time
+    #[arg(long, value_name = "N")]
+    server_cpu: Option<usize>,
     /// Measure jitter on this core, which must be free, during the runs as well
     #[arg(long, value_name = "N")]
     jitter_cpu: Option<usize>,
@@ -172,14 +175,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let ids = Ids::new(&hex(random::<6>()?));
     let (payments, times_us) = payments(args, ids.clone())?;
-    let bursts = Bursts {
-        every_ns: args.burst_every.as_nanos() as u64,
-        share: args.burst_share,
-        factor: args.burst_factor,
-    };
     let arrivals = match args.arrivals {
+        Spread::Bursts => Arrivals::Bursts(Bursts {
+            every_ns: args.burst_every.unwrap_or(Duration::from_secs(1)).as_nanos() as u64,
+            share: args.burst_share.unwrap_or(0.1),
+            factor: args.burst_factor.unwrap_or(5.0),
+        }),
+        _ if args.burst_every.is_some() || args.burst_share.or(args.burst_factor).is_some() => {
+            bail!(
+                "--burst-factor, --burst-every and --burst-share say how bursts are: they need --arrivals bursts"
+            )
+        }
         Spread::Poisson => Arrivals::Poisson,
-        Spread::Bursts => Arrivals::Bursts(bursts),
         Spread::Own if args.input.is_none() => bail!("--arrivals own needs --input, whose times they are"),
         Spread::Own => Arrivals::Like(times_us),
     };

@@ -59,6 +59,9 @@ pub(super) fn show(runs: &Runs, ids: &Ids, out: &mut impl Write) -> io::Result<(
         }
     }
     writeln!(out, "\njitter of this machine, before: {}", line(&runs.jitter.gaps))?;
+    if let Some(jitter) = &runs.jitter_server {
+        writeln!(out, "the same of the sidecar's core: {}", line(&jitter.gaps))?;
+    }
     if let Some(jitter) = &runs.jitter_beside {
         writeln!(out, "jitter on another core meanwhile: {}", line(&jitter.gaps))?;
     }

@@ -163,6 +163,11 @@ impl<'s, S: AsyncRead + AsyncWrite + Unpin> Connection<'s, S> {
                 told = 0;
             }
             match frames::read(self.input.unread(), most) {
+                // Its answer would be one of no request.
+                Ok(Some((header, _))) if header.id == 0 => {
+                    self.last(&no_request(&header), 0);
+                    return true;
+                }
                 Ok(Some((header, payload))) => {
                     let bytes = payload.len();
                     self.request(&header, bytes, at);
@@ -356,9 +361,9 @@ enum Due {
 }
 
 fn no_request(header: &Header) -> Problem {
-    let Header { kind, flags, outcome, cause, retry_after_ms, .. } = header;
+    let Header { kind, flags, outcome, cause, retry_after_ms, id, .. } = header;
     let detail = format!(
-        "type {kind:#04x} with flags {flags:#04x}, outcome {outcome}, cause {cause} and {retry_after_ms} ms to try again is no \
+        "type {kind:#04x} with flags {flags:#04x}, outcome {outcome}, cause {cause}, {retry_after_ms} ms to try again and id {id} is no \
          request; see docs/binary.md"
     );
     Problem::new(StatusCode::BAD_REQUEST, "bad-frame", "The frame is no request", detail)
