@@ -122,8 +122,8 @@ pub fn share(share: f64) -> String {
         _ if !percent.is_finite() => NOTHING.to_owned(),
         0.0 => "0 %".to_owned(),
         1.0 => "100 %".to_owned(),
-        _ if share > 0.0 && share < 0.0005 => "< 0.1 %".to_owned(),
-        _ if share >= 0.9995 && share < 1.0 => "> 99.9 %".to_owned(),
+        0.0..0.0005 => "< 0.1 %".to_owned(),
+        0.9995..1.0 => "> 99.9 %".to_owned(),
         _ => format!("{} %", tenths(percent)),
     }
 }
@@ -134,7 +134,7 @@ pub fn per_10_000(share: f64) -> String {
     match of {
         _ if !of.is_finite() => NOTHING.to_owned(),
         0.0 => "0".to_owned(),
-        _ if of > 0.0 && of < 0.05 => "< 0.1".to_owned(),
+        0.0..0.05 => "< 0.1".to_owned(),
         _ => tenths(of),
     }
 }

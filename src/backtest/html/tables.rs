@@ -20,7 +20,7 @@ pub(super) fn rows<'a>(at: &str, named: &'a [Named], whose: &str) -> Vec<Row<'a>
     let row = |(place, named): (usize, &'a Named)| Row {
         at: format!("{at}/{place}"),
         name: format!("{}{whose}", named.name.replace('_', " ")),
-        payments: Some(named.payments),
+        payments: (named.payments > 0).then_some(named.payments),
         figures: &named.figures,
     };
     named.iter().enumerate().map(row).collect()
