@@ -264,3 +264,17 @@ fn whoever_stops_reading_is_no_error() {
         assert!(first.starts_with('{'), "{first}");
     }
 }
+
+#[cfg(not(feature = "backtest"))]
+#[test]
+fn the_lean_build_says_that_it_reads_no_history() {
+    let folder = Folder::new();
+    for line in ["data check d.toml --json", "query select --data d.toml", "query --help", "data"] {
+        let done = folder.run(line);
+        assert_eq!((done.code, done.out.as_str()), (Some(3), ""), "{line}");
+        assert!(
+            done.err
+                .contains("this build does not: build it with `cargo build --release --features backtest`")
+        );
+    }
+}

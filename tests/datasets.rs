@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datasets::{Folder, read, settings, try_read};
-use weir::backtest::data::{DataSet, Reader, Settings};
+use weir::backtest::data::{DataSet, Manifest, Reader, Settings};
 use weir::event::{ExtraType, Schema};
 use weir::generate::{Generator, Settings as Stream};
 use weir::io::{EventReader, FileFormat, Format, write_event};
@@ -98,6 +98,7 @@ fn a_time_says_its_zone_or_is_told_in_the_data_sets() {
         ("", "at as time"),
         ("columns = { at = \"timestamp\" }", "at as time"),
         ("", "cast(at as timestamptz) as time"),
+        ("", "case when timestamp '2024-03-31' is null then null else at end as time"),
         ("", "case when id = 7 then null else to_timestamp_seconds(1711818000) end as time"),
     ] {
         let select = format!("[[events]]\nselect = \"\"\"select id, {time}, 1 as amount from payments\"\"\"");
@@ -678,20 +679,34 @@ fn a_sum_over_manifest_and_files_tells_one_data_set_from_another() {
 #[test]
 fn who_stops_reading_ends_it() {
     let folder = Folder::new();
-    let manifest = shuffled(&folder, 50_000).replace("order = \"time\"", "");
-    let data = folder.open_with(&manifest, &Settings { batch_rows: 100, ..settings() }).unwrap();
-    for batches in [0, 1, 5] {
-        let mut events = data.events(&Arc::default()).unwrap();
-        assert_eq!(
-            events.by_ref().take(batches).map(|batch| batch.unwrap().rows()).sum::<usize>(),
-            batches * 100
-        );
+    let rows = shuffled(&folder, 50_000).replace("order = \"time\"", "");
+    let line = |n: u32| format!("{{\"kind\":\"clock\",\"id\":\"{n}\",\"time_us\":{n}}}\n");
+    folder.put("e.ndjson", (0..50_000).map(line).collect::<String>());
+    let lines = table("e.ndjson", "format = \"events\"") + "[[events]]\nfrom = \"payments\"\n";
+    let both = format!("{lines}[[events]]\nfrom = \"payments\"\n");
+    for manifest in [rows, lines, both] {
+        let data = folder.open_with(&manifest, &Settings { batch_rows: 100, ..settings() }).unwrap();
+        for batches in [0, 1, 5] {
+            let mut events = data.events(&Arc::default()).unwrap();
+            let read = events.by_ref().take(batches).map(|batch| batch.unwrap().rows()).sum::<usize>();
+            assert_eq!(read, batches * 100);
+        }
     }
 }
 
 #[test]
 fn the_committed_manifests_open() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets");
+    let mut manifests = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.ends_with(".toml") && !name.ends_with(".rules.toml") && !name.ends_with(".mapping.toml") {
+            assert_eq!(format!("{}.toml", Manifest::read(&path).unwrap().name), name);
+            manifests += 1;
+        }
+    }
+    assert!(manifests >= 3);
     let generated = Folder::new();
     let mut generator = Generator::new(Stream { events: 2_000, accounts: 200, ..Stream::default() }).unwrap();
     let mut lines = Vec::new();

@@ -10,7 +10,6 @@ use super::Verdict;
 pub(super) struct Args {
     /// What would be asked
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    #[expect(dead_code, reason = "whatever is asked, the answer is the same")]
     asked: Vec<String>,
 }
 

@@ -21,7 +21,10 @@ pub(super) fn forgets(plan: &LogicalPlan, manifest: &Manifest) -> Result<Option<
         let columns = merge_schema(&plan.inputs());
         plan.apply_expressions(|expr| {
             expr.apply(|expr| {
-                let is_text = |expr: &Expr| expr.get_type(&columns).is_ok_and(|ty| ty.is_string());
+                // What the select itself writes (`timestamp '2018-04-01'`) says what was meant.
+                let is_text = |expr: &Expr| {
+                    !matches!(expr, Expr::Literal(..)) && expr.get_type(&columns).is_ok_and(|ty| ty.is_string())
+                };
                 let forgets = match expr {
                     Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
                         matches!(field.data_type(), DataType::Timestamp(_, None)) && is_text(expr)
