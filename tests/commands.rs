@@ -274,7 +274,7 @@ fn the_lean_build_says_that_it_reads_no_history() {
         assert_eq!((done.code, done.out.as_str()), (Some(3), ""), "{line}");
         assert!(
             done.err
-                .contains("this build does not: build it with `cargo build --release --features backtest`")
+                .contains("this build does not: build it with `cargo build --profile analyst --features backtest`")
         );
     }
 }
