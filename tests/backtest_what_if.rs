@@ -28,6 +28,7 @@ feedback = "execution"
 [features]
 before   = { sum = "amount", by = "account", over = "1h", counts = "allowed", current = false }
 executed = { sum = "amount", by = "account", over = "1h", counts = "executed", current = false }
+frauds   = { count = "*", by = "account", over = "1h", label = "fraud" }
 [[rule]]
 id = "large"
 when = "amount > 1000"
@@ -38,7 +39,7 @@ when = "amount > 10000"
 then = "block"
 [[rule]]
 id = "follows"
-when = "before > 0"
+when = "before > 0 or frauds > 10"
 then = "alert"
 on_unknown = "silent"
 "#;
@@ -51,10 +52,11 @@ time_zone = "UTC"
 currency = "EUR"
 [tables.payments]
 files = ["payments.csv"]
-columns = { id = "varchar", account = "varchar", amount = "decimal(12,2)", kind = "varchar", about = "varchar", result = "varchar", label = "varchar", label_kind = "varchar", answered = "varchar" }
+columns = { id = "varchar", account = "varchar", amount = "decimal(12,2)", kind = "varchar", about = "varchar", result = "varchar", label = "varchar", label_kind = "varchar", answered = "varchar", label_at_s = "bigint" }
 [[events]]
 select = """select kind, id, at_s * 1000000 as time_us, account, case when kind = 'transaction' then amount end as amount,
-  about as transaction, result, label, label_kind, answered from payments"""
+  about as transaction, result, label, label_kind, answered,
+  label_at_s * 1000000 as label_time_us from payments"""
 "#;
 
 /// Rows of the stream.
@@ -62,7 +64,7 @@ struct Stream(String, i64);
 
 impl Stream {
     fn new() -> Self {
-        Self("kind,id,at_s,account,amount,about,result,label,label_kind,answered\n".to_owned(), 1_700_000_000)
+        Self("kind,id,at_s,account,amount,about,result,label,label_kind,answered,label_at_s\n".to_owned(), 1_700_000_000)
     }
 
     /// A payment of an account, in euros, and what history says of it; a second after the one before.
@@ -84,7 +86,22 @@ impl Stream {
     /// Its execution.
     fn executes(&mut self, id: &str) -> &mut Self {
         self.1 += 1;
-        writeln!(self.0, "execution,x-{id},{},,,{id},succeeded,,,", self.1).unwrap();
+        writeln!(self.0, "execution,x-{id},{},,,{id},succeeded,,,,", self.1).unwrap();
+        self
+    }
+
+    /// What is said of the payment before, in its row, is known a second after it.
+    fn known_soon(&mut self) -> &mut Self {
+        self.0.truncate(self.0.trim_end().len());
+        writeln!(self.0, "{}", self.1 + 1).unwrap();
+        self.1 += 1;
+        self
+    }
+
+    /// What an event says of a payment.
+    fn says(&mut self, id: &str, label: &str) -> &mut Self {
+        self.1 += 1;
+        writeln!(self.0, "label,l-{id},{},,,{id},,{label},,,", self.1).unwrap();
         self
     }
 
@@ -132,6 +149,28 @@ fn simulated_what_is_blocked_does_not_happen() {
     assert_eq!(decisions.row("small")["alert"], false);
     assert_eq!(report["what_if"]["prevented"], 1);
     assert_eq!(report["what_if"]["left_out"], 1, "its execution");
+}
+
+#[test]
+fn simulated_nobody_says_anything_of_what_did_not_happen() {
+    let mut stream = Stream::new();
+    stream.pays("big", "a", "20000.00", "fraud", "takeover", "allow").known_soon();
+    stream.pays("small", "a", "5.00", "genuine", "", "allow");
+    let (observed, _) = stream.tried("--what-if observed");
+    assert_eq!(observed.row("small")["frauds"], 1);
+    let (simulated, report) = stream.tried("--what-if simulated");
+    assert_eq!(simulated.row("small")["frauds"], 0);
+    assert_eq!(report["what_if"]["left_out"], 1, "its label");
+}
+
+#[test]
+fn the_newest_label_stands_whether_a_row_or_an_event_says_it() {
+    let mut stream = Stream::new();
+    stream.pays("one", "a", "5.00", "fraud", "takeover", "allow").known_soon().says("one", "genuine");
+    stream.pays("two", "b", "5.00", "genuine", "", "allow").says("two", "fraud");
+    let (_, report) = stream.tried("--what-if observed");
+    let measured = &report["measured"];
+    assert_eq!((&measured["frauds"], &measured["genuine"]), (&0.into(), &2.into()), "what has no time is for good");
 }
 
 #[test]

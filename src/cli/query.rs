@@ -1,7 +1,7 @@
 //! `weir query`: SQL over data sets, decisions and journals.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -89,11 +89,53 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         .or_else(|| args.backtest.as_ref().map(|folder| folder.join("decisions.parquet")));
     let sources = Sources { data: &data, decisions: decisions.as_deref(), journal: args.journal.as_deref() };
     let limit = args.limit.or_else(|| (form == Form::Table).then_some(TABLE_ROWS));
-    let mut out = create(&args.output)?;
-    let Answered { rows, cut } = query(&args.sql, &sources, &settings, (form, limit), &mut out)?;
-    out.finish().context("can't write what the query gives")?;
+    let target = Target::of(&args.output);
+    let answered = write(args, &sources, &settings, (form, limit), &target.part);
+    target.finish(answered.is_ok())?;
+    let Answered { rows, cut } = answered?;
     if cut && args.limit.is_none() {
         writeln!(anstream::stderr(), "{rows} rows are shown and there are more: --limit shows others")?;
     }
     Ok(Verdict::Clean)
+}
+
+fn write(
+    args: &Args,
+    sources: &Sources<'_>,
+    settings: &Settings,
+    form: (Form, Option<usize>),
+    to: &Path,
+) -> anyhow::Result<Answered> {
+    let mut out = create(to)?;
+    let answered = query(&args.sql, sources, settings, form, &mut out)?;
+    out.finish().context("can't write what the query gives")?;
+    Ok(answered)
+}
+
+/// Where the answer goes: beside its place until it is whole, so that a query that fails leaves what was there.
+struct Target<'a> {
+    path: &'a Path,
+    part: PathBuf,
+}
+
+impl<'a> Target<'a> {
+    fn of(path: &'a Path) -> Self {
+        // The end of the name says how it is packed, and stays.
+        let name = path.file_name().map(|name| format!("part-{}", name.to_string_lossy()));
+        let part = name.filter(|_| path.as_os_str() != "-").map(|name| path.with_file_name(name));
+        Self { path, part: part.unwrap_or_else(|| path.to_owned()) }
+    }
+
+    fn finish(&self, is_good: bool) -> anyhow::Result<()> {
+        if self.part == self.path {
+            return Ok(());
+        }
+        if is_good {
+            return std::fs::rename(&self.part, self.path)
+                .with_context(|| format!("can't write {}", self.path.display()));
+        }
+        // What could not even be begun is not there.
+        let _ = std::fs::remove_file(&self.part);
+        Ok(())
+    }
 }

@@ -43,7 +43,8 @@ fn span(measured: &Measured, told: &Told, zone: &str) -> Markup {
             p {
                 strong { (count("payments", measured.payments)) " " (plural(measured.payments, "payment")) }
                 @if measured.from_us.or(measured.until_us).is_some() {
-                    " from " (time(told, "from_us", measured.from_us)) " to before " (time(told, "until_us", measured.until_us))
+                    " from " (time(told, "from_us", measured.from_us))
+                    @if measured.until_us.is_some() { " to before " (time(told, "until_us", measured.until_us)) }
                     " (" (name(zone)) ")."
                 }
             }

@@ -152,14 +152,27 @@ pub fn run(
     asked: &Asked,
     mut progress: impl FnMut(u64),
 ) -> Result<Found, BacktestError> {
+    let file = asked.decisions.as_deref().map(DecisionsFile::create);
+    let found = in_threads(data, candidate, against, asked, file.as_ref(), &mut progress);
+    file.map_or(Ok(()), |file| file.finish(found.is_ok()))?;
+    found
+}
+
+fn in_threads(
+    data: &DataSet,
+    candidate: Candidate,
+    against: Option<Candidate>,
+    asked: &Asked,
+    file: Option<&DecisionsFile>,
+    progress: &mut impl FnMut(u64),
+) -> Result<Found, BacktestError> {
     asked.limits.check()?;
     let reach = |candidate: &Candidate| span::reach_us(&candidate.rules);
     let longest = against.as_ref().map_or(0, reach).max(reach(&candidate));
     let last_us = if asked.mature_us > 0 { data.span()?.map(|(_, last_us)| last_us) } else { None };
     let span = Span::new(asked.warm_us.unwrap_or(longest), asked.mature_us, last_us);
     let labels = data.labels()?;
-    let file = asked.decisions.as_deref().map(DecisionsFile::create);
-    let columns = file.as_ref().map(|_| Columns::new(&candidate.rules, asked.all_features));
+    let columns = file.map(|_| Columns::new(&candidate.rules, asked.all_features));
     let events = data.events(&candidate.rules.schema)?;
     // Where the rule sets declare other fields than each other, the data is read for each; batches are the same.
     let apart = against.as_ref().filter(|old| old.rules.schema != candidate.rules.schema);

@@ -1,6 +1,6 @@
 //! `decisions.parquet`: what was decided, as it is decided.
 //!
-//! Promises a file that is whole or not there: it is written beside its place and moved when it is done.
+//! Promises a file that is whole or not there: it is written beside its place, and moved once all has gone well.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,14 @@ impl DecisionsFile {
         Self { path: path.to_owned() }
     }
 
-    /// Writes all that comes; nothing is there before the end. Without a row there is no file.
+    fn part(&self) -> PathBuf {
+        self.path.with_extension("parquet.part")
+    }
+
+    /// Writes all that comes beside the file's place. Without a batch nothing is written.
     pub(super) fn write_all(&self, batches: &Receiver<RecordBatch>) -> Result<(), BacktestError> {
         let Ok(first) = batches.recv() else { return Ok(()) };
-        let part = self.path.with_extension("parquet.part");
+        let part = self.part();
         let said = |source| BacktestError::Write { path: part.display().to_string(), source };
         let failed = |source| BacktestError::File { path: part.display().to_string(), source };
         let file = File::create(&part).map_err(failed)?;
@@ -44,6 +48,20 @@ impl DecisionsFile {
             writer.write(&batch).map_err(said)?;
         }
         writer.close().map_err(said)?;
-        std::fs::rename(&part, &self.path).map_err(failed)
+        Ok(())
+    }
+
+    /// Moves what was written to its place, or removes it where the backtest failed.
+    pub(super) fn finish(&self, is_good: bool) -> Result<(), BacktestError> {
+        let part = self.part();
+        let done = if is_good { std::fs::rename(&part, &self.path) } else { std::fs::remove_file(&part) };
+        match done {
+            // Nothing was decided.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) if is_good => {
+                Err(BacktestError::File { path: self.path.display().to_string(), source })
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -92,6 +92,13 @@ impl Simulated {
         out
     }
 
+    /// Whether the label that stands in a payment's row is left out with it: nobody says anything of what did not happen.
+    pub(super) fn leaves_label_out(&mut self, payment: &Event) -> bool {
+        let out = self.stopped.contains(&payment.identity());
+        self.left_out += u64::from(out);
+        out
+    }
+
     /// What follows from the decision about a payment that was `answered` so in history.
     pub(super) fn follow(
         &mut self,

@@ -150,14 +150,7 @@ impl<'a> Worker<'a> {
             Answer::Decided(_) | Answer::Taken | Answer::Alert(_) => return Ok(()),
         }
         let first_us = *self.first_us.get_or_insert(event.time_us());
-        let truth = match row.truth.label {
-            Some(_) => row.truth,
-            None => self.labels.get(event.identity()).map_or(row.truth, |known| Truth {
-                label: known.label,
-                kind: known.kind,
-                case: row.truth.case,
-            }),
-        };
+        let truth = newest(&row, self.labels);
         let fact = fact(self.decided, &row, truth, &self.decision);
         self.decided += 1;
         let stands = self.span.of(event.time_us(), first_us);
@@ -204,8 +197,9 @@ impl<'a> Worker<'a> {
                 simulated.execution(event).map(|execution| self.engine.step(execution)).ok();
             }
         }
-        if let (Some(later), Some(label), Some(time_us)) =
-            (&mut self.later, row.truth.label, row.label_time_us)
+        let happened = self.simulated.as_mut().is_none_or(|simulated| !simulated.leaves_label_out(event));
+        if let (true, Some(later), Some(label), Some(time_us)) =
+            (happened, &mut self.later, row.truth.label, row.label_time_us)
         {
             later.keep(event, (label, time_us), row.truth.kind, row.label_source);
         }
@@ -242,6 +236,18 @@ impl<'a> Worker<'a> {
             events: self.tally.into_events(),
             prevented: self.simulated.map_or((0, 0), |simulated| simulated.prevented()),
         }
+    }
+}
+
+/// What the newest says that was said of a payment, in its row or by an event.
+fn newest<'a>(row: &Row<'a>, labels: &'a Labels) -> Truth<'a> {
+    let said = labels.get(row.event.identity());
+    let of_row = row.truth.label.map(|_| row.label_time_us.unwrap_or(i64::MIN));
+    match said {
+        Some(known) if of_row.is_none_or(|time_us| time_us <= known.time_us) => {
+            Truth { label: known.label, kind: known.kind, case: row.truth.case }
+        }
+        _ => row.truth,
     }
 }
 

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use weir::backtest::data::DataSet;
 use weir::backtest::evaluate;
 use weir::backtest::html;
-use weir::backtest::report::{Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
+use weir::backtest::report::{Counted, Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
 use weir::backtest::run::{Asked, Candidate, Found, PassRates, WhatIf, run as backtest};
 use weir::diff::{changes, lists_not_compared, report, text};
 use weir::engine::{Limits, VERSION};
@@ -162,6 +162,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     for journal in data.journals() {
         args.asks.put_down(&RealDisk, journal, "backtest")?;
     }
+    for former in ["decisions.parquet", "report.json", "report.html"] {
+        // What can't be removed can't be replaced either, and that is told then.
+        let _ = std::fs::remove_file(args.out.join(former));
+    }
     let mut progress = Progress::new("trying", None);
     let found = backtest(&data, candidate, against, &asked, |rows| progress.reached(rows))?;
     progress.finish();
@@ -211,14 +215,13 @@ fn asked(args: &Args) -> Asked {
 fn nothing_measured(found: &Found) -> String {
     let Measured { warming, immature, warm_us, mature_us, .. } = found.measured;
     if warming + immature == 0 {
-        let bad = found
-            .events
-            .bad_rows
-            .first()
-            .map_or(String::new(), |bad| format!("; {} rows: {}", bad.count, bad.name));
+        let mut why: Vec<&Counted> = found.events.bad_rows.iter().chain(&found.events.refused).collect();
+        why.sort_by_key(|counted| std::cmp::Reverse(counted.count));
+        let why = why.iter().take(3).map(|counted| format!("; {} times: {}", counted.count, counted.name));
         return format!(
-            "no payment was decided: {} events were read{bad}; `weir data check` says what is wrong",
-            found.events.read
+            "no payment was decided: {} events were read{}; `weir data check` says more of the data",
+            found.events.read,
+            why.collect::<String>()
         );
     }
     format!(
