@@ -272,9 +272,8 @@ fn the_lean_build_says_that_it_reads_no_history() {
     for line in ["data check d.toml --json", "query select --data d.toml", "query --help", "data"] {
         let done = folder.run(line);
         assert_eq!((done.code, done.out.as_str()), (Some(3), ""), "{line}");
-        assert!(
-            done.err
-                .contains("this build does not: build it with `cargo build --profile analyst --features backtest`")
-        );
+        assert!(done.err.contains(
+            "this build does not: build it with `cargo build --profile analyst --features backtest`"
+        ));
     }
 }

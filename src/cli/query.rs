@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use weir::backtest::data::DataSet;
+use weir::backtest::data::{DataSet, Settings};
 use weir::backtest::query::{Answered, Form, Sources, TABLE_ROWS, query};
 use weir::io::{RealDisk, create};
 

@@ -197,9 +197,9 @@ impl<'a> Worker<'a> {
                 simulated.execution(event).map(|execution| self.engine.step(execution)).ok();
             }
         }
-        let happened = self.simulated.as_mut().is_none_or(|simulated| !simulated.leaves_label_out(event));
-        if let (true, Some(later), Some(label), Some(time_us)) =
-            (happened, &mut self.later, row.truth.label, row.label_time_us)
+        if let (Some(later), Some(label), Some(time_us)) =
+            (&mut self.later, row.truth.label, row.label_time_us)
+            && self.simulated.as_mut().is_none_or(|simulated| !simulated.leaves_label_out(event))
         {
             later.keep(event, (label, time_us), row.truth.kind, row.label_source);
         }

@@ -50,7 +50,8 @@ fn asked(report: &Report, told: &Told, out: &mut impl Write) -> io::Result<()> {
         out,
         "{HEAD}{rules} on {data}{HEAD:#}: {many} from {} to {}",
         date(from_us),
-        until_us.map_or_else(|| date(report.data.last_us), |until_us| format!("before {}", told.date(until_us)))
+        until_us
+            .map_or_else(|| date(report.data.last_us), |until_us| format!("before {}", told.date(until_us)))
     )?;
     let share = told::share(unknown as f64 / payments.max(1) as f64);
     let [frauds_told, genuine, unknown] = [frauds, genuine, unknown].map(told::count);
