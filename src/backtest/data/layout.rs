@@ -227,12 +227,16 @@ impl Layout {
 
     /// A batch's columns.
     pub(super) fn columns(&self, batch: &RecordBatch) -> Result<Columns, ArrowError> {
-        let nulls = batch.columns().iter().map(|array| array.logical_null_count()).collect();
-        let mut columns = Columns { rows: batch.num_rows(), nulls, ..Columns::default() };
+        let nulls: Vec<usize> = batch.columns().iter().map(|array| array.logical_null_count()).collect();
+        let mut columns = Columns { rows: batch.num_rows(), ..Columns::default() };
         let mut calendar = self.calendar.clone();
         for &(at, role, shape) in &self.roles {
-            columns.set(role, shape, batch.column(at), &mut calendar)?;
+            // Of an event's many fields most say nothing for long; where no row says its kind, that is missing in each.
+            if nulls[at] < columns.rows || role == Role::Kind {
+                columns.set(role, shape, batch.column(at), &mut calendar)?;
+            }
         }
+        columns.nulls = nulls;
         Ok(columns)
     }
 }
