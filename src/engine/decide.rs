@@ -7,7 +7,7 @@ use super::breaker::{Breakers, Counted};
 use super::share;
 use crate::decision::{Decision, Outcome, Withheld};
 use crate::event::{Event, Kind, TextField};
-use crate::rules::{Action, Facts, Index, Mode, OnUnknown, Rule, RuleSet, Scratch, Tier};
+use crate::rules::{Action, Facts, Index, Mode, OnUnknown, Rule, RuleSet, Scratch, Share, Tier};
 
 /// The salt of the control group's share; no rule can have this id.
 const CONTROL: &str = "[control]";
@@ -174,48 +174,94 @@ fn set_aside(rules: &RuleSet, decision: &mut Decision) {
     }
 }
 
-/// The outcome, from the rules that act.
-fn conclude(rules: &RuleSet, event: &Event, decision: &mut Decision) {
-    let (mut demanded, mut asked) = (Outcome::Allow, Outcome::Allow);
-    for &at in &decision.fired {
-        let rule = &rules.rules[usize::from(at)];
-        decision.score += rule.score;
-        match rule.then {
-            Some(Action::Outcome(outcome)) => {
-                let side = if rule.tier == Tier::Mandatory { &mut demanded } else { &mut asked };
-                *side = outcome.max(*side);
+/// What the rules that act ask for, before a control group and a dialogue with the customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// What mandatory rules demand.
+    pub law: Outcome,
+    /// What the others ask for, their scores included.
+    pub risk: Outcome,
+    /// A person should look.
+    pub alert: bool,
+    score: i64,
+    /// The score alone asks for a step-up.
+    by_score: bool,
+}
+
+impl Demands {
+    /// Of these rules, by their positions in the rule set.
+    pub fn of(rules: &RuleSet, acting: impl Iterator<Item = u16>) -> Self {
+        let mut all = Self::default();
+        for rule in acting.filter_map(|at| rules.rules.get(usize::from(at))) {
+            all.score += rule.score;
+            match rule.then {
+                Some(Action::Outcome(outcome)) => {
+                    let side = if rule.tier == Tier::Mandatory { &mut all.law } else { &mut all.risk };
+                    *side = outcome.max(*side);
+                }
+                Some(Action::Alert) => all.alert = true,
+                None => {}
             }
-            Some(Action::Alert) => decision.alert = true,
-            None => {}
         }
+        let reached = |bound: Option<i64>| bound.is_some_and(|bound| all.score >= bound);
+        let (by_score, blocks) = (reached(rules.policy.step_up_at), reached(rules.policy.block_at));
+        all.by_score = by_score;
+        if by_score {
+            all.risk = all.risk.max(Outcome::StepUp);
+        }
+        if blocks {
+            all.risk = Outcome::Block;
+        }
+        all
     }
-    let reached = |bound: Option<i64>| bound.is_some_and(|bound| decision.score >= bound);
-    let by_score = reached(rules.policy.step_up_at);
-    if by_score {
-        asked = asked.max(Outcome::StepUp);
+
+    /// The stronger of both.
+    pub fn outcome(&self) -> Outcome {
+        self.law.max(self.risk)
     }
-    if reached(rules.policy.block_at) {
-        asked = Outcome::Block;
+
+    /// Whether anybody is bothered.
+    pub fn flags(&self) -> bool {
+        self.alert || self.outcome() > Outcome::Allow
     }
-    // Of two step-ups, what normal rules require beyond the law is withheld.
-    let beyond = asked > demanded || (asked == Outcome::StepUp && demanded == Outcome::StepUp);
-    if beyond && in_control(rules, event) {
-        let ppm = rules.control.map_or(0, |control| control.share.ppm);
-        decision.withheld = Some(Withheld { outcome: asked, ppm });
-        asked = Outcome::Allow;
-    }
-    decision.outcome = demanded.max(asked);
-    if decision.outcome == Outcome::StepUp {
-        require(rules, by_score, decision);
+
+    /// Whether there is anything for a control group to withhold: of two step-ups, what is required beyond the law.
+    fn beyond_law(&self) -> bool {
+        self.risk > self.law || (self.risk, self.law) == (Outcome::StepUp, Outcome::StepUp)
     }
 }
 
-/// Whether the control group lets a payment through that normal rules stop.
-fn in_control(rules: &RuleSet, event: &Event) -> bool {
-    rules.control.is_some_and(|control| {
-        let small = event.amount().is_some_and(|amount| amount.minor <= control.amount_minor_max);
-        small && share::holds(control.share, CONTROL, event)
-    })
+/// The outcome, from the rules that act.
+fn conclude(rules: &RuleSet, event: &Event, decision: &mut Decision) {
+    let mut demands = Demands::of(rules, decision.fired.iter().copied());
+    (decision.score, decision.alert) = (demands.score, demands.alert);
+    if demands.beyond_law()
+        && let Some(control) = rules.control
+        && event.amount().is_some_and(|amount| amount.minor <= control.amount_minor_max)
+        && share::holds(control.share, CONTROL, event)
+    {
+        decision.withheld = Some(Withheld { outcome: demands.risk, ppm: control.share.ppm });
+        demands.risk = Outcome::Allow;
+    }
+    decision.outcome = demands.outcome();
+    if decision.outcome == Outcome::StepUp {
+        require(rules, demands.by_score, decision);
+    }
+}
+
+/// Whether a decided payment is one that the control group stands for: it is not in the group, and what normal rules asked for
+/// would have been withheld, had its key been drawn.
+pub fn is_stood_for(rules: &RuleSet, event: &Event, decision: &Decision) -> bool {
+    let paid_minor = || event.amount().map(|amount| amount.minor);
+    let minor = decision.converted.map(|converted| converted.minor).or_else(paid_minor);
+    decision.withheld.is_none()
+        && Demands::of(rules, decision.fired.iter().copied()).beyond_law()
+        && rules.control.is_some_and(|control| {
+            let everybody = Share { ppm: share::WHOLE_PPM, ..control.share };
+            control.share.ppm > 0
+                && minor.is_some_and(|minor| minor <= control.amount_minor_max)
+                && share::holds(everybody, CONTROL, event)
+        })
 }
 
 /// Joins the requirements of all rules that ask for a step-up, and the policy's where one has none of its own;

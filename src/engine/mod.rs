@@ -34,6 +34,7 @@ mod shadow;
 mod share;
 
 pub use alert::{Alert, NotAllowed};
+pub use decide::{Demands, is_stood_for};
 pub use export::{KeyRow, KeyRows, KeyTable};
 pub use floor::Floor;
 pub(crate) use floor::demanding;
@@ -261,6 +262,11 @@ impl Engine {
         let hour_and_weekday = self.calendar.clone().hour_and_weekday(event.time_us());
         let own = Facts { now_us: self.now_us, presented, ..Facts::of(event, hour_and_weekday) };
         self.live.decided(own)
+    }
+
+    /// What was decided last, as [`step`](Self::step) gave it.
+    pub fn last_decision(&self) -> &Decision {
+        &self.live.decision
     }
 
     /// How many values of features were read of each quality, in the order of

@@ -6,7 +6,8 @@ use super::gather;
 use crate::event::{Event, TextField};
 use crate::rules::Share;
 
-const WHOLE_PPM: u128 = 1_000_000;
+/// All keys.
+pub(crate) const WHOLE_PPM: u32 = 1_000_000;
 
 /// Whether an event's key is in a share. `salt` keeps the shares of different purposes independent of each other;
 /// a larger share of the same salt holds the smaller one. An event without the key is in none.
@@ -21,7 +22,7 @@ pub(crate) fn holds(share: Share, salt: &str, event: &Event) -> bool {
     let hash: [u8; 32] = hasher.finalize().into();
     let [a, b, c, d, e, f, g, h, ..] = hash;
     let point = u128::from(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-    (point * WHOLE_PPM) >> u64::BITS < u128::from(share.ppm)
+    (point * u128::from(WHOLE_PPM)) >> u64::BITS < u128::from(share.ppm)
 }
 
 #[cfg(test)]
