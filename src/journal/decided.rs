@@ -55,6 +55,12 @@ impl fmt::Display for Decided {
     }
 }
 
+/// Whether a record behind some damage says that somebody decided to go on over it.
+pub fn went_on_over(disk: &Arc<dyn Disk>, folder: &Path, damage: &Damage) -> Result<bool, JournalError> {
+    let known = decided(disk, folder, damage.number, u64::MAX)?;
+    Ok(known.iter().any(|known| known.damage.same(damage)))
+}
+
 /// The damage that records decided on, from the segment of one record to another record, in the order of the decisions.
 pub(super) fn decided(
     disk: &Arc<dyn Disk>,

@@ -103,7 +103,7 @@ pub use columns::{Columns, ColumnsError, Standing, Written, columns, columns_fol
 pub use control::Control;
 pub use course::{Course, Difference, RecordedError, Start, Turn, Unanswered};
 pub use damage::{Damage, Torn, Why};
-pub use decided::Decided;
+pub use decided::{Decided, went_on_over};
 pub use ends::{Before, Ends};
 pub use error::{JournalError, Poisoned};
 pub use failure::{NEVER, OnFailure, sent_again};
