@@ -94,7 +94,7 @@ pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
 pub use types::Unit;
 
-use crate::event::Schema;
+use crate::event::{Schema, TextField};
 use crate::time::format_duration;
 use auth::Requirements;
 use document::Table as Section;
@@ -342,6 +342,7 @@ fn read<T>(
         step_up,
         locks: locks.iter().map(|declared| declared.lock.clone()).collect(),
         schema: Arc::new(Schema::new(fields)),
+        fields_named: used.iter().filter_map(|name| TextField::from_name(name)).collect(),
         features: Vec::new(),
         tables: tables.iter().map(|declared| declared.table.clone()).collect(),
         rules: Vec::new(),

@@ -64,7 +64,7 @@ impl Compiled<'_> {
     }
 }
 
-/// The names of parameters and lists that some condition reads.
+/// The names of parameters, lists and events' own fields that some condition reads.
 pub(super) type Used = BTreeSet<String>;
 
 /// Compiles a condition; `None` where a problem was found.

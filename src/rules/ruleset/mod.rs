@@ -4,6 +4,7 @@ mod feature;
 mod fields;
 mod rule;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub use rule::{Action, Breaker, Mode, OnUnknown, Rule, Share, Tier};
 use super::expr::Condition;
 use super::table::Table;
 use crate::decision::Outcome;
-use crate::event::{Kind, Schema};
+use crate::event::{Kind, Schema, TextField};
 use crate::hex::hex;
 use crate::money::Currency;
 use crate::time::Calendar;
@@ -46,6 +47,8 @@ pub struct RuleSet {
     pub locks: Vec<Lock>,
     /// The extra fields that it declares, in the order of their names.
     pub schema: Arc<Schema>,
+    /// The text fields of events that its conditions name.
+    pub fields_named: BTreeSet<TextField>,
     /// Its features, in the order of their names, so that their positions do not depend on the layout of the file.
     pub features: Vec<Feature>,
     /// Its decision tables, in the order of their names.

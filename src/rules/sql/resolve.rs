@@ -53,7 +53,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Remembers that a parameter or a list is read.
+    /// Remembers that a parameter, a list or a field is read.
     pub(super) fn uses(&mut self, name: String) {
         self.used.insert(name);
     }
@@ -244,7 +244,10 @@ impl<'a> Resolver<'a> {
         let name = name_of(ident);
         let Some(meaning) = self.scope.find(&name) else { return self.unknown(ident, &name, span) };
         let (node, ty) = match meaning {
-            Meaning::BuiltIn(field) => (Node::BuiltIn(field), field.ty()),
+            Meaning::BuiltIn(field) => {
+                self.uses(name);
+                (Node::BuiltIn(field), field.ty())
+            }
             Meaning::Extra(position, declared) => (Node::Extra(position, declared), Type::of(declared)),
             Meaning::Param(value) => {
                 let (node, ty) = match value {
