@@ -10,6 +10,8 @@
 
 #[path = "support/commands.rs"]
 mod commands;
+#[path = "backtest/control.rs"]
+mod control;
 #[path = "support/decisions.rs"]
 mod decisions;
 #[path = "support/sidecar.rs"]

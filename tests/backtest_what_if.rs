@@ -14,7 +14,7 @@ mod decisions;
 
 use std::fmt::Write;
 
-use commands::Folder;
+use commands::{Done, Folder};
 use decisions::Decisions;
 use serde_json::Value;
 
@@ -108,8 +108,8 @@ impl Stream {
         self
     }
 
-    /// The decisions, and what the report says of what was left out.
-    fn tried(&self, more: &str) -> (Decisions, Value) {
+    /// Runs a backtest of it, in a folder of its own.
+    fn run(&self, more: &str) -> (Folder, Done) {
         let folder = Folder::new();
         folder.put("rules.toml", RULES);
         folder.put("chain.toml", MANIFEST);
@@ -118,6 +118,12 @@ impl Stream {
             "backtest --rules rules.toml --data chain.toml --out out --warm 0s --replicates 0 --features {more}"
         );
         let done = folder.run(&line);
+        (folder, done)
+    }
+
+    /// The decisions, and what the report says of what was left out.
+    fn tried(&self, more: &str) -> (Decisions, Value) {
+        let (folder, done) = self.run(more);
         assert_eq!(done.code, Some(0), "{}", done.err);
         let report: Value = serde_json::from_slice(&folder.read("out/report.json")).unwrap();
         assert_eq!(report["data"]["bad_rows"], Value::Array(Vec::new()));
@@ -212,7 +218,7 @@ fn passed(decisions: &Decisions, count: usize) -> Vec<usize> {
 
 #[test]
 fn simulated_step_ups_pass_by_the_rate_of_their_label_and_kind() {
-    let rates = "--what-if simulated --genuine-pass 1 --fraud-pass 0 --fraud-pass scam=1";
+    let rates = "--what-if simulated --genuine-pass 1 --fraud-pass 1e-18 --fraud-pass scam=1";
     for (label, kind, all) in
         [("genuine", "", true), ("", "", true), ("fraud", "takeover", false), ("fraud", "scam", true)]
     {
@@ -239,6 +245,29 @@ fn simulated_chances_are_those_asked_for_and_depend_on_the_seed_and_the_payment_
     for passed in [one.len(), other.len()] {
         assert!((passed as f64 - 0.7 * COUNT as f64).abs() < far, "{passed} of {COUNT} passed");
     }
+}
+
+#[test]
+fn shares_that_can_not_be_meant_are_refused() {
+    let stream = stepped_up(2, "fraud", "takeover");
+    for (rates, said) in [
+        ("--fraud-pass 0", "above 0"),
+        ("--fraud-pass scam=0", "above 0"),
+        ("--fraud-pass =0.5", "which kind"),
+        ("--fraud-pass 0.1 --fraud-pass 0.2", "given twice"),
+        ("--fraud-pass scam=0.1 --fraud-pass scam=0.2", "of `scam` is given twice"),
+        ("--k 0", "1.."),
+    ] {
+        let (_, done) = stream.run(rates);
+        assert_ne!(done.code, Some(0), "{rates}");
+        assert!(done.err.contains(said), "{rates}: {}", done.err);
+    }
+    let (_, done) = stream.run("--fraud-pass scan=0.9");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(
+        done.err.contains("no fraud of the kind `scan` was measured")
+            && done.err.contains("kinds are: takeover")
+    );
 }
 
 #[test]

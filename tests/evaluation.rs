@@ -19,23 +19,26 @@ use std::collections::BTreeMap;
 use payments::{Payment, rules};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use weir::backtest::PassRates;
 use weir::backtest::evaluate::{Comparison, Evaluator, Settings};
-use weir::backtest::report::{Evaluation, ExampleCase, Measured};
+use weir::backtest::report::{AlertsMoved, Counted, Evaluation, ExampleCase, Measured};
 use weir::decision::Outcome;
 use weir::rules::Label;
 use weir::time::{Calendar, DAY_US};
 
 /// How many rules there are.
-const RULES: u16 = 10;
+const RULES: u16 = 12;
 const ZONE: &str = "Europe/Berlin";
 /// 2026-03-20; the clocks of the zone change nine days later.
 const START_US: i64 = 1_773_961_200_000_000;
 
 fn settings() -> Settings {
     Settings {
-        genuine_pass: 0.9,
-        fraud_pass: 0.25,
-        fraud_pass_by_kind: BTreeMap::from([("scam".to_owned(), 1.0), ("takeover".to_owned(), 0.0)]),
+        pass: PassRates {
+            genuine: 0.9,
+            fraud: 0.25,
+            by_kind: BTreeMap::from([("scam".to_owned(), 1.0), ("takeover".to_owned(), 0.0)]),
+        },
         k: 3,
         replicates: 40,
         seed: 11,
@@ -161,7 +164,8 @@ proptest! {
 
     #[test]
     fn a_stepped_up_fraud_that_may_pass_is_never_caught_in_full(payments in stream(), pass in 0.001_f64..=1.0) {
-        let settings = Settings { fraud_pass: pass, fraud_pass_by_kind: BTreeMap::new(), replicates: 0, ..settings() };
+        let pass = PassRates { fraud: pass, by_kind: BTreeMap::new(), ..settings().pass };
+        let settings = Settings { pass, replicates: 0, ..settings() };
         let found = evaluate(&payments, &settings);
         let [step_up, block, _] = &found.outcomes[..] else { panic!("three outcomes") };
         prop_assert!(step_up.figures.value_caught_minor < step_up.figures.value_flagged_minor || step_up.figures.value_flagged_minor == 0.0);
@@ -232,6 +236,8 @@ fn what_was_taken_is_counted() {
         genuine: 1,
         unknown: 1,
         weighted: 1,
+        fraud_kinds: vec![Counted { name: "(none)".to_owned(), count: 2 }],
+        frauds_weighted: 21.0,
         fraud_value_minor: 2_100.0,
         ..Measured::default()
     };
@@ -264,7 +270,10 @@ fn the_values_with_the_most_payments_are_shown_and_the_others_together() {
     let portals = found.groups.iter().find(|group| group.by == "portal").unwrap();
     assert_eq!(portals.values.len(), 51);
     assert_eq!(portals.values[50].name, "(others)");
-    assert_eq!(portals.values.iter().map(|value| value.payments).sum::<u64>(), payments.len() as u64);
+    assert_eq!(
+        portals.values.iter().map(|value| value.payments.unwrap()).sum::<u64>(),
+        payments.len() as u64
+    );
 }
 
 #[test]
@@ -273,7 +282,7 @@ fn values_beyond_the_bound_are_others() {
     let found = evaluate(&payments, &Settings { replicates: 0, ..settings() });
     let portals = found.groups.iter().find(|group| group.by == "portal").unwrap();
     let others = &portals.values[50];
-    assert_eq!((others.name.as_str(), others.payments), ("(others)", 10_050));
+    assert_eq!((others.name.as_str(), others.payments), ("(others)", Some(10_050)));
     assert_eq!(others.figures.customers_bothered, found.overall.customers_bothered, "each customer once");
     let flagged: u64 = portals.values.iter().map(|value| value.figures.flagged).sum();
     assert_eq!(flagged, found.overall.flagged);
@@ -369,4 +378,72 @@ fn what_changes_is_counted_and_frauds_are_shown_first() {
         );
     }
     assert_eq!(changes.rules, "as the files say");
+}
+
+#[test]
+fn alerts_that_come_and_go_are_changes() {
+    let rules = rules();
+    let mut comparison = Comparison::new(&rules, &rules, 10);
+    for (at, (old, new)) in
+        [(false, true), (true, false), (true, true), (false, true)].into_iter().enumerate()
+    {
+        let label = [Some(Label::Fraud), None, Some(Label::Fraud), Some(Label::Genuine)][at];
+        let payment = |alert| Payment { alert, label, ..Payment::new(at, START_US) };
+        comparison.take(&payment(old).fact(at), &payment(new).fact(at));
+    }
+    let changes = comparison.finish(String::new());
+    assert_eq!(changes.alerts_added, AlertsMoved { payments: 2, frauds: 1, genuine: 1 });
+    assert_eq!(changes.alerts_removed, AlertsMoved { payments: 1, frauds: 0, genuine: 0 });
+    let alerts =
+        changes.examples.iter().map(|example| (example.id.as_str(), example.old_alert, example.new_alert));
+    assert_eq!(alerts.collect::<Vec<_>>(), [("p0", false, true), ("p3", false, true), ("p1", true, false)]);
+}
+
+#[test]
+fn what_risk_adds_to_the_law_is_its_own() {
+    // The law steps up, a normal rule blocks: of a fraud the law's step-up holds back three quarters, and the rule the rest.
+    let payment = Payment {
+        outcome: Outcome::Block,
+        fired: vec![0, 2],
+        label: Some(Label::Fraud),
+        ..Payment::new(0, START_US)
+    };
+    let found = evaluate(&[payment], &Settings { replicates: 0, ..settings() });
+    let caught = found
+        .reasons
+        .iter()
+        .map(|row| (row.name.as_str(), row.figures.flagged, row.figures.value_caught_minor));
+    assert_eq!(
+        caught.collect::<Vec<_>>(),
+        [("law_step_up", 1, 75.0), ("law_block", 0, 0.0), ("risk_step_up", 0, 0.0), ("risk_block", 1, 25.0)]
+    );
+}
+
+#[test]
+fn a_rule_is_alone_where_nothing_would_be_flagged_without_it() {
+    let fraud = |at, outcome, fired: &[u16], shadow: &[u16]| Payment {
+        outcome,
+        fired: fired.to_vec(),
+        shadow: shadow.to_vec(),
+        label: Some(Label::Fraud),
+        ..Payment::new(at, START_US)
+    };
+    let payments = [
+        // Its score and another's make a step-up, and it asks for one itself: only it is needed.
+        fraud(0, Outcome::StepUp, &[3, 4], &[]),
+        // A score that does nothing by itself flags nothing.
+        fraud(1, Outcome::Allow, &[4], &[]),
+        // In shadow, with a score that is there it would reach the threshold.
+        fraud(2, Outcome::Allow, &[4], &[11]),
+        // Two that would each do are not alone.
+        fraud(3, Outcome::Block, &[2, 3], &[7]),
+    ];
+    let found = evaluate(&payments, &Settings { replicates: 0, ..settings() });
+    let alone: Vec<(&str, f64)> = found
+        .rules
+        .iter()
+        .map(|rule| (rule.id.as_str(), rule.frauds_alone))
+        .filter(|(_, alone)| *alone > 0.0)
+        .collect();
+    assert_eq!(alone, [("steps", 1.0), ("would_score", 1.0)]);
 }

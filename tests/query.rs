@@ -232,7 +232,7 @@ fn a_data_set_is_checked() {
     let done = folder.run("data check shop.toml --rules rules.toml");
     assert_eq!(done.code, Some(1), "{}{}", done.out, done.err);
     for line in [
-        "wrong: no column gives `account`, by which feature `count` is kept\n",
+        "wrong: the rule set lacks a column for `account`, by which feature `count` is kept\n",
         "wrong: 1 rows are no event: `time` is missing; every event needs it\n  p-2.csv, row 3: `time` is missing; every event needs it\n",
         "wrong: 1 rows are no event: `time` is a value that is not shown; it must be a time that is taken\n  p-2.csv, row 4: `time`: `soon` is not a time",
         "wrong: 1 ids come again with other content\n  p-2.csv, row 2: `1` at 2024-03-31T10:00:00Z\n",
@@ -249,6 +249,59 @@ fn a_data_set_is_checked() {
     assert_eq!(found["bad_rows"].as_array().unwrap().len(), 2);
     let done = folder.run("data check none.toml");
     assert_eq!(done.code, Some(3));
+}
+
+#[test]
+fn a_rule_set_is_held_against_what_the_data_gives() {
+    let folder = shop();
+    let rules = |rest: &str, when: &str| {
+        format!(
+            "[ruleset]\nname = \"r\"\ntime_zone = \"UTC\"\ncurrency = \"VND\"\n{rest}\n[features]\nfrauds = {{ count = \"*\", by = \"customer\", over = \"1h\", label = \"fraud\" }}\n[[rule]]\nid = \"one\"\nwhen = \"frauds > 1 or {when}\"\nthen = \"block\"\n"
+        )
+    };
+    let checked = |text: &str, code, said: &[&str], unsaid: &[&str]| {
+        folder.put("rules.toml", text);
+        let done = folder.run("data check shop.toml --rules rules.toml");
+        assert_eq!(done.code, Some(code), "{}{}", done.out, done.err);
+        said.iter().for_each(|line| assert!(done.out.contains(line), "`{line}` is not in:\n{}", done.out));
+        unsaid.iter().for_each(|line| assert!(!done.out.contains(line), "`{line}` is in:\n{}", done.out));
+    };
+    checked(
+        &rules("", "portal = 'x' or customer = 'y'"),
+        1,
+        &[
+            "wrong: the rule set lacks a column for `portal`, which conditions name\n",
+            "wrong: the rule set lacks `label_time` of 2 labels, without which feature `frauds` never sees them\n",
+            "wrong: the rule set lacks amounts in VND, the rule set's currency, of 3 payments in EUR: it has no [rates], and refuses them\n",
+        ],
+        &["`customer`"],
+    );
+    checked(
+        &rules("[rates]\n", "amount > 5"),
+        1,
+        &["wrong: the rule set lacks `rate` of 3 payments in EUR: the rule set's [rates] have no file\n"],
+        &["no [rates]"],
+    );
+    folder.put(
+        "shop.toml",
+        MANIFEST.replace("LABEL as label", "LABEL as label, AT as label_time, 26000 as rate"),
+    );
+    checked(&rules("[rates]\n", "amount > 5"), 0, &["nothing is wrong\n"], &["wrong:"]);
+}
+
+#[test]
+fn an_answer_never_replaces_what_it_is_read_from() {
+    let folder = shop();
+    for output in ["p.csv", "./p.csv", "shop.toml"] {
+        let done = ask(
+            &folder,
+            "select * from payments",
+            &format!("--data shop.toml --format csv --output {output}"),
+        );
+        assert_eq!(done.code, Some(3), "{}", done.err);
+        assert!(done.err.contains("is read by the query; give --output another file"), "{}", done.err);
+    }
+    assert_eq!(folder.read("p.csv"), ROWS.as_bytes());
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod sample;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use page::Element;
 use weir::backtest::html;
 use weir::backtest::report::Report;
 
@@ -164,10 +165,14 @@ fn what_the_script_offers_works() {
     assert!(rules.is_some() && order.len() == 25 && order.is_sorted_by(|one, next| one >= next), "{order:?}");
     let page = elements.last().unwrap();
     assert!(page.attributes.contains_key("data-theme"), "{:?}", page.attributes);
-    let closed = elements
+    let (open, closed): (Vec<&Element>, Vec<&Element>) = elements
         .iter()
-        .filter(|element| element.name == "details" && !element.attributes.contains_key("open"));
-    assert_eq!(closed.count(), 0);
+        .filter(|element| element.name == "details")
+        .partition(|element| element.attributes.contains_key("open"));
+    let explains =
+        |element: &&Element| element.attributes.get("class").is_some_and(|class| class == "example");
+    assert!(!open.is_empty() && open.iter().all(explains), "{open:?}");
+    assert!(!closed.iter().any(explains), "{closed:?}");
     let body = elements.iter().find(|element| element.name == "body").unwrap();
     assert_eq!(body.attributes["data-wide"], "0", "the page is wider than the window");
 }

@@ -43,7 +43,8 @@ pub struct Fact<'a> {
     pub shadow: &'a [u16],
     /// What it turned out to be.
     pub truth: Truth<'a>,
-    /// How many payments it stands for: 1, or one over the chance of being in the control group.
+    /// How many payments it stands for: 1, or one over the chance of being in the control group, or 0 where the group stands for
+    /// it, and nothing is known of it then.
     pub weight: f64,
     /// The service that it is for, who executes it, and its kind.
     pub portal: Option<&'a str>,

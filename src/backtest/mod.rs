@@ -12,6 +12,8 @@ pub mod evaluate;
 mod fact;
 /// A report to look at.
 mod html;
+/// Who passes a step-up.
+mod pass;
 /// SQL over data sets, decisions and journals.
 pub mod query;
 /// What a backtest found.
@@ -23,3 +25,4 @@ pub mod told;
 
 pub use fact::{Fact, Truth};
 pub use html::html;
+pub use pass::PassRates;

@@ -144,13 +144,17 @@ pub struct Measured {
     pub payments: u64,
     /// Of those, known to be fraud.
     pub frauds: u64,
+    /// Those by kind, in the labeller's words; `(none)` where nobody said one.
+    pub fraud_kinds: Vec<Counted>,
     /// Known to be genuine.
     pub genuine: u64,
     /// Of which nothing is known.
     pub unknown: u64,
     /// Payments that stand for others (a control group's).
     pub weighted: u64,
-    /// Value of the known frauds, weighted.
+    /// The known frauds, weighted: what recall is a share of.
+    pub frauds_weighted: f64,
+    /// Their value, weighted.
     pub fraud_value_minor: f64,
 }
 
@@ -174,7 +178,8 @@ pub struct Evaluation {
     pub overall: Figures,
     /// `step_up`, `block` and `alert`, in this order; each payment counts under each that it has.
     pub outcomes: Vec<Named>,
-    /// What the law's rules step up or block, and what risk alone does: `law`, `risk`.
+    /// What the law's rules step up and block, and what the others do beyond the law: `law_step_up`, `law_block`, `risk_step_up`,
+    /// `risk_block`.
     pub reasons: Vec<Named>,
     /// Rules, in the order of the rule set.
     pub rules: Vec<RuleFigures>,
@@ -242,8 +247,9 @@ pub struct Estimate {
 pub struct Named {
     /// Its name.
     pub name: String,
-    /// Payments in it, flagged or not; 0 where the name is of what flags.
-    pub payments: u64,
+    /// Payments in it, flagged or not; none where the name is of what flags.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payments: Option<u64>,
     /// Its figures.
     #[serde(flatten)]
     pub figures: Figures,
@@ -262,9 +268,9 @@ pub struct RuleFigures {
     pub then: String,
     /// Its score.
     pub score: i64,
-    /// Known frauds on which it alone fired, weighted: no other live rule did, exceptions aside.
+    /// Known frauds that without it would not be flagged, weighted; of one in shadow, those that only it would flag.
     pub frauds_alone: f64,
-    /// Known genuine payments on which it alone fired, weighted.
+    /// The same of known genuine payments.
     pub genuine_alone: f64,
     /// Its figures.
     #[serde(flatten)]
@@ -371,6 +377,22 @@ pub struct Day {
     pub frauds_flagged: u64,
 }
 
+impl Day {
+    /// Adds what another day has.
+    pub fn add(&mut self, day: &Self) {
+        for (all, more) in [
+            (&mut self.payments, day.payments),
+            (&mut self.step_ups, day.step_ups),
+            (&mut self.blocks, day.blocks),
+            (&mut self.alerts, day.alerts),
+            (&mut self.frauds, day.frauds),
+            (&mut self.frauds_flagged, day.frauds_flagged),
+        ] {
+            *all = all.saturating_add(more);
+        }
+    }
+}
+
 /// A payment to look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Example {
@@ -417,8 +439,23 @@ pub struct Changes {
     pub frauds: [[u64; 3]; 3],
     /// Known genuine among those.
     pub genuine: [[u64; 3]; 3],
+    /// Payments that the new rules alert and the old don't.
+    pub alerts_added: AlertsMoved,
+    /// Payments that the old rules alert and the new don't.
+    pub alerts_removed: AlertsMoved,
     /// Payments that are decided otherwise, to look at.
     pub examples: Vec<ChangedPayment>,
+}
+
+/// Payments of which only one of two rule sets says that a person should look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertsMoved {
+    /// All.
+    pub payments: u64,
+    /// Known frauds among those.
+    pub frauds: u64,
+    /// Known genuine among those.
+    pub genuine: u64,
 }
 
 /// A payment that two rule sets decide otherwise.
@@ -434,6 +471,10 @@ pub struct ChangedPayment {
     pub old: String,
     /// What the new ones do.
     pub new: String,
+    /// Whether the old rules alert it.
+    pub old_alert: bool,
+    /// Whether the new ones do.
+    pub new_alert: bool,
     /// The rules that fire under the old.
     pub old_fired: Vec<String>,
     /// Under the new.

@@ -88,6 +88,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         .clone()
         .or_else(|| args.backtest.as_ref().map(|folder| folder.join("decisions.parquet")));
     let sources = Sources { data: &data, decisions: decisions.as_deref(), journal: args.journal.as_deref() };
+    let files = data.iter().map(DataSet::paths).collect::<Result<Vec<_>, _>>()?;
+    let read = files.into_iter().flatten().chain(args.data.clone()).chain(decisions.clone());
+    if let Some(read) = read.into_iter().find(|read| is_same_file(read, &args.output)) {
+        bail!("{} is read by the query; give --output another file", read.display());
+    }
     let limit = args.limit.or_else(|| (form == Form::Table).then_some(TABLE_ROWS));
     let target = Target::of(&args.output);
     let answered = write(args, &sources, &settings, (form, limit), &target.part);
@@ -97,6 +102,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         writeln!(anstream::stderr(), "{rows} rows are shown and there are more: --limit shows others")?;
     }
     Ok(Verdict::Clean)
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 fn write(

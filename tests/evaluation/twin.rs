@@ -16,8 +16,8 @@ use weir::rules::{Action, Label, Mode, RuleSet, Tier};
 
 use super::payments::Payment;
 
-/// What becomes of a payment where it is flagged.
-type Flags<'a> = &'a dyn Fn(&Payment) -> Option<Outcome>;
+/// What becomes of a payment where it is flagged, and what would have without the reason.
+type Flags<'a> = &'a dyn Fn(&Payment) -> Option<[Outcome; 2]>;
 
 /// The value of a field.
 type Field<'a> = &'a dyn Fn(&Payment) -> Option<String>;
@@ -29,21 +29,25 @@ pub fn evaluate(payments: &[Payment], rules: &RuleSet, settings: &Settings, zone
     let twin = Twin { payments, rules, settings, zone: TimeZone::get(zone).unwrap() };
     let named = |name: &str, flags: Flags<'_>| Named {
         name: name.to_owned(),
-        payments: 0,
+        payments: None,
         figures: twin.figures(flags),
     };
-    let overall: Flags<'_> = &|p| flagged(p).then_some(p.outcome);
-    let law = |p: &Payment| stopped(p) && p.fired.iter().any(|&at| twin.is_law(at));
+    let by_law = |p: &Payment, outcome| (twin.law(p) == outcome).then_some([outcome, Outcome::Allow]);
+    let by_risk = |p: &Payment, outcome| {
+        (p.outcome == outcome && twin.law(p) < outcome).then_some([outcome, twin.law(p)])
+    };
     Evaluation {
-        overall: twin.figures(overall),
+        overall: twin.figures(&|p| flagged(p).then_some(own(p))),
         outcomes: vec![
-            named("step_up", &|p| (p.outcome == Outcome::StepUp).then_some(p.outcome)),
-            named("block", &|p| (p.outcome == Outcome::Block).then_some(p.outcome)),
-            named("alert", &|p| p.alert.then_some(p.outcome)),
+            named("step_up", &|p| (p.outcome == Outcome::StepUp).then_some(own(p))),
+            named("block", &|p| (p.outcome == Outcome::Block).then_some(own(p))),
+            named("alert", &|p| p.alert.then_some(own(p))),
         ],
         reasons: vec![
-            named("law", &|p| law(p).then_some(p.outcome)),
-            named("risk", &|p| (stopped(p) && !law(p)).then_some(p.outcome)),
+            named("law_step_up", &|p| by_law(p, Outcome::StepUp)),
+            named("law_block", &|p| by_law(p, Outcome::Block)),
+            named("risk_step_up", &|p| by_risk(p, Outcome::StepUp)),
+            named("risk_block", &|p| by_risk(p, Outcome::Block)),
         ],
         rules: (0..rules.rules.len() as u16).map(|at| twin.rule(at)).collect(),
         overlap: twin.overlap(),
@@ -68,6 +72,10 @@ fn stopped(payment: &Payment) -> bool {
 
 fn flagged(payment: &Payment) -> bool {
     stopped(payment) || payment.alert
+}
+
+fn own(payment: &Payment) -> [Outcome; 2] {
+    [payment.outcome, Outcome::Allow]
 }
 
 fn is_fraud(payment: &&Payment) -> bool {
@@ -96,25 +104,40 @@ fn nearest_rank<T: Copy>(sorted: &[T], per_mille: usize) -> Option<T> {
 }
 
 impl Twin<'_> {
-    fn is_law(&self, at: u16) -> bool {
-        let Some(rule) = self.rules.rules.get(usize::from(at)) else { return false };
-        rule.tier == Tier::Mandatory && matches!(rule.then, Some(Action::Outcome(_)))
+    /// What the law alone makes of a payment: no more than what became of it.
+    fn law(&self, payment: &Payment) -> Outcome {
+        let rules = payment.fired.iter().filter_map(|&at| self.rules.rules.get(usize::from(at)));
+        let demands = rules.filter(|rule| rule.tier == Tier::Mandatory).filter_map(|rule| match rule.then {
+            Some(Action::Outcome(outcome)) => Some(outcome),
+            _ => None,
+        });
+        demands.max().unwrap_or(Outcome::Allow).min(payment.outcome)
+    }
+
+    /// Whether these rules together step a payment up, block or alert it.
+    fn flags(&self, fired: &[u16]) -> bool {
+        let rules = fired.iter().filter_map(|&at| self.rules.rules.get(usize::from(at)));
+        let score: i64 = rules.clone().map(|rule| rule.score).sum();
+        let bounds = [self.rules.policy.step_up_at, self.rules.policy.block_at];
+        let asks = |then| !matches!(then, None | Some(Action::Outcome(Outcome::Allow)));
+        rules.clone().any(|rule| asks(rule.then)) || bounds.iter().flatten().any(|bound| score >= *bound)
     }
 
     fn pass(&self, payment: &Payment) -> f64 {
         if is_genuine(&payment) {
-            return self.settings.genuine_pass;
+            return self.settings.pass.genuine;
         }
-        let of_kind = payment.kind.as_ref().and_then(|kind| self.settings.fraud_pass_by_kind.get(kind));
-        *of_kind.unwrap_or(&self.settings.fraud_pass)
+        let of_kind = payment.kind.as_ref().and_then(|kind| self.settings.pass.by_kind.get(kind));
+        *of_kind.unwrap_or(&self.settings.pass.fraud)
     }
 
-    fn held_back(&self, payment: &Payment, outcome: Outcome) -> f64 {
-        match outcome {
+    fn held_back(&self, payment: &Payment, [outcome, without]: [Outcome; 2]) -> f64 {
+        let under = |outcome| match outcome {
             Outcome::Allow => 0.0,
             Outcome::StepUp => value(payment) * (1.0 - self.pass(payment)),
             Outcome::Block => value(payment),
-        }
+        };
+        under(outcome) - under(without)
     }
 
     fn sum(&self, which: impl Fn(&&Payment) -> bool, of: impl Fn(&Payment) -> f64) -> f64 {
@@ -155,7 +178,7 @@ impl Twin<'_> {
         shares: [Option<Estimate>; 4],
     ) -> Figures {
         let here: Vec<&Payment> = self.payments.iter().filter(|p| among(p) && flags(p).is_some()).collect();
-        let is_bothered = |p: &&Payment| is_genuine(p) && flags(p).unwrap() != Outcome::Allow;
+        let is_bothered = |p: &&Payment| is_genuine(p) && flags(p).unwrap()[0] != Outcome::Allow;
         let bothered: Vec<&Payment> = here.iter().copied().filter(is_bothered).collect();
         let unknown = here.iter().filter(|p| p.label.is_none()).count();
         let count = here.len();
@@ -208,8 +231,10 @@ impl Twin<'_> {
         }
         let estimates = measured.into_iter().zip(replicates).map(|(value, mut replicates)| {
             replicates.sort_by(f64::total_cmp);
-            let [low, high] = [25, 975].map(|per_mille| nearest_rank(&replicates, per_mille));
-            value.map(|value| Estimate { value, low, high })
+            let differ =
+                replicates.first().zip(replicates.last()).is_some_and(|(first, last)| last - first >= 1e-12);
+            let rank = |per_mille| nearest_rank(&replicates, per_mille).filter(|_| differ);
+            value.map(|value| Estimate { value, low: rank(25), high: rank(975) })
         });
         estimates.collect()
     }
@@ -229,14 +254,17 @@ impl Twin<'_> {
             Some(Action::Outcome(outcome)) if rule.mode == Mode::Shadow => outcome,
             _ => Outcome::Allow,
         };
-        let others = |p: &Payment| {
-            let mut others = (0..self.rules.rules.len() as u16).filter(|&other| other != at);
-            others.any(|other| {
-                let rule = &self.rules.rules[usize::from(other)];
-                rule.mode == Mode::Live && rule.tier != Tier::Override && p.fired.contains(&other)
-            })
+        let alone = |p: &&Payment| {
+            let without: Vec<u16> = p.fired.iter().copied().filter(|&other| other != at).collect();
+            let with = [&p.fired[..], &[at]].concat();
+            let by_rules = flagged(p) == self.flags(&p.fired);
+            by_rules
+                && self.fired(p, at)
+                && match rule.mode {
+                    Mode::Shadow => !flagged(p) && self.flags(&with),
+                    _ => flagged(p) && !self.flags(&without),
+                }
         };
-        let alone = |p: &&Payment| self.fired(p, at) && !others(p);
         RuleFigures {
             id: rule.id.clone(),
             tier: format!("{:?}", rule.tier).to_lowercase(),
@@ -249,7 +277,7 @@ impl Twin<'_> {
             score: rule.score,
             frauds_alone: self.sum(|p| is_fraud(p) && alone(p), weight),
             genuine_alone: self.sum(|p| is_genuine(p) && alone(p), weight),
-            figures: self.figures(&|p| self.fired(p, at).then_some(p.outcome.max(demand))),
+            figures: self.figures(&|p| self.fired(p, at).then_some([p.outcome.max(demand), Outcome::Allow])),
         }
     }
 
@@ -294,11 +322,11 @@ impl Twin<'_> {
             shown.sort();
         }
         let among = |name: &str, is: &dyn Fn(&Payment) -> bool| {
-            let flags: Flags<'_> = &|p| flagged(p).then_some(p.outcome);
+            let flags: Flags<'_> = &|p| flagged(p).then_some(own(p));
             let bare = |value: Option<f64>| value.map(|value| Estimate { value, low: None, high: None });
             Named {
                 name: name.to_owned(),
-                payments: self.payments.iter().filter(|p| is(p)).count() as u64,
+                payments: Some(self.payments.iter().filter(|p| is(p)).count() as u64),
                 figures: self.figures_among(flags, is, self.shares(flags, is, &|_| 1.0).map(bare)),
             }
         };

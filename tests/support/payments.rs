@@ -79,6 +79,7 @@ pub fn rules() -> Arc<RuleSet> {
     let rule = |id: &str, rest: &str| format!("[[rule]]\nid = \"{id}\"\nwhen = \"amount > 1\"\n{rest}\n");
     let text = [
         "[ruleset]\nname = \"kinds\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n".to_owned(),
+        "[policy]\nstep_up_at = 50\nblock_at = 60\n".to_owned(),
         rule("law_step", "tier = \"mandatory\"\nthen = \"step_up\""),
         rule("law_alert", "tier = \"mandatory\"\nthen = \"alert\""),
         rule("blocks", "then = \"block\""),
@@ -92,6 +93,8 @@ pub fn rules() -> Arc<RuleSet> {
         rule("would_block", "mode = \"shadow\"\nthen = \"block\""),
         rule("would_alert", "mode = \"shadow\"\nthen = \"alert\""),
         rule("rests", "mode = \"off\"\nthen = \"block\""),
+        rule("law_block", "tier = \"mandatory\"\nthen = \"block\""),
+        rule("would_score", "mode = \"shadow\"\nscore = 30"),
     ];
     let compiled = weir::rules::compile("kinds.toml", &text.concat()).into_result();
     Arc::new(compiled.expect("the rules are valid"))

@@ -211,7 +211,7 @@ fn is_flagged(_: &Payment, decided: &Decided) -> bool {
 fn evaluate(rules: &[Rule], all: &[(&Payment, &Decided)], calendar: &Calendar) -> Evaluation {
     let named = |name: &str, picked: &dyn Fn(&Payment, &Decided) -> bool| Named {
         name: name.to_owned(),
-        payments: 0,
+        payments: None,
         figures: figures(all, picked),
     };
     let alone = |at: usize, fraud: bool| {
@@ -251,8 +251,10 @@ fn evaluate(rules: &[Rule], all: &[(&Payment, &Decided)], calendar: &Calendar) -
             named("alert", &|_, decided| decided.alert),
         ],
         reasons: vec![
-            named("law", &|_, decided| decided.law),
-            named("risk", &|_, decided| decided.outcome > 0 && !decided.law),
+            named("law_step_up", &|_, decided| decided.law && decided.outcome == 1),
+            named("law_block", &|_, decided| decided.law && decided.outcome == 2),
+            named("risk_step_up", &|_, decided| !decided.law && decided.outcome == 1),
+            named("risk_block", &|_, decided| !decided.law && decided.outcome == 2),
         ],
         rules: rules.iter().enumerate().map(rule).collect(),
         overlap,
@@ -272,7 +274,7 @@ fn groups(all: &[(&Payment, &Decided)], calendar: &Calendar) -> Vec<Group> {
         }
         let named = |(name, of): (String, Vec<(&Payment, &Decided)>)| Named {
             name,
-            payments: of.len() as u64,
+            payments: Some(of.len() as u64),
             figures: figures(&of, is_flagged),
         };
         Group { by: by.to_owned(), values: values.into_iter().map(named).collect() }
@@ -415,6 +417,12 @@ fn changes(
         changes.payments[old.outcome][new.outcome] += 1;
         let of_label = if payment.fraud.is_some() { &mut changes.frauds } else { &mut changes.genuine };
         of_label[old.outcome][new.outcome] += u64::from(payment.known);
+        if old.alert != new.alert {
+            let moved = if new.alert { &mut changes.alerts_added } else { &mut changes.alerts_removed };
+            moved.payments += 1;
+            moved.frauds += u64::from(payment.known && payment.fraud.is_some());
+            moved.genuine += u64::from(payment.known && payment.fraud.is_none());
+        }
         if old.outcome != new.outcome && changes.examples.len() < 12 {
             changes.examples.push(ChangedPayment {
                 id: payment.id.clone(),
@@ -422,6 +430,8 @@ fn changes(
                 amount_minor: payment.amount_minor,
                 old: OUTCOMES[old.outcome].to_owned(),
                 new: OUTCOMES[new.outcome].to_owned(),
+                old_alert: old.alert,
+                new_alert: new.alert,
                 old_fired: ids(old_rules, &old.acted),
                 new_fired: ids(rules, &new.acted),
                 label: if !payment.known {
@@ -478,6 +488,8 @@ pub fn sample() -> Report {
             immature: 41_877,
             payments: payments.len() as u64,
             frauds: known(true).count() as u64,
+            fraud_kinds: fraud_kinds(known(true)),
+            frauds_weighted: known(true).count() as f64,
             genuine: known(false).count() as u64,
             unknown: payments.iter().filter(|payment| !payment.known).count() as u64,
             weighted: 0,
@@ -487,6 +499,14 @@ pub fn sample() -> Report {
         rules: run("retail", "rules/retail.toml", "3f", evaluate(&RULES, &with_new, &calendar)),
         against: Some(run("retail-2025", "rules/retail-2025.toml", "a1", evaluate(&old_rules, &with_old, &calendar))),
     }
+}
+
+fn fraud_kinds<'a>(frauds: impl Iterator<Item = &'a Payment>) -> Vec<Counted> {
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for kind in frauds.filter_map(|payment| payment.fraud.map(|kind| KINDS[kind])) {
+        *kinds.entry(kind).or_default() += 1;
+    }
+    kinds.into_iter().map(|(kind, count)| Counted { name: kind.to_owned(), count }).collect()
 }
 
 fn data(from_us: i64, payments: u64) -> Data {

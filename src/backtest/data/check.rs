@@ -3,7 +3,7 @@
 //! Promises that whatever [`Reader`] would refuse is counted here with its reason, and that memory is bounded: ids beyond
 //! [`IDS_MAX`] are not compared, and that is said. Must never know how it is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -17,10 +17,11 @@ use super::merge::Batch;
 use super::places::Places;
 use super::row::{BadRow, Reader, Row};
 use super::set::DataSet;
+use crate::backtest::Truth;
 use crate::backtest::report::Counted;
 use crate::event::{Event, Kind, Schema, TextField};
 use crate::money::AMOUNT_MINOR_MAX;
-use crate::rules::{Label, RuleSet};
+use crate::rules::{KeyField, Label, RatesDeclaration, RuleSet};
 use crate::time::{Calendar, Period, SECOND_US, TIME_US_MAX, format_time};
 
 /// Ids that are compared with each other.
@@ -209,40 +210,10 @@ pub fn check(
             }
         }
     }
+    let lacks = rules.map_or(Ok(Vec::new()), |rules| pass.lacks(rules))?;
     let mut found = pass.end();
     found.place(&mut Places::new(data)?)?;
-    if let Some(rules) = rules {
-        found.lacks = lacks(data, rules, !labels.is_empty() || found.labels.by_label.len() > 1)?;
-    }
-    Ok(found)
-}
-
-/// What a rule set reads that no column gives: keys, fields that it declares, labels.
-fn lacks(data: &DataSet, rules: &RuleSet, labelled: bool) -> Result<Vec<String>, DataError> {
-    use crate::rules::KeyField;
-    let layouts = (0..data.selects().len()).map(|at| data.layout(at, &rules.schema));
-    let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
-    let mut lacks = Vec::new();
-    for (position, (name, _)) in rules.schema.fields().iter().enumerate() {
-        if !layouts.iter().any(|layout| layout.gives(position)) {
-            lacks.push(format!("`{name}`, which the rule set declares in [fields]"));
-        }
-    }
-    for feature in rules.features.iter().filter(|feature| feature.used) {
-        for key in feature.by.iter().chain(&feature.at) {
-            let KeyField::Text(field) = key else { continue };
-            if !layouts.iter().any(|layout| layout.gives_text(*field)) {
-                let what = format!("`{}`, by which feature `{}` is kept", field.name(), feature.name);
-                if !lacks.contains(&what) {
-                    lacks.push(what);
-                }
-            }
-        }
-        if feature.label.is_some() && !labelled {
-            lacks.push(format!("labels, which feature `{}` counts", feature.name));
-        }
-    }
-    Ok(lacks)
+    Ok(Findings { lacks, ..found })
 }
 
 /// A column's name, with the field's that it was probably to have.
@@ -279,6 +250,10 @@ struct Pass<'d> {
     delays: Option<Histogram<u64>>,
     by_label: BTreeMap<String, u64>,
     matched: u64,
+    /// Payments by the code of their currency, and how many of them say no rate.
+    currencies: BTreeMap<&'static str, (u64, u64)>,
+    /// Labels that stand in payments' rows without a time.
+    untimed: u64,
 }
 
 impl<'d> Pass<'d> {
@@ -319,6 +294,8 @@ impl<'d> Pass<'d> {
             delays: Histogram::new_with_max((TIME_US_MAX / SECOND_US).unsigned_abs(), DIGITS).ok(),
             by_label: BTreeMap::new(),
             matched: 0,
+            currencies: BTreeMap::new(),
+            untimed: 0,
         })
     }
 
@@ -395,6 +372,11 @@ impl<'d> Pass<'d> {
             self.month = self.calendar.month(time_us);
         }
         *self.months.entry(self.month.start_us).or_default() += 1;
+        if let Some(amount) = event.amount() {
+            let (payments, unrated) = self.currencies.entry(amount.currency.code()).or_default();
+            *payments += 1;
+            *unrated += u64::from(event.rate().is_none());
+        }
         if let (Some(amount), Some(amounts)) = (event.amount(), &mut self.amounts) {
             let (minor, found) = (amount.minor.unsigned_abs(), &mut self.found.amounts);
             found.zero += u64::from(minor == 0);
@@ -406,12 +388,9 @@ impl<'d> Pass<'d> {
             return;
         }
         self.found.labels.payments += 1;
-        let said = self.labels.get(event.identity());
-        self.matched += u64::from(said.is_some());
-        let (label, kind, said_us) = match said {
-            Some(said) => (said.label, said.kind, Some(said.time_us)),
-            None => (row.truth.label, row.truth.kind, row.label_time_us),
-        };
+        self.matched += u64::from(self.labels.get(event.identity()).is_some());
+        self.untimed += u64::from(row.truth.label.is_some() && row.label_time_us.is_none());
+        let (Truth { label, kind, .. }, said_us) = self.labels.newest(row);
         let name = match (label, kind) {
             (None, _) => "unknown".to_owned(),
             (Some(Label::Fraud), Some(kind)) => format!("fraud: {kind}"),
@@ -428,6 +407,60 @@ impl<'d> Pass<'d> {
                 }
             }
         }
+    }
+
+    /// What a rule set reads that the data does not give.
+    fn lacks(&self, rules: &RuleSet) -> Result<Vec<String>, DataError> {
+        let layouts = (0..self.data.selects().len()).map(|at| self.data.layout(at, &rules.schema));
+        let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
+        let gives = |field| layouts.iter().any(|layout| layout.gives_text(field));
+        let mut lacks = Vec::new();
+        for (position, (name, _)) in rules.schema.fields().iter().enumerate() {
+            if !layouts.iter().any(|layout| layout.gives(position)) {
+                lacks.push(format!("a column for `{name}`, which the rule set declares in [fields]"));
+            }
+        }
+        let mut keys = BTreeSet::new();
+        let labelled = !self.labels.is_empty() || self.by_label.keys().any(|label| label != "unknown");
+        for feature in rules.features.iter().filter(|feature| feature.used) {
+            for key in feature.by.iter().chain(&feature.at) {
+                let KeyField::Text(field) = key else { continue };
+                if !gives(*field) && keys.insert(*field) {
+                    lacks.push(format!(
+                        "a column for `{}`, by which feature `{}` is kept",
+                        field.name(),
+                        feature.name
+                    ));
+                }
+            }
+            if feature.label.is_some() && !labelled {
+                lacks.push(format!("labels, which feature `{}` counts", feature.name));
+            } else if feature.label.is_some() && self.untimed > 0 {
+                lacks.push(format!(
+                    "`label_time` of {} labels, without which feature `{}` never sees them",
+                    self.untimed, feature.name
+                ));
+            }
+        }
+        for field in rules.fields_named.iter().filter(|field| !gives(**field) && !keys.contains(*field)) {
+            lacks.push(format!("a column for `{}`, which conditions name", field.name()));
+        }
+        for (&code, &(payments, unrated)) in &self.currencies {
+            if code == rules.currency.code() {
+                continue;
+            }
+            match &rules.rates {
+                None => lacks.push(format!(
+                    "amounts in {}, the rule set's currency, of {payments} payments in {code}: it has no [rates], and refuses them",
+                    rules.currency.code()
+                )),
+                Some(RatesDeclaration { file: None, .. }) if unrated > 0 => {
+                    lacks.push(format!("`rate` of {unrated} payments in {code}: the rule set's [rates] have no file"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(lacks)
     }
 
     fn end(self) -> Findings {
@@ -449,7 +482,12 @@ impl<'d> Pass<'d> {
         if let Some(amounts) = self.amounts.filter(|amounts| !amounts.is_empty()) {
             let extreme_minor = amounts.value_at_quantile(EXTREME_QUANTILE).saturating_mul(EXTREME_TIMES);
             found.amounts = Amounts {
-                median_minor: Some(amounts.value_at_quantile(0.5)),
+                // A class of the histogram may begin below the least amount or end above the greatest.
+                median_minor: found
+                    .amounts
+                    .min_minor
+                    .zip(found.amounts.max_minor)
+                    .map(|(least, most)| amounts.value_at_quantile(0.5).clamp(least, most)),
                 extreme: match amounts.max() > extreme_minor {
                     true => amounts.count_between(extreme_minor.saturating_add(1), amounts.max()),
                     false => 0,

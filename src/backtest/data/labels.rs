@@ -7,6 +7,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::layout::{Columns, Layout};
+use super::row::Row;
+use crate::backtest::Truth;
 use crate::event::{TextField, identity};
 use crate::rules::Label;
 
@@ -46,6 +48,19 @@ impl Labels {
         let Entry { time_us, label, kind, source } = *self.entries.get(&transaction)?;
         let word = |at: Option<u32>| self.words.get(at? as usize).map(String::as_str);
         Some(Known { label, kind: word(kind), source: word(source), time_us })
+    }
+
+    /// What the newest says that was said of a payment, in its row or by an event, and when that was said. What stands in a row
+    /// without a time is older than any event.
+    pub(in crate::backtest) fn newest<'a>(&'a self, row: &Row<'a>) -> (Truth<'a>, Option<i64>) {
+        let of_row = row.truth.label.map(|_| row.label_time_us.unwrap_or(i64::MIN));
+        match self.get(row.event.identity()) {
+            Some(known) if of_row.is_none_or(|time_us| time_us <= known.time_us) => {
+                let truth = Truth { label: known.label, kind: known.kind, case: row.truth.case };
+                (truth, Some(known.time_us))
+            }
+            _ => (row.truth, row.label_time_us),
+        }
     }
 
     /// Of how many payments something is known.

@@ -1,9 +1,10 @@
 //! The events of a journal's closed segments, each payment with what it was answered.
 //!
 //! Promises that events come in the order of their records, with the outcome that went out: of the control group what it let
-//! through, with how many payments it stands for. Damage ends the reading.
+//! through, with how many payments it stands for, and of those that it stands for that they stand for none. Damage ends the
+//! reading, unless somebody decided to go on over it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,9 +13,16 @@ use serde::Deserialize;
 
 use super::lines::{Beside, Take};
 use crate::decision::Outcome;
+use crate::engine::is_stood_for;
 use crate::event::{Kind, Schema, TextField};
-use crate::io::{Disk, LineReader, RealDisk};
-use crate::journal::{AnswerForm, Columns, JournalError, Reader, Record, Standing, columns, columns_folder};
+use crate::hex::unhex;
+use crate::io::{Disk, LineReader, RealDisk, read_decision};
+use crate::journal::{
+    AnswerForm, Columns, JournalError, Reader, Record, Standing, columns, columns_folder,
+    kept::{self, KeptError},
+    went_on_over,
+};
+use crate::rules::RuleSet;
 
 /// Payments that may wait for their answers; beyond, the first goes on without one.
 const WAITING_MAX: usize = 1 << 16;
@@ -43,11 +51,39 @@ struct Waiting {
 struct Said<'l> {
     outcome: Option<&'l str>,
     withheld: Option<Withheld>,
+    rule_set: Option<&'l str>,
 }
 
 #[derive(Deserialize)]
 struct Withheld {
     ppm: u32,
+}
+
+/// The rule sets that answered and have a control group, as they were kept.
+struct Controlled<'j> {
+    disk: Arc<dyn Disk>,
+    folder: &'j Path,
+    by_hash: HashMap<String, Option<Box<(RuleSet, LineReader)>>>,
+}
+
+impl Controlled<'_> {
+    /// Whether the control group of the rule set that answered stands for the payment.
+    fn stands_for(&mut self, hash: &str, line: &[u8], answer: &[u8]) -> std::result::Result<bool, KeptError> {
+        if !self.by_hash.contains_key(hash) {
+            let named = unhex(hash.as_bytes()).map(|hash| kept::named(&*self.disk, self.folder, &hash));
+            let rules = named.transpose()?.flatten().map(|(_, loaded)| loaded.rules);
+            let controlled = rules.filter(|rules| rules.control.is_some());
+            let reading = |rules: RuleSet| {
+                let lines = LineReader::new(Arc::clone(&rules.schema)).keep_unknown();
+                Box::new((rules, lines))
+            };
+            self.by_hash.insert(hash.to_owned(), controlled.map(reading));
+        }
+        let Some(Some(controlled)) = self.by_hash.get_mut(hash) else { return Ok(false) };
+        let (rules, lines) = &mut **controlled;
+        let (event, decision) = (lines.read(line), read_decision(rules, answer));
+        Ok(event.is_ok_and(|event| decision.is_ok_and(|decision| is_stood_for(rules, event, &decision))))
+    }
 }
 
 /// Hands all events on.
@@ -56,12 +92,26 @@ pub(super) fn read(folder: &Path, out: &mut impl Take) -> Result<()> {
         |error: &dyn std::fmt::Display| DataFusionError::Execution(format!("{}: {error}", folder.display()));
     let segments = closed(folder).map_err(|error| failed(&error))?;
     let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(()) };
-    let mut reader = Reader::from(Arc::new(RealDisk), folder, first.first).map_err(|error| failed(&error))?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let mut reader = Reader::from(Arc::clone(&disk), folder, first.first).map_err(|error| failed(&error))?;
+    let mut controlled = Controlled { disk: Arc::clone(&disk), folder, by_hash: HashMap::new() };
     let mut lines = LineReader::new(Arc::new(Schema::default())).keep_unknown();
     let mut waiting: VecDeque<Waiting> = VecDeque::new();
     let mut goes_on = true;
     while goes_on {
-        let Some(entry) = reader.next_entry().map_err(|error| failed(&error))? else { break };
+        let entry = match reader.next_entry() {
+            Ok(Some(entry)) => entry,
+            Ok(None) => break,
+            Err(JournalError::Damaged(damage)) if last.next.is_some_and(|next| damage.number >= next) => {
+                break;
+            }
+            Err(JournalError::Damaged(damage))
+                if went_on_over(&disk, folder, &damage).map_err(|error| failed(&error))? =>
+            {
+                continue;
+            }
+            Err(error) => return Err(failed(&error)),
+        };
         if last.next.is_some_and(|next| entry.number >= next) {
             break;
         }
@@ -76,7 +126,8 @@ pub(super) fn read(folder: &Path, out: &mut impl Take) -> Result<()> {
             Record::Answer { form, event, bytes } => {
                 let place = waiting.binary_search_by_key(&event, |waiting| waiting.number);
                 if let Some(waiting) = place.ok().and_then(|at| waiting.get_mut(at)) {
-                    waiting.beside = beside(form, bytes);
+                    waiting.beside = beside(form, bytes, &waiting.line, &mut controlled)
+                        .map_err(|error| failed(&error))?;
                     waiting.waits = false;
                 }
             }
@@ -96,14 +147,24 @@ pub(super) fn read(folder: &Path, out: &mut impl Take) -> Result<()> {
 }
 
 /// What an answer says of its payment: nothing where it was refused.
-fn beside(form: AnswerForm, bytes: &[u8]) -> Beside {
+fn beside(
+    form: AnswerForm,
+    answer: &[u8],
+    line: &[u8],
+    controlled: &mut Controlled<'_>,
+) -> std::result::Result<Beside, KeptError> {
     let decides = matches!(form, AnswerForm::Decided | AnswerForm::Repeated | AnswerForm::Declared);
-    let Some(said) = serde_json::from_slice::<Said<'_>>(bytes).ok().filter(|_| decides) else {
-        return Beside::default();
+    let Some(said) = serde_json::from_slice::<Said<'_>>(answer).ok().filter(|_| decides) else {
+        return Ok(Beside::default());
     };
     let answered = said.outcome.and_then(Outcome::from_name).map(Outcome::name);
     let chance = said.withheld.filter(|withheld| withheld.ppm > 0);
-    Beside { answered, weight: chance.map(|Withheld { ppm }| 1e6 / f64::from(ppm)) }
+    let weight = match (chance, said.rule_set) {
+        (Some(Withheld { ppm }), _) => Some(1e6 / f64::from(ppm)),
+        (None, Some(hash)) => controlled.stands_for(hash, line, answer)?.then_some(0.0),
+        (None, None) => None,
+    };
+    Ok(Beside { answered, weight })
 }
 
 fn hand_on(lines: &mut LineReader, waiting: &Waiting, out: &mut impl Take) -> Result<bool> {

@@ -29,7 +29,7 @@ pub struct Row<'a> {
     pub label_source: Option<&'a str>,
     /// When that was known, microseconds since 1970 UTC.
     pub label_time_us: Option<i64>,
-    /// How many payments it stands for.
+    /// How many payments it stands for; 0 where others stand for it.
     pub weight: f64,
     /// What it was answered in history, also where the event is read without that.
     pub answered: Option<Outcome>,
@@ -65,7 +65,7 @@ pub enum BadReason {
         column: &'static str,
     },
     /// A weight that is none.
-    #[error("`weight` is {0}; a payment stands for a number of payments above 0")]
+    #[error("`weight` is {0}; a payment stands for 0 payments, where others stand for it, or more")]
     Weight(f64),
 }
 
@@ -76,7 +76,7 @@ impl BadReason {
         match self {
             Self::Row(reason) => reason.clone().without_values().to_string(),
             Self::Line(_) => "a line that is no event".to_owned(),
-            Self::Weight(_) => "`weight` is not a number above 0".to_owned(),
+            Self::Weight(_) => "`weight` is below 0 or no number".to_owned(),
             Self::Nanoseconds { .. } => self.to_string(),
         }
     }
@@ -301,7 +301,7 @@ impl<'a> Known<'a> {
         known.label_time_us = time_at(&columns.label_time, layout, row, "label_time")?;
         if let Some(weights) = columns.weight.as_ref().filter(|weights| weights.is_valid(row)) {
             known.weight = weights.value(row);
-            if !(known.weight.is_finite() && known.weight > 0.0) {
+            if !(known.weight.is_finite() && known.weight >= 0.0) {
                 return Err(BadReason::Weight(known.weight));
             }
         }

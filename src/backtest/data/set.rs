@@ -90,14 +90,18 @@ impl DataSet {
         journals.flat_map(|table| table.paths.iter().map(PathBuf::as_path))
     }
 
-    /// Its files in the order of tables and of what they name, with what is in them as a sum; reads them all once.
+    /// Where its files are, in the order of tables and of what they name; one may be there twice.
+    pub fn paths(&self) -> Result<Vec<PathBuf>, DataError> {
+        self.tables.iter().flat_map(paths_of).collect()
+    }
+
+    /// Its files in the same order, each once, with what is in them as a sum; reads them all once.
     pub fn files(&self) -> Result<Vec<DataFile>, DataError> {
         if let Some(files) = self.files.get() {
             return Ok(files.clone());
         }
         let mut files: Vec<DataFile> = Vec::new();
-        for path in self.tables.iter().flat_map(paths_of) {
-            let path = path?;
+        for path in self.paths()? {
             let name = self.file_name(&path);
             if files.iter().all(|file| file.name != name) {
                 let (bytes, sum) = files::sum(&path)?;

@@ -105,7 +105,11 @@ fn draw(times: &mut [u32], seed: u64, replicate: u32) {
     }
 }
 
-/// Where the middle 95 % of replicates lie; `None` where there is none that can say.
+/// Shares that are no further from each other differ by rounding.
+const SAME: f64 = 1e-12;
+
+/// Where the middle 95 % of replicates lie; `None` where there is none that can say, or all say the same: then few accounts have what
+/// is drawn, or it is all or nothing of them, and the bootstrap does not know how sure that is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Range {
     /// The 2.5th percentile.
@@ -118,6 +122,9 @@ impl Range {
     /// The range of values, by nearest rank.
     pub(super) fn of(mut values: Vec<f64>) -> Self {
         values.sort_unstable_by(f64::total_cmp);
+        if values.first().zip(values.last()).is_none_or(|(first, last)| last - first < SAME) {
+            return Self::default();
+        }
         let at = |per_mille| ranked(&values, per_mille).copied();
         Self { low: at(25), high: at(975) }
     }
@@ -141,6 +148,13 @@ mod tests {
         );
         assert_eq!(ranked(&[7], 25), Some(&7));
         assert_eq!(ranked::<u32>(&[], 500), None);
+    }
+
+    #[test]
+    fn replicates_that_all_say_the_same_say_nothing() {
+        assert_eq!(Range::of(vec![1.0; 200]), Range::default());
+        assert_eq!(Range::of(Vec::new()), Range::default());
+        assert_eq!(Range::of(vec![1.0, 0.5]), Range { low: Some(0.5), high: Some(1.0) });
     }
 
     #[test]

@@ -43,7 +43,14 @@ impl Comparison {
         for matrix in [Some(payments), known].into_iter().flatten() {
             matrix[old.outcome as usize][new.outcome as usize] += 1;
         }
-        if old.outcome == new.outcome {
+        if old.alert != new.alert {
+            let Changes { alerts_added, alerts_removed, .. } = &mut self.changes;
+            let moved = if new.alert { alerts_added } else { alerts_removed };
+            moved.payments += 1;
+            moved.frauds += u64::from(label == Some(Label::Fraud));
+            moved.genuine += u64::from(label == Some(Label::Genuine));
+        }
+        if (old.outcome, old.alert) == (new.outcome, new.alert) {
             return;
         }
         let class = label.map_or(2, |label| label as u8);
@@ -55,6 +62,8 @@ impl Comparison {
                 amount_minor: new.amount_minor,
                 old: old.outcome.name().to_owned(),
                 new: new.outcome.name().to_owned(),
+                old_alert: old.alert,
+                new_alert: new.alert,
                 old_fired: rule_ids(&self.old, old.fired),
                 new_fired: rule_ids(&self.new, new.fired),
                 label: label.map_or("unknown", Label::name).to_owned(),

@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::numbers::Bothered;
-use super::seen::Seen;
+use super::seen::{Fate, Seen};
 use super::tally::{Flagged, Parts};
 use crate::backtest::Fact;
 use crate::backtest::report::{Group, Named};
@@ -62,7 +62,7 @@ impl Grouping {
             value.known += parts;
         }
         if fact.is_flagged() {
-            value.flagged.take(seen, fact.outcome);
+            value.flagged.take(seen, Fate::of(fact.outcome));
         }
         if let Some(customer) = seen.customer.filter(|_| fact.outcome > Outcome::Allow) {
             self.bothered.take(number, customer);
@@ -113,7 +113,7 @@ impl Grouping {
         let found = found.chain((others.payments > 0).then_some((OTHERS, others)));
         let named = found.zip(&bothered).map(|((name, value), &bothered)| Named {
             name: name.to_owned(),
-            payments: value.payments,
+            payments: Some(value.payments),
             figures: value.flagged.figures(value.known, bothered, &Default::default()),
         });
         said.then(|| Group { by: by.to_owned(), values: named.collect() })

@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 pub use comparison::Comparison;
 
-use super::Fact;
-use super::report::{Evaluation, Example, ExampleCase, Measured, Scores};
+use super::report::{Counted, Evaluation, Example, ExampleCase, Measured, Scores};
+use super::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::{Label, RuleSet};
 use crate::time::{Calendar, Period};
@@ -36,19 +36,18 @@ use groups::Grouping;
 use numbers::Numbers;
 use rows::Rows;
 use scores::areas;
-use seen::{PassShares, Seen, weight};
+use seen::{Seen, weight};
 use tally::{Parts, SHARES, estimate, shares};
 use timeline::Timeline;
+
+/// Kinds of fraud that are told apart.
+const KINDS_MAX: usize = 1_000;
 
 /// What figures depend on beside payments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The share of genuine customers who pass a step-up, from 0 to 1.
-    pub genuine_pass: f64,
-    /// The share of fraudulent payments that pass a step-up, where their kind says nothing else.
-    pub fraud_pass: f64,
-    /// The same by kind of fraud.
-    pub fraud_pass_by_kind: BTreeMap<String, f64>,
+    /// Who passes a step-up.
+    pub pass: PassRates,
     /// How many accounts a day card precision looks at; at least 1.
     pub k: u32,
     /// Replicates of the bootstrap; 0 for shares without ranges.
@@ -61,15 +60,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            genuine_pass: 0.95,
-            fraud_pass: 0.2,
-            fraud_pass_by_kind: BTreeMap::new(),
-            k: 100,
-            replicates: 200,
-            seed: 0,
-            examples: 5,
-        }
+        Self { pass: PassRates::default(), k: 100, replicates: 200, seed: 0, examples: 5 }
     }
 }
 
@@ -78,10 +69,12 @@ impl Default for Settings {
 pub struct Evaluator {
     rule_set: Arc<RuleSet>,
     calendar: Calendar,
-    pass: PassShares,
+    pass: PassRates,
     replicates: u32,
     seed: u64,
     measured: Measured,
+    /// Known frauds by kind.
+    kinds: BTreeMap<String, u64>,
     /// All that is known, flagged or not.
     known: Parts,
     accounts: Accounts,
@@ -107,10 +100,11 @@ impl Evaluator {
         Self {
             rule_set: Arc::clone(rules),
             calendar,
-            pass: PassShares::new(settings),
+            pass: settings.pass.clone(),
             replicates: settings.replicates,
             seed: settings.seed,
             measured: Measured::default(),
+            kinds: BTreeMap::new(),
             known: Parts::default(),
             accounts: Accounts::new(settings.replicates > 0),
             customers: Numbers::default(),
@@ -152,9 +146,21 @@ impl Evaluator {
         self.measured.payments += 1;
         self.measured.weighted += u64::from(weight(fact) != 1.0);
         match fact.truth.label {
-            Some(Label::Fraud) => self.measured.frauds += 1,
+            Some(Label::Fraud) => {
+                self.measured.frauds += 1;
+                self.kind(fact.truth.kind.unwrap_or("(none)"));
+            }
             Some(Label::Genuine) => self.measured.genuine += 1,
             None => self.measured.unknown += 1,
+        }
+    }
+
+    fn kind(&mut self, kind: &str) {
+        let known =
+            if self.kinds.len() < KINDS_MAX || self.kinds.contains_key(kind) { kind } else { "(others)" };
+        match self.kinds.get_mut(known) {
+            Some(count) => *count += 1,
+            None => drop(self.kinds.insert(known.to_owned(), 1)),
         }
     }
 
@@ -213,7 +219,14 @@ impl Evaluator {
 
     /// What was taken so far: how many payments, of which what is known, and the value of the known frauds. The rest is the caller's.
     pub fn measured(&self) -> Measured {
-        Measured { fraud_value_minor: self.known.value_minor, ..self.measured.clone() }
+        let Parts { frauds, value_minor, .. } = self.known;
+        let kind = |(name, count): (&String, &u64)| Counted { name: name.clone(), count: *count };
+        Measured {
+            frauds_weighted: frauds,
+            fraud_value_minor: value_minor,
+            fraud_kinds: self.kinds.iter().map(kind).collect(),
+            ..self.measured.clone()
+        }
     }
 
     /// How the rule set did.

@@ -1,28 +1,32 @@
 //! What flags a payment: the rule set, an outcome, a reason, a rule. Each is a row of figures.
 //!
-//! Promises that a payment counts once in every row that flags it, with what becomes of it there: under its own outcome, and for a
-//! rule in shadow under what that would have asked for besides. Must never know a group or a score.
+//! Promises that a payment counts once in every row that flags it, with what becomes of it there: under its own outcome, under what
+//! the law alone demands, under what risk adds to that, and for a rule in shadow under what that would have asked for besides. Must
+//! never know a group or a score.
 
 use std::sync::Arc;
 
 use super::bootstrap::{Accounts, Range};
 use super::numbers::Bothered;
 use super::overlap::Together;
-use super::seen::Seen;
+use super::seen::{Fate, Seen};
 use super::tally::{Flagged, Parts, SHARES};
 use crate::backtest::Fact;
 use crate::backtest::report::{Figures, Named, Overlap, RuleFigures};
 use crate::decision::Outcome;
-use crate::rules::{Action, Mode, RuleSet, Tier};
+use crate::engine::Demands;
+use crate::rules::{Action, Mode, RuleSet};
 
 const OVERALL: usize = 0;
 const STEP_UP: usize = 1;
 const BLOCK: usize = 2;
 const ALERT: usize = 3;
-const LAW: usize = 4;
-const RISK: usize = 5;
+const LAW_STEP_UP: usize = 4;
+const LAW_BLOCK: usize = 5;
+const RISK_STEP_UP: usize = 6;
+const RISK_BLOCK: usize = 7;
 /// The row of the first rule; the others follow.
-const RULES: usize = 6;
+const RULES: usize = 8;
 
 /// Every row, with what was flagged.
 #[derive(Clone, Debug)]
@@ -30,13 +34,13 @@ pub(super) struct Rows {
     rules: Arc<RuleSet>,
     flagged: Vec<Flagged>,
     bothered: Bothered,
-    /// By rule: known payments on which it alone fired.
+    /// By rule: known payments that it alone flags.
     alone: Vec<Parts>,
     together: Together,
     /// The rules of the payment at hand that count, ascending.
     counted: Vec<u16>,
     /// The rows of the payment at hand, with what becomes of it there.
-    at_hand: Vec<(usize, Outcome)>,
+    at_hand: Vec<(usize, Fate)>,
 }
 
 /// What rows come to.
@@ -69,15 +73,15 @@ impl Rows {
     /// Takes a payment into each row that flags it.
     pub(super) fn take(&mut self, fact: &Fact<'_>, seen: &Seen, accounts: &mut Accounts) {
         self.see(fact);
-        for &(row, outcome) in &self.at_hand {
+        for &(row, fate) in &self.at_hand {
             if let Some(flagged) = self.flagged.get_mut(row) {
-                flagged.take(seen, outcome);
+                flagged.take(seen, fate);
             }
             let number = row as u32;
-            if let Some(parts) = Parts::of(seen, seen.held_back_minor(outcome)) {
+            if let Some(parts) = Parts::of(seen, seen.held_back_minor(fate)) {
                 accounts.add(seen.account, number, parts);
             }
-            if let Some(customer) = seen.customer.filter(|_| outcome > Outcome::Allow) {
+            if let Some(customer) = seen.customer.filter(|_| fate.outcome > Outcome::Allow) {
                 self.bothered.take(number, customer);
             }
         }
@@ -87,56 +91,58 @@ impl Rows {
 
     /// Finds the rows of a payment.
     fn see(&mut self, fact: &Fact<'_>) {
-        let stopped = fact.outcome > Outcome::Allow;
+        let outcome = fact.outcome;
+        let law = Demands::of(&self.rules, fact.fired.iter().copied()).law.min(outcome);
         self.at_hand.clear();
-        let mut put = |row, is| {
+        let mut put = |row, is, fate| {
             if is {
-                self.at_hand.push((row, fact.outcome));
+                self.at_hand.push((row, fate));
             }
         };
-        put(OVERALL, fact.is_flagged());
-        put(STEP_UP, fact.outcome == Outcome::StepUp);
-        put(BLOCK, fact.outcome == Outcome::Block);
-        put(ALERT, fact.alert);
-        let rules = &self.rules.rules;
-        let by_law = |&at: &u16| {
-            let rule = rules.get(usize::from(at));
-            rule.is_some_and(|rule| rule.tier == Tier::Mandatory && demands(rule.then) > Outcome::Allow)
-        };
-        let law = stopped && fact.fired.iter().any(by_law);
-        put(LAW, law);
-        put(RISK, stopped && !law);
+        let own = Fate::of(outcome);
+        put(OVERALL, fact.is_flagged(), own);
+        put(STEP_UP, outcome == Outcome::StepUp, own);
+        put(BLOCK, outcome == Outcome::Block, own);
+        put(ALERT, fact.alert, own);
+        put(LAW_STEP_UP, law == Outcome::StepUp, Fate::of(law));
+        put(LAW_BLOCK, law == Outcome::Block, Fate::of(law));
+        let beyond = Fate { without: law, ..own };
+        put(RISK_STEP_UP, outcome > law && outcome == Outcome::StepUp, beyond);
+        put(RISK_BLOCK, outcome > law && outcome == Outcome::Block, beyond);
         self.counted.clear();
         for (fired, mode) in [(fact.fired, Mode::Live), (fact.shadow, Mode::Shadow)] {
             for &at in fired {
-                let Some(rule) = rules.get(usize::from(at)).filter(|rule| rule.mode == mode) else {
+                let Some(rule) = self.rules.rules.get(usize::from(at)).filter(|rule| rule.mode == mode)
+                else {
                     continue;
                 };
-                let outcome =
-                    if mode == Mode::Shadow { fact.outcome.max(demands(rule.then)) } else { fact.outcome };
-                self.at_hand.push((RULES + usize::from(at), outcome));
+                let outcome = if mode == Mode::Shadow { outcome.max(demands(rule.then)) } else { outcome };
+                self.at_hand.push((RULES + usize::from(at), Fate::of(outcome)));
                 self.counted.push(at);
             }
         }
         self.counted.sort_unstable();
     }
 
-    /// Tells the rules that are the only ones: no other live rule fired, exceptions aside.
+    /// Tells the rules without which a payment would not be flagged, and those in shadow with which it would be.
     fn take_alone(&mut self, fact: &Fact<'_>, seen: &Seen) {
         let Some(parts) = Parts::of(seen, 0.0) else { return };
-        let rules = &self.rules.rules;
-        let acts = |at: &&u16| {
-            let rule = rules.get(usize::from(**at));
-            rule.is_some_and(|rule| rule.mode == Mode::Live && rule.tier != Tier::Override)
-        };
-        let mut acting = fact.fired.iter().filter(acts);
-        let only = match (acting.next(), acting.next()) {
-            (only, None) => only,
-            _ => return,
-        };
-        for at in self.counted.iter().filter(|at| only.is_none_or(|only| only == *at)) {
-            if let Some(alone) = self.alone.get_mut(usize::from(*at)) {
-                *alone += parts;
+        let rules = &*self.rules;
+        let fired = || fact.fired.iter().copied();
+        let is_flagged = fact.is_flagged();
+        // What a dialogue or a lock stops is no rule's.
+        if is_flagged != Demands::of(rules, fired()).flags() {
+            return;
+        }
+        for &at in &self.counted {
+            let is_live = rules.rules.get(usize::from(at)).is_some_and(|rule| rule.mode == Mode::Live);
+            let alone = match (is_live, is_flagged) {
+                (true, true) => !Demands::of(rules, fired().filter(|&other| other != at)).flags(),
+                (false, false) => Demands::of(rules, fired().chain([at])).flags(),
+                _ => false,
+            };
+            if let Some(of_rule) = self.alone.get_mut(usize::from(at)).filter(|_| alone) {
+                *of_rule += parts;
             }
         }
     }
@@ -150,8 +156,11 @@ impl Rows {
             let flagged = flagged.get(row).copied().unwrap_or_default();
             flagged.figures(known, bothered.get(row).copied().unwrap_or(0), &range)
         };
-        let named =
-            |(name, row): (&str, usize)| Named { name: name.to_owned(), payments: 0, figures: figures(row) };
+        let named = |(name, row): (&str, usize)| Named {
+            name: name.to_owned(),
+            payments: None,
+            figures: figures(row),
+        };
         let rule_figures =
             rules.rules.iter().zip(&alone).enumerate().map(|(at, (rule, alone))| RuleFigures {
                 id: rule.id.clone(),
@@ -166,7 +175,14 @@ impl Rows {
         Found {
             overall: figures(OVERALL),
             outcomes: [("step_up", STEP_UP), ("block", BLOCK), ("alert", ALERT)].map(named).into(),
-            reasons: [("law", LAW), ("risk", RISK)].map(named).into(),
+            reasons: [
+                ("law_step_up", LAW_STEP_UP),
+                ("law_block", LAW_BLOCK),
+                ("risk_step_up", RISK_STEP_UP),
+                ("risk_block", RISK_BLOCK),
+            ]
+            .map(named)
+            .into(),
             rules: rule_figures.collect(),
             overlap: together.finish(&rules),
         }

@@ -2,10 +2,7 @@
 //!
 //! Promises that what is stepped up is held back only by the share that does not pass. Must never know which figure takes it.
 
-use std::collections::BTreeMap;
-
-use super::Settings;
-use crate::backtest::Fact;
+use crate::backtest::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::Label;
 
@@ -28,53 +25,40 @@ pub(super) struct Seen {
 
 impl Seen {
     /// A payment of this account and customer.
-    pub(super) fn new(fact: &Fact<'_>, pass: &PassShares, account: u32, customer: Option<u32>) -> Self {
+    pub(super) fn new(fact: &Fact<'_>, pass: &PassRates, account: u32, customer: Option<u32>) -> Self {
         let label = fact.truth.label;
         let weight = weight(fact);
         let value_minor = fact.amount_minor as f64 * weight;
-        let pass = label.map_or(1.0, |label| pass.of(label, fact.truth.kind));
+        let pass = label.map_or(1.0, |_| pass.of(fact.truth));
         Self { label, weight, value_minor, pass, account, customer }
     }
 
-    /// How much of its value does not go through under an outcome, minor units.
-    pub(super) fn held_back_minor(&self, outcome: Outcome) -> f64 {
-        match outcome {
+    /// How much of its value does not go through for that reason, minor units.
+    pub(super) fn held_back_minor(&self, fate: Fate) -> f64 {
+        let held_back = |outcome| match outcome {
             Outcome::Allow => 0.0,
             Outcome::StepUp => self.value_minor * (1.0 - self.pass),
             Outcome::Block => self.value_minor,
-        }
+        };
+        held_back(fate.outcome) - held_back(fate.without)
+    }
+}
+
+/// What becomes of a payment, and what would have without the reason that is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fate {
+    pub(super) outcome: Outcome,
+    pub(super) without: Outcome,
+}
+
+impl Fate {
+    /// An outcome where otherwise it had gone through.
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self { outcome, without: Outcome::Allow }
     }
 }
 
 /// How many payments a fact stands for; what is no positive number stands for one.
 pub(super) fn weight(fact: &Fact<'_>) -> f64 {
     if fact.weight.is_finite() && fact.weight > 0.0 { fact.weight } else { 1.0 }
-}
-
-/// Which share passes a step-up.
-#[derive(Clone, Debug)]
-pub(super) struct PassShares {
-    genuine: f64,
-    fraud: f64,
-    fraud_by_kind: BTreeMap<String, f64>,
-}
-
-impl PassShares {
-    pub(super) fn new(settings: &Settings) -> Self {
-        // What is no number passes: nothing is then counted as caught.
-        let share = |share: f64| if share <= 1.0 { share.max(0.0) } else { 1.0 };
-        let by_kind = settings.fraud_pass_by_kind.iter();
-        Self {
-            genuine: share(settings.genuine_pass),
-            fraud: share(settings.fraud_pass),
-            fraud_by_kind: by_kind.map(|(kind, &of_kind)| (kind.clone(), share(of_kind))).collect(),
-        }
-    }
-
-    fn of(&self, label: Label, kind: Option<&str>) -> f64 {
-        match label {
-            Label::Genuine => self.genuine,
-            Label::Fraud => kind.and_then(|kind| self.fraud_by_kind.get(kind)).copied().unwrap_or(self.fraud),
-        }
-    }
 }

@@ -5,7 +5,7 @@
 use std::ops::{AddAssign, Mul, Sub};
 
 use super::bootstrap::Range;
-use super::seen::Seen;
+use super::seen::{Fate, Seen};
 use crate::backtest::report::{Estimate, Figures};
 use crate::decision::Outcome;
 use crate::rules::Label;
@@ -94,17 +94,17 @@ pub(super) struct Flagged {
 }
 
 impl Flagged {
-    /// Takes a payment that is flagged and has this outcome.
-    pub(super) fn take(&mut self, seen: &Seen, outcome: Outcome) {
+    /// Takes a payment that is flagged, with what becomes of it.
+    pub(super) fn take(&mut self, seen: &Seen, fate: Fate) {
         self.payments += 1;
-        let held_back_minor = seen.held_back_minor(outcome);
+        let held_back_minor = seen.held_back_minor(fate);
         match Parts::of(seen, held_back_minor) {
             Some(parts) => self.known += parts,
             None => self.unknown += 1,
         }
         match seen.label {
             Some(Label::Fraud) => self.value_flagged_minor += seen.value_minor,
-            Some(Label::Genuine) if outcome > Outcome::Allow => {
+            Some(Label::Genuine) if fate.outcome > Outcome::Allow => {
                 self.value_bothered_minor += seen.value_minor;
                 self.value_lost_minor += held_back_minor;
             }

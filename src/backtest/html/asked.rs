@@ -3,8 +3,11 @@
 use maud::{Markup, html};
 
 use super::figure::{count, duration, name, share, time};
-use crate::backtest::report::{Measured, Mode, Report, WhatIf};
+use crate::backtest::report::{Counted, Measured, Mode, Report, WhatIf};
 use crate::backtest::told::{self, Told, plural};
+
+/// Kinds of fraud shown; all are in the JSON.
+const KINDS_SHOWN: usize = 12;
 
 pub(super) fn header(report: &Report, told: &Told) -> Markup {
     let Report { data, measured, rules, against, .. } = report;
@@ -66,6 +69,7 @@ fn labels(measured: &Measured) -> Markup {
                 strong { (count("genuine", measured.genuine)) } " genuine, "
                 strong { (count("unknown", measured.unknown)) } " unknown " span.whole { "(" (told::share(of_all)) ")." }
             }
+            @if measured.fraud_kinds.len() > 1 { (kinds(&measured.fraud_kinds)) }
             p.soft {
                 "Precision, recall and false positives are over known labels."
                 @if measured.weighted > 0 {
@@ -73,6 +77,24 @@ fn labels(measured: &Measured) -> Markup {
                     " of a control group " @if measured.weighted == 1 { "stands" } @else { "stand" } " for others, and weigh accordingly."
                 }
             }
+        }
+    }
+}
+
+/// The kinds of fraud with the most payments.
+fn kinds(kinds: &[Counted]) -> Markup {
+    let mut shown: Vec<(usize, &Counted)> = kinds.iter().enumerate().collect();
+    shown.sort_by_key(|(place, kind)| (std::cmp::Reverse(kind.count), *place));
+    let more = shown.len().saturating_sub(KINDS_SHOWN);
+    html! {
+        p data-at="fraud_kinds" {
+            "Frauds by kind: "
+            @for (at, (place, kind)) in shown.into_iter().take(KINDS_SHOWN).enumerate() {
+                @if at > 0 { ", " }
+                (name(&kind.name)) " " (count(&format!("{place}/count"), kind.count))
+            }
+            @if more > 0 { ", and " (more) " more" }
+            "."
         }
     }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{count, figure, money, name, names, wide};
-use crate::backtest::report::{self, ChangedPayment, Changes, Report};
+use crate::backtest::report::{self, AlertsMoved, ChangedPayment, Changes, Report};
 use crate::backtest::told::{self, Told};
 
 const OUTCOMES: [&str; 3] = ["allow", "step up", "block"];
@@ -23,7 +23,7 @@ fn moved(changes: &Changes) -> Markup {
     let (stricter, looser) = report::moved(&changes.payments);
     html! {
         @if stricter == 0 && looser == 0 {
-            p { "No payment is decided otherwise." }
+            p { "No payment has another outcome." }
         } @else {
             p {
                 strong { (told::count(stricter)) } " " (told::plural(stricter, "payment")) " decided more strictly (▲), "
@@ -34,6 +34,42 @@ fn moved(changes: &Changes) -> Markup {
             (matrix("payments", "All payments", &changes.payments))
             (matrix("frauds", "Known frauds", &changes.frauds))
             (matrix("genuine", "Known genuine", &changes.genuine))
+        }
+        (alerts(changes))
+    }
+}
+
+fn alerts(changes: &Changes) -> Markup {
+    let sides = [
+        ("alerts_added", "only the new rules alert", changes.alerts_added),
+        ("alerts_removed", "only the old rules alert", changes.alerts_removed),
+    ];
+    let table = html! {
+        table.matrix {
+            caption { "Alerts" }
+            thead {
+                tr {
+                    td {}
+                    @for head in ["payments", "known frauds", "known genuine"] { th scope="col" { (head) } }
+                }
+            }
+            tbody {
+                @for (at, what, AlertsMoved { payments, frauds, genuine }) in sides {
+                    tr data-at=(at) {
+                        th.name scope="row" { (what) }
+                        td { (count("payments", payments)) }
+                        td { (count("frauds", frauds)) }
+                        td { (count("genuine", genuine)) }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        @if changes.alerts_added.payments == 0 && changes.alerts_removed.payments == 0 {
+            p { "Both alert the same payments." }
+        } @else {
+            (wide("Alerts", &table))
         }
     }
 }
@@ -106,8 +142,12 @@ fn payments(changes: &Changes, told: &Told) -> Markup {
 }
 
 fn row(told: &Told, place: usize, payment: &ChangedPayment) -> Markup {
-    let side = |outcome: &str, fired: &[String]| {
-        html! { strong { (name(&outcome.replace('_', " "))) } br; small { (names(fired)) } }
+    let side = |outcome: &str, alert: bool, fired: &[String]| {
+        html! {
+            strong { (name(&outcome.replace('_', " "))) @if alert { ", alert" } }
+            br;
+            small { (names(fired)) }
+        }
     };
     html! {
         tr data-at=(place) {
@@ -115,8 +155,8 @@ fn row(told: &Told, place: usize, payment: &ChangedPayment) -> Markup {
             td.left { (figure("time_us", payment.time_us, &told.time(payment.time_us))) }
             td { (money(told, "amount_minor", payment.amount_minor as f64)) }
             td.left { (name(&payment.label)) }
-            td.left { (side(&payment.old, &payment.old_fired)) }
-            td.left { (side(&payment.new, &payment.new_fired)) }
+            td.left { (side(&payment.old, payment.old_alert, &payment.old_fired)) }
+            td.left { (side(&payment.new, payment.new_alert, &payment.new_fired)) }
         }
     }
 }

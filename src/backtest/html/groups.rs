@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{As, count, measured, name, wide};
-use super::tables;
+use super::tables::{self, FLAGGED};
 use crate::backtest::report::{Group, Named, Report};
 use crate::backtest::told::Told;
 
@@ -49,7 +49,7 @@ impl Side<'_> {
         html! {
             (wide(&caption, &self.table(told, &caption)))
             @if more > 0 { p.soft { (more) " more values are among all figures." } }
-            (tables::all(told, &format!("{caption}: every figure"), &rows))
+            (tables::all(told, FLAGGED, &format!("{caption}: every figure"), &rows))
         }
     }
 
@@ -63,7 +63,7 @@ impl Side<'_> {
                     tr {
                         th.left scope="col" { "Value" }
                         th scope="col" data-sort="" { "Payments" }
-                        (tables::heads(told))
+                        (tables::heads(told, FLAGGED))
                         @if self.old.is_some() {
                             th scope="col" data-sort="" { "Precision" br; small { "old" } }
                             th scope="col" data-sort="" { "Recall" br; small { "old" } }
@@ -74,7 +74,7 @@ impl Side<'_> {
                     @for (place, value) in self.group.values.iter().enumerate().take(VALUES_SHOWN) {
                         tr data-at=(place) {
                             th.name scope="row" { (name(&value.name)) }
-                            td { (count("payments", value.payments)) }
+                            td { @if let Some(payments) = value.payments { (count("payments", payments)) } }
                             (tables::cells(told, &value.figures))
                             @if let Some(old) = self.old { (before(old, value)) }
                         }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{As, count, interval, measured, money, share, weighted};
-use super::tables::{self, Row};
+use super::tables::{self, FLAGGED, Row};
 use crate::backtest::report::{Estimate, Figures, Report};
 use crate::backtest::told::{self, Told};
 
@@ -44,7 +44,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
             more: &|new| {
                 html! {
                     p { (interval("recall", new.recall, As::Percent)) }
-                    p { (weighted("frauds", new.frauds)) " of " (count("/measured/frauds", total.frauds)) " known frauds" }
+                    p { (weighted("frauds", new.frauds)) " of " (weighted("/measured/frauds_weighted", total.frauds_weighted)) " known frauds" }
                 }
             },
             compared: &|figures| value(figures.recall),
@@ -136,7 +136,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
         p.soft {
             "Flagged is stopped, stepped up or alerted. Intervals hold 95 % of what a bootstrap over accounts gives."
         }
-        (tables::all(told, "Every figure of all that is flagged", &rows))
+        (tables::all(told, FLAGGED, "Every figure of all that is flagged", &rows))
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{name, wide};
-use super::tables;
+use super::tables::{self, FLAGGED};
 use crate::backtest::report::{Evaluation, Named, Report};
 use crate::backtest::told::Told;
 
@@ -22,7 +22,7 @@ const PARTS: [Part; 2] = [
     },
     Part {
         at: "reasons",
-        caption: "By reason: what the law's mandatory rules step up or block, and what risk alone does",
+        caption: "By reason: what mandatory rules demand by law, and what the others ask for beyond it",
         of: |result| &result.reasons,
     },
 ];
@@ -42,7 +42,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
         @for part in &PARTS {
             @if !(part.of)(new).is_empty() { (part.show(told, new, old)) }
         }
-        @if !rows.is_empty() { (tables::all(told, "Every figure by outcome and by reason", &rows)) }
+        @if !rows.is_empty() { (tables::all(told, FLAGGED, "Every figure by outcome and by reason", &rows)) }
     }
 }
 
@@ -55,7 +55,7 @@ impl Part {
                     tr {
                         td {}
                         @if old.is_some() { th.left scope="col" { "Rules" } }
-                        (tables::heads(told))
+                        (tables::heads(told, FLAGGED))
                     }
                 }
                 @for (place, named) in (self.of)(new).iter().enumerate() {

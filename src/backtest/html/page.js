@@ -46,10 +46,10 @@ for (const head of document.querySelectorAll(".sortable th[data-sort]")) {
   });
 }
 
-// On paper everything is open.
+// On paper payments have their explanations; tables that were folded stay so.
 let opened = [];
 addEventListener("beforeprint", () => {
-  opened = [...document.querySelectorAll("details:not([open])")];
+  opened = [...document.querySelectorAll("details.example:not([open])")];
   for (const details of opened) details.open = true;
 });
 addEventListener("afterprint", () => { for (const details of opened) details.open = false; });

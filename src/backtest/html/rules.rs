@@ -7,6 +7,9 @@ use super::tables::{self, Row};
 use crate::backtest::report::{Report, RuleFigures};
 use crate::backtest::told::Told;
 
+/// What a rule's payments have in common.
+const FIRED: &str = "Fired on";
+
 /// The rules of one set, and where they stand in the report.
 struct Rules<'a> {
     at: &'a str,
@@ -28,8 +31,8 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
         old.unwrap_or_default().iter().filter(|old| !is_in(old, new.rules)).collect();
     html! {
         p.soft {
-            "Each rule by what it fired on, whatever else fired. Alone is what no other rule fired on: what would go with the rule. "
-            "One in shadow counts where it would have fired."
+            "Each rule by what it fired on, whatever else fired and whatever became of it. Alone is what would not be flagged without "
+            "the rule. One in shadow counts where it would have fired; alone is then what only it would flag."
         }
         @if new.rules.is_empty() { p { "The rule set has no rules." } } @else { (new.show(told)) }
         @if !gone.is_empty() {
@@ -63,7 +66,7 @@ impl Rules<'_> {
             .collect();
         html! {
             (wide(self.caption, &self.table(told, &rows)))
-            (tables::all(told, self.caption, &rows))
+            (tables::all(told, FIRED, self.caption, &rows))
         }
     }
 
@@ -74,7 +77,7 @@ impl Rules<'_> {
                 thead {
                     tr {
                         th.left scope="col" { "Rule" }
-                        (tables::heads(told))
+                        (tables::heads(told, FIRED))
                         th scope="col" data-sort="" { "Frauds" br; small { "alone" } }
                         th scope="col" data-sort="" { "Genuine" br; small { "alone" } }
                     }

@@ -6,6 +6,9 @@ use super::figure::{As, amount, bar, count, interval, measured, name, share, wei
 use crate::backtest::report::{Figures, Named};
 use crate::backtest::told::Told;
 
+/// What most rows' payments have in common.
+pub(super) const FLAGGED: &str = "Flagged";
+
 /// A row's name, where it stands in the report, and its figures.
 pub(super) struct Row<'a> {
     pub(super) at: String,
@@ -20,16 +23,16 @@ pub(super) fn rows<'a>(at: &str, named: &'a [Named], whose: &str) -> Vec<Row<'a>
     let row = |(place, named): (usize, &'a Named)| Row {
         at: format!("{at}/{place}"),
         name: format!("{}{whose}", named.name.replace('_', " ")),
-        payments: (named.payments > 0).then_some(named.payments),
+        payments: named.payments,
         figures: &named.figures,
     };
     named.iter().enumerate().map(row).collect()
 }
 
-/// Heads of [`cells`]. `sort` says by which columns rows may be put in order.
-pub(super) fn heads(told: &Told) -> Markup {
+/// Heads of [`cells`]; `taken` says what a row's payments have in common, as "Flagged".
+pub(super) fn heads(told: &Told, taken: &str) -> Markup {
     html! {
-        th scope="col" data-sort="" { "Flagged" }
+        th scope="col" data-sort="" { (taken) }
         th.left scope="col" data-sort="" { "Precision" }
         th.left scope="col" data-sort="" { "Recall" }
         th scope="col" data-sort="" { "False pos." br; small { "per 10,000" } }
@@ -52,8 +55,8 @@ pub(super) fn cells(told: &Told, figures: &Figures) -> Markup {
     }
 }
 
-/// All figures of some rows, folded away.
-pub(super) fn all(told: &Told, caption: &str, rows: &[Row<'_>]) -> Markup {
+/// All figures of some rows, folded away; `taken` as in [`heads`].
+pub(super) fn all(told: &Told, taken: &str, caption: &str, rows: &[Row<'_>]) -> Markup {
     let payments = rows.iter().any(|row| row.payments.is_some());
     let table = html! {
         table.figures {
@@ -62,7 +65,7 @@ pub(super) fn all(told: &Told, caption: &str, rows: &[Row<'_>]) -> Markup {
                 tr {
                     td rowspan="2" {}
                     @if payments { th scope="col" rowspan="2" { "Payments" } }
-                    th scope="colgroup" colspan="5" { "Flagged" }
+                    th scope="colgroup" colspan="5" { (taken) }
                     th scope="colgroup" colspan="2" { "Precision" }
                     th scope="colgroup" colspan="2" { "Recall" }
                     th scope="colgroup" colspan="2" { "False positives per 10,000" }
@@ -73,7 +76,7 @@ pub(super) fn all(told: &Told, caption: &str, rows: &[Row<'_>]) -> Markup {
                 tr {
                     @for head in ["all", "fraud", "genuine", "unknown", "known share"] { th scope="col" { (head) } }
                     @for _ in 0..3 { th scope="col" { "measured" } th scope="col" { "95 % interval" } }
-                    @for head in ["flagged", "caught", "caught share", "95 % interval"] { th scope="col" { (head) } }
+                    @for head in ["all", "caught", "caught share", "95 % interval"] { th scope="col" { (head) } }
                     @for head in ["held up", "lost"] { th scope="col" { (head) } }
                 }
             }

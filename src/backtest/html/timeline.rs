@@ -5,11 +5,10 @@ use plotters::prelude::{PathElement, Rectangle};
 
 use super::chart::{Axis, Canvas, Failed, Paint, Picture, Plane, Tip, plane};
 use super::figure::{count, name, wide};
+use super::periods::periods;
 use crate::backtest::report::{Day, Report};
 use crate::backtest::told::{self, Told};
 
-/// Bars that a picture has place for.
-const BARS_MAX: usize = 190;
 const WIDTH: i32 = 920;
 const STOPPED_HEIGHT: i32 = 190;
 const FRAUDS_HEIGHT: i32 = 150;
@@ -83,14 +82,8 @@ struct Bars {
 
 impl Bars {
     fn of(days: &[Day]) -> Self {
-        if days.len() <= BARS_MAX {
-            return Self { days: days.to_vec(), each: "day by day" };
-        }
-        if days.len() <= 7 * BARS_MAX {
-            return Self { days: days.chunks(7).map(sum).collect(), each: "week by week" };
-        }
-        let months = days.chunk_by(|one, next| month(&one.date) == month(&next.date));
-        Self { days: months.map(sum).collect(), each: "month by month" }
+        let (days, each) = periods(days);
+        Self { days, each }
     }
 
     /// Places of bars that are named, and their names: months, or days where there are few.
@@ -106,7 +99,7 @@ impl Bars {
     }
 
     fn stopped(&self) -> Markup {
-        let all = sum(&self.days);
+        let all = self.sum();
         let about = format!(
             "Bars of {} blocked and {} stepped-up payments and a line of {} alerted ones, {}; the figures are in the table below.",
             told::count(all.blocks),
@@ -136,7 +129,7 @@ impl Bars {
     }
 
     fn frauds(&self) -> Markup {
-        let all = sum(&self.days);
+        let all = self.sum();
         let about = format!(
             "Bars of {} known frauds, of which {} were flagged, {}; the figures are in the table below.",
             told::count(all.frauds),
@@ -153,6 +146,12 @@ impl Bars {
                 Ok(format!("{}: {} of {} known frauds flagged", day.date, day.frauds_flagged, day.frauds))
             })
         })
+    }
+
+    fn sum(&self) -> Day {
+        let mut all = Day::default();
+        self.days.iter().for_each(|day| all.add(day));
+        all
     }
 
     /// Through the middle of each bar, from edge to edge.
@@ -224,23 +223,4 @@ fn bar(
 /// `2018-04` of `2018-04-01`.
 fn month(date: &str) -> &str {
     date.get(.."2018-04".len()).unwrap_or(date)
-}
-
-/// Some days as one, by the name of the first.
-fn sum(days: &[Day]) -> Day {
-    let mut all =
-        Day { date: days.first().map(|day| day.date.clone()).unwrap_or_default(), ..Day::default() };
-    for day in days {
-        for (all, more) in [
-            (&mut all.payments, day.payments),
-            (&mut all.step_ups, day.step_ups),
-            (&mut all.blocks, day.blocks),
-            (&mut all.alerts, day.alerts),
-            (&mut all.frauds, day.frauds),
-            (&mut all.frauds_flagged, day.frauds_flagged),
-        ] {
-            *all = all.saturating_add(more);
-        }
-    }
-    all
 }

@@ -17,6 +17,9 @@ use crate::decision::{Decision, Quality, Value};
 use crate::event::{Event, ExtraType, TextField};
 use crate::rules::{Feature, RuleSet};
 
+/// The column of a payment's id.
+pub(super) const ID: &str = "id";
+
 /// The text fields of the event that stand in a row.
 const TEXTS: [TextField; 8] = [
     TextField::Tenant,
@@ -217,7 +220,7 @@ fn schema(features: &[FeatureColumn]) -> SchemaRef {
         |name| Field::new(name, DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))), true);
     let mut fields = vec![
         Field::new("row", DataType::UInt64, false),
-        Field::new("id", DataType::Utf8, false),
+        Field::new(ID, DataType::Utf8, false),
         Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
     ];
     fields.extend(TEXTS.iter().map(|field| text(field.name())));

@@ -23,7 +23,7 @@ use datafusion::parquet::errors::ParquetError;
 use thiserror::Error;
 
 pub use span::Span;
-pub use what_if::{PassRates, WhatIf};
+pub use what_if::WhatIf;
 
 use super::data::{Batch, DataError, DataSet, Labels};
 use super::evaluate::{self, Comparison};

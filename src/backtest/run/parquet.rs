@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::Schema;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::schema::types::ColumnPath;
 
 use super::BacktestError;
+use super::columns::ID;
 
 /// Rows of a row group: what the writer holds in memory.
 const GROUP_ROWS_MAX: usize = 1 << 17;
@@ -38,10 +41,7 @@ impl DecisionsFile {
         let said = |source| BacktestError::Write { path: part.display().to_string(), source };
         let failed = |source| BacktestError::File { path: part.display().to_string(), source };
         let file = File::create(&part).map_err(failed)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(GROUP_ROWS_MAX))
-            .build();
+        let properties = properties(&first.schema());
         let mut writer = ArrowWriter::try_new(file, first.schema(), Some(properties)).map_err(said)?;
         writer.write(&first).map_err(said)?;
         for batch in batches {
@@ -64,4 +64,18 @@ impl DecisionsFile {
             _ => Ok(()),
         }
     }
+}
+
+/// Numbers and ids seldom come again: a dictionary of them takes long to make, and is then thrown away.
+fn properties(schema: &Schema) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(GROUP_ROWS_MAX));
+    for field in schema.fields() {
+        let (name, ty) = (field.name(), field.data_type());
+        if name == ID || ty.is_numeric() || ty.is_temporal() {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), false);
+        }
+    }
+    properties.build()
 }

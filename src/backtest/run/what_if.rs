@@ -3,57 +3,33 @@
 //! Promises that chance depends on the seed and the payment alone, so that two rule sets that step up the same payment see the
 //! same customer pass or fail. Must never know a figure.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState as Fast;
 use foldhash::quality::FixedState;
 
-use crate::backtest::Truth;
 use crate::backtest::report::Mode;
+use crate::backtest::{PassRates, Truth};
 use crate::decision::{Decision, Outcome, Requirement};
 use crate::event::{Draft, Event, EventError, Kind, TextField};
-use crate::rules::{Feedback, Label, RuleSet};
+use crate::rules::{Feedback, RuleSet};
 
 /// How payments that rules stop are treated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WhatIf {
     /// As it happened, or as it would have.
     pub mode: Mode,
-    /// Who passes a step-up.
-    pub pass: PassRates,
     /// What chances are drawn from.
     pub seed: u64,
-}
-
-/// The shares of those who pass a step-up, from 0 to 1.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PassRates {
-    /// Of payments that are genuine, or of which nothing is known.
-    pub genuine: f64,
-    /// Of frauds, where their kind says nothing else.
-    pub fraud: f64,
-    /// Of frauds by kind: the victim of a scam authenticates.
-    pub by_kind: BTreeMap<String, f64>,
-}
-
-impl PassRates {
-    /// The share of such payments that pass.
-    pub fn of(&self, truth: Truth<'_>) -> f64 {
-        match truth.label {
-            Some(Label::Fraud) => {
-                truth.kind.and_then(|kind| self.by_kind.get(kind)).copied().unwrap_or(self.fraud)
-            }
-            Some(Label::Genuine) | None => self.genuine,
-        }
-    }
 }
 
 /// A stream in which what is stopped does not happen.
 #[derive(Debug)]
 pub(super) struct Simulated {
-    what_if: WhatIf,
+    pass: PassRates,
+    seed: u64,
     rules: Arc<RuleSet>,
     draft: Draft,
     text: String,
@@ -72,9 +48,9 @@ pub(super) struct Follows {
 }
 
 impl Simulated {
-    pub(super) fn new(what_if: WhatIf, rules: Arc<RuleSet>) -> Self {
+    pub(super) fn new(pass: PassRates, seed: u64, rules: Arc<RuleSet>) -> Self {
         let draft = Draft::new(Arc::clone(&rules.schema));
-        Self { what_if, rules, draft, text: String::new(), stopped: HashSet::default(), left_out: 0 }
+        Self { pass, seed, rules, draft, text: String::new(), stopped: HashSet::default(), left_out: 0 }
     }
 
     /// Whether an event did not happen, or is answered here instead: what is about a payment that was stopped, and every answer
@@ -109,7 +85,7 @@ impl Simulated {
     ) -> Follows {
         let passes = match decision.outcome {
             Outcome::Allow => None,
-            Outcome::StepUp => Some(self.chance(payment.identity()) < self.what_if.pass.of(truth)),
+            Outcome::StepUp => Some(self.chance(payment.identity()) < self.pass.of(truth)),
             Outcome::Block => Some(false),
         };
         if passes == Some(false) {
@@ -124,7 +100,7 @@ impl Simulated {
 
     /// From 0 to just under 1, the same for the same payment and seed.
     fn chance(&self, payment: u128) -> f64 {
-        let bits = FixedState::with_seed(self.what_if.seed).hash_one((payment, "step-up"));
+        let bits = FixedState::with_seed(self.seed).hash_one((payment, "step-up"));
         (bits >> 11) as f64 / (1_u64 << 53) as f64
     }
 

@@ -52,8 +52,6 @@ pub(super) struct Worker<'a> {
     /// Rows of the stream before the present batch, and payments decided so far.
     rows: u64,
     decided: u64,
-    /// The decision that is looked at; the engine goes on meanwhile.
-    decision: Decision,
 }
 
 impl<'a> Worker<'a> {
@@ -80,7 +78,8 @@ impl<'a> Worker<'a> {
             reader: if simulates { reader.without_answers() } else { reader },
             labels,
             later: reads_labels(&rules).then(|| Later::new(Draft::new(schema))),
-            simulated: simulates.then(|| Simulated::new(asked.what_if.clone(), Arc::clone(&rules))),
+            simulated: simulates
+                .then(|| Simulated::new(asked.evaluate.pass.clone(), asked.what_if.seed, Arc::clone(&rules))),
             evaluator: Evaluator::new(&rules, calendar.clone(), &asked.evaluate),
             comparison: None,
             columns,
@@ -92,7 +91,6 @@ impl<'a> Worker<'a> {
             first_us: None,
             rows: 0,
             decided: 0,
-            decision: Decision::default(),
             engine,
             rules,
         })
@@ -136,9 +134,7 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         match self.engine.step(event) {
-            Answer::Decided(decision) if event.kind() == Kind::Transaction => {
-                self.decision.clone_from(decision);
-            }
+            Answer::Decided(_) if event.kind() == Kind::Transaction => {}
             Answer::Repeated(_) | Answer::TakenBefore | Answer::AlertedBefore(_) => {
                 self.tally.repeated();
                 return Ok(());
@@ -150,13 +146,14 @@ impl<'a> Worker<'a> {
             Answer::Decided(_) | Answer::Taken | Answer::Alert(_) => return Ok(()),
         }
         let first_us = *self.first_us.get_or_insert(event.time_us());
-        let truth = newest(&row, self.labels);
-        let fact = fact(self.decided, &row, truth, &self.decision);
+        let (truth, _) = self.labels.newest(&row);
+        let decision = self.engine.last_decision();
+        let fact = fact(self.decided, &row, truth, decision);
         self.decided += 1;
         let stands = self.span.of(event.time_us(), first_us);
         if let Some(columns) = &mut self.columns {
             let is_measured = stands == Stands::Measured;
-            columns.push(self.rows + at as u64, event, &fact, &self.decision, is_measured);
+            columns.push(self.rows + at as u64, event, &fact, decision, is_measured);
         }
         match stands {
             Stands::Warming => self.warming += 1,
@@ -164,7 +161,7 @@ impl<'a> Worker<'a> {
             Stands::Measured => {
                 if let Some(case) = self.evaluator.wants_example(&fact) {
                     let facts = self.engine.facts(event);
-                    let explanation = self.explainer.explain(&facts, &self.decision, false);
+                    let explanation = self.explainer.explain(&facts, decision, false);
                     let mut text = Vec::new();
                     // Writing to memory does not fail.
                     let _ = write_explanation_text(
@@ -189,9 +186,11 @@ impl<'a> Worker<'a> {
             verdicts.push(at, fact.outcome, fact.alert, fact.score, fact.fired);
         }
         if let Some(simulated) = &mut self.simulated {
-            let follows = simulated.follow(event, &self.decision, truth, row.answered);
-            if let Some(passes) = follows.answered {
-                simulated.answer(event, &self.decision, passes).map(|answer| self.engine.step(answer)).ok();
+            let follows = simulated.follow(event, decision, truth, row.answered);
+            if let Some(passes) = follows.answered
+                && let Ok(answer) = simulated.answer(event, decision, passes)
+            {
+                self.engine.step(answer);
             }
             if follows.executed {
                 simulated.execution(event).map(|execution| self.engine.step(execution)).ok();
@@ -239,18 +238,6 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// What the newest says that was said of a payment, in its row or by an event.
-fn newest<'a>(row: &Row<'a>, labels: &'a Labels) -> Truth<'a> {
-    let said = labels.get(row.event.identity());
-    let of_row = row.truth.label.map(|_| row.label_time_us.unwrap_or(i64::MIN));
-    match said {
-        Some(known) if of_row.is_none_or(|time_us| time_us <= known.time_us) => {
-            Truth { label: known.label, kind: known.kind, case: row.truth.case }
-        }
-        _ => row.truth,
-    }
-}
-
 /// Whether any value of the rule set depends on labels.
 fn reads_labels(rules: &RuleSet) -> bool {
     let of = |feature: &crate::rules::Feature| {
@@ -265,6 +252,8 @@ fn fact<'a>(at: u64, row: &Row<'a>, truth: Truth<'a>, decision: &'a Decision) ->
     let event: &'a Event = row.event;
     let (account, customer) = (event.text(TextField::Account), event.text(TextField::Customer));
     let asked = decision.own.unwrap_or(decision.outcome);
+    // What others stand for would be counted twice.
+    let label = truth.label.filter(|_| row.weight > 0.0);
     Fact {
         at,
         id: event.id(),
@@ -279,7 +268,7 @@ fn fact<'a>(at: u64, row: &Row<'a>, truth: Truth<'a>, decision: &'a Decision) ->
         score: decision.score,
         fired: &decision.fired,
         shadow: &decision.shadow,
-        truth,
+        truth: Truth { label, ..truth },
         weight: row.weight,
         portal: event.text(TextField::Portal),
         provider: event.text(TextField::Provider),

@@ -9,10 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::backtest::data::DataSet;
-use weir::backtest::evaluate;
-use weir::backtest::html;
 use weir::backtest::report::{Counted, Data, Evaluation, Measured, Mode, PassRate, Report, RulesRun};
-use weir::backtest::run::{Asked, Candidate, Found, PassRates, WhatIf, run as backtest};
+use weir::backtest::run::{Asked, Candidate, Found, WhatIf, run as backtest};
+use weir::backtest::{PassRates, evaluate, html};
 use weir::diff::{changes, lists_not_compared, report, text};
 use weir::engine::{Limits, VERSION};
 use weir::explain::Explainer;
@@ -56,7 +55,7 @@ pub(crate) struct Args {
     /// The share of genuine customers who pass a step-up
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
     genuine_pass: f64,
-    /// The share of frauds that pass a step-up, or KIND=SHARE for a kind of fraud; may be given several times [default: 0.2]
+    /// The share of frauds that pass a step-up, above 0, or KIND=SHARE for a kind of fraud; may be given several times [default: 0.2]
     #[arg(long, value_name = "SHARE", value_parser = pass_rate)]
     fraud_pass: Vec<(Option<String>, f64)>,
     /// Nothing before this time has passed is measured; by default the longest window of the rules
@@ -66,7 +65,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
     mature: i64,
     /// How many accounts are looked at a day, for the card precision
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     k: u32,
     /// Replicates of the bootstrap behind the intervals; 0 for none
     #[arg(long, value_name = "N", default_value_t = 200)]
@@ -109,10 +108,48 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 fn pass_rate(text: &str) -> Result<(Option<String>, f64), String> {
-    match text.split_once('=') {
-        Some((kind, text)) => Ok((Some(kind.to_owned()), share(text)?)),
-        None => Ok((None, share(text)?)),
+    let (kind, text) = text.split_once('=').map_or((None, text), |(kind, text)| (Some(kind), text));
+    if kind.is_some_and(str::is_empty) {
+        return Err("say which kind of fraud, as in scam=0.9".to_owned());
     }
+    let share = share(text)?;
+    if share == 0.0 {
+        return Err("give a share above 0: no step-up holds back every fraud".to_owned());
+    }
+    Ok((kind.map(str::to_owned), share))
+}
+
+/// Who passes a step-up.
+fn pass_rates(args: &Args) -> anyhow::Result<PassRates> {
+    let mut pass = PassRates { genuine: args.genuine_pass, ..PassRates::default() };
+    let mut plain = false;
+    for (kind, share) in &args.fraud_pass {
+        let again = match kind {
+            Some(kind) => pass.by_kind.insert(kind.clone(), *share).is_some(),
+            None => {
+                pass.fraud = *share;
+                std::mem::replace(&mut plain, true)
+            }
+        };
+        if again {
+            let of = kind.as_ref().map_or_else(String::new, |kind| format!(" of `{kind}`"));
+            bail!("--fraud-pass{of} is given twice; give it once");
+        }
+    }
+    Ok(pass)
+}
+
+/// Says which shares were given for kinds of fraud that nobody was measured with.
+fn tell_strange_kinds(pass: &PassRates, measured: &Measured, out: &mut impl Write) -> std::io::Result<()> {
+    let known: Vec<&str> = measured.fraud_kinds.iter().map(|kind| kind.name.as_str()).collect();
+    for kind in pass.by_kind.keys().filter(|kind| !known.contains(&kind.as_str())) {
+        let kinds = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        writeln!(
+            out,
+            "no fraud of the kind `{kind}` was measured, so its --fraud-pass changed nothing; kinds are: {kinds}"
+        )?;
+    }
+    Ok(())
 }
 
 fn duration(text: &str) -> Result<i64, String> {
@@ -156,7 +193,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
     let (new, candidate) = Tried::load(&args.rules)?;
     let (old, against) = args.against.as_deref().map(Tried::load).transpose()?.unzip();
-    let asked = asked(args);
+    let asked = asked(args)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("can't make {}", args.out.display()))?;
     let data = DataSet::open(&args.data, args.root.as_deref(), &args.reading.settings())?;
     for journal in data.journals() {
@@ -173,6 +210,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         bail!("{}", nothing_measured(&found));
     }
     let rows = found.events.read;
+    tell_strange_kinds(&asked.evaluate.pass, &found.measured, &mut anstream::stderr())?;
     let report = told(&data, (&new, old.as_ref()), &asked, found)?;
     write(&args.out.join("report.json"), &serde_json::to_vec_pretty(&report)?)?;
     write(&args.out.join("report.html"), html(&report).as_bytes())?;
@@ -188,28 +226,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     Ok(Verdict::Clean)
 }
 
-fn asked(args: &Args) -> Asked {
-    let fraud =
-        args.fraud_pass.iter().rev().find(|(kind, _)| kind.is_none()).map_or(0.2, |(_, share)| *share);
-    let by_kind = args.fraud_pass.iter().filter_map(|(kind, share)| Some((kind.clone()?, *share))).collect();
-    let pass = PassRates { genuine: args.genuine_pass, fraud, by_kind };
-    Asked {
+fn asked(args: &Args) -> anyhow::Result<Asked> {
+    Ok(Asked {
         evaluate: evaluate::Settings {
-            genuine_pass: pass.genuine,
-            fraud_pass: pass.fraud,
-            fraud_pass_by_kind: pass.by_kind.clone(),
+            pass: pass_rates(args)?,
             k: args.k,
             replicates: args.replicates,
             seed: args.seed,
             ..evaluate::Settings::default()
         },
-        what_if: WhatIf { mode: args.what_if.mode(), pass, seed: args.seed },
+        what_if: WhatIf { mode: args.what_if.mode(), seed: args.seed },
         warm_us: args.warm,
         mature_us: args.mature,
         limits: Limits::default(),
         all_features: args.features,
         decisions: (!args.no_decisions).then(|| args.out.join("decisions.parquet")),
-    }
+    })
 }
 
 fn nothing_measured(found: &Found) -> String {
@@ -242,7 +274,7 @@ fn told(
     let manifest = data.manifest();
     let currency = manifest.currency;
     let (first_us, last_us) = events.times_us.unzip();
-    let by_kind = asked.what_if.pass.by_kind.iter();
+    let pass = &asked.evaluate.pass;
     let changes = old.zip(comparison).map(|(old, comparison)| {
         let found = changes((&old.rules, &old.description), (&new.rules, &new.description));
         let lists = lists_not_compared(&old.description, &new.description);
@@ -270,9 +302,11 @@ fn told(
         },
         what_if: weir::backtest::report::WhatIf {
             mode: asked.what_if.mode,
-            genuine_pass: asked.what_if.pass.genuine,
-            fraud_pass: asked.what_if.pass.fraud,
-            fraud_pass_by_kind: by_kind
+            genuine_pass: pass.genuine,
+            fraud_pass: pass.fraud,
+            fraud_pass_by_kind: pass
+                .by_kind
+                .iter()
                 .map(|(kind, share)| PassRate { kind: kind.clone(), share: *share })
                 .collect(),
             seed: asked.what_if.seed,

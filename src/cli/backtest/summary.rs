@@ -95,8 +95,8 @@ fn headline(report: &Report, told: &Told, out: &mut impl Write) -> io::Result<()
             bar: None,
         });
     }
-    let heads = [Some(name(&report.rules.name)), report.against.as_ref().map(|old| name(&old.name))];
-    table("", &heads.into_iter().flatten().collect::<Vec<_>>(), &lines, out)
+    let heads: &[&str] = if report.against.is_some() { &["new", "old"] } else { &[""] };
+    table("", heads, &lines, out)
 }
 
 /// The headline figures of a rule set, in words.
@@ -138,10 +138,9 @@ fn rules(rules: &[RuleFigures], told: &Told, out: &mut impl Write) -> io::Result
     };
     let lines: Vec<Line> = sorted.iter().take(RULES_MAX).map(line).collect();
     writeln!(out)?;
-    let heads =
-        ["asks for", "flagged", "precision", "recall", "value caught", "frauds alone"].map(str::to_owned);
+    let heads = ["asks for", "fired on", "precision", "recall", "value caught", "frauds alone"];
     table(
-        &format!("rules by {}", if by_value { "value caught" } else { "payments flagged" }),
+        &format!("rules by {}", if by_value { "value caught" } else { "payments that they fired on" }),
         &heads,
         &lines,
         out,
@@ -177,28 +176,32 @@ fn outcomes(report: &Report, told: &Told, out: &mut impl Write) -> io::Result<()
         cells: cells_of(&named.figures, told).to_vec(),
         bar: None,
     };
-    let lines: Vec<Line> = result.outcomes.iter().chain(&result.reasons).map(line).collect();
+    let reasons = result.reasons.iter().filter(|reason| reason.figures.flagged > 0);
+    let lines: Vec<Line> = result.outcomes.iter().chain(reasons).map(line).collect();
     if lines.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
-    let heads = ["flagged", "precision", "recall", "value caught"].map(str::to_owned);
+    let heads = ["flagged", "precision", "recall", "value caught"];
     table("outcomes and reasons", &heads, &lines, out)
 }
 
 fn changed(report: &Report, changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     let old = report.against.as_ref().map_or_else(String::new, |old| name(&old.name));
+    let Changes { alerts_added: added, alerts_removed: removed, .. } = changes;
     let lines = [
-        ("payments", &changes.payments),
-        ("known frauds", &changes.frauds),
-        ("known genuine", &changes.genuine),
+        ("payments", &changes.payments, [added.payments, removed.payments]),
+        ("known frauds", &changes.frauds, [added.frauds, removed.frauds]),
+        ("known genuine", &changes.genuine, [added.genuine, removed.genuine]),
     ]
-    .map(|(what, matrix)| {
+    .map(|(what, matrix, alerts)| {
         let (stricter, looser) = weir::backtest::report::moved(matrix);
-        Line { name: what.to_owned(), cells: [stricter, looser].map(told::count).to_vec(), bar: None }
+        let cells = [stricter, looser].into_iter().chain(alerts).map(told::count).collect();
+        Line { name: what.to_owned(), cells, bar: None }
     });
     writeln!(out)?;
-    table(&format!("against {old}"), &["more strictly", "less strictly"].map(str::to_owned), &lines, out)
+    let heads = ["more strictly", "less strictly", "more alerts", "fewer alerts"];
+    table(&format!("against {old}"), &heads, &lines, out)
 }
 
 /// Text from outside, cut to what has place.
@@ -211,12 +214,12 @@ fn name(text: &str) -> String {
 }
 
 /// Lines under heads: names to the left, cells to the right.
-fn table(title: &str, heads: &[String], lines: &[Line], out: &mut impl Write) -> io::Result<()> {
+fn table(title: &str, heads: &[&str], lines: &[Line], out: &mut impl Write) -> io::Result<()> {
     let names = lines.iter().map(|line| line.name.chars().count() + 2);
     let first = names.chain([title.chars().count()]).max().unwrap_or(0);
-    let width = |(at, head): (usize, &String)| {
+    let width = |(at, head): (usize, &&str)| {
         let cells = lines.iter().filter_map(|line| line.cells.get(at));
-        cells.chain([head]).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells.map(String::as_str).chain([*head]).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = heads.iter().enumerate().map(width).collect();
     write!(out, "{HEAD}{title:<first$}{HEAD:#}")?;

@@ -7,6 +7,9 @@ use weir::backtest::data::check::{Amounts, Example, Finding, Findings, IDS_MAX, 
 use weir::backtest::report::Counted;
 use weir::money::{Money, format_major};
 
+/// Columns with nulls that are named.
+const NULLS_SHOWN: usize = 12;
+
 /// Writes all of it.
 pub(super) fn write(found: &Findings, manifest: &Manifest, out: &mut impl Write) -> io::Result<()> {
     let about = if found.about.is_empty() { String::new() } else { format!(": {}", found.about) };
@@ -22,7 +25,7 @@ pub(super) fn write(found: &Findings, manifest: &Manifest, out: &mut impl Write)
     let paint = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
     let wrong = format!("{paint}wrong{paint:#}");
     for lack in &found.lacks {
-        writeln!(out, "{wrong}: no column gives {lack}")?;
+        writeln!(out, "{wrong}: the rule set lacks {lack}")?;
     }
     if found.rows == 0 {
         writeln!(out, "{wrong}: it has no rows")?;
@@ -54,7 +57,12 @@ pub(super) fn write(found: &Findings, manifest: &Manifest, out: &mut impl Write)
             writeln!(out, "told: of [[events]] {number} nothing takes {}", unmapped.join(", "))?;
         }
         if !nulls.is_empty() {
-            writeln!(out, "told: of [[events]] {number} null: {}", counted(nulls, ""))?;
+            let shown = &nulls[..nulls.len().min(NULLS_SHOWN)];
+            let more = match nulls.len() - shown.len() {
+                0 => String::new(),
+                more => format!(", and of {more} other columns (--json has all)"),
+            };
+            writeln!(out, "told: of [[events]] {number} null: {}{more}", counted(shown, ""))?;
         }
     }
     if !found.is_wrong() {
