@@ -14,6 +14,8 @@ mod commands;
 mod control;
 #[path = "support/decisions.rs"]
 mod decisions;
+#[path = "backtest/left.rs"]
+mod left;
 #[path = "support/sidecar.rs"]
 mod sidecar;
 

@@ -111,7 +111,7 @@ prop_compose! {
     /// A payment whose parts need not fit one another.
     fn payment(labels: &'static [Option<Label>], scores: std::ops::RangeInclusive<i64>)(
         (day, second) in (0_i64..30, 0_i64..86_400),
-        (account, customer) in (text("a", 12), text("c", 8)),
+        (tenant, account, customer) in (prop::option::weighted(0.3, text("t", 2)), text("a", 12), text("c", 8)),
         amount_minor in prop_oneof![0..1_000_i64, Just(0), Just(1_000_000_000_000_000), Just(i64::MAX)],
         outcome in select(Outcome::ALL.to_vec()),
         alert in any::<bool>(),
@@ -126,7 +126,7 @@ prop_compose! {
         Payment {
             id: String::new(),
             time_us: START_US + day * DAY_US + second * 1_000_000,
-            customer, account, amount_minor, outcome, alert, score, fired, shadow, label, kind, case, weight, portal,
+            tenant, customer, account, amount_minor, outcome, alert, score, fired, shadow, label, kind, case, weight, portal,
             provider: None,
             payment_kind,
         }

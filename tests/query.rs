@@ -290,6 +290,15 @@ fn a_rule_set_is_held_against_what_the_data_gives() {
 }
 
 #[test]
+fn plans_are_explained_in_every_form() {
+    let folder = shop();
+    for rest in ["", "--limit 3", "--format csv", "--format json"] {
+        let said = good(&folder, "explain select WHO from payments", &format!("--data shop.toml {rest}"));
+        assert!(said.contains("logical_plan"), "{rest}: {said}");
+    }
+}
+
+#[test]
 fn an_answer_never_replaces_what_it_is_read_from() {
     let folder = shop();
     for output in ["p.csv", "./p.csv", "shop.toml"] {

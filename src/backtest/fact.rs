@@ -25,6 +25,8 @@ pub struct Fact<'a> {
     pub id: &'a str,
     /// When it happened, microseconds since 1970 UTC.
     pub time_us: i64,
+    /// Whose payment it is, where there are several tenants: customers, accounts and cases are each tenant's own.
+    pub tenant: Option<&'a str>,
     /// Who is bothered: its customer, or its account where it has none, or its id.
     pub customer: &'a str,
     /// What is drawn again together by the bootstrap, and one case of fraud: its account, or its customer, or its id.

@@ -14,6 +14,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
 use datafusion::arrow::{csv, json};
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
@@ -120,8 +121,8 @@ pub fn query(
         let rows = session::read_only(&context, sql).await.map_err(|error| wrong(&error, &names))?;
         // One more than is wanted tells whether there are more.
         let rows = match limit {
-            Some(limit) => rows.limit(0, Some(limit.saturating_add(1))),
-            None => Ok(rows),
+            Some(limit) if !explains(rows.logical_plan()) => rows.limit(0, Some(limit.saturating_add(1))),
+            _ => Ok(rows),
         };
         let stream = rows.map_err(|error| wrong(&error, &names))?.execute_stream().await;
         let mut stream = stream.map_err(|error| wrong(&error, &names))?;
@@ -140,6 +141,11 @@ pub fn query(
     };
     let answered = session::run(settings.threads, async { Ok(answering.await) });
     answered.map_err(|error| QueryError::Query { message: told(&error) })?
+}
+
+/// Whether a plan only says how another one would be run: it stands alone.
+fn explains(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_))
 }
 
 /// Puts data sets into the session, and gives the names of all tables that will be in it.

@@ -46,7 +46,7 @@ pub struct Data {
     pub files: Vec<DataFile>,
     /// The IANA name of the time zone in which days and months are told.
     pub time_zone: String,
-    /// The ISO 4217 code of the currency, and how many decimals its minor unit is.
+    /// The ISO 4217 code of the currency in which money is told, the rule set's.
     pub currency: String,
     /// Decimals of the currency's minor unit.
     pub decimals: u8,
@@ -223,7 +223,9 @@ pub struct Figures {
     pub value_caught_minor: f64,
     /// Value caught of the value of all known frauds.
     pub value_caught_share: Option<Estimate>,
-    /// Value of the flagged known genuine payments that are stepped up or blocked, whatever becomes of them.
+    /// Value of the flagged known genuine payments, also where they are only alerted.
+    pub value_flagged_genuine_minor: f64,
+    /// Value of those that are stepped up or blocked, whatever becomes of them.
     pub value_bothered_minor: f64,
     /// Value of those that does not go through: blocked in full, stepped up by the share that does not pass.
     pub value_lost_minor: f64,

@@ -11,7 +11,7 @@ use weir::io::{RealDisk, create};
 
 use super::Verdict;
 use super::asks::Asks;
-use super::reading::Reading;
+use super::reading::{Reading, is_same_file};
 
 /// Ask data sets, the decisions of a backtest and journals, in SQL
 ///
@@ -102,10 +102,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Verdict> {
         writeln!(anstream::stderr(), "{rows} rows are shown and there are more: --limit shows others")?;
     }
     Ok(Verdict::Clean)
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 fn write(

@@ -1,6 +1,6 @@
 //! How much a reading of history may take.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use weir::backtest::data::Settings;
 use weir::size::parse_size;
@@ -31,4 +31,9 @@ fn bytes(text: &str) -> Result<usize, String> {
     let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
     bytes
         .ok_or_else(|| "give a whole number of bytes, or one with KiB, MiB or GiB, such as 512MiB".to_owned())
+}
+
+/// Whether two paths lead to the same file, which is there.
+pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }

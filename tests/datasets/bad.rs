@@ -199,6 +199,20 @@ fn a_row_that_is_no_event_is_told_and_is_nothing_else() {
 }
 
 #[test]
+fn a_header_alone_is_no_row_and_columns_of_nulls_are_there() {
+    let folder = Folder::new();
+    folder.put("p.csv", "id,t,a\n");
+    let select = "[[events]]\nselect = \"select id, t as time_us, a as amount from payments\"";
+    let found = folder.read(&(table("p.csv", "") + select));
+    assert_eq!((found.events.len(), found.bad.len()), (0, 0));
+    folder.put("p.csv", "id,t,a\n1,1,1\n");
+    let nulls = "[[events]]\nselect = \"select null as id, t as time_us, a as amount from payments\"";
+    let found = folder.read(&(table("p.csv", "") + nulls));
+    assert_eq!(found.bad.len(), 1);
+    assert!(found.bad[0].to_string().contains("`id` is missing"), "{:?}", found.bad);
+}
+
+#[test]
 fn data_sets_of_one_row_of_none_and_of_fraud_alone() {
     let folder = Folder::new();
     let select = "[[events]]\nselect = \"select id, t as time_us, 1 as amount, label from payments\"";

@@ -78,6 +78,13 @@ fn own(payment: &Payment) -> [Outcome; 2] {
     [payment.outcome, Outcome::Allow]
 }
 
+/// An account is its tenant's own.
+type Account<'a> = (Option<&'a str>, &'a str);
+
+fn account(payment: &Payment) -> Account<'_> {
+    (payment.tenant.as_deref(), &payment.account)
+}
+
 fn is_fraud(payment: &&Payment) -> bool {
     payment.label == Some(Label::Fraud)
 }
@@ -198,19 +205,24 @@ impl Twin<'_> {
             value_flagged_minor: sum(is_fraud, &value),
             value_caught_minor: sum(is_fraud, &|p| self.held_back(p, flags(p).unwrap())),
             value_caught_share,
+            value_flagged_genuine_minor: sum(is_genuine, &value),
             value_bothered_minor: bothered.iter().map(|p| value(p)).sum(),
             value_lost_minor: bothered.iter().map(|p| self.held_back(p, flags(p).unwrap())).sum(),
-            customers_bothered: bothered.iter().map(|p| &p.customer).collect::<BTreeSet<_>>().len() as u64,
+            customers_bothered: bothered
+                .iter()
+                .map(|p| (&p.tenant, &p.customer))
+                .collect::<BTreeSet<_>>()
+                .len() as u64,
         }
     }
 
     /// Shares as measured, with the middle 95 % of the replicates that can say.
     fn estimates(&self, shares: &dyn Fn(Times<'_>) -> Vec<Option<f64>>) -> Vec<Option<Estimate>> {
         let measured = shares(&|_| 1.0);
-        let mut accounts: Vec<&str> = Vec::new();
+        let mut accounts: Vec<Account<'_>> = Vec::new();
         for payment in self.payments {
-            if !accounts.contains(&payment.account.as_str()) {
-                accounts.push(&payment.account);
+            if !accounts.contains(&account(payment)) {
+                accounts.push(account(payment));
             }
         }
         let mut replicates: Vec<Vec<f64>> = vec![Vec::new(); measured.len()];
@@ -219,12 +231,12 @@ impl Twin<'_> {
             seed[..8].copy_from_slice(&self.settings.seed.to_le_bytes());
             seed[8..12].copy_from_slice(&replicate.to_le_bytes());
             let mut chance = ChaCha8Rng::from_seed(seed);
-            let mut drawn: BTreeMap<&str, f64> = BTreeMap::new();
+            let mut drawn: BTreeMap<Account<'_>, f64> = BTreeMap::new();
             for _ in &accounts {
                 let place = (u128::from(chance.next_u64()) * accounts.len() as u128) >> 64;
                 *drawn.entry(accounts[place as usize]).or_default() += 1.0;
             }
-            let found = shares(&|p| drawn.get(p.account.as_str()).copied().unwrap_or(0.0));
+            let found = shares(&|p| drawn.get(&account(p)).copied().unwrap_or(0.0));
             for (values, share) in replicates.iter_mut().zip(found) {
                 values.extend(share);
             }
@@ -415,23 +427,23 @@ impl Twin<'_> {
             before.iter().filter(|other| **other > day(known[at])).count() >= 8
         };
         let in_time: Vec<&Payment> = (0..known.len()).filter(|&at| !late(at)).map(|at| known[at]).collect();
-        let mut accounts: BTreeMap<(String, &str), (i64, bool)> = BTreeMap::new();
+        let mut accounts: BTreeMap<(String, Account<'_>), (i64, bool)> = BTreeMap::new();
         for payment in &in_time {
-            let account = accounts.entry((day(payment), &payment.account)).or_insert((i64::MIN, false));
+            let account = accounts.entry((day(payment), account(payment))).or_insert((i64::MIN, false));
             *account = (account.0.max(payment.score), account.1 || is_fraud(payment));
         }
         let days: BTreeSet<String> = accounts.keys().map(|(day, _)| day.clone()).collect();
         // What of an account has not been found yet.
-        let mut left: BTreeMap<&str, f64> = BTreeMap::new();
+        let mut left: BTreeMap<Account<'_>, f64> = BTreeMap::new();
         let mut precisions = Vec::new();
         for day in &days {
-            let of_day: Vec<(&str, i64, bool)> = accounts
+            let of_day: Vec<(Account<'_>, i64, bool)> = accounts
                 .iter()
                 .filter(|((other, _), _)| other == day)
                 .map(|((_, account), (score, compromised))| (*account, *score, *compromised))
                 .collect();
             let before = left.clone();
-            let left_of = |account: &str| before.get(account).copied().unwrap_or(1.0);
+            let left_of = |account: Account<'_>| before.get(&account).copied().unwrap_or(1.0);
             let mut found = 0.0;
             for &(account, score, compromised) in of_day.iter().filter(|account| account.2) {
                 let all = |is: &dyn Fn(i64) -> bool| -> f64 {
@@ -451,9 +463,12 @@ impl Twin<'_> {
     }
 
     fn detection(&self) -> Detection {
-        let mut cases: BTreeMap<(bool, &str), Vec<&Payment>> = BTreeMap::new();
+        let mut cases: BTreeMap<(bool, Account<'_>), Vec<&Payment>> = BTreeMap::new();
         for payment in self.payments.iter().filter(is_fraud) {
-            let case = payment.case.as_deref().map_or((false, payment.account.as_str()), |case| (true, case));
+            let case = payment
+                .case
+                .as_deref()
+                .map_or((false, account(payment)), |case| (true, (payment.tenant.as_deref(), case)));
             cases.entry(case).or_default().push(payment);
         }
         let mut delays_us = Vec::new();

@@ -11,6 +11,7 @@ use weir::rules::{Label, RuleSet};
 pub struct Payment {
     pub id: String,
     pub time_us: i64,
+    pub tenant: Option<String>,
     pub customer: String,
     pub account: String,
     pub amount_minor: i64,
@@ -34,6 +35,7 @@ impl Payment {
         Self {
             id: format!("p{at}"),
             time_us,
+            tenant: None,
             customer: "c".to_owned(),
             account: "a".to_owned(),
             amount_minor: 100,
@@ -57,6 +59,7 @@ impl Payment {
             at: at as u64,
             id: &self.id,
             time_us: self.time_us,
+            tenant: self.tenant.as_deref(),
             customer: &self.customer,
             account: &self.account,
             amount_minor: self.amount_minor,

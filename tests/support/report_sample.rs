@@ -192,6 +192,7 @@ fn figures(all: &[(&Payment, &Decided)], picked: impl Fn(&Payment, &Decided) -> 
             high: Some(share.value * 1.06),
             ..share
         }),
+        value_flagged_genuine_minor: of(&is_genuine, &|payment, _| value(payment)),
         value_bothered_minor: of(&is_genuine, &|payment, decided| {
             if decided.outcome > 0 { value(payment) } else { 0.0 }
         }),

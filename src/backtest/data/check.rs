@@ -49,7 +49,7 @@ pub struct Findings {
     pub first: Option<String>,
     /// The last.
     pub last: Option<String>,
-    /// Payments by month, in the data set's time zone.
+    /// Payments by month, each id once, in the data set's time zone.
     pub months: Vec<Counted>,
     /// Its streams.
     pub streams: Vec<Stream>,
@@ -368,10 +368,6 @@ impl<'d> Pass<'d> {
     fn payment(&mut self, row: &Row<'_>, first: bool) {
         let event = row.event;
         let time_us = event.time_us();
-        if !self.month.contains(time_us) {
-            self.month = self.calendar.month(time_us);
-        }
-        *self.months.entry(self.month.start_us).or_default() += 1;
         if let Some(amount) = event.amount() {
             let (payments, unrated) = self.currencies.entry(amount.currency.code()).or_default();
             *payments += 1;
@@ -387,6 +383,10 @@ impl<'d> Pass<'d> {
         if !first {
             return;
         }
+        if !self.month.contains(time_us) {
+            self.month = self.calendar.month(time_us);
+        }
+        *self.months.entry(self.month.start_us).or_default() += 1;
         self.found.labels.payments += 1;
         self.matched += u64::from(self.labels.get(event.identity()).is_some());
         self.untimed += u64::from(row.truth.label.is_some() && row.label_time_us.is_none());

@@ -74,12 +74,14 @@ impl Guess {
 pub(super) struct Guesses {
     names: Vec<String>,
     guesses: Vec<Guess>,
+    /// Whether any file has a row.
+    rows: bool,
 }
 
 impl Guesses {
     /// With columns that are known, since there is no header.
     pub(super) fn named(names: Vec<String>) -> Self {
-        Self { guesses: vec![Guess::Nothing; names.len()], names }
+        Self { guesses: vec![Guess::Nothing; names.len()], names, rows: false }
     }
 
     /// Looks at the beginning of a file; what is wrong with it, where something is.
@@ -107,7 +109,7 @@ impl Guesses {
             if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
                 return Err(format!("it has the column `{}` twice", twice.1));
             }
-            *self = Self::named(names.clone());
+            *self = Self { rows: self.rows, ..Self::named(names.clone()) };
         }
         if header && names != self.names {
             return Err(format!(
@@ -129,6 +131,7 @@ impl Guesses {
             .build(open()?)
             .map_err(told)?;
         let Some(rows) = rows.next().transpose().map_err(told)? else { return Ok(()) };
+        self.rows |= rows.num_rows() > 0;
         for (guess, column) in self.guesses.iter_mut().zip(rows.columns()) {
             let texts = column.as_string::<i32>().iter().flatten().filter(|text| !text.is_empty());
             *guess = texts.map(Guess::of).fold(*guess, Guess::and);
@@ -136,9 +139,10 @@ impl Guesses {
         Ok(())
     }
 
-    /// Names and types.
+    /// Names and types. What has no row is of no type, and fits wherever one is asked for.
     pub(super) fn fields(&self) -> Vec<Field> {
-        let field = |(name, guess): (&String, &Guess)| Field::new(name, guess.data_type(), true);
+        let data_type = |guess: &Guess| if self.rows { guess.data_type() } else { DataType::Null };
+        let field = |(name, guess): (&String, &Guess)| Field::new(name, data_type(guess), true);
         self.names.iter().zip(&self.guesses).map(field).collect()
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Layout {
     /// The position of the stream.
     pub(super) select: usize,
     roles: Vec<(usize, Role, Shape)>,
+    /// What columns of nothing but nulls would be.
+    empty: Vec<Role>,
     /// Columns that nothing takes.
     pub(super) unused: Vec<String>,
     /// Of amounts that say none.
@@ -170,14 +172,15 @@ impl Layout {
         schema: &Schema,
         (currency, calendar): (Currency, &Calendar),
     ) -> Result<Self, String> {
-        let (mut roles, mut unused, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut roles, mut empty, mut unused, mut wrong) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, field) in columns.fields().iter().enumerate() {
             let Some((role, shape)) = role_of(field.name(), schema) else {
                 unused.push(field.name().clone());
                 continue;
             };
-            // A column of nothing but nulls is no column.
+            // A column of nothing but nulls says nothing in any row.
             if *field.data_type() == DataType::Null {
+                empty.push(role);
                 continue;
             }
             let before = roles.iter().find(|(_, other, _)| *other == role);
@@ -189,7 +192,7 @@ impl Layout {
             roles.push((at, role, shape));
         }
         if wrong.is_empty() {
-            Ok(Self { select, roles, unused, currency, calendar: calendar.clone() })
+            Ok(Self { select, roles, empty, unused, currency, calendar: calendar.clone() })
         } else {
             Err(wrong.join("; "))
         }
@@ -197,7 +200,8 @@ impl Layout {
 
     /// What every event needs and no column gives.
     pub(super) fn lacks(&self) -> Option<&'static str> {
-        let has = |wanted| self.roles.iter().any(|(_, role, _)| *role == wanted);
+        let has =
+            |wanted| self.roles.iter().any(|(_, role, _)| *role == wanted) || self.empty.contains(&wanted);
         if !has(Role::Text(TextField::Id)) {
             Some("no column is called `id`; every event needs one: `cast(COLUMN as varchar) as id`")
         } else if !has(Role::Time) {

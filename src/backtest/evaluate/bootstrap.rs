@@ -31,8 +31,8 @@ impl Accounts {
     }
 
     /// The number of an account.
-    pub(super) fn number(&mut self, account: &str) -> u32 {
-        let number = self.numbers.of(account);
+    pub(super) fn number(&mut self, tenant: Option<&str>, account: &str) -> u32 {
+        let number = self.numbers.of(tenant, account);
         if self.resampled && number as usize == self.known.len() {
             self.known.push(Parts::default());
         }
@@ -175,7 +175,7 @@ mod tests {
     fn columns_are_drawn_with_their_accounts() {
         let mut accounts = Accounts::new(true);
         for account in 0..50_u32 {
-            let number = accounts.number(&format!("a{account}"));
+            let number = accounts.number(None, &format!("a{account}"));
             let parts = Parts { frauds: 1.0, genuine: f64::from(account), value_minor: 10.0 };
             accounts.know(number, parts);
             accounts.add(number, account % 2, parts);

@@ -12,7 +12,7 @@ use crate::event::identity;
 
 /// Cases by who they are of.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cases(HashMap<u128, Case, FixedState>);
+pub(super) struct Cases(HashMap<(bool, u128), Case, FixedState>);
 
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -28,8 +28,8 @@ impl Cases {
     /// Takes a payment that is known to be fraud.
     pub(super) fn take(&mut self, fact: &Fact<'_>) {
         // A case may have the name of another's account.
-        let who =
-            fact.truth.case.map_or_else(|| identity(None, fact.account), |case| identity(Some("case"), case));
+        let name = fact.truth.case.unwrap_or(fact.account);
+        let who = (fact.truth.case.is_some(), identity(fact.tenant, name));
         let begun = Case { first_us: fact.time_us, delay_us: None, before: 0, value_before_minor: 0 };
         let case = self.0.entry(who).or_insert(begun);
         if case.delay_us.is_some() {

@@ -125,10 +125,10 @@ impl Evaluator {
 
     /// Takes the next payment.
     pub fn take(&mut self, fact: &Fact<'_>) {
-        let account = self.accounts.number(fact.account);
+        let account = self.accounts.number(fact.tenant, fact.account);
         let genuine = fact.truth.label == Some(Label::Genuine);
         let may_be_stopped = fact.outcome > Outcome::Allow || !fact.shadow.is_empty();
-        let customer = (genuine && may_be_stopped).then(|| self.customers.of(fact.customer));
+        let customer = (genuine && may_be_stopped).then(|| self.customers.of(fact.tenant, fact.customer));
         let seen = Seen::new(fact, &self.pass, account, customer);
         let day_us = self.calendar.day(fact.time_us).start_us;
         self.measure(fact);

@@ -12,10 +12,10 @@ use crate::event::identity;
 pub(super) struct Numbers(HashMap<u128, u32, FixedState>);
 
 impl Numbers {
-    /// The number of a name; the next one where it is new. Beyond 2^32 names the rest share the last number.
-    pub(super) fn of(&mut self, name: &str) -> u32 {
+    /// The number of a tenant's name; the next one where it is new. Beyond 2^32 names the rest share the last number.
+    pub(super) fn of(&mut self, tenant: Option<&str>, name: &str) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        *self.0.entry(identity(None, name)).or_insert(next)
+        *self.0.entry(identity(tenant, name)).or_insert(next)
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) struct Flagged {
     /// The known ones, with the value that was caught.
     pub(super) known: Parts,
     value_flagged_minor: f64,
+    value_flagged_genuine_minor: f64,
     value_bothered_minor: f64,
     value_lost_minor: f64,
 }
@@ -104,11 +105,14 @@ impl Flagged {
         }
         match seen.label {
             Some(Label::Fraud) => self.value_flagged_minor += seen.value_minor,
-            Some(Label::Genuine) if fate.outcome > Outcome::Allow => {
-                self.value_bothered_minor += seen.value_minor;
-                self.value_lost_minor += held_back_minor;
+            Some(Label::Genuine) => {
+                self.value_flagged_genuine_minor += seen.value_minor;
+                if fate.outcome > Outcome::Allow {
+                    self.value_bothered_minor += seen.value_minor;
+                    self.value_lost_minor += held_back_minor;
+                }
             }
-            _ => {}
+            None => {}
         }
     }
 
@@ -128,6 +132,7 @@ impl Flagged {
             value_flagged_minor: self.value_flagged_minor,
             value_caught_minor: self.known.value_minor,
             value_caught_share: estimate(value_caught_share, of_value),
+            value_flagged_genuine_minor: self.value_flagged_genuine_minor,
             value_bothered_minor: self.value_bothered_minor,
             value_lost_minor: self.value_lost_minor,
             customers_bothered,
@@ -141,6 +146,7 @@ impl AddAssign<&Self> for Flagged {
         self.unknown += other.unknown;
         self.known += other.known;
         self.value_flagged_minor += other.value_flagged_minor;
+        self.value_flagged_genuine_minor += other.value_flagged_genuine_minor;
         self.value_bothered_minor += other.value_bothered_minor;
         self.value_lost_minor += other.value_lost_minor;
     }

@@ -70,7 +70,8 @@ fn curves(told: &Told, last: &ScorePoint, new: &Evaluation, old: Option<&Evaluat
         let points = cut.iter().filter_map(|points| points.last()).map(of);
         points.chain(both.clone().map(stands)).fold(0.0, f64::max) * 1.04
     };
-    let held_up = most(|point| point.genuine_value_minor, |result| result.overall.value_bothered_minor);
+    let held_up =
+        most(|point| point.genuine_value_minor, |result| result.overall.value_flagged_genuine_minor);
     let flagged = most(|point| point.fraud_value_minor, |result| result.overall.value_flagged_minor);
     let base = last.frauds / (last.frauds + last.genuine);
     let roc = format!(
@@ -110,7 +111,7 @@ fn curves(told: &Told, last: &ScorePoint, new: &Evaluation, old: Option<&Evaluat
             y: (&fraud, flagged),
             label: &axis,
             line: &|scores| cost_line(worth(&scores.points)),
-            stand: &|result| Some((result.overall.value_bothered_minor, result.overall.value_flagged_minor)),
+            stand: &|result| Some((result.overall.value_flagged_genuine_minor, result.overall.value_flagged_minor)),
             chance: None,
         },
     ]

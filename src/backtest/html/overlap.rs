@@ -20,8 +20,8 @@ pub(super) fn section(report: &Report, _: &Told) -> Markup {
     let matrix = Matrix { ids: &ids, shown: &shown, overlap: &result.overlap };
     html! {
         p.soft {
-            "Payments on which both rules fired. Read along a row: the darker a cell, the more of the row's payments the column's rule "
-            "fired on, too. A rule whose row is dark elsewhere adds little of its own."
+            "Payments on which both rules fired. Read along a row: the stronger a cell's colour, the more of the row's payments the column's rule "
+            "fired on, too. A rule whose row is strong elsewhere adds little of its own."
             @if left_out > 0 {
                 " Shown are the " (shown.len()) " rules that fired most, and not " (left_out) " others; " code { "report.json" } " has up to a hundred."
             }

@@ -70,14 +70,14 @@ pub(super) fn all(told: &Told, taken: &str, caption: &str, rows: &[Row<'_>]) -> 
                     th scope="colgroup" colspan="2" { "Recall" }
                     th scope="colgroup" colspan="2" { "False positives per 10,000" }
                     th scope="colgroup" colspan="4" { "Fraud value, " (told.currency()) }
-                    th scope="colgroup" colspan="2" { "Genuine value, " (told.currency()) }
+                    th scope="colgroup" colspan="3" { "Genuine value, " (told.currency()) }
                     th scope="col" rowspan="2" { "Customers" br; small { "bothered" } }
                 }
                 tr {
                     @for head in ["all", "fraud", "genuine", "unknown", "known share"] { th scope="col" { (head) } }
                     @for _ in 0..3 { th scope="col" { "measured" } th scope="col" { "95 % interval" } }
                     @for head in ["all", "caught", "caught share", "95 % interval"] { th scope="col" { (head) } }
-                    @for head in ["held up", "lost"] { th scope="col" { (head) } }
+                    @for head in ["all", "held up", "lost"] { th scope="col" { (head) } }
                 }
             }
             tbody { @for row in rows { (whole_row(told, row, payments)) } }
@@ -111,6 +111,7 @@ fn whole_row(told: &Told, row: &Row<'_>, payments: bool) -> Markup {
             td { (amount(told, "value_flagged_minor", figures.value_flagged_minor)) }
             td { (amount(told, "value_caught_minor", figures.value_caught_minor)) }
             (both("value_caught_share", figures.value_caught_share, As::Percent))
+            td { (amount(told, "value_flagged_genuine_minor", figures.value_flagged_genuine_minor)) }
             td { (amount(told, "value_bothered_minor", figures.value_bothered_minor)) }
             td { (amount(told, "value_lost_minor", figures.value_lost_minor)) }
             td { (count("customers_bothered", figures.customers_bothered)) }

@@ -237,10 +237,16 @@ fn schema(features: &[FeatureColumn]) -> SchemaRef {
         Field::new("measured", DataType::Boolean, false),
         text("qualities"),
     ]);
+    // A feature of that name keeps it.
+    let names: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
     let of_all = fields.len();
     for feature in features {
-        let taken = fields[..of_all].iter().any(|field| *field.name() == feature.name);
-        let name = if taken { format!("feature_{}", feature.name) } else { feature.name.clone() };
+        let mut name = feature.name.clone();
+        while fields[..of_all].iter().any(|field| *field.name() == name)
+            || name != feature.name && names.contains(&name.as_str())
+        {
+            name.insert_str(0, "feature_");
+        }
         fields.push(Field::new(name, feature.cells.ty(), true));
     }
     Arc::new(Schema::new(fields))

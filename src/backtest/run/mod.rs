@@ -154,7 +154,9 @@ pub fn run(
 ) -> Result<Found, BacktestError> {
     let file = asked.decisions.as_deref().map(DecisionsFile::create);
     let found = in_threads(data, candidate, against, asked, file.as_ref(), &mut progress);
-    file.map_or(Ok(()), |file| file.finish(found.is_ok()))?;
+    // Where nothing was measured, what an earlier backtest left stays.
+    let is_good = found.as_ref().is_ok_and(|found| found.measured.payments > 0);
+    file.map_or(Ok(()), |file| file.finish(is_good))?;
     found
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Tally {
     read: u64,
     kinds: [u64; Kind::ALL.len()],
     bad_rows: BTreeMap<String, u64>,
-    refused: BTreeMap<&'static str, u64>,
+    refused: BTreeMap<String, u64>,
     repeated: u64,
     times_us: Option<(i64, i64)>,
 }
@@ -31,12 +31,11 @@ impl Tally {
     }
 
     pub(super) fn bad_row(&mut self, reason: String) {
-        let full = self.bad_rows.len() >= REASONS_MAX && !self.bad_rows.contains_key(&reason);
-        *self.bad_rows.entry(if full { OTHERS.to_owned() } else { reason }).or_default() += 1;
+        count(&mut self.bad_rows, reason);
     }
 
-    pub(super) fn refused(&mut self, code: &'static str) {
-        *self.refused.entry(code).or_default() += 1;
+    pub(super) fn refused(&mut self, reason: String) {
+        count(&mut self.refused, reason);
     }
 
     pub(super) fn repeated(&mut self) {
@@ -50,13 +49,15 @@ impl Tally {
             read: self.read,
             kinds: kinds.map(|(kind, count)| counted((kind.name().to_owned(), count))).collect(),
             bad_rows: self.bad_rows.into_iter().map(counted).collect(),
-            refused: self
-                .refused
-                .into_iter()
-                .map(|(code, count)| counted((code.to_owned(), count)))
-                .collect(),
+            refused: self.refused.into_iter().map(counted).collect(),
             repeated: self.repeated,
             times_us: self.times_us,
         }
     }
+}
+
+/// Counts a reason, or as another one where there are too many.
+fn count(reasons: &mut BTreeMap<String, u64>, reason: String) {
+    let full = reasons.len() >= REASONS_MAX && !reasons.contains_key(&reason);
+    *reasons.entry(if full { OTHERS.to_owned() } else { reason }).or_default() += 1;
 }

@@ -56,16 +56,14 @@ impl Simulated {
     /// Whether an event did not happen, or is answered here instead: what is about a payment that was stopped, and every answer
     /// to a step-up of history's.
     pub(super) fn leaves_out(&mut self, event: &Event) -> bool {
-        let about = |event: &Event| event.transaction_identity();
-        let out = match event.kind() {
-            Kind::Authentication => true,
-            Kind::Execution | Kind::Reversal | Kind::Label => {
-                about(event).is_some_and(|payment| self.stopped.contains(&payment))
+        let about_stopped = match event.kind() {
+            Kind::Authentication | Kind::Execution | Kind::Reversal | Kind::Label => {
+                event.transaction_identity().is_some_and(|payment| self.stopped.contains(&payment))
             }
             _ => false,
         };
-        self.left_out += u64::from(out);
-        out
+        self.left_out += u64::from(about_stopped);
+        about_stopped || event.kind() == Kind::Authentication
     }
 
     /// Whether the label that stands in a payment's row is left out with it: nobody says anything of what did not happen.

@@ -126,7 +126,7 @@ impl<'a> Worker<'a> {
             while let Some(label) = later.due(now_us) {
                 let stands = label.is_ok_and(|label| !matches!(self.engine.step(label), Answer::Refused(_)));
                 if !stands {
-                    self.tally.refused("label");
+                    self.tally.refused("a label in its payment's row is refused".to_owned());
                 }
             }
         }
@@ -140,7 +140,7 @@ impl<'a> Worker<'a> {
                 return Ok(());
             }
             Answer::Refused(refusal) => {
-                self.tally.refused(refusal.code());
+                self.tally.refused(refusal.to_string());
                 return Ok(());
             }
             Answer::Decided(_) | Answer::Taken | Answer::Alert(_) => return Ok(()),
@@ -258,6 +258,7 @@ fn fact<'a>(at: u64, row: &Row<'a>, truth: Truth<'a>, decision: &'a Decision) ->
         at,
         id: event.id(),
         time_us: event.time_us(),
+        tenant: event.text(TextField::Tenant),
         customer: customer.or(account).unwrap_or(event.id()),
         account: account.or(customer).unwrap_or(event.id()),
         amount_minor: decision

@@ -22,8 +22,13 @@ use weir::time::{format_duration, parse_duration};
 
 use super::asks::Asks;
 use super::progress::Progress;
-use super::reading::Reading;
+use super::reading::{Reading, is_same_file};
 use super::{Verdict, rule_file};
+
+const DECISIONS: &str = "decisions.parquet";
+const JSON: &str = "report.json";
+const HTML: &str = "report.html";
+const OUTPUTS: [&str; 3] = [DECISIONS, JSON, HTML];
 
 /// Try a rule set on months of history
 ///
@@ -193,15 +198,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let start = Instant::now();
     let (new, candidate) = Tried::load(&args.rules)?;
     let (old, against) = args.against.as_deref().map(Tried::load).transpose()?.unzip();
+    if let Some(old) = old.as_ref().filter(|old| old.rules.currency != new.rules.currency) {
+        bail!(
+            "{} is in {} and {} in {}: money of the two can't be compared",
+            new.file,
+            new.rules.currency.code(),
+            old.file,
+            old.rules.currency.code()
+        );
+    }
     let asked = asked(args)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("can't make {}", args.out.display()))?;
     let data = DataSet::open(&args.data, args.root.as_deref(), &args.reading.settings())?;
     for journal in data.journals() {
         args.asks.put_down(&RealDisk, journal, "backtest")?;
     }
-    for former in ["decisions.parquet", "report.json", "report.html"] {
-        // What can't be removed can't be replaced either, and that is told then.
-        let _ = std::fs::remove_file(args.out.join(former));
+    let inputs =
+        data.paths()?.into_iter().chain([args.data.clone(), args.rules.clone()]).chain(args.against.clone());
+    for input in inputs {
+        if let Some(output) =
+            OUTPUTS.map(|name| args.out.join(name)).iter().find(|output| is_same_file(&input, output))
+        {
+            bail!("{} is read by the backtest, which would replace it; give another --out", output.display());
+        }
     }
     let mut progress = Progress::new("trying", None);
     let found = backtest(&data, candidate, against, &asked, |rows| progress.reached(rows))?;
@@ -212,8 +231,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let rows = found.events.read;
     tell_strange_kinds(&asked.evaluate.pass, &found.measured, &mut anstream::stderr())?;
     let report = told(&data, (&new, old.as_ref()), &asked, found)?;
-    write(&args.out.join("report.json"), &serde_json::to_vec_pretty(&report)?)?;
-    write(&args.out.join("report.html"), html(&report).as_bytes())?;
+    write(&args.out.join(JSON), &serde_json::to_vec_pretty(&report)?)?;
+    write(&args.out.join(HTML), html(&report).as_bytes())?;
+    if args.no_decisions {
+        // Those of an earlier backtest would not be this one's; what is not there need not go.
+        let _ = std::fs::remove_file(args.out.join(DECISIONS));
+    }
     let mut out = anstream::stdout().lock();
     summary::summary(&report, &mut out)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -221,7 +244,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         anstream::stderr(),
         "{rows} events, {seconds:.2} s, {:.0} events a second; {} has the report",
         rows as f64 / seconds,
-        args.out.join("report.html").display()
+        args.out.join(HTML).display()
     )?;
     Ok(Verdict::Clean)
 }
@@ -240,7 +263,7 @@ fn asked(args: &Args) -> anyhow::Result<Asked> {
         mature_us: args.mature,
         limits: Limits::default(),
         all_features: args.features,
-        decisions: (!args.no_decisions).then(|| args.out.join("decisions.parquet")),
+        decisions: (!args.no_decisions).then(|| args.out.join(DECISIONS)),
     })
 }
 
@@ -272,7 +295,7 @@ fn told(
 ) -> anyhow::Result<Report> {
     let Found { result, against, comparison, measured, events, prevented } = found;
     let manifest = data.manifest();
-    let currency = manifest.currency;
+    let currency = new.rules.currency;
     let (first_us, last_us) = events.times_us.unzip();
     let pass = &asked.evaluate.pass;
     let changes = old.zip(comparison).map(|(old, comparison)| {
