@@ -65,7 +65,7 @@ const FORM: u32 = 1;
 
 /// The SHA-256 of the canonical form; the positions of names must be those of the lists.
 pub(super) fn hash(set: &RuleSet, parts: &Parts<'_>) -> [u8; 32] {
-    let Parts { params, features, tables, locks, rules } = parts;
+    let Parts { params, features, tables, locks, rules, .. } = parts;
     let mut form = Form { hasher: Sha256::new(), schema: &set.schema, features };
     form.put("weir-rules", FORM);
     form.put("name", &set.name);

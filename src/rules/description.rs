@@ -20,7 +20,6 @@ use super::sql::outline::Quantity;
 use super::sql::tree::Node;
 use super::table::{UnknownRow, Values};
 use super::tables;
-use super::types::Unit;
 use crate::event::{Kind, Schema};
 use crate::time::format_duration;
 
@@ -203,13 +202,13 @@ fn policy(set: &RuleSet, parts: &Parts<'_>) -> Vec<Aspect> {
     said
 }
 
-fn names(compiled: &Compiled<'_>, param: &str) -> bool {
+pub(super) fn names(compiled: &Compiled<'_>, param: &str) -> bool {
     let mut found = false;
     compiled.tree.walk(&mut |tree| found |= tree.param.as_deref() == Some(param));
     found
 }
 
-fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDescription {
+pub(super) fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDescription {
     let named: BTreeSet<u16> = (0..)
         .zip(&parts.tables)
         .filter(|(_, table)| table.conditions.iter().any(|compiled| names(compiled, name)))
@@ -234,12 +233,7 @@ fn describe_param(name: &str, value: &ParamValue, parts: &Parts<'_>) -> ParamDes
         |at: &u16| parts.features.get(usize::from(*at)).map(|feature| feature.feature.name.clone());
     ParamDescription {
         name: name.to_owned(),
-        value: match value {
-            ParamValue::Whole(value, unit) => Quantity::Whole(*value, *unit),
-            ParamValue::Decimal(value) => Quantity::Decimal(*value, Unit::Plain),
-            ParamValue::Boolean(value) => Quantity::Truth(*value),
-            ParamValue::Text(value) => Quantity::Text(value.clone()),
-        },
+        value: value.quantity(),
         features: reached.iter().filter_map(feature_name).collect(),
         tables: tables.map(|(_, declared)| declared.table.name.clone()).collect(),
         rules: parts.rules.iter().filter(in_rule).map(|rule| rule.rule.id.clone()).collect(),

@@ -66,6 +66,8 @@ pub mod table;
 mod tables;
 /// `tier`, `mode`, dates, `rollout`, `overrides`, `breaker` and `[control]`.
 mod tier;
+/// Parameters for whoever tunes them.
+mod tuning;
 /// The types that conditions are checked with.
 mod types;
 /// Which kinds of event have which fields.
@@ -92,6 +94,7 @@ pub use ruleset::{
 pub use sources::{Found, Place, SourceFile, Sources};
 pub use sql::outline::{Finding, Form, Outline, Quantity};
 pub use table::{Row, Table, UnknownRow, Values};
+pub use tuning::Parameter;
 pub use types::Unit;
 
 use crate::event::{Schema, TextField};
@@ -222,6 +225,8 @@ struct Parts<'d> {
     tables: Vec<tables::Declared<'d>>,
     locks: Vec<locks::Declared<'d>>,
     rules: Vec<rule::Declared<'d>>,
+    /// The parameters that locks and the dialogue name, and the fields.
+    in_dialogue: sql::Used,
 }
 
 /// The documents of all files; `None` where one is not TOML.
@@ -293,11 +298,13 @@ fn read<T>(
     features::grants::check(&root, &features, problems);
     let tables = tables::read(named, &scope, &mut used, problems);
     let policy = sections::policy(&root, &mut requirements, problems);
-    let named = Named { scope: &scope, used: &mut used, problems };
+    let mut in_dialogue = sql::Used::new();
+    let named = Named { scope: &scope, used: &mut in_dialogue, problems };
     let step_up = sections::step_up(&root, named);
     let reported = head.as_ref().map(|head| (head.feedback, head.pending_us)).unwrap_or_default();
     features::in_flight::settle(&mut features, reported, step_up, problems);
-    let locks = locks::read(&root, &scope, &requirements, &mut used, problems);
+    let locks = locks::read(&root, &scope, &requirements, &mut in_dialogue, problems);
+    used.extend(in_dialogue.iter().cloned());
     let calendar = head.as_ref().and_then(|head| head.calendar.as_ref());
     let control = tier::Reader { scope: &scope, calendar, problems }.control(&root);
     let mut reader = rule::Reader {
@@ -366,7 +373,7 @@ fn read<T>(
         features[at].feature.hash = hash;
     }
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
-    let parts = Parts { params, features, tables, locks, rules };
+    let parts = Parts { params, features, tables, locks, rules, in_dialogue };
     set.hash = canonical::hash(&set, &parts);
     set.rules = parts.rules.iter().map(|declared| declared.rule.clone()).collect();
     Some(then(set, &parts, problems))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::expr::Needs;
 use super::limits::NAME_BYTES_MAX;
+use super::sql::outline::Quantity;
 use super::table::Values;
 use super::types::{Type, Unit};
 use crate::event::{ExtraType, Form, Kind, TextField};
@@ -186,6 +187,18 @@ pub(super) enum ParamValue {
     Decimal(f64),
     Boolean(bool),
     Text(String),
+}
+
+impl ParamValue {
+    /// The same for whoever explains.
+    pub(super) fn quantity(&self) -> Quantity {
+        match self {
+            Self::Whole(value, unit) => Quantity::Whole(*value, *unit),
+            Self::Decimal(value) => Quantity::Decimal(*value, Unit::Plain),
+            Self::Boolean(value) => Quantity::Truth(*value),
+            Self::Text(value) => Quantity::Text(value.clone()),
+        }
+    }
 }
 
 /// What a name stands for.

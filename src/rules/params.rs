@@ -1,6 +1,7 @@
 //! `[params]`: named thresholds, with a unit and bounds.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use toml::de::DeValue;
 
@@ -28,6 +29,8 @@ pub(super) struct Param<'d> {
     pub(super) max: Option<ParamValue>,
     /// The texts that it may be, where it says.
     pub(super) one_of: Vec<String>,
+    /// Where its value stands: where it is declared, or where `[set]` says another.
+    pub(super) place: Range<usize>,
 }
 
 impl Param<'_> {
@@ -65,9 +68,9 @@ pub(super) fn read<'d>(
         let read = read.and_then(|read| set.put(&name, read, problems));
         let meaning = read.as_ref().map_or(Meaning::Wrong, |read| Meaning::Param(read.value.clone()));
         if declare(scope, &name, meaning, problems)
-            && let Some(Read { value, bounds: [min, max], one_of, .. }) = read
+            && let Some(Read { value, bounds: [min, max], one_of, place, .. }) = read
         {
-            let param = Param { name, value, min, max, one_of };
+            let param = Param { name, value, min, max, one_of, place };
             if param.is_switch() {
                 scope.switches.insert(param.name.text.to_owned(), param.one_of.clone());
             }
@@ -87,11 +90,13 @@ struct Read {
     unit: Option<Currency>,
     /// Whether a file that extends this one may set it.
     open: bool,
+    /// Where the value stands.
+    place: Range<usize>,
 }
 
 impl Read {
-    fn plain(value: ParamValue) -> Self {
-        Self { value, bounds: [None, None], one_of: Vec::new(), unit: None, open: false }
+    fn plain(value: ParamValue, place: Range<usize>) -> Self {
+        Self { value, bounds: [None, None], one_of: Vec::new(), unit: None, open: false, place }
     }
 }
 
@@ -141,7 +146,7 @@ impl<'a, 'd> Set<'a, 'd> {
             return None;
         }
         within(&value, &read.bounds, item, problems);
-        Some(Read { value, ..read })
+        Some(Read { value, place: item.span(), ..read })
     }
 
     /// Tells what is set and is no parameter.
@@ -166,7 +171,7 @@ fn alike(one: &ParamValue, other: &ParamValue) -> bool {
 
 fn read_one(file: &str, item: Item<'_>, currency: Option<Currency>, problems: &mut Problems) -> Option<Read> {
     let DeValue::Table(_) = item.get_ref() else {
-        return scalar(item, None, problems).map(Read::plain);
+        return scalar(item, None, problems).map(|value| Read::plain(value, item.span()));
     };
     let table = Table::of(file, problems, item, "a parameter")?;
     table.check_keys(problems, &KEYS, &[]);
@@ -200,7 +205,7 @@ fn read_one(file: &str, item: Item<'_>, currency: Option<Currency>, problems: &m
         return None;
     }
     within(&value, &bounds, value_item, problems);
-    Some(Read { value, bounds, one_of: Vec::new(), unit, open })
+    Some(Read { value, bounds, one_of: Vec::new(), unit, open, place: value_item.span() })
 }
 
 /// Tells a value that is outside its bounds.
@@ -242,7 +247,7 @@ fn choice(table: &Table<'_>, value_item: Item<'_>, problems: &mut Problems) -> O
     }
     let value = document::text(table.file, problems, value_item)?;
     among(&value, &one_of, problems)?;
-    Some(Read { one_of, ..Read::plain(ParamValue::Text(value.value.to_owned())) })
+    Some(Read { one_of, ..Read::plain(ParamValue::Text(value.value.to_owned()), value.span) })
 }
 
 /// Tells a text that is none of those that it may be.

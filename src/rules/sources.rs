@@ -101,6 +101,38 @@ impl Sources {
         &self.text
     }
 
+    /// The files, the one that is compiled first.
+    pub fn files(&self) -> impl Iterator<Item = SourceFile<'_>> {
+        (0..self.files.len()).map(|at| self.file(at))
+    }
+
+    /// The same with other words in some places of the joined text, none of which overlaps another or names a file.
+    pub(super) fn edited(&self, mut edits: Vec<(Range<usize>, String)>) -> Self {
+        edits.sort_by_key(|(place, _)| place.start);
+        let mut text = String::with_capacity(self.text.len());
+        let mut done = 0;
+        for (place, words) in &edits {
+            text.push_str(self.text.get(done..place.start).unwrap_or_default());
+            text.push_str(words);
+            done = place.end;
+        }
+        text.push_str(self.text.get(done..).unwrap_or_default());
+        let moved = |byte: usize| {
+            let before = edits.iter().take_while(|(place, _)| place.end <= byte);
+            before.fold(byte, |byte, (place, words)| byte + words.len() - place.len())
+        };
+        let files = self.files.iter().map(|file| File {
+            name: file.name.clone(),
+            bytes: moved(file.bytes.start)..moved(file.bytes.end),
+            links: file
+                .links
+                .iter()
+                .map(|link| Link { span: moved(link.span.start)..moved(link.span.end), to: link.to.clone() })
+                .collect(),
+        });
+        Self { text, files: files.collect(), order: self.order.clone() }
+    }
+
     /// The file in which a byte of the joined text stands.
     pub fn file_at(&self, byte: usize) -> SourceFile<'_> {
         self.file(self.position_at(byte))

@@ -14,7 +14,7 @@ mod sieve;
 use hashbrown::HashTable;
 
 use super::Facts;
-use super::expr::TruthExpr;
+use super::expr::{Condition, TruthExpr};
 use super::ruleset::{Mode, OnUnknown, Rule, Tier};
 use attribute::{Attribute, Operand};
 use classes::{ClassSet, Truths};
@@ -38,6 +38,15 @@ pub struct Scratch {
     classes: Classes,
     sieve: Vec<u64>,
     found: Vec<u16>,
+}
+
+impl Condition {
+    /// The conditions that must all hold for it to hold; it is false where one is, and otherwise unknown where one is.
+    pub fn conjuncts(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        each_conjunct(self.truth(), &mut |part| all.push(Self::new(part.clone())));
+        all
+    }
 }
 
 /// The class of each attribute for one event, found when it is first asked for.
