@@ -96,7 +96,7 @@ impl Decider {
             self.breakers.count(now_us, &decision.fired, &mut decision.tripped);
         }
         set_aside(rules, decision);
-        conclude(rules, facts.event, decision);
+        conclude(rules, || is_in_control(rules, facts.event), decision);
         record(rules, facts, record_all, &mut self.wanted, decision);
     }
 
@@ -142,23 +142,29 @@ fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, 
 /// Whether a rule fires, in whatever mode.
 #[inline]
 fn fires(rule: &Rule, facts: &Facts<'_>) -> bool {
-    if rule.mode == Mode::Off
-        || rule.from != facts.event.kind()
-        || !rule.is_for(facts.event.text(TextField::Tenant))
-    {
+    looks_at(rule, facts.event) && fires_where(rule, rule.when.holds(facts), facts.event)
+}
+
+/// Whether a rule looks at an event at all, whatever its condition says.
+#[inline]
+pub fn looks_at(rule: &Rule, event: &Event) -> bool {
+    if rule.mode == Mode::Off || rule.from != event.kind() || !rule.is_for(event.text(TextField::Tenant)) {
         return false;
     }
-    let time_us = facts.event.time_us();
+    let time_us = event.time_us();
     let early = rule.valid_from_us.is_some_and(|from_us| time_us < from_us);
-    if early || rule.valid_until_us.is_some_and(|until_us| time_us >= until_us) {
-        return false;
-    }
-    rule.when.holds(facts).unwrap_or(rule.on_unknown == OnUnknown::Fires)
-        && rule.rollout.is_none_or(|rollout| share::holds(rollout, &rule.id, facts.event))
+    !early && rule.valid_until_us.is_none_or(|until_us| time_us < until_us)
+}
+
+/// Whether a rule that looks at an event fires, where this is what its condition came to.
+#[inline]
+pub fn fires_where(rule: &Rule, truth: Option<bool>, event: &Event) -> bool {
+    truth.unwrap_or(rule.on_unknown == OnUnknown::Fires)
+        && rule.rollout.is_none_or(|rollout| share::holds(rollout, &rule.id, event))
 }
 
 /// Takes the rules that must not act out of `fired`: those tripped, then those overridden by what is left.
-fn set_aside(rules: &RuleSet, decision: &mut Decision) {
+pub(super) fn set_aside(rules: &RuleSet, decision: &mut Decision) {
     let Decision { fired, overridden, tripped, .. } = decision;
     if !tripped.is_empty() {
         fired.retain(|at| tripped.binary_search(at).is_err());
@@ -231,14 +237,21 @@ impl Demands {
     }
 }
 
-/// The outcome, from the rules that act.
-fn conclude(rules: &RuleSet, event: &Event, decision: &mut Decision) {
+/// Whether what normal rules ask for of a payment is withheld.
+pub(super) fn is_in_control(rules: &RuleSet, event: &Event) -> bool {
+    rules.control.is_some_and(|control| {
+        event.amount().is_some_and(|amount| amount.minor <= control.amount_minor_max)
+            && share::holds(control.share, CONTROL, event)
+    })
+}
+
+/// The outcome, from the rules that act. `in_control` is asked where there is anything to be withheld.
+pub(super) fn conclude(rules: &RuleSet, in_control: impl FnOnce() -> bool, decision: &mut Decision) {
     let mut demands = Demands::of(rules, decision.fired.iter().copied());
     (decision.score, decision.alert) = (demands.score, demands.alert);
     if demands.beyond_law()
         && let Some(control) = rules.control
-        && event.amount().is_some_and(|amount| amount.minor <= control.amount_minor_max)
-        && share::holds(control.share, CONTROL, event)
+        && in_control()
     {
         decision.withheld = Some(Withheld { outcome: demands.risk, ppm: control.share.ppm });
         demands.risk = Outcome::Allow;

@@ -32,9 +32,10 @@ mod reports;
 mod saved;
 mod shadow;
 mod share;
+mod tried;
 
 pub use alert::{Alert, NotAllowed};
-pub use decide::{Demands, is_stood_for};
+pub use decide::{Demands, fires_where, is_stood_for, looks_at};
 pub use export::{KeyRow, KeyRows, KeyTable};
 pub use floor::Floor;
 pub(crate) use floor::demanding;
@@ -44,6 +45,7 @@ pub use refusal::Refusal;
 pub use reload::ReloadError;
 pub use saved::{RestoreError, SavedEngine};
 pub use shadow::ShadowStopped;
+pub use tried::{Circumstances, Verdict};
 
 use std::sync::Arc;
 
@@ -168,6 +170,8 @@ pub struct Engine {
     original: Option<Box<Original>>,
     /// What the event presents that was taken last, where some of it is locked.
     unlocked: Option<Arc<str>>,
+    /// The locks that hold for it, a bit for each.
+    locked: u16,
     exchange: Exchange,
     reloads: Reloads,
     shadow: Option<Box<Shadow>>,
@@ -199,6 +203,7 @@ impl Engine {
             dialogues,
             original: None,
             unlocked: None,
+            locked: 0,
             exchange: Exchange::new(horizon_us, limits.ids_max),
             reloads: Reloads::default(),
             shadow: None,
@@ -364,6 +369,7 @@ impl Engine {
         self.work_off_lapses();
         self.tidy(event.kind() == Kind::Clock);
         let locked = self.turn_locks(event, asked);
+        self.locked = locked;
         let unlocked = self.unlocked(event, locked);
         self.unlocked.clone_from(&unlocked);
         let presented = unlocked.as_deref().unwrap_or(presented(event));

@@ -272,6 +272,7 @@ impl Engine {
             dialogues: saved.dialogues,
             original: None,
             unlocked: None,
+            locked: 0,
             reloads,
             shadow,
         };

@@ -156,7 +156,7 @@ impl Dialogues {
     }
 
     /// Whether one more may be opened.
-    fn has_room(&self, most: usize) -> bool {
+    pub(super) fn has_room(&self, most: usize) -> bool {
         // What was answered stays in the queue until its time has come.
         self.open.len() < most && self.lapses.len() < most.saturating_mul(2)
     }
