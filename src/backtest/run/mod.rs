@@ -5,6 +5,7 @@
 //! never know what a figure means, nor how a data set is stored.
 
 mod columns;
+mod course;
 mod later;
 mod parquet;
 mod span;
@@ -22,7 +23,9 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::errors::ParquetError;
 use thiserror::Error;
 
+pub(super) use course::{Course, Shown};
 pub use span::Span;
+pub(super) use span::{Stands, reach_us};
 pub use what_if::WhatIf;
 
 use super::data::{Batch, DataError, DataSet, Labels};
@@ -169,7 +172,7 @@ fn in_threads(
     progress: &mut impl FnMut(u64),
 ) -> Result<Found, BacktestError> {
     asked.limits.check()?;
-    let reach = |candidate: &Candidate| span::reach_us(&candidate.rules);
+    let reach = |candidate: &Candidate| reach_us(&candidate.rules);
     let longest = against.as_ref().map_or(0, reach).max(reach(&candidate));
     let last_us = if asked.mature_us > 0 { data.span()?.map(|(_, last_us)| last_us) } else { None };
     let span = Span::new(asked.warm_us.unwrap_or(longest), asked.mature_us, last_us);
@@ -180,8 +183,8 @@ fn in_threads(
     let apart = against.as_ref().filter(|old| old.rules.schema != candidate.rules.schema);
     let mut apart = apart.map(|old| data.events(&old.rules.schema)).transpose()?;
     let workers = Workers { data, labels: &labels, asked, span };
-    let mut old = against.map(|old| workers.worker(old, None)).transpose()?;
-    let mut new = workers.worker(candidate, columns)?;
+    let mut old = against.map(|old| workers.worker(old, None));
+    let mut new = workers.worker(candidate, columns);
     if let Some(old) = &mut old {
         new.compares_with(old, asked.evaluate.examples);
     }
@@ -244,7 +247,7 @@ struct Workers<'a> {
 }
 
 impl<'a> Workers<'a> {
-    fn worker(&self, candidate: Candidate, columns: Option<Columns>) -> Result<Worker<'a>, BacktestError> {
+    fn worker(&self, candidate: Candidate, columns: Option<Columns>) -> Worker<'a> {
         Worker::new(candidate, self.labels, self.data.calendar(), self.asked, self.span, columns)
     }
 }
@@ -255,7 +258,7 @@ fn old_side(
     verdicts: &SyncSender<Verdicts>,
 ) -> Result<(), BacktestError> {
     for batch in batches {
-        worker.batch(&*batch?, None)?;
+        worker.batch(&*batch?, None);
         if verdicts.send(worker.take_verdicts()).is_err() {
             break;
         }
@@ -276,7 +279,7 @@ fn new_side(
             Some(Err(_)) => break,
             None => None,
         };
-        worker.batch(&batch, old.as_ref())?;
+        worker.batch(&batch, old.as_ref());
         if let Some(written) = worker.take_columns()?
             && decisions.send(written).is_err()
         {

@@ -15,7 +15,7 @@ pub struct Span {
 
 /// Where a payment stands to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(in crate::backtest) enum Stands {
     Warming,
     Measured,
     Immature,
@@ -23,18 +23,23 @@ pub(super) enum Stands {
 
 impl Span {
     /// Windows are let warm for so long, and labels mature before the last time of the data.
-    pub(super) fn new(warm_us: i64, mature_us: i64, last_us: Option<i64>) -> Self {
+    pub(in crate::backtest) fn new(warm_us: i64, mature_us: i64, last_us: Option<i64>) -> Self {
         let until_us = last_us.filter(|_| mature_us > 0).map(|last_us| last_us.saturating_sub(mature_us));
         Self { warm_us, mature_us, until_us }
     }
 
     /// Where a payment stands, where the first one happened at `first_us`.
-    pub(super) fn of(&self, time_us: i64, first_us: i64) -> Stands {
+    pub(in crate::backtest) fn of(&self, time_us: i64, first_us: i64) -> Stands {
         match self.until_us {
             Some(until_us) if time_us >= until_us => Stands::Immature,
-            _ if time_us < first_us.saturating_add(self.warm_us) => Stands::Warming,
+            _ if time_us < self.from_us(first_us) => Stands::Warming,
             _ => Stands::Measured,
         }
+    }
+
+    /// From when on it is measured, where the first payment happened at `first_us`.
+    pub fn from_us(&self, first_us: i64) -> i64 {
+        first_us.saturating_add(self.warm_us)
     }
 
     /// How long windows are let warm, microseconds.
@@ -54,7 +59,7 @@ impl Span {
 }
 
 /// The longest window of a rule set, with its delay, in microseconds; what counts for ever has no length, and is left out.
-pub(super) fn reach_us(rules: &RuleSet) -> i64 {
+pub(in crate::backtest) fn reach_us(rules: &RuleSet) -> i64 {
     let used = rules.features.iter().filter(|feature| feature.used);
     used.map(|feature| feature.window.span_us() + feature.delay_us).max().unwrap_or(0)
 }
