@@ -90,7 +90,7 @@ impl Accounts {
 }
 
 /// How often each account is drawn in a replicate, which has a stream of chance of its own.
-fn draw(times: &mut [u32], seed: u64, replicate: u32) {
+pub(in crate::backtest) fn draw(times: &mut [u32], seed: u64, replicate: u32) {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..12].copy_from_slice(&replicate.to_le_bytes());
@@ -111,16 +111,16 @@ const SAME: f64 = 1e-12;
 /// Where the middle 95 % of replicates lie; `None` where there is none that can say, or all say the same: then few accounts have what
 /// is drawn, or it is all or nothing of them, and the bootstrap does not know how sure that is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Range {
+pub(in crate::backtest) struct Range {
     /// The 2.5th percentile.
-    pub(super) low: Option<f64>,
+    pub(in crate::backtest) low: Option<f64>,
     /// The 97.5th.
-    pub(super) high: Option<f64>,
+    pub(in crate::backtest) high: Option<f64>,
 }
 
 impl Range {
     /// The range of values, by nearest rank.
-    pub(super) fn of(mut values: Vec<f64>) -> Self {
+    pub(in crate::backtest) fn of(mut values: Vec<f64>) -> Self {
         values.sort_unstable_by(f64::total_cmp);
         if values.first().zip(values.last()).is_none_or(|(first, last)| last - first < SAME) {
             return Self::default();

@@ -4,18 +4,18 @@
 //! scores and what was flagged of an account, not in payments; and that what nobody knows is in no share, only in its coverage.
 //! `docs/backtest.md` says in plain words what each figure is. Must never know an event, an engine or a file.
 
-mod bootstrap;
+pub(super) mod bootstrap;
 mod cards;
 mod comparison;
 mod detection;
 mod examples;
 mod groups;
-mod numbers;
+pub(super) mod numbers;
 mod overlap;
 mod rows;
 mod scores;
-mod seen;
-mod tally;
+pub(super) mod seen;
+pub(super) mod tally;
 mod timeline;
 
 use std::collections::BTreeMap;

@@ -9,11 +9,11 @@ use crate::event::identity;
 
 /// Numbers by name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Numbers(HashMap<u128, u32, FixedState>);
+pub(in crate::backtest) struct Numbers(HashMap<u128, u32, FixedState>);
 
 impl Numbers {
     /// The number of a tenant's name; the next one where it is new. Beyond 2^32 names the rest share the last number.
-    pub(super) fn of(&mut self, tenant: Option<&str>, name: &str) -> u32 {
+    pub(in crate::backtest) fn of(&mut self, tenant: Option<&str>, name: &str) -> u32 {
         let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         *self.0.entry(identity(tenant, name)).or_insert(next)
     }

@@ -8,24 +8,29 @@ use crate::rules::Label;
 
 /// A payment as every figure takes it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+pub(in crate::backtest) struct Seen {
     /// What it turned out to be; `None` where nobody knows.
-    pub(super) label: Option<Label>,
+    pub(in crate::backtest) label: Option<Label>,
     /// How many payments it stands for.
-    pub(super) weight: f64,
+    pub(in crate::backtest) weight: f64,
     /// Its amount times its weight, minor units.
-    pub(super) value_minor: f64,
+    pub(in crate::backtest) value_minor: f64,
     /// The share of payments like it that pass a step-up; 1 of unknown ones.
     pass: f64,
     /// The number of its account.
-    pub(super) account: u32,
+    pub(in crate::backtest) account: u32,
     /// The number of its customer, where it is genuine and may be stopped.
-    pub(super) customer: Option<u32>,
+    pub(in crate::backtest) customer: Option<u32>,
 }
 
 impl Seen {
     /// A payment of this account and customer.
-    pub(super) fn new(fact: &Fact<'_>, pass: &PassRates, account: u32, customer: Option<u32>) -> Self {
+    pub(in crate::backtest) fn new(
+        fact: &Fact<'_>,
+        pass: &PassRates,
+        account: u32,
+        customer: Option<u32>,
+    ) -> Self {
         let label = fact.truth.label;
         let weight = weight(fact);
         let value_minor = fact.amount_minor as f64 * weight;
@@ -34,7 +39,7 @@ impl Seen {
     }
 
     /// How much of its value does not go through for that reason, minor units.
-    pub(super) fn held_back_minor(&self, fate: Fate) -> f64 {
+    pub(in crate::backtest) fn held_back_minor(&self, fate: Fate) -> f64 {
         let held_back = |outcome| match outcome {
             Outcome::Allow => 0.0,
             Outcome::StepUp => self.value_minor * (1.0 - self.pass),
@@ -46,14 +51,14 @@ impl Seen {
 
 /// What becomes of a payment, and what would have without the reason that is looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fate {
+pub(in crate::backtest) struct Fate {
     pub(super) outcome: Outcome,
     pub(super) without: Outcome,
 }
 
 impl Fate {
     /// An outcome where otherwise it had gone through.
-    pub(super) fn of(outcome: Outcome) -> Self {
+    pub(in crate::backtest) fn of(outcome: Outcome) -> Self {
         Self { outcome, without: Outcome::Allow }
     }
 }

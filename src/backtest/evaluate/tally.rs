@@ -64,7 +64,7 @@ impl Mul<f64> for Parts {
 }
 
 /// A share; `None` of nothing.
-pub(super) fn share(of: f64, all: f64) -> Option<f64> {
+pub(in crate::backtest) fn share(of: f64, all: f64) -> Option<f64> {
     (all > 0.0).then(|| of / all).filter(|share| share.is_finite())
 }
 

@@ -1,0 +1,184 @@
+//! What all engines of a sweep found, put together: figures of every combination, the front, and what is chosen.
+//!
+//! Promises that the order in which engines ran makes no difference.
+
+use super::choose::{Point, cheapest, chosen, front, under_budget};
+use super::grid::Grid;
+use super::group::Ran;
+use super::plan::is_kept;
+use super::result::{Chosen, Combination, MeasuredTime, Objective, State, Swept, Swing};
+use super::stability::{Drawn, Stability};
+use super::tally::Side;
+use super::{Asked, Found, Split, SweepError};
+use crate::backtest::evaluate::bootstrap::Range;
+use crate::backtest::evaluate::tally::share;
+use crate::event::Kind;
+use crate::rules::{Counts, Feature, RuleSet};
+use crate::time::DAY_US;
+
+/// What all engines found together.
+pub(super) fn found(
+    base: &RuleSet,
+    grid: &Grid,
+    combinations: &[Vec<usize>],
+    asked: &Asked,
+    split: Split,
+    ran: &[Ran],
+) -> Result<Found, SweepError> {
+    let measured = ran.first().map(|ran| ran.measured.clone()).unwrap_or_default();
+    let first_us = measured.from_us.map(|from_us| from_us.saturating_sub(measured.warm_us));
+    let split_us = first_us.map(|first_us| split.at_us(first_us));
+    let days = |from_us: Option<i64>, until_us: Option<i64>| {
+        from_us
+            .zip(until_us)
+            .map_or(0.0, |(from_us, until_us)| until_us.saturating_sub(from_us).max(0) as f64 / DAY_US as f64)
+    };
+    let until_us = first_us.map(|_| split.until_us);
+    let days = [days(measured.from_us, split_us), days(split_us, until_us)];
+    let known_to = |ran: &Ran| Side::ALL.map(|side| ran.known(side, days[side as usize]));
+    let known = ran.first().map(known_to).unwrap_or_default();
+    let mut all: Vec<Combination> = combinations.iter().map(|values| combination(values)).collect();
+    let mut points = vec![Point::default(); combinations.len()];
+    for ran in ran {
+        let (totals, known) = (Side::ALL.map(|side| ran.totals(side)), known_to(ran));
+        for (&at, &row) in ran.combinations.iter().zip(&ran.rows.of) {
+            let (Some(combination), Some(point)) = (all.get_mut(at), points.get_mut(at)) else { continue };
+            let of = |side: Side| totals[side as usize].get(row).copied().unwrap_or_default();
+            let figures = |side: Side| of(side).figures(&known[side as usize], &asked.costs);
+            (combination.tuning, combination.held_out) = (figures(Side::Tuning), figures(Side::HeldOut));
+            let tuning = of(Side::Tuning);
+            *point = Point {
+                caught_minor: tuning.value_caught_minor,
+                bothered: tuning.customers_bothered,
+                cost_minor: combination.tuning.cost_minor,
+                flagged_a_day: combination.tuning.flagged_a_day,
+            };
+        }
+    }
+    let one = chosen(&points, asked.objective, asked.budget);
+    let stability = (asked.replicates > 0).then(|| {
+        let &Asked { replicates, seed, threads, objective, budget, costs, .. } = asked;
+        let days = days[Side::Tuning as usize];
+        Stability::draw(
+            ran,
+            combinations.len(),
+            Drawn { replicates, seed, threads, objective, budget, costs, days, one },
+        )
+    });
+    let stability = stability.transpose()?;
+    if let Some(stability) = &stability {
+        let share_of = |count: Option<&u32>| Some(f64::from(*count?) / f64::from(asked.replicates));
+        for (at, combination) in all.iter_mut().enumerate() {
+            combination.front_share = share_of(stability.on_front.get(at));
+            let chooses = asked.objective != Objective::Front;
+            combination.chosen_share = share_of(stability.chosen.get(at)).filter(|_| chooses);
+        }
+    }
+    let of_one = stability.map(|stability| stability.of_one).unwrap_or_default();
+    let chosen = one.and_then(|at| {
+        let figures = all.get(at)?;
+        Some(judged(at, figures, asked.objective, days, &of_one))
+    });
+    let feeds = fed(base, ran.iter().any(|ran| ran.decides));
+    let events = ran.first().map(|ran| ran.events.clone()).unwrap_or_default();
+    let swept = Swept {
+        state: match (asked.exact, feeds.is_empty()) {
+            (true, _) => State::Exact,
+            (false, true) => State::EventFed,
+            (false, false) => State::Observed,
+        },
+        decision_fed: feeds,
+        engines: ran.len() as u32,
+        params: (0..grid.axes.len()).filter_map(|at| swing(grid, at)).collect(),
+        measured: MeasuredTime {
+            from_us: measured.from_us,
+            split_us,
+            until_us,
+            warm_us: measured.warm_us,
+            mature_us: measured.mature_us,
+            warming: measured.warming,
+            immature: measured.immature,
+        },
+        tuning: known[Side::Tuning as usize],
+        held_out: known[Side::HeldOut as usize],
+        combinations: all,
+        front: front(&points),
+        best_by_cost: cheapest(&points).unwrap_or(0),
+        best_under_budget: asked.budget.and_then(|budget| under_budget(&points, budget)),
+        chosen,
+    };
+    Ok(Found { swept, events })
+}
+
+fn combination(values: &[usize]) -> Combination {
+    Combination {
+        values: values.to_vec(),
+        tuning: Default::default(),
+        held_out: Default::default(),
+        front_share: None,
+        chosen_share: None,
+    }
+}
+
+/// What was chosen, with what the other side says of it.
+fn judged(
+    at: usize,
+    figures: &Combination,
+    objective: Objective,
+    days: [f64; 2],
+    replicates: &[(Point, f64)],
+) -> Chosen {
+    let by_cost = objective == Objective::Cost;
+    let (tuning, held_out, values): (_, _, Vec<f64>) = if by_cost {
+        let [tuning_days, held_out_days] = days;
+        let a_day = |(point, _): &(Point, f64)| share(point.cost_minor, tuning_days);
+        (
+            share(figures.tuning.cost_minor, tuning_days),
+            share(figures.held_out.cost_minor, held_out_days),
+            replicates.iter().filter_map(a_day).collect(),
+        )
+    } else {
+        let caught = |(point, all): &(Point, f64)| share(point.caught_minor, *all);
+        (
+            figures.tuning.value_caught_share,
+            figures.held_out.value_caught_share,
+            replicates.iter().filter_map(caught).collect(),
+        )
+    };
+    let Range { low, high } = Range::of(values);
+    let worse = |held_out: f64| match by_cost {
+        true => high.is_some_and(|high| held_out > high),
+        false => low.is_some_and(|low| held_out < low),
+    };
+    Chosen { combination: at, tuning, held_out, low, high, overfitted: held_out.is_some_and(worse) }
+}
+
+fn swing(grid: &Grid, at: usize) -> Option<Swing> {
+    let axis = grid.axes.get(at)?;
+    Some(Swing {
+        name: axis.parameter.name.clone(),
+        values: axis.values.iter().map(|value| axis.parameter.write(value)).collect(),
+        own: axis.own,
+        recomputed: is_kept(grid, at),
+        features: axis.parameter.features.clone(),
+    })
+}
+
+/// What is kept by what was decided: features by name, breakers, and where the engine `decides` what goes on the dialogue and locks.
+fn fed(rules: &RuleSet, decides: bool) -> Vec<String> {
+    let breaks = rules.rules.iter().any(|rule| rule.breaker.is_some());
+    let mut fed: Vec<String> = if breaks { vec!["breakers".to_owned()] } else { Vec::new() };
+    if decides {
+        let used = rules.features.iter().filter(|feature| feature.used && is_fed(feature));
+        fed.extend(used.map(|feature| feature.name.clone()));
+        fed.extend(rules.step_up.map(|_| "step_up".to_owned()));
+        fed.extend((!rules.locks.is_empty()).then(|| "locks".to_owned()));
+    }
+    fed
+}
+
+/// Whether a feature counts by what payments were answered.
+fn is_fed(feature: &Feature) -> bool {
+    let by_answer = feature.counts != Counts::Asked && feature.from.contains(Kind::Transaction);
+    by_answer || feature.reset.as_ref().is_some_and(|reset| reset.on_execution)
+}
