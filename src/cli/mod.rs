@@ -22,8 +22,12 @@ mod door;
 mod earlier;
 mod explain;
 mod feature_table;
+#[cfg(feature = "backtest")]
+mod figures;
 mod forgotten;
 mod generate;
+#[cfg(feature = "backtest")]
+mod history;
 mod journal;
 mod journaled;
 #[cfg(not(feature = "backtest"))]
@@ -50,6 +54,8 @@ mod snapshots;
 mod sql;
 mod state;
 mod stream;
+#[cfg(feature = "backtest")]
+mod sweep;
 mod tally;
 mod test;
 mod token;
@@ -115,6 +121,10 @@ enum Command {
     Query(Box<query::Args>),
     #[cfg(not(feature = "backtest"))]
     Query(lean::Args),
+    #[cfg(feature = "backtest")]
+    Sweep(Box<sweep::Args>),
+    #[cfg(not(feature = "backtest"))]
+    Sweep(lean::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -161,6 +171,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Query(args) => query::run(&args),
         #[cfg(not(feature = "backtest"))]
         Command::Query(args) => lean::run("query", &args),
+        #[cfg(feature = "backtest")]
+        Command::Sweep(args) => sweep::run(&args),
+        #[cfg(not(feature = "backtest"))]
+        Command::Sweep(args) => lean::run("sweep", &args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

@@ -2,30 +2,17 @@
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
 use weir::backtest::report::{
     Changes, Estimate, Figures, Measured, Mode, Named, Report, RuleFigures, WhatIf,
 };
-use weir::backtest::told::{self, NOTHING, Told, clean, plural};
+use weir::backtest::told::{self, NOTHING, Told, plural};
 
-use super::super::picture::Bar;
+use super::super::figures::{HEAD, Line, SOFT, WARNING, name, table};
 
-const HEAD: Style = Style::new().bold();
-const SOFT: Style = Style::new().dimmed();
-const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 /// Rules shown at most.
 const RULES_MAX: usize = 20;
-/// Letters of a name shown at most.
-const NAME_MAX: usize = 28;
 /// The longest bar, of what a bar may be: there are many columns before it.
 const BAR_MOST: f64 = 0.5;
-
-/// A line of a table: its name, its cells, and how long a bar stands behind it.
-struct Line {
-    name: String,
-    cells: Vec<String>,
-    bar: Option<f64>,
-}
 
 /// Everything.
 pub(super) fn summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -202,42 +189,6 @@ fn changed(report: &Report, changes: &Changes, out: &mut impl Write) -> io::Resu
     writeln!(out)?;
     let heads = ["more strictly", "less strictly", "more alerts", "fewer alerts"];
     table(&format!("against {old}"), &heads, &lines, out)
-}
-
-/// Text from outside, cut to what has place.
-fn name(text: &str) -> String {
-    let text = clean(text).replace(['\n', '\t'], " ");
-    if text.chars().count() <= NAME_MAX {
-        return text;
-    }
-    text.chars().take(NAME_MAX - 1).chain(['…']).collect()
-}
-
-/// Lines under heads: names to the left, cells to the right.
-fn table(title: &str, heads: &[&str], lines: &[Line], out: &mut impl Write) -> io::Result<()> {
-    let names = lines.iter().map(|line| line.name.chars().count() + 2);
-    let first = names.chain([title.chars().count()]).max().unwrap_or(0);
-    let width = |(at, head): (usize, &&str)| {
-        let cells = lines.iter().filter_map(|line| line.cells.get(at));
-        cells.map(String::as_str).chain([*head]).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = heads.iter().enumerate().map(width).collect();
-    write!(out, "{HEAD}{title:<first$}{HEAD:#}")?;
-    for (head, width) in heads.iter().zip(&widths) {
-        write!(out, "  {SOFT}{head:>width$}{SOFT:#}")?;
-    }
-    writeln!(out)?;
-    for line in lines {
-        write!(out, "{:<first$}", format!("  {}", line.name))?;
-        for (cell, width) in line.cells.iter().zip(&widths) {
-            write!(out, "  {cell:>width$}")?;
-        }
-        match line.bar {
-            Some(share) => writeln!(out, "  {}", Bar { share, color: AnsiColor::Blue })?,
-            None => writeln!(out)?,
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,153 @@
+//! `weir sweep` on the command line, and what `--write` leaves of a rule file.
+
+use serde_json::Value;
+
+use crate::history::{History, RULES};
+
+/// Odd layout, and a parameter that another file opens.
+const OWN: &str = r#"# Our own rules.
+[ruleset]
+name    =   "own"   # the name
+time_zone = "Asia/Ho_Chi_Minh"
+currency = "VND"
+extends = ["base.toml"]
+
+[params]   # thresholds
+big = {value=8_000_000,unit="VND"  ,  max = 50_000_000}# the large ones
+  'often'   =   3  # a count
+[params.late]
+# a comment of its own
+value = "22h"    # hours
+[set]
+ceiling = 5_000_000     # theirs is too low
+
+
+[[rule]]
+id = "big"
+when = "amount > big and since > late"   # 8_000_000
+score = 30
+[[rule]]
+id = "often"
+when = "count_1h > often"
+then = "step_up"
+"#;
+
+const BASE: &str = r#"[ruleset]
+name = "base"
+time_zone = "Asia/Ho_Chi_Minh"
+currency = "VND"
+[params]
+ceiling = { value = 4_000_000, unit = "VND", open = true }	# tabs	here
+share = 0.50 # two decimals
+[features]
+since    = { since = "last", by = "account", counts = "asked" }
+count_1h = { count = "*", by = "account", over = "1h" }
+spent_1h = { sum = "amount", by = "account", over = "1h" }
+[policy]
+step_up_at = 20
+[[rule]]
+id = "limit"
+when = "amount > ceiling"
+then = "alert"
+[[rule]]
+id = "share"
+when = "amount > share * spent_1h and amount > ceiling"
+then = "block"
+"#;
+
+fn options(history: &History, line: &str) -> crate::commands::Done {
+    history.folder().run(&format!("sweep --data stream.toml --out swept --warm 1d --replicates 20 {line}"))
+}
+
+#[test]
+fn writing_changes_the_values_and_nothing_else() {
+    let history = History::new(1_200, 21);
+    let folder = history.folder();
+    // Line ends as some editors write them stay, too.
+    let base = BASE.replace('\n', "\r\n");
+    folder.put("own.toml", OWN);
+    folder.put("base.toml", &base);
+    let done = options(
+        &history,
+        "--rules own.toml --vary big=12_345_678 --vary often=7 --vary late=90h --vary ceiling=6_000_000 --vary share=0.75 --objective cost --cost-per-step-up 1_000_000_000 --cost-per-alert 1_000_000_000 --cost-per-block 1_000_000_000 --write",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let report: Value = serde_json::from_slice(&folder.read("swept/sweep.json")).unwrap();
+    assert_eq!(report["chosen"]["combination"], 1, "{}", done.out);
+    let text = |name: &str| String::from_utf8(folder.read(name)).unwrap();
+    let own = OWN
+        .replace("{value=8_000_000,", "{value=12_345_678,")
+        .replace("'often'   =   3  #", "'often'   =   7  #")
+        .replace("value = \"22h\"", "value = \"90h\"")
+        .replace("ceiling = 5_000_000 ", "ceiling = 6_000_000 ");
+    assert_eq!(text("own.toml"), own);
+    assert_eq!(text("base.toml"), base.replace("share = 0.50 #", "share = 0.75 #"));
+    assert!(done.err.contains("own.toml has the chosen values now"), "{}", done.err);
+    assert!(done.err.contains("base.toml has the chosen values now"), "{}", done.err);
+    // What was written is what is there now: nothing is left to change.
+    let again = options(
+        &history,
+        "--rules own.toml --vary big=12_345_678 --objective budget --budget 100000 --write",
+    );
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    assert!(again.err.contains("has the chosen values already"), "{}", again.err);
+    assert_eq!(text("own.toml"), own);
+}
+
+#[test]
+fn the_command_tells_what_the_file_has() {
+    let history = History::new(1_500, 23);
+    history.folder().put("rules.toml", RULES);
+    let done = options(
+        &history,
+        "--rules rules.toml --vary big=1_000_000..15_000_000/6 --vary near=1_000_000,3_000_000 --objective budget --budget 30",
+    );
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let report: Value = serde_json::from_slice(&history.folder().read("swept/sweep.json")).unwrap();
+    assert_eq!(report["combinations"].as_array().unwrap().len(), 13);
+    assert_eq!(report["asked"]["budget"], 30.0);
+    assert_eq!(report["state"], "event_fed");
+    for said in ["13 combinations", "near is inside near_24h", "as it is", "held out", "chosen: big = "] {
+        assert!(done.out.contains(said), "{said} is not in\n{}", done.out);
+    }
+    // As it is, it is what a backtest says of it.
+    let warm = report["measured"]["warm_us"].as_i64().unwrap() / 86_400_000_000;
+    let line = format!(
+        "backtest --rules rules.toml --data stream.toml --out tried --warm {warm}d --replicates 0 --no-decisions"
+    );
+    let tried = history.folder().run(&line);
+    assert_eq!(tried.code, Some(0), "{}", tried.err);
+    let tried: Value = serde_json::from_slice(&history.folder().read("tried/report.json")).unwrap();
+    let overall = &tried["rules"]["result"]["overall"];
+    let own = &report["combinations"][0];
+    for figure in ["flagged", "unknown", "frauds", "genuine", "value_caught_minor", "value_lost_minor"] {
+        let [tuning, held_out] = ["tuning", "held_out"].map(|side| own[side][figure].as_f64().unwrap());
+        let whole = overall[figure].as_f64().unwrap();
+        assert!(
+            (tuning + held_out - whole).abs() <= 1e-9 * whole.max(1.0),
+            "{figure}: {tuning} and {held_out}, {whole}"
+        );
+    }
+}
+
+#[test]
+fn a_command_that_can_not_be_is_refused_before_anything_is_read() {
+    let history = History::new(200, 25);
+    history.folder().put("rules.toml", RULES);
+    for (line, code, said) in [
+        ("--rules rules.toml --vary big=1_000_000 --write", 3, "give --objective cost"),
+        ("--rules rules.toml --vary big=1_000_000 --objective budget", 2, "--budget"),
+        ("--rules rules.toml --vary big", 2, "NAME=LOW..HIGH/STEPS"),
+        ("--rules rules.toml --vary bgi=1", 3, "did you mean `big`?"),
+        (
+            "--rules rules.toml --vary big=1_000_000 --cost-per-alert 1.5",
+            3,
+            "--cost-per-alert is no amount in VND",
+        ),
+        ("--rules rules.toml", 2, "--vary"),
+    ] {
+        let done = options(&history, line);
+        assert_eq!(done.code, Some(code), "{line}: {}", done.err);
+        assert!(done.err.contains(said), "{line}: {}", done.err);
+    }
+}
