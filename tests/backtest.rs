@@ -16,6 +16,8 @@ mod control;
 mod decisions;
 #[path = "backtest/left.rs"]
 mod left;
+#[path = "backtest/reasons.rs"]
+mod reasons;
 #[path = "support/sidecar.rs"]
 mod sidecar;
 

@@ -118,6 +118,7 @@ prop_compose! {
         score in scores,
         fired in subsequence((0..RULES + 2).collect::<Vec<_>>(), 0..6),
         shadow in subsequence((0..RULES + 2).collect::<Vec<_>>(), 0..4),
+        (law, alone) in (select(Outcome::ALL.to_vec()), subsequence((0..RULES + 2).collect::<Vec<_>>(), 0..4)),
         (label, kind, case) in truth(labels),
         weight in prop_oneof![4 => Just(1.0), 1 => 1.0..300.0, 1 => select(vec![200.0, 0.0, -1.0, f64::NAN, f64::INFINITY])],
         portal in prop::option::weighted(0.8, text("portal", 3)),
@@ -126,7 +127,7 @@ prop_compose! {
         Payment {
             id: String::new(),
             time_us: START_US + day * DAY_US + second * 1_000_000,
-            tenant, customer, account, amount_minor, outcome, alert, score, fired, shadow, label, kind, case, weight, portal,
+            tenant, customer, account, amount_minor, outcome, alert, score, fired, shadow, law, alone, label, kind, case, weight, portal,
             provider: None,
             payment_kind,
         }
@@ -404,6 +405,7 @@ fn what_risk_adds_to_the_law_is_its_own() {
     // The law steps up, a normal rule blocks: of a fraud the law's step-up holds back three quarters, and the rule the rest.
     let payment = Payment {
         outcome: Outcome::Block,
+        law: Outcome::StepUp,
         fired: vec![0, 2],
         label: Some(Label::Fraud),
         ..Payment::new(0, START_US)
@@ -417,33 +419,4 @@ fn what_risk_adds_to_the_law_is_its_own() {
         caught.collect::<Vec<_>>(),
         [("law_step_up", 1, 75.0), ("law_block", 0, 0.0), ("risk_step_up", 0, 0.0), ("risk_block", 1, 25.0)]
     );
-}
-
-#[test]
-fn a_rule_is_alone_where_nothing_would_be_flagged_without_it() {
-    let fraud = |at, outcome, fired: &[u16], shadow: &[u16]| Payment {
-        outcome,
-        fired: fired.to_vec(),
-        shadow: shadow.to_vec(),
-        label: Some(Label::Fraud),
-        ..Payment::new(at, START_US)
-    };
-    let payments = [
-        // Its score and another's make a step-up, and it asks for one itself: only it is needed.
-        fraud(0, Outcome::StepUp, &[3, 4], &[]),
-        // A score that does nothing by itself flags nothing.
-        fraud(1, Outcome::Allow, &[4], &[]),
-        // In shadow, with a score that is there it would reach the threshold.
-        fraud(2, Outcome::Allow, &[4], &[11]),
-        // Two that would each do are not alone.
-        fraud(3, Outcome::Block, &[2, 3], &[7]),
-    ];
-    let found = evaluate(&payments, &Settings { replicates: 0, ..settings() });
-    let alone: Vec<(&str, f64)> = found
-        .rules
-        .iter()
-        .map(|rule| (rule.id.as_str(), rule.frauds_alone))
-        .filter(|(_, alone)| *alone > 0.0)
-        .collect();
-    assert_eq!(alone, [("steps", 1.0), ("would_score", 1.0)]);
 }

@@ -43,6 +43,10 @@ pub struct Fact<'a> {
     pub fired: &'a [u16],
     /// The rules in shadow that would have fired, ascending.
     pub shadow: &'a [u16],
+    /// What the law's mandatory rules alone would have asked for.
+    pub law: Outcome,
+    /// The rules without which it would not be flagged; where it is not, those in shadow with which it would be. Ascending.
+    pub alone: &'a [u16],
     /// What it turned out to be.
     pub truth: Truth<'a>,
     /// How many payments it stands for: 1, or one over the chance of being in the control group, or 0 where the group stands for

@@ -64,7 +64,10 @@ impl History {
         let read = || files.iter().map(PathBuf::as_path).chain([&*self.data]).chain(rules.iter().copied());
         for output in outputs.iter().map(|name| self.out.join(name)) {
             if read().any(|read| is_same_file(read, &output)) {
-                bail!("{} is read by the {what}, which would replace it; give another --out", output.display());
+                bail!(
+                    "{} is read by the {what}, which would replace it; give another --out",
+                    output.display()
+                );
             }
         }
         Ok(data)

@@ -182,13 +182,13 @@ pub(super) fn set_aside(rules: &RuleSet, decision: &mut Decision) {
 
 /// What the rules that act ask for, before a control group and a dialogue with the customer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Demands {
+struct Demands {
     /// What mandatory rules demand.
-    pub law: Outcome,
+    law: Outcome,
     /// What the others ask for, their scores included.
-    pub risk: Outcome,
+    risk: Outcome,
     /// A person should look.
-    pub alert: bool,
+    alert: bool,
     score: i64,
     /// The score alone asks for a step-up.
     by_score: bool,
@@ -196,7 +196,7 @@ pub struct Demands {
 
 impl Demands {
     /// Of these rules, by their positions in the rule set.
-    pub fn of(rules: &RuleSet, acting: impl Iterator<Item = u16>) -> Self {
+    fn of(rules: &RuleSet, acting: impl Iterator<Item = u16>) -> Self {
         let mut all = Self::default();
         for rule in acting.filter_map(|at| rules.rules.get(usize::from(at))) {
             all.score += rule.score;
@@ -222,13 +222,8 @@ impl Demands {
     }
 
     /// The stronger of both.
-    pub fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> Outcome {
         self.law.max(self.risk)
-    }
-
-    /// Whether anybody is bothered.
-    pub fn flags(&self) -> bool {
-        self.alert || self.outcome() > Outcome::Allow
     }
 
     /// Whether there is anything for a control group to withhold: of two step-ups, what is required beyond the law.

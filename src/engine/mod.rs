@@ -35,7 +35,7 @@ mod share;
 mod tried;
 
 pub use alert::{Alert, NotAllowed};
-pub use decide::{Demands, fires_where, is_stood_for, looks_at};
+pub use decide::{fires_where, is_stood_for, looks_at};
 pub use export::{KeyRow, KeyRows, KeyTable};
 pub use floor::Floor;
 pub(crate) use floor::demanding;

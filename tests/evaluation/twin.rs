@@ -12,7 +12,7 @@ use weir::backtest::report::{
     ScorePoint, Scores,
 };
 use weir::decision::Outcome;
-use weir::rules::{Action, Label, Mode, RuleSet, Tier};
+use weir::rules::{Action, Label, Mode, RuleSet};
 
 use super::payments::Payment;
 
@@ -113,21 +113,7 @@ fn nearest_rank<T: Copy>(sorted: &[T], per_mille: usize) -> Option<T> {
 impl Twin<'_> {
     /// What the law alone makes of a payment: no more than what became of it.
     fn law(&self, payment: &Payment) -> Outcome {
-        let rules = payment.fired.iter().filter_map(|&at| self.rules.rules.get(usize::from(at)));
-        let demands = rules.filter(|rule| rule.tier == Tier::Mandatory).filter_map(|rule| match rule.then {
-            Some(Action::Outcome(outcome)) => Some(outcome),
-            _ => None,
-        });
-        demands.max().unwrap_or(Outcome::Allow).min(payment.outcome)
-    }
-
-    /// Whether these rules together step a payment up, block or alert it.
-    fn flags(&self, fired: &[u16]) -> bool {
-        let rules = fired.iter().filter_map(|&at| self.rules.rules.get(usize::from(at)));
-        let score: i64 = rules.clone().map(|rule| rule.score).sum();
-        let bounds = [self.rules.policy.step_up_at, self.rules.policy.block_at];
-        let asks = |then| !matches!(then, None | Some(Action::Outcome(Outcome::Allow)));
-        rules.clone().any(|rule| asks(rule.then)) || bounds.iter().flatten().any(|bound| score >= *bound)
+        payment.law.min(payment.outcome)
     }
 
     fn pass(&self, payment: &Payment) -> f64 {
@@ -266,17 +252,7 @@ impl Twin<'_> {
             Some(Action::Outcome(outcome)) if rule.mode == Mode::Shadow => outcome,
             _ => Outcome::Allow,
         };
-        let alone = |p: &&Payment| {
-            let without: Vec<u16> = p.fired.iter().copied().filter(|&other| other != at).collect();
-            let with = [&p.fired[..], &[at]].concat();
-            let by_rules = flagged(p) == self.flags(&p.fired);
-            by_rules
-                && self.fired(p, at)
-                && match rule.mode {
-                    Mode::Shadow => !flagged(p) && self.flags(&with),
-                    _ => flagged(p) && !self.flags(&without),
-                }
-        };
+        let alone = |p: &&Payment| self.fired(p, at) && p.alone.contains(&at);
         RuleFigures {
             id: rule.id.clone(),
             tier: format!("{:?}", rule.tier).to_lowercase(),

@@ -14,7 +14,6 @@ use super::tally::{Flagged, Parts, SHARES};
 use crate::backtest::Fact;
 use crate::backtest::report::{Figures, Named, Overlap, RuleFigures};
 use crate::decision::Outcome;
-use crate::engine::Demands;
 use crate::rules::{Action, Mode, RuleSet};
 
 const OVERALL: usize = 0;
@@ -92,7 +91,7 @@ impl Rows {
     /// Finds the rows of a payment.
     fn see(&mut self, fact: &Fact<'_>) {
         let outcome = fact.outcome;
-        let law = Demands::of(&self.rules, fact.fired.iter().copied()).law.min(outcome);
+        let law = fact.law.min(outcome);
         self.at_hand.clear();
         let mut put = |row, is, fate| {
             if is {
@@ -124,25 +123,12 @@ impl Rows {
         self.counted.sort_unstable();
     }
 
-    /// Tells the rules without which a payment would not be flagged, and those in shadow with which it would be.
+    /// Tells the rules that it takes to flag a payment.
     fn take_alone(&mut self, fact: &Fact<'_>, seen: &Seen) {
         let Some(parts) = Parts::of(seen, 0.0) else { return };
-        let rules = &*self.rules;
-        let fired = || fact.fired.iter().copied();
-        let is_flagged = fact.is_flagged();
-        // What a dialogue or a lock stops is no rule's.
-        if is_flagged != Demands::of(rules, fired()).flags() {
-            return;
-        }
-        for &at in &self.counted {
-            let is_live = rules.rules.get(usize::from(at)).is_some_and(|rule| rule.mode == Mode::Live);
-            let alone = match (is_live, is_flagged) {
-                (true, true) => !Demands::of(rules, fired().filter(|&other| other != at)).flags(),
-                (false, false) => Demands::of(rules, fired().chain([at])).flags(),
-                _ => false,
-            };
-            if let Some(of_rule) = self.alone.get_mut(usize::from(at)).filter(|_| alone) {
-                *of_rule += parts;
+        for at in self.counted.iter().filter(|at| fact.alone.contains(at)) {
+            if let Some(alone) = self.alone.get_mut(usize::from(*at)) {
+                *alone += parts;
             }
         }
     }

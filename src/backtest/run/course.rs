@@ -244,6 +244,9 @@ fn fact<'a>(at: u64, row: &Row<'a>, truth: Truth<'a>, decision: &'a Decision) ->
         score: decision.score,
         fired: &decision.fired,
         shadow: &decision.shadow,
+        // Only what is measured is looked at again.
+        law: Outcome::Allow,
+        alone: &[],
         truth: Truth { label, ..truth },
         weight: row.weight,
         portal: event.text(TextField::Portal),

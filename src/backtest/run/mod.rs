@@ -12,6 +12,7 @@ mod span;
 mod tally;
 mod verdicts;
 mod what_if;
+mod without;
 mod worker;
 
 use std::path::PathBuf;

@@ -2,12 +2,15 @@
 //!
 //! Promises that each decided payment is measured once, written once and compared once.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::RecordBatch;
 
 use super::columns::Columns;
 use super::course::{Course, Shown};
 use super::span::{Span, Stands};
 use super::verdicts::Verdicts;
+use super::without::Without;
 use super::{Asked, BacktestError, Candidate, Found};
 use crate::backtest::Fact;
 use crate::backtest::data::{Batch, Labels};
@@ -15,6 +18,7 @@ use crate::backtest::evaluate::{Comparison, Evaluator};
 use crate::catalogue::Language;
 use crate::explain::{Explainer, Style};
 use crate::io::explanation::{Show, write_explanation_text};
+use crate::rules::RuleSet;
 use crate::time::Calendar;
 
 /// A rule set at work on history.
@@ -25,6 +29,8 @@ pub(super) struct Worker<'a> {
 
 /// What is found of its payments.
 struct Findings {
+    rules: Arc<RuleSet>,
+    without: Without,
     explainer: Explainer,
     style: Style,
     evaluator: Evaluator,
@@ -47,7 +53,16 @@ impl<'a> Worker<'a> {
         let style = Style::new(Language::English, &rules);
         let course = Course::new(rules, (lists, rates), labels, asked.limits, span).with_what_if(asked);
         let evaluator = Evaluator::new(course.rules(), calendar.clone(), &asked.evaluate);
-        let findings = Findings { explainer, style, evaluator, comparison: None, columns, verdicts: None };
+        let findings = Findings {
+            rules: Arc::clone(course.rules()),
+            without: Without::default(),
+            explainer,
+            style,
+            evaluator,
+            comparison: None,
+            columns,
+            verdicts: None,
+        };
         Self { course, findings }
     }
 
@@ -92,7 +107,8 @@ impl Findings {
         }
         if is_measured {
             self.explain(shown);
-            self.evaluator.take(&fact);
+            let (law, alone) = self.without.look(&self.rules, shown);
+            self.evaluator.take(&Fact { law, alone, ..fact });
             let was = old.and_then(|old| old.find(at));
             if let (Some(comparison), Some((was, fired))) = (&mut self.comparison, was) {
                 let old = Fact { outcome: was.outcome, alert: was.alert, score: was.score, fired, ..fact };

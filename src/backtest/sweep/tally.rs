@@ -131,7 +131,8 @@ impl Tally {
     pub(super) fn take(&mut self, fact: &Fact<'_>, side: Side, signature: Option<&[u64]>) {
         let account = self.accounts.of(fact.tenant, fact.account);
         let genuine = fact.truth.label == Some(Label::Genuine);
-        let customer = (genuine && signature.is_some()).then(|| self.customers.of(fact.tenant, fact.customer));
+        let customer =
+            (genuine && signature.is_some()).then(|| self.customers.of(fact.tenant, fact.customer));
         let seen = Seen::new(fact, &self.pass, account, customer);
         let sums = Sums::of(&seen);
         self.all[side as usize] += &sums;

@@ -117,7 +117,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         );
     }
     let asked = asked(args)?;
-    let rule_files: Vec<&Path> = std::iter::once(&args.rules).chain(&args.against).map(PathBuf::as_path).collect();
+    let rule_files: Vec<&Path> =
+        std::iter::once(&args.rules).chain(&args.against).map(PathBuf::as_path).collect();
     let data = args.history.open("backtest", &rule_files, &[DECISIONS, JSON, HTML])?;
     let mut progress = Progress::new("trying", None);
     let found = backtest(&data, candidate, against, &asked, |rows| progress.reached(rows))?;
