@@ -70,6 +70,7 @@ fn rules() -> RuleSet {
         feedback: Default::default(),
         horizon_us: 7 * DAY_US,
         schema: Default::default(),
+        fields_named: Default::default(),
         features: features.collect(),
         tables: Vec::new(),
         rules: Vec::new(),
