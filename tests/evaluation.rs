@@ -20,7 +20,7 @@ use payments::{Payment, rules};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use weir::backtest::PassRates;
-use weir::backtest::evaluate::{Comparison, Evaluator, Settings};
+use weir::backtest::evaluate::{Comparison, Evaluator, Examples, Settings};
 use weir::backtest::report::{AlertsMoved, Counted, Evaluation, ExampleCase, Measured};
 use weir::decision::Outcome;
 use weir::rules::Label;
@@ -48,14 +48,15 @@ fn settings() -> Settings {
 
 fn evaluate(payments: &[Payment], settings: &Settings) -> Evaluation {
     let mut evaluator = Evaluator::new(&rules(), Calendar::new(ZONE).unwrap(), settings);
+    let mut examples = Examples::new(&rules(), settings.examples);
     for (at, payment) in payments.iter().enumerate() {
         let fact = payment.fact(at);
-        if let Some(case) = evaluator.wants_example(&fact) {
-            evaluator.example(case, &fact, format!("why {}", payment.id));
+        if let Some(case) = examples.wants(&fact) {
+            examples.put(case, &fact, format!("why {}", payment.id));
         }
         evaluator.take(&fact);
     }
-    evaluator.finish()
+    Evaluation { examples: examples.finish(), ..evaluator.finish() }
 }
 
 /// Where two reports differ by more than rounding.

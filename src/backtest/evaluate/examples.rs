@@ -3,11 +3,67 @@
 //! Promises that the choice depends on ids alone, so that it is spread over time and the same for two rule sets. Must never know why.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::quality::FixedState;
-use std::hash::BuildHasher;
 
+use super::rule_ids;
 use crate::backtest::Fact;
+use crate::backtest::report::{Example, ExampleCase};
+use crate::decision::Outcome;
+use crate::rules::{Label, RuleSet};
+
+/// Some payments of each case.
+#[derive(Clone, Debug)]
+pub struct Examples {
+    rules: Arc<RuleSet>,
+    /// In the order of [`ExampleCase`].
+    cases: [Lowest<(u64, u64), Example>; 3],
+}
+
+impl Examples {
+    /// So many of each case at most.
+    pub fn new(rules: &Arc<RuleSet>, most: usize) -> Self {
+        Self { rules: Arc::clone(rules), cases: std::array::from_fn(|_| Lowest::new(most)) }
+    }
+
+    /// Whether a payment is to be shown, and why; the caller then explains it.
+    pub fn wants(&self, fact: &Fact<'_>) -> Option<ExampleCase> {
+        let stopped = fact.outcome > Outcome::Allow;
+        let case = match fact.truth.label? {
+            Label::Fraud if stopped => ExampleCase::Caught,
+            Label::Fraud => ExampleCase::Missed,
+            Label::Genuine if stopped => ExampleCase::WronglyStopped,
+            Label::Genuine => return None,
+        };
+        self.cases[case as usize].wants(&lot(fact)).then_some(case)
+    }
+
+    /// Shows a payment that was wanted, with its decision in words.
+    pub fn put(&mut self, case: ExampleCase, fact: &Fact<'_>, explanation: String) {
+        let example = Example {
+            case,
+            id: fact.id.to_owned(),
+            time_us: fact.time_us,
+            amount_minor: fact.amount_minor,
+            outcome: fact.outcome.name().to_owned(),
+            score: fact.score,
+            fired: rule_ids(&self.rules, fact.fired),
+            kind: fact.truth.kind.map(str::to_owned),
+            explanation,
+        };
+        self.cases[case as usize].put(lot(fact), example);
+    }
+
+    /// What is shown: case by case, in the order of time.
+    pub fn finish(self) -> Vec<Example> {
+        let kept = self.cases.into_iter().flat_map(Lowest::into_kept);
+        let mut examples: Vec<(u64, Example)> = kept.map(|((_, at), example)| (at, example)).collect();
+        examples.sort_by_key(|(at, example)| (example.case, example.time_us, *at));
+        examples.into_iter().map(|(_, example)| example).collect()
+    }
+}
 
 /// Where a payment stands in a draw that its id decides; the later one of equal ids is behind.
 pub(super) fn lot(fact: &Fact<'_>) -> (u64, u64) {

@@ -22,8 +22,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use comparison::Comparison;
+pub use examples::Examples;
 
-use super::report::{Counted, Evaluation, Example, ExampleCase, Measured, Scores};
+use super::report::{Counted, Evaluation, Measured, Scores};
 use super::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::{Label, RuleSet};
@@ -31,7 +32,6 @@ use crate::time::{Calendar, Period};
 use bootstrap::{Accounts, Range};
 use cards::Cards;
 use detection::Cases;
-use examples::{Lowest, lot};
 use groups::Grouping;
 use numbers::Numbers;
 use rows::Rows;
@@ -67,7 +67,6 @@ impl Default for Settings {
 /// Takes the measured payments of one rule set, and says how it did.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
-    rule_set: Arc<RuleSet>,
     calendar: Calendar,
     pass: PassRates,
     replicates: u32,
@@ -90,15 +89,12 @@ pub struct Evaluator {
     cards: Cards,
     cases: Cases,
     timeline: Timeline,
-    /// By case, in the order of [`ExampleCase`].
-    examples: [Lowest<(u64, u64), Example>; 3],
 }
 
 impl Evaluator {
     /// An evaluation of a rule set, with days and months in the data set's time zone.
     pub fn new(rules: &Arc<RuleSet>, calendar: Calendar, settings: &Settings) -> Self {
         Self {
-            rule_set: Arc::clone(rules),
             calendar,
             pass: settings.pass.clone(),
             replicates: settings.replicates,
@@ -119,7 +115,6 @@ impl Evaluator {
             cards: Cards::new(settings.k),
             cases: Cases::default(),
             timeline: Timeline::default(),
-            examples: std::array::from_fn(|_| Lowest::new(settings.examples)),
         }
     }
 
@@ -189,34 +184,6 @@ impl Evaluator {
         }
     }
 
-    /// Whether a payment is to be shown, and why. Asked before it is taken: the caller then explains it.
-    pub fn wants_example(&self, fact: &Fact<'_>) -> Option<ExampleCase> {
-        let stopped = fact.outcome > Outcome::Allow;
-        let case = match fact.truth.label? {
-            Label::Fraud if stopped => ExampleCase::Caught,
-            Label::Fraud => ExampleCase::Missed,
-            Label::Genuine if stopped => ExampleCase::WronglyStopped,
-            Label::Genuine => return None,
-        };
-        self.examples[case as usize].wants(&lot(fact)).then_some(case)
-    }
-
-    /// Shows a payment that was wanted, with its decision in words.
-    pub fn example(&mut self, case: ExampleCase, fact: &Fact<'_>, explanation: String) {
-        let example = Example {
-            case,
-            id: fact.id.to_owned(),
-            time_us: fact.time_us,
-            amount_minor: fact.amount_minor,
-            outcome: fact.outcome.name().to_owned(),
-            score: fact.score,
-            fired: rule_ids(&self.rule_set, fact.fired),
-            kind: fact.truth.kind.map(str::to_owned),
-            explanation,
-        };
-        self.examples[case as usize].put(lot(fact), example);
-    }
-
     /// What was taken so far: how many payments, of which what is known, and the value of the known frauds. The rest is the caller's.
     pub fn measured(&self) -> Measured {
         let Parts { frauds, value_minor, .. } = self.known;
@@ -229,7 +196,7 @@ impl Evaluator {
         }
     }
 
-    /// How the rule set did.
+    /// How the rule set did; payments to look at are [`Examples`].
     pub fn finish(self) -> Evaluation {
         let Self { calendar, known, rows, scores, accounts, replicates, seed, .. } = self;
         let order = scores.order();
@@ -242,11 +209,6 @@ impl Evaluator {
             self.providers.finish(false),
             self.payment_kinds.finish(false),
         ];
-        let mut examples: Vec<(u64, Example)> = Vec::new();
-        for case in self.examples {
-            examples.extend(case.into_kept().map(|((_, at), example)| (at, example)));
-        }
-        examples.sort_by_key(|(at, example)| (example.case, example.time_us, *at));
         Evaluation {
             overall: found.overall,
             outcomes: found.outcomes,
@@ -262,7 +224,7 @@ impl Evaluator {
             },
             detection: self.cases.finish(),
             timeline: self.timeline.finish(&calendar),
-            examples: examples.into_iter().map(|(_, example)| example).collect(),
+            examples: Vec::new(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! A rule set over a data set: every event through the engine, in order, with what came of it.
 //!
 //! Promises that what decides is [`Engine::step`] and nothing else; that the result does not depend on threads (decoding, each rule
-//! set, and writing have one each, and hand batches on in order); and that no more than a few batches of events are held. Must
+//! set, its figures, and writing have one each, and hand batches on in order); and that no more than a few batches of events are held. Must
 //! never know what a figure means, nor how a data set is stored.
 
 mod columns;
 mod course;
+mod facts;
 mod later;
+mod measuring;
 mod parquet;
 mod span;
 mod tally;
@@ -184,8 +186,8 @@ fn in_threads(
     let apart = against.as_ref().filter(|old| old.rules.schema != candidate.rules.schema);
     let mut apart = apart.map(|old| data.events(&old.rules.schema)).transpose()?;
     let workers = Workers { data, labels: &labels, asked, span };
-    let mut old = against.map(|old| workers.worker(old, None));
-    let mut new = workers.worker(candidate, columns);
+    let mut old = against.map(|old| workers.worker(old, None)).transpose()?;
+    let mut new = workers.worker(candidate, columns)?;
     if let Some(old) = &mut old {
         new.compares_with(old, asked.evaluate.examples);
     }
@@ -234,8 +236,8 @@ fn in_threads(
         if let Some(written) = written {
             written.join().map_err(|_| BacktestError::Ended)??;
         }
-        let old = old.transpose()?;
-        Ok(Found { against: old.map(|old| old.finish().result), ..new?.finish() })
+        let old = old.transpose()?.map(Worker::finish).transpose()?;
+        Ok(Found { against: old.map(|old| old.result), ..new?.finish()? })
     })
 }
 
@@ -248,7 +250,7 @@ struct Workers<'a> {
 }
 
 impl<'a> Workers<'a> {
-    fn worker(&self, candidate: Candidate, columns: Option<Columns>) -> Worker<'a> {
+    fn worker(&self, candidate: Candidate, columns: Option<Columns>) -> Result<Worker<'a>, BacktestError> {
         Worker::new(candidate, self.labels, self.data.calendar(), self.asked, self.span, columns)
     }
 }
@@ -259,7 +261,7 @@ fn old_side(
     verdicts: &SyncSender<Verdicts>,
 ) -> Result<(), BacktestError> {
     for batch in batches {
-        worker.batch(&*batch?, None);
+        worker.batch(&*batch?, None)?;
         if verdicts.send(worker.take_verdicts()).is_err() {
             break;
         }
@@ -280,7 +282,7 @@ fn new_side(
             Some(Err(_)) => break,
             None => None,
         };
-        worker.batch(&batch, old.as_ref());
+        worker.batch(&batch, old.as_ref())?;
         if let Some(written) = worker.take_columns()?
             && decisions.send(written).is_err()
         {

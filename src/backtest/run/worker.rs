@@ -8,13 +8,15 @@ use datafusion::arrow::array::RecordBatch;
 
 use super::columns::Columns;
 use super::course::{Course, Shown};
+use super::measuring::Measuring;
 use super::span::{Span, Stands};
 use super::verdicts::Verdicts;
 use super::without::Without;
 use super::{Asked, BacktestError, Candidate, Found};
 use crate::backtest::Fact;
 use crate::backtest::data::{Batch, Labels};
-use crate::backtest::evaluate::{Comparison, Evaluator};
+use crate::backtest::evaluate::{Comparison, Evaluator, Examples};
+use crate::backtest::report::Evaluation;
 use crate::catalogue::Language;
 use crate::explain::{Explainer, Style};
 use crate::io::explanation::{Show, write_explanation_text};
@@ -33,7 +35,8 @@ struct Findings {
     without: Without,
     explainer: Explainer,
     style: Style,
-    evaluator: Evaluator,
+    measuring: Measuring,
+    examples: Examples,
     comparison: Option<Comparison>,
     columns: Option<Columns>,
     /// What it asks for, where another rule set is held against it.
@@ -48,22 +51,23 @@ impl<'a> Worker<'a> {
         asked: &Asked,
         span: Span,
         columns: Option<Columns>,
-    ) -> Self {
+    ) -> Result<Self, BacktestError> {
         let Candidate { rules, lists, rates, explainer } = candidate;
         let style = Style::new(Language::English, &rules);
         let course = Course::new(rules, (lists, rates), labels, asked.limits, span).with_what_if(asked);
         let evaluator = Evaluator::new(course.rules(), calendar.clone(), &asked.evaluate);
         let findings = Findings {
+            measuring: Measuring::begin(evaluator)?,
+            examples: Examples::new(course.rules(), asked.evaluate.examples),
             rules: Arc::clone(course.rules()),
             without: Without::default(),
             explainer,
             style,
-            evaluator,
             comparison: None,
             columns,
             verdicts: None,
         };
-        Self { course, findings }
+        Ok(Self { course, findings })
     }
 
     /// From here on its batches come with what another rule set asked for.
@@ -74,9 +78,10 @@ impl<'a> Worker<'a> {
     }
 
     /// Takes in a batch, beside what the other rule set asked for.
-    pub(super) fn batch(&mut self, batch: &Batch, old: Option<&Verdicts>) {
+    pub(super) fn batch(&mut self, batch: &Batch, old: Option<&Verdicts>) -> Result<(), BacktestError> {
         let Self { course, findings } = self;
         course.batch(batch, |at, shown| findings.take(at, shown, old));
+        findings.measuring.hand_on()
     }
 
     /// What it asked for in the last batch.
@@ -90,11 +95,13 @@ impl<'a> Worker<'a> {
     }
 
     /// All that it found.
-    pub(super) fn finish(self) -> Found {
-        let Findings { evaluator, comparison, .. } = self.findings;
-        let measured = self.course.measured(evaluator.measured());
+    pub(super) fn finish(self) -> Result<Found, BacktestError> {
+        let Findings { measuring, examples, comparison, .. } = self.findings;
+        let (measured, result) = measuring.finish()?;
+        let measured = self.course.measured(measured);
         let (events, prevented) = self.course.finish();
-        Found { result: evaluator.finish(), against: None, comparison, measured, events, prevented }
+        let result = Evaluation { examples: examples.finish(), ..result };
+        Ok(Found { result, against: None, comparison, measured, events, prevented })
     }
 }
 
@@ -108,7 +115,7 @@ impl Findings {
         if is_measured {
             self.explain(shown);
             let (law, alone) = self.without.look(&self.rules, shown);
-            self.evaluator.take(&Fact { law, alone, ..fact });
+            self.measuring.take(&Fact { law, alone, ..fact });
             let was = old.and_then(|old| old.find(at));
             if let (Some(comparison), Some((was, fired))) = (&mut self.comparison, was) {
                 let old = Fact { outcome: was.outcome, alert: was.alert, score: was.score, fired, ..fact };
@@ -122,7 +129,7 @@ impl Findings {
 
     /// Puts the decision into words where it is to be shown.
     fn explain(&mut self, shown: &Shown<'_>) {
-        let Some(case) = self.evaluator.wants_example(&shown.fact) else { return };
+        let Some(case) = self.examples.wants(&shown.fact) else { return };
         let facts = shown.engine.facts(shown.event);
         let explanation = self.explainer.explain(&facts, shown.decision, false);
         let mut text = Vec::new();
@@ -133,6 +140,6 @@ impl Findings {
             Show { for_auditor: false, painted: false },
             &mut text,
         );
-        self.evaluator.example(case, &shown.fact, String::from_utf8_lossy(&text).into_owned());
+        self.examples.put(case, &shown.fact, String::from_utf8_lossy(&text).into_owned());
     }
 }
