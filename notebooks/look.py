@@ -11,7 +11,8 @@ BLUE, SKY, GREEN, ORANGE, RED, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F0
 GREY, PALE = "#7A7A7A", "#CFCFCF"
 
 FRAUD, GENUINE, UNKNOWN = RED, BLUE, PALE
-OUTCOMES = {"allow": PALE, "step_up": ORANGE, "block": RED}
+FATES = {"block": RED, "step_up": ORANGE, "alert only": SKY, "let through": PALE}
+SERIES = [BLUE, ORANGE, GREEN, PURPLE]
 KINDS = {"takeover": RED, "mule": BLUE, "splitting": GREEN, "shared_device": PURPLE, "card_testing": ORANGE}
 
 plt.rcParams.update(
@@ -69,8 +70,20 @@ def value(estimate):
 
 
 def told(estimate):
-    """A share of report.json as text, with its range; a dash where there is none, as in weir's own reports."""
+    """A share of report.json as text, with its range; a dash where there is none, as in weir's reports."""
     if estimate is None:
         return "–"
     ranged = "" if estimate["low"] is None else f" ({percent(estimate['low'])} to {percent(estimate['high'])})"
     return percent(estimate["value"]) + ranged
+
+
+def stacked(axes, table, names, colours):
+    """For each row of a table a bar, with the columns that `colours` names one behind the other."""
+    begin = [0] * table.height
+    for column, colour in colours.items():
+        if column in table.columns:
+            bars = axes.barh(table[names], table[column], left=begin, color=colour, label=column)
+            texts = [f"{n:,.0f}" if n else "" for n in table[column]]
+            axes.bar_label(bars, labels=texts, label_type="center", fontsize=7)
+            begin = [before + n for before, n in zip(begin, table[column], strict=True)]
+    axes.grid(axis="y", visible=False)

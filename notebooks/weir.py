@@ -1,7 +1,7 @@
 """Calls weir in a folder, for the notebooks.
 
-The program is the one that $WEIR names, or `weir` from PATH. All that is computed, it computes; what is here calls it, reads
-what it wrote, and tells what it said where something is wrong.
+The program is the one that $WEIR names, or `weir` from PATH. All that is computed, it computes; what is here calls it,
+reads what it wrote, and tells what it said where something is wrong.
 """
 
 import json
@@ -29,7 +29,11 @@ class Weir:
         plain = {name: value for name, value in os.environ.items() if name != "CLICOLOR_FORCE"}
         try:
             done = subprocess.run(
-                [program, *shlex.split(command)], cwd=self.folder, env=plain, capture_output=True, encoding="utf-8"
+                [program, *shlex.split(command)],
+                cwd=self.folder,
+                env=plain,
+                capture_output=True,
+                encoding="utf-8",
             )
         except FileNotFoundError:
             raise WeirError(f"there is no program {program!r}: put weir into PATH, or its path into $WEIR") from None
