@@ -24,6 +24,9 @@ pub mod size;
 // Hashes, ids and keys as text.
 pub mod hex;
 
+// Numbers as people read them.
+mod digits;
+
 // What stands in the place of an identifier.
 pub mod tokens;
 

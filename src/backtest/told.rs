@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::report::Data;
+use crate::digits::grouped;
 use crate::time::{Calendar, DAY_US, SECOND_US};
 
 /// What stands where nothing can be said.
@@ -63,7 +64,7 @@ impl Told {
         let (whole, fraction) = digits.split_at(digits.len() - self.decimals);
         let sign = if minor < 0.0 && digits.contains(|digit| digit != '0') { "-" } else { "" };
         let point = if fraction.is_empty() { "" } else { "." };
-        format!("{sign}{}{point}{fraction}", grouped(whole))
+        format!("{sign}{}{point}{fraction}", grouped(whole, ','))
     }
 
     /// Major units in three digits or so, for the axis of a chart.
@@ -91,7 +92,7 @@ impl Told {
 
 /// A whole number in groups of three.
 pub fn count(count: u64) -> String {
-    grouped(&count.to_string())
+    grouped(&count.to_string(), ',')
 }
 
 /// A word for so many of something.
@@ -104,7 +105,7 @@ pub fn weighted(count: f64) -> String {
     if !count.is_finite() {
         return NOTHING.to_owned();
     }
-    if count.fract() == 0.0 { grouped(&format!("{count:.0}")) } else { tenths(count) }
+    if count.fract() == 0.0 { grouped(&format!("{count:.0}"), ',') } else { tenths(count) }
 }
 
 /// A number in three digits or so, for the axis of a chart: `1.5 bn`.
@@ -143,7 +144,7 @@ pub fn per_10_000(share: f64) -> String {
 fn tenths(number: f64) -> String {
     let written = format!("{number:.1}");
     let (whole, tenth) = written.split_once('.').unwrap_or((&written, "0"));
-    format!("{}.{tenth}", grouped(whole))
+    format!("{}.{tenth}", grouped(whole, ','))
 }
 
 /// A duration in its two largest units.
@@ -156,24 +157,10 @@ pub fn duration(duration_us: i64) -> String {
         let count = rest / *unit_us as u64;
         rest %= *unit_us as u64;
         if count > 0 || parts.is_empty() && *unit_us == SECOND_US {
-            parts.push(format!("{} {unit}", grouped(&count.to_string())));
+            parts.push(format!("{} {unit}", grouped(&count.to_string(), ',')));
         }
     }
     format!("{}{}", if duration_us < 0 { "-" } else { "" }, parts.join(" "))
-}
-
-/// Digits in groups of three, behind a sign if there is one.
-fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    text.push_str(sign);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Text from outside, with a mark in the place of what would steer a terminal or turn what stands around it.

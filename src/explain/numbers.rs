@@ -3,6 +3,7 @@
 //! Promises that what is shown is exact, or starts with `≈`.
 
 use crate::catalogue::Language;
+use crate::digits;
 use crate::money::{self, Currency};
 use crate::rules::{Quantity, RuleSet, Unit};
 use crate::time::{Calendar, DAY_US, SECOND_US};
@@ -151,15 +152,7 @@ impl Style {
 
     /// Digits in groups of three.
     fn grouped(&self, digits: &str) -> String {
-        let comma = if self.language == Language::Vietnamese { '.' } else { ',' };
-        let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                text.push(comma);
-            }
-            text.push(digit);
-        }
-        text
+        digits::grouped(digits, if self.language == Language::Vietnamese { '.' } else { ',' })
     }
 }
 

@@ -14,6 +14,7 @@ use super::sources::Sources;
 use super::sql::outline::Quantity;
 use super::types::Unit;
 use super::{Parts, read_whole};
+use crate::digits::grouped;
 use crate::money::{Currency, Money, format_major};
 use crate::time::format_duration;
 
@@ -88,24 +89,10 @@ impl Parameter {
             Quantity::Text(_) | Quantity::Whole(_, Unit::Duration) => {
                 toml::Value::String(written).to_string()
             }
-            _ if stands.contains('_') => grouped(&written),
+            _ if stands.contains('_') => grouped(&written, '_'),
             _ => written,
         }
     }
-}
-
-/// The digits before a point in groups of three.
-fn grouped(number: &str) -> String {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
-    let (whole, fraction) = digits.find('.').map_or((digits, ""), |point| digits.split_at(point));
-    let mut grouped = sign.to_owned();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            grouped.push('_');
-        }
-        grouped.push(digit);
-    }
-    grouped + fraction
 }
 
 impl Sources {
@@ -130,16 +117,5 @@ impl Sources {
     /// The rule set alone, without what is merely strange about it.
     pub fn rule_set(&self) -> Result<RuleSet, Refused> {
         read_whole(self, |set, _| set)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_stand_in_groups() {
-        let numbers = ["1", "999", "1000", "-1234567", "12345.678"];
-        assert_eq!(numbers.map(grouped), ["1", "999", "1_000", "-1_234_567", "12_345.678"]);
     }
 }

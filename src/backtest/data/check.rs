@@ -372,13 +372,13 @@ impl<'d> Pass<'d> {
             let (payments, unrated) = self.currencies.entry(amount.currency.code()).or_default();
             *payments += 1;
             *unrated += u64::from(event.rate().is_none());
-        }
-        if let (Some(amount), Some(amounts)) = (event.amount(), &mut self.amounts) {
             let (minor, found) = (amount.minor.unsigned_abs(), &mut self.found.amounts);
             found.zero += u64::from(minor == 0);
             found.min_minor = Some(found.min_minor.map_or(minor, |least| least.min(minor)));
             found.max_minor = Some(found.max_minor.map_or(minor, |most| most.max(minor)));
-            amounts.saturating_record(minor);
+            if let Some(amounts) = &mut self.amounts {
+                amounts.saturating_record(minor);
+            }
         }
         if !first {
             return;

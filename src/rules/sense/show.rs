@@ -1,28 +1,16 @@
 //! Values and ranges in the words of a rule file, for messages.
 
 use super::values::Values;
+use crate::digits::grouped;
 use crate::money::{self, Currency};
 use crate::rules::names::listed;
 use crate::rules::types::{Type, Unit};
 use crate::time::{format_duration, format_time};
 
-/// `10000000` → `10_000_000`.
-fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
-    let mut shown = String::from(sign);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            shown.push('_');
-        }
-        shown.push(digit);
-    }
-    shown
-}
-
 /// A whole number of a unit.
 fn whole(value: i64, unit: Unit, currency: Currency) -> String {
     match unit {
-        Unit::Plain => grouped(&value.to_string()),
+        Unit::Plain => grouped(&value.to_string(), '_'),
         Unit::Duration if value == 0 => "0s".to_owned(),
         Unit::Duration => format_duration(value),
         Unit::Time => format_time(value),
@@ -32,7 +20,7 @@ fn whole(value: i64, unit: Unit, currency: Currency) -> String {
             let sign = if value < 0 { "-" } else { "" };
             let (major, minor) =
                 (value.unsigned_abs() / one.unsigned_abs(), value.unsigned_abs() % one.unsigned_abs());
-            let major = grouped(&major.to_string());
+            let major = grouped(&major.to_string(), '_');
             if places == 0 {
                 format!("{sign}{major}")
             } else {
