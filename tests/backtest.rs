@@ -20,6 +20,8 @@ mod left;
 mod reasons;
 #[path = "support/sidecar.rs"]
 mod sidecar;
+#[path = "support/stream.rs"]
+mod stream;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +30,7 @@ use commands::Folder;
 use decisions::Decisions;
 use serde_json::Value;
 use sidecar::{Sidecar, here};
+use stream::MANIFEST;
 use weir::client::{Client, ClientSettings};
 use weir::server::Settings;
 
@@ -76,19 +79,6 @@ then = "alert"
 id = "changed"
 when = "last_change < interval '2 hours'"
 score = 20
-"#;
-
-const MANIFEST: &str = r#"
-[dataset]
-name = "stream"
-about = "a generated stream"
-time_zone = "Asia/Ho_Chi_Minh"
-currency = "VND"
-[tables.stream]
-files = ["stream.ndjson"]
-format = "events"
-[[events]]
-from = "stream"
 "#;
 
 /// A folder with a stream, rules, and a manifest.

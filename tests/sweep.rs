@@ -17,6 +17,8 @@ mod decisions;
 mod grids;
 #[path = "sweep/history.rs"]
 mod history;
+#[path = "support/stream.rs"]
+mod stream;
 #[path = "sweep/twin.rs"]
 mod twin;
 #[path = "sweep/written.rs"]

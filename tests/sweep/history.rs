@@ -19,6 +19,7 @@ use weir::rules::Sources;
 
 use crate::commands::Folder;
 use crate::decisions::Decisions;
+use crate::stream::MANIFEST;
 use crate::twin::Twin;
 
 pub const RULES: &str = r#"
@@ -107,19 +108,6 @@ id = "rolled_out"
 when = "amount > spending"
 then = "step_up"
 rollout = { percent = 50, by = "account" }
-"#;
-
-const MANIFEST: &str = r#"
-[dataset]
-name = "stream"
-about = "a generated stream"
-time_zone = "Asia/Ho_Chi_Minh"
-currency = "VND"
-[tables.stream]
-files = ["stream.ndjson"]
-format = "events"
-[[events]]
-from = "stream"
 "#;
 
 /// The rules with other values in `[params]`, put in as an editor would.
