@@ -4,6 +4,8 @@
 //! the same on any number of threads; and that memory does not grow with the number of rows. What reads and queries is DataFusion,
 //! which only this module knows. Must never know how a rule or a window is computed.
 
+/// Values of a feature as a column.
+mod cells;
 /// Data sets: history as files, mapped to events.
 pub mod data;
 /// Figures of what was decided.
@@ -12,6 +14,8 @@ pub mod evaluate;
 mod fact;
 /// A report to look at.
 mod html;
+/// What payments were decided from, kept on disk.
+mod kept;
 /// Who passes a step-up.
 mod pass;
 /// SQL over data sets, decisions and journals.
@@ -27,4 +31,5 @@ pub mod told;
 
 pub use fact::{Fact, Truth};
 pub use html::html;
+pub use kept::{Cache, Kept};
 pub use pass::PassRates;

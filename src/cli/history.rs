@@ -4,12 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use weir::backtest::PassRates;
+use sha2::{Digest, Sha256};
 use weir::backtest::data::{DataError, DataSet};
 use weir::backtest::report::{Counted, Data, PassRate};
 use weir::backtest::run::Events;
+use weir::backtest::{Cache, Kept, PassRates};
+use weir::hex::hex;
 use weir::io::RealDisk;
 use weir::money::{Currency, decimals};
+use weir::size::parse_size;
 use weir::time::parse_duration;
 
 use super::asks::Asks;
@@ -45,6 +48,13 @@ pub(super) struct History {
     /// What the bootstrap and who passes a step-up are drawn from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
+    /// Keep here what payments are decided from, and begin the next try from that: an edited threshold then costs seconds. Rules whose
+    /// past follows from what they decide are run in full all the same, which is said
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// How much is kept there at most: beyond, what was used longest ago goes
+    #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = size)]
+    cache_max: u64,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -71,6 +81,16 @@ impl History {
             }
         }
         Ok(data)
+    }
+
+    /// Where the past is kept, by this very program.
+    pub(super) fn cache(&self) -> anyhow::Result<Option<Cache>> {
+        let Some(folder) = &self.cache else { return Ok(None) };
+        let program = std::env::current_exe().context("this program can't be found")?;
+        let bytes =
+            std::fs::read(&program).with_context(|| format!("{} can't be read", program.display()))?;
+        let sum: [u8; 32] = Sha256::digest(bytes).into();
+        Ok(Some(Cache { folder: folder.clone(), program: hex(sum), bytes_max: self.cache_max }))
     }
 
     /// Threads that read.
@@ -103,6 +123,10 @@ impl History {
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "give a share from 0 to 1, such as 0.2".to_owned())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "give a size, such as 16GiB".to_owned())
 }
 
 fn pass_rate(text: &str) -> Result<(Option<String>, f64), String> {
@@ -145,6 +169,23 @@ pub(super) fn tell_strange_kinds(
         )?;
     }
     Ok(())
+}
+
+/// Says what became of what is kept of the past.
+pub(super) fn tell_kept(kept: &Kept, out: &mut impl Write) -> std::io::Result<()> {
+    match kept {
+        Kept::Off => Ok(()),
+        Kept::Reused { looked_at: 0, rules } => {
+            writeln!(out, "from the cache: all {rules} rules fire as they did")
+        }
+        Kept::Reused { looked_at, rules } => {
+            writeln!(out, "from the cache: {looked_at} of {rules} rules looked at anew")
+        }
+        Kept::Computed { new, features } => {
+            writeln!(out, "kept in the cache: {new} of {features} features computed anew")
+        }
+        Kept::Not(why) => writeln!(out, "nothing is kept in the cache: {why}"),
+    }
 }
 
 /// What a report says of its data, and of the currency in which money is told.

@@ -107,7 +107,13 @@ impl Decider {
 }
 
 /// Records what the rules that fired read, or all.
-fn record(rules: &RuleSet, facts: &Facts<'_>, all: bool, wanted: &mut Vec<u64>, decision: &mut Decision) {
+pub(super) fn record(
+    rules: &RuleSet,
+    facts: &Facts<'_>,
+    all: bool,
+    wanted: &mut Vec<u64>,
+    decision: &mut Decision,
+) {
     let Decision { fired, shadow, overridden, tripped, features, tables, .. } = decision;
     if all {
         features.extend(facts.features.iter().enumerate().map(|(at, reading)| (at as u16, *reading)));

@@ -45,7 +45,7 @@ pub use refusal::Refusal;
 pub use reload::ReloadError;
 pub use saved::{RestoreError, SavedEngine};
 pub use shadow::ShadowStopped;
-pub use tried::{Circumstances, Verdict};
+pub use tried::{Circumstances, Verdict, decision_again};
 
 use std::sync::Arc;
 

@@ -3,13 +3,13 @@
 //! Promises the very answer that `step` gives where the rules are those that fired. Must never change a state: what a payment would
 //! have led to later is not its business.
 
-use super::decide::{conclude, is_in_control, set_aside};
+use super::decide::{conclude, is_in_control, record, set_aside};
 use super::dialogue::meet;
 use super::payments::Standing;
 use super::{Engine, presented};
 use crate::decision::{Decision, Outcome, Stopped};
 use crate::event::{Event, TextField};
-use crate::rules::RuleSet;
+use crate::rules::{Facts, RuleSet};
 
 /// What holds of a payment beside the rules that fire on it, and has a part in its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,6 +49,16 @@ impl Verdict {
 }
 
 impl Circumstances {
+    /// Of a payment that was `executed_before`, where the rule set leads no dialogue and has no locks.
+    pub fn apart(rules: &RuleSet, payment: &Event, executed_before: [bool; 3]) -> Self {
+        let answered = payment.text(TextField::Answered).and_then(Outcome::from_name);
+        Self {
+            in_control: is_in_control(rules, payment),
+            executed: executed_by(executed_before, answered),
+            ..Self::default()
+        }
+    }
+
     /// Whether a payment is alerted on which no rule fires.
     pub fn alert_alone(&self) -> bool {
         self.executed[Outcome::Allow as usize]
@@ -70,6 +80,25 @@ impl Circumstances {
         decision.alert |= self.executed[decision.outcome as usize];
         Verdict::of(decision)
     }
+}
+
+/// The whole decision of a payment of a rule set that leads no dialogue and has no locks, where these rules fired, live ones and ones
+/// in shadow: with all that `step` records of it, but for what an amount was converted from.
+pub fn decision_again(
+    rules: &RuleSet,
+    facts: &Facts<'_>,
+    circumstances: &Circumstances,
+    (live, shadow): (&[u16], &[u16]),
+    decision: &mut Decision,
+) {
+    circumstances.verdict(rules, live, decision);
+    decision.shadow.extend_from_slice(shadow);
+    let event = facts.event;
+    decision.out_of_force = rules.out_of_force(event.time_us(), event.text(TextField::Tenant));
+    if let Some(answered) = event.text(TextField::Answered).and_then(Outcome::from_name) {
+        decision.own = Some(std::mem::replace(&mut decision.outcome, answered));
+    }
+    record(rules, facts, true, &mut Vec::new(), decision);
 }
 
 impl Engine {
@@ -97,7 +126,12 @@ impl Engine {
                 Some(Stopped::Full) => true,
                 _ => leads && decision.step_up.is_none() && !dialogues.has_room(limits.step_ups_max),
             },
-            executed: answered.map_or(executed_before, |answered| [executed_before[answered as usize]; 3]),
+            executed: executed_by(executed_before, answered),
         }
     }
+}
+
+/// What history answered is what counts.
+fn executed_by(executed_before: [bool; 3], answered: Option<Outcome>) -> [bool; 3] {
+    answered.map_or(executed_before, |answered| [executed_before[answered as usize]; 3])
 }

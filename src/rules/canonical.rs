@@ -59,7 +59,7 @@ use super::{Parts, features, locks, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
 
-pub(super) use definition::definitions;
+pub(super) use definition::{definitions, firings};
 
 const FORM: u32 = 1;
 
@@ -346,6 +346,17 @@ impl Form<'_> {
         format!("{} {}", share.ppm, self.key_name(share.by))
     }
 
+    /// Which payments a rule looks at, but for their tenants.
+    fn looks_at(&mut self, rule: &Rule) {
+        for (tag, time_us) in [("valid_from", rule.valid_from_us), ("valid_until", rule.valid_until_us)] {
+            time_us.into_iter().for_each(|time_us| self.put(tag, time_us));
+        }
+        if let Some(rollout) = rule.rollout {
+            let share = self.share(rollout);
+            self.put("rollout", share);
+        }
+    }
+
     fn conduct(&mut self, rule: &Rule, rules: &[rule::Declared<'_>]) {
         match rule.tier {
             Tier::Normal => {}
@@ -357,13 +368,7 @@ impl Form<'_> {
             Mode::Shadow => self.put("mode", "shadow"),
             Mode::Off => self.put("mode", "off"),
         }
-        for (tag, time_us) in [("valid_from", rule.valid_from_us), ("valid_until", rule.valid_until_us)] {
-            time_us.into_iter().for_each(|time_us| self.put(tag, time_us));
-        }
-        if let Some(rollout) = rule.rollout {
-            let share = self.share(rollout);
-            self.put("rollout", share);
-        }
+        self.looks_at(rule);
         for declared in rule.overrides.iter().filter_map(|at| rules.get(usize::from(*at))) {
             self.put("overrides", &declared.rule.id);
         }
@@ -393,18 +398,22 @@ impl Form<'_> {
         }
     }
 
-    fn rule(&mut self, declared: &rule::Declared<'_>) {
-        let rule = &declared.rule;
-        self.put("rule", &rule.id);
-        if rule.from != Kind::Transaction {
-            self.put("from", rule.from.name());
+    fn condition_of(&mut self, declared: &rule::Declared<'_>) {
+        if declared.rule.from != Kind::Transaction {
+            self.put("from", declared.rule.from.name());
         }
         self.put("when", &declared.condition.canonical);
-        let on_unknown = match rule.on_unknown {
+        let on_unknown = match declared.rule.on_unknown {
             OnUnknown::Silent => "silent",
             OnUnknown::Fires => "fires",
         };
         self.put("on_unknown", on_unknown);
+    }
+
+    fn rule(&mut self, declared: &rule::Declared<'_>) {
+        let rule = &declared.rule;
+        self.put("rule", &rule.id);
+        self.condition_of(declared);
         self.put("then", rule.then.map_or("", Action::name));
         self.requires(&rule.auth);
         self.put("score", rule.score);

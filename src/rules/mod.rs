@@ -87,8 +87,8 @@ pub use index::{Index, Scratch};
 pub(crate) use names::{did_you_mean, listed, near};
 pub use problem::{Beside, Problem, Refused, Severity};
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, KeyField,
-    Kinds, Label, ListDeclaration, Lock, Mode, NumberField, OnUnknown, Operand, Pack, Policy,
+    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, Firing,
+    KeyField, Kinds, Label, ListDeclaration, Lock, Mode, NumberField, OnUnknown, Operand, Pack, Policy,
     RatesDeclaration, Reset, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
 pub use sources::{Found, Place, SourceFile, Sources};
@@ -372,6 +372,8 @@ fn read<T>(
     for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
         features[at].feature.hash = hash;
     }
+    let firings = canonical::firings(&set, &params, &features, &tables, &rules);
+    rules.iter_mut().zip(firings).for_each(|(declared, firing)| declared.rule.firing = firing);
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     let parts = Parts { params, features, tables, locks, rules, in_dialogue };
     set.hash = canonical::hash(&set, &parts);

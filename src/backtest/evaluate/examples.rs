@@ -2,7 +2,7 @@
 //!
 //! Promises that the choice depends on ids alone, so that it is spread over time and the same for two rule sets. Must never know why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -54,6 +54,19 @@ impl Examples {
             explanation,
         };
         self.cases[case as usize].put(lot(fact), example);
+    }
+
+    /// The places of what is shown, among the decided payments.
+    pub fn places(&self) -> BTreeSet<u64> {
+        self.cases.iter().flat_map(|case| case.kept.keys().map(|(_, at)| *at)).collect()
+    }
+
+    /// Puts the decision of a payment that is shown into words, where it was not when it was put.
+    pub fn explain(&mut self, at: u64, explanation: &str) {
+        for case in &mut self.cases {
+            let shown = case.kept.iter_mut().filter(|((_, of), _)| *of == at);
+            shown.for_each(|(_, example)| example.explanation = explanation.to_owned());
+        }
     }
 
     /// What is shown: case by case, in the order of time.

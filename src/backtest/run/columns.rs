@@ -13,9 +13,10 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 use datafusion::arrow::error::ArrowError;
 
 use crate::backtest::Fact;
+use crate::backtest::cells::Cells;
 use crate::decision::{Decision, Quality, Value};
-use crate::event::{Event, ExtraType, TextField};
-use crate::rules::{Feature, RuleSet};
+use crate::event::{Event, TextField};
+use crate::rules::RuleSet;
 
 /// The column of a payment's id.
 pub(super) const ID: &str = "id";
@@ -61,50 +62,6 @@ struct FeatureColumn {
     position: u16,
     name: String,
     cells: Cells,
-}
-
-#[derive(Debug)]
-enum Cells {
-    Boolean(BooleanBuilder),
-    Whole(Int64Builder),
-    Decimal(Float64Builder),
-}
-
-impl Cells {
-    fn new(feature: &Feature) -> Self {
-        match feature.ty {
-            ExtraType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            _ if feature.aggregate.is_decimal() => Self::Decimal(Float64Builder::new()),
-            _ => Self::Whole(Int64Builder::new()),
-        }
-    }
-
-    fn ty(&self) -> DataType {
-        match self {
-            Self::Boolean(_) => DataType::Boolean,
-            Self::Whole(_) => DataType::Int64,
-            Self::Decimal(_) => DataType::Float64,
-        }
-    }
-
-    fn push(&mut self, value: Value) {
-        match (self, value) {
-            (Self::Boolean(cells), Value::Boolean(value)) => cells.append_value(value),
-            (Self::Whole(cells), Value::Whole(value)) => cells.append_value(value),
-            (Self::Decimal(cells), Value::Decimal(value)) => cells.append_value(value),
-            (Self::Boolean(cells), _) => cells.append_null(),
-            (Self::Whole(cells), _) => cells.append_null(),
-            (Self::Decimal(cells), _) => cells.append_null(),
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Boolean(cells) => Arc::new(cells.finish()),
-            Self::Whole(cells) => Arc::new(cells.finish()),
-            Self::Decimal(cells) => Arc::new(cells.finish()),
-        }
-    }
 }
 
 impl Columns {

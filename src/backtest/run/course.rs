@@ -14,11 +14,11 @@ use crate::backtest::data::{Batch, Labels, Reader, Row};
 use crate::backtest::report::{Measured, Mode};
 use crate::backtest::{Fact, Truth};
 use crate::decision::{Decision, Outcome};
-use crate::engine::{Answer, Engine, Limits, Recording, Verdict};
+use crate::engine::{Answer, Circumstances, Engine, Limits, Recording, Verdict};
 use crate::event::{Draft, Event, Kind, TextField};
 use crate::lists::Lists;
 use crate::rates::Rates;
-use crate::rules::RuleSet;
+use crate::rules::{Counts, Facts, Feature, RuleSet};
 
 /// An engine on its way through a data set.
 pub(in crate::backtest) struct Course<'a> {
@@ -53,14 +53,40 @@ pub(in crate::backtest) struct Shown<'s> {
     pub(in crate::backtest) first_us: i64,
     /// What was decided.
     pub(in crate::backtest) decision: &'s Decision,
-    /// The engine right after it.
-    pub(in crate::backtest) engine: &'s Engine,
+    /// What it was decided from.
+    pub(in crate::backtest) basis: &'s dyn Basis,
     /// What it was answered in history, where the data says so.
     pub(in crate::backtest) answered: Option<Outcome>,
     /// By what it is answered: it was executed without being allowed, as was reported before it came.
     pub(in crate::backtest) executed_before: [bool; 3],
-    /// Its row among all of the stream.
-    pub(super) row: u64,
+    /// Its row among all of the stream, where somebody reads that.
+    pub(in crate::backtest) row: u64,
+}
+
+/// What a payment was decided from.
+pub(in crate::backtest) trait Basis {
+    /// All that its rules may read.
+    fn facts(&self) -> Facts<'_>;
+
+    /// What has a part in its answer beside the rules that fire.
+    fn circumstances(&self) -> Circumstances;
+}
+
+/// The engine right after a payment.
+struct Decided<'s> {
+    engine: &'s Engine,
+    event: &'s Event,
+    executed_before: [bool; 3],
+}
+
+impl Basis for Decided<'_> {
+    fn facts(&self) -> Facts<'_> {
+        self.engine.facts(self.event)
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        self.engine.circumstances(self.event, self.executed_before)
+    }
 }
 
 impl<'a> Course<'a> {
@@ -167,7 +193,7 @@ impl<'a> Course<'a> {
             stands,
             first_us,
             decision,
-            engine: &self.engine,
+            basis: &Decided { engine: &self.engine, event, executed_before },
             answered: row.answered,
             executed_before,
             row: self.rows + at as u64,
@@ -195,31 +221,29 @@ impl<'a> Course<'a> {
 
     /// What was measured, with what the caller knows of the payments in it.
     pub(in crate::backtest) fn measured(&self, payments: Measured) -> Measured {
-        Measured {
-            from_us: self.first_us.map(|first_us| self.span.from_us(first_us)),
-            until_us: self.span.until_us(),
-            warm_us: self.span.warm_us(),
-            mature_us: self.span.mature_us(),
-            warming: self.warming,
-            immature: self.immature,
-            ..payments
-        }
+        self.span.measured(self.first_us, (self.warming, self.immature), payments)
     }
 
-    /// What became of the events, and what did not happen.
-    pub(in crate::backtest) fn finish(self) -> (Events, (u64, u64)) {
+    /// What became of the events, what did not happen, and when the first payment did.
+    pub(in crate::backtest) fn finish(self) -> (Events, (u64, u64), Option<i64>) {
         let prevented = self.simulated.map_or((0, 0), |simulated| simulated.prevented());
-        (self.tally.into_events(), prevented)
+        (self.tally.into_events(), prevented, self.first_us)
     }
 }
 
 /// Whether any value of the rule set depends on labels.
-fn reads_labels(rules: &RuleSet) -> bool {
-    let of = |feature: &crate::rules::Feature| {
+pub(in crate::backtest) fn reads_labels(rules: &RuleSet) -> bool {
+    let of = |feature: &Feature| {
         let reset = feature.reset.as_ref().is_some_and(|reset| reset.from.contains(Kind::Label));
         feature.label.is_some() || feature.from.contains(Kind::Label) || reset
     };
     rules.features.iter().any(of)
+}
+
+/// Whether a feature counts by what payments were answered.
+pub(in crate::backtest) fn is_decision_fed(feature: &Feature) -> bool {
+    let by_answer = feature.counts != Counts::Asked && feature.from.contains(Kind::Transaction);
+    by_answer || feature.reset.as_ref().is_some_and(|reset| reset.on_execution)
 }
 
 /// What is measured of a payment.

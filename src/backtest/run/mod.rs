@@ -4,9 +4,11 @@
 //! set, its figures, and writing have one each, and hand batches on in order); and that no more than a few batches of events are held. Must
 //! never know what a figure means, nor how a data set is stored.
 
+mod again;
 mod columns;
 mod course;
 mod facts;
+mod findings;
 mod later;
 mod measuring;
 mod parquet;
@@ -24,16 +26,18 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::errors::ParquetError;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub(super) use course::{Course, Shown};
+pub(super) use course::{Basis, Course, Shown, is_decision_fed, reads_labels};
 pub use span::Span;
 pub(super) use span::{Stands, reach_us};
 pub use what_if::WhatIf;
 
 use super::data::{Batch, DataError, DataSet, Labels};
 use super::evaluate::{self, Comparison};
-use super::report::{Counted, Evaluation, Measured};
+use super::kept::{self, Cache, Kept};
+use super::report::{Counted, Evaluation, Measured, Mode};
 use crate::engine::{Limits, LimitsError};
 use crate::explain::Explainer;
 use crate::lists::Lists;
@@ -57,7 +61,7 @@ pub struct Candidate {
     /// Its rates.
     pub rates: Rates,
     /// What puts its decisions into words.
-    pub explainer: Explainer,
+    pub explainer: Arc<Explainer>,
 }
 
 /// What is asked of a backtest.
@@ -77,6 +81,11 @@ pub struct Asked {
     pub all_features: bool,
     /// Where the decisions go, as Parquet; `None` for nowhere.
     pub decisions: Option<PathBuf>,
+    /// Where what payments are decided from is kept, and read again where decisions are not written and nothing is held against the
+    /// rule set; `None` for nowhere.
+    pub cache: Option<Cache>,
+    /// Threads that look at what is kept; nothing depends on how many there are.
+    pub threads: usize,
 }
 
 /// What a backtest found.
@@ -94,10 +103,12 @@ pub struct Found {
     pub events: Events,
     /// Payments that did not happen because rules stopped them, and later events about those.
     pub prevented: (u64, u64),
+    /// What became of what is kept of the past.
+    pub kept: Kept,
 }
 
 /// What became of the events of a data set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
     /// Events read.
     pub read: u64,
@@ -158,12 +169,42 @@ pub fn run(
     asked: &Asked,
     mut progress: impl FnMut(u64),
 ) -> Result<Found, BacktestError> {
+    asked.limits.check()?;
+    let folder = folder(data, &candidate, asked)?;
+    let from_kept = against.is_none() && asked.decisions.is_none();
+    if let Some(Ok(folder)) = folder.as_ref().filter(|_| from_kept)
+        && let Some(found) = again::again(data, &candidate, asked, folder)?
+    {
+        progress(found.events.read);
+        return Ok(found);
+    }
     let file = asked.decisions.as_deref().map(DecisionsFile::create);
-    let found = in_threads(data, candidate, against, asked, file.as_ref(), &mut progress);
+    let found = in_threads(data, candidate, against, asked, (file.as_ref(), folder.as_ref()), &mut progress);
     // Where nothing was measured, what an earlier backtest left stays.
     let is_good = found.as_ref().is_ok_and(|found| found.measured.payments > 0);
     file.map_or(Ok(()), |file| file.finish(is_good))?;
     found
+}
+
+/// Where what a rule set's payments are decided from is kept, or why it is not; `None` where that is not asked for.
+fn folder(
+    data: &DataSet,
+    candidate: &Candidate,
+    asked: &Asked,
+) -> Result<Option<Result<PathBuf, String>>, BacktestError> {
+    let Some(cache) = &asked.cache else { return Ok(None) };
+    if asked.what_if.mode == Mode::Simulated {
+        return Ok(Some(Err(
+            "what happens follows from what is decided, with --what-if simulated".to_owned()
+        )));
+    }
+    if let Some(why) = kept::why_not(&candidate.rules, false, &[]) {
+        return Ok(Some(Err(why)));
+    }
+    let beside = (&candidate.rules, &candidate.lists, &candidate.rates);
+    let folder = cache.folder.join(kept::key(cache, data, beside, &asked.limits)?);
+    kept::make_room(cache, &folder);
+    Ok(Some(Ok(folder)))
 }
 
 fn in_threads(
@@ -171,10 +212,9 @@ fn in_threads(
     candidate: Candidate,
     against: Option<Candidate>,
     asked: &Asked,
-    file: Option<&DecisionsFile>,
+    (file, folder): (Option<&DecisionsFile>, Option<&Result<PathBuf, String>>),
     progress: &mut impl FnMut(u64),
 ) -> Result<Found, BacktestError> {
-    asked.limits.check()?;
     let reach = |candidate: &Candidate| reach_us(&candidate.rules);
     let longest = against.as_ref().map_or(0, reach).max(reach(&candidate));
     let last_us = if asked.mature_us > 0 { data.span()?.map(|(_, last_us)| last_us) } else { None };
@@ -188,6 +228,10 @@ fn in_threads(
     let workers = Workers { data, labels: &labels, asked, span };
     let mut old = against.map(|old| workers.worker(old, None)).transpose()?;
     let mut new = workers.worker(candidate, columns)?;
+    let not_kept = folder.and_then(|folder| match folder {
+        Ok(folder) => new.keeps(folder).err(),
+        Err(why) => Some(why.clone()),
+    });
     if let Some(old) = &mut old {
         new.compares_with(old, asked.evaluate.examples);
     }
@@ -237,7 +281,11 @@ fn in_threads(
             written.join().map_err(|_| BacktestError::Ended)??;
         }
         let old = old.transpose()?.map(Worker::finish).transpose()?;
-        Ok(Found { against: old.map(|old| old.result), ..new?.finish()? })
+        let found = Found { against: old.map(|old| old.result), ..new?.finish()? };
+        Ok(match not_kept {
+            Some(why) => Found { kept: Kept::Not(why), ..found },
+            None => found,
+        })
     })
 }
 

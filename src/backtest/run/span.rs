@@ -2,6 +2,7 @@
 //!
 //! Promises that nothing is measured before the windows are warm, nor what is too young for its labels.
 
+use crate::backtest::report::Measured;
 use crate::rules::RuleSet;
 
 /// The measured part of the time.
@@ -40,6 +41,25 @@ impl Span {
     /// From when on it is measured, where the first payment happened at `first_us`.
     pub fn from_us(&self, first_us: i64) -> i64 {
         first_us.saturating_add(self.warm_us)
+    }
+
+    /// What was measured where the first payment happened at `first_us`, with so many before and after the measured time, and what the
+    /// caller knows of the payments in it.
+    pub(in crate::backtest) fn measured(
+        &self,
+        first_us: Option<i64>,
+        (warming, immature): (u64, u64),
+        payments: Measured,
+    ) -> Measured {
+        Measured {
+            from_us: first_us.map(|first_us| self.from_us(first_us)),
+            until_us: self.until_us,
+            warm_us: self.warm_us,
+            mature_us: self.mature_us,
+            warming,
+            immature,
+            ..payments
+        }
     }
 
     /// How long windows are let warm, microseconds.

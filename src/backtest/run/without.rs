@@ -26,7 +26,7 @@ impl Without {
         if !flagged && fact.shadow.is_empty() {
             return (Outcome::Allow, alone);
         }
-        let circumstances = shown.engine.circumstances(shown.event, shown.executed_before);
+        let circumstances = shown.basis.circumstances();
         let mut asked = |only: &mut dyn Iterator<Item = u16>| {
             fired.clear();
             fired.extend(only);

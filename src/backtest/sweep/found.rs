@@ -12,8 +12,8 @@ use super::tally::Side;
 use super::{Asked, Found, Split, SweepError};
 use crate::backtest::evaluate::bootstrap::Range;
 use crate::backtest::evaluate::tally::share;
-use crate::event::Kind;
-use crate::rules::{Counts, Feature, RuleSet};
+use crate::backtest::run::is_decision_fed;
+use crate::rules::RuleSet;
 use crate::time::DAY_US;
 
 /// What all engines found together.
@@ -169,16 +169,10 @@ fn fed(rules: &RuleSet, decides: bool) -> Vec<String> {
     let breaks = rules.rules.iter().any(|rule| rule.breaker.is_some());
     let mut fed: Vec<String> = if breaks { vec!["breakers".to_owned()] } else { Vec::new() };
     if decides {
-        let used = rules.features.iter().filter(|feature| feature.used && is_fed(feature));
+        let used = rules.features.iter().filter(|feature| feature.used && is_decision_fed(feature));
         fed.extend(used.map(|feature| feature.name.clone()));
         fed.extend(rules.step_up.map(|_| "step_up".to_owned()));
         fed.extend((!rules.locks.is_empty()).then(|| "locks".to_owned()));
     }
     fed
-}
-
-/// Whether a feature counts by what payments were answered.
-fn is_fed(feature: &Feature) -> bool {
-    let by_answer = feature.counts != Counts::Asked && feature.from.contains(Kind::Transaction);
-    by_answer || feature.reset.as_ref().is_some_and(|reset| reset.on_execution)
 }

@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
         let Self { course, taking } = self;
         let rules = std::sync::Arc::clone(course.rules());
         let measured = course.measured(Measured::default());
-        let (events, _) = course.finish();
+        let (events, ..) = course.finish();
         let mut circumstances = vec![Circumstances::default(); taking.circumstances.len()];
         for (held, number) in taking.circumstances {
             if let Some(place) = circumstances.get_mut(number as usize) {
@@ -107,7 +107,7 @@ impl Taking<'_> {
     /// Writes the signature of a payment; false where no combination does anything about it. It has the number of the
     /// circumstances, how many rules fired that don't vary, those, and for each that varies its number and the bits of its variants.
     fn sign(&mut self, rules: &RuleSet, shown: &Shown<'_>) -> bool {
-        let Shown { event, decision, engine, .. } = *shown;
+        let Shown { decision, basis, .. } = *shown;
         let varies = |at: &u16| self.varied.iter().any(|varied| varied.at == *at);
         let is_live =
             |at: &u16| rules.rules.get(usize::from(*at)).is_some_and(|rule| rule.mode == Mode::Live);
@@ -120,7 +120,7 @@ impl Taking<'_> {
             rest.sort_unstable();
         }
         if !self.varied.is_empty() {
-            let facts = engine.facts(event);
+            let facts = basis.facts();
             self.rows.next();
             for (number, varied) in (0..).zip(self.varied) {
                 // A breaker is where the rule file as it is has brought it.
@@ -137,7 +137,7 @@ impl Taking<'_> {
         if nothing && !shown.executed_before.contains(&true) {
             return false;
         }
-        let circumstances = engine.circumstances(event, shown.executed_before);
+        let circumstances = basis.circumstances();
         if nothing && !circumstances.alert_alone() {
             return false;
         }

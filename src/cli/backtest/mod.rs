@@ -4,6 +4,7 @@ mod summary;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::bail;
@@ -18,7 +19,9 @@ use weir::explain::Explainer;
 use weir::rules::{Description, RuleSet};
 use weir::time::format_duration;
 
-use super::history::{History, by_kind, command, described, tell_strange_kinds, why_nothing, write};
+use super::history::{
+    History, by_kind, command, described, tell_kept, tell_strange_kinds, why_nothing, write,
+};
 use super::progress::Progress;
 use super::{Verdict, rule_file};
 
@@ -91,7 +94,7 @@ impl Tried {
             rules: rules.clone(),
             lists: rule_file::lists(path, &rules)?,
             rates: rule_file::rates(path, &rules)?,
-            explainer: Explainer::of(&sources)?,
+            explainer: Arc::new(Explainer::of(&sources)?),
         };
         Ok((Self { file: path.display().to_string(), rules, description }, candidate))
     }
@@ -128,6 +131,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     }
     let rows = found.events.read;
     tell_strange_kinds(&asked.evaluate.pass, &found.measured.fraud_kinds, &mut anstream::stderr())?;
+    tell_kept(&found.kept, &mut anstream::stderr())?;
     let report = told(&data, (&new, old.as_ref()), &asked, found)?;
     write(&args.history.out.join(JSON), &serde_json::to_vec_pretty(&report)?)?;
     write(&args.history.out.join(HTML), html(&report).as_bytes())?;
@@ -162,6 +166,8 @@ fn asked(args: &Args) -> anyhow::Result<Asked> {
         limits: Limits::default(),
         all_features: args.features,
         decisions: (!args.no_decisions).then(|| args.history.out.join(DECISIONS)),
+        cache: args.history.cache()?,
+        threads: args.history.threads(),
     })
 }
 
@@ -184,7 +190,7 @@ fn told(
     asked: &Asked,
     found: Found,
 ) -> anyhow::Result<Report> {
-    let Found { result, against, comparison, measured, events, prevented } = found;
+    let Found { result, against, comparison, measured, events, prevented, .. } = found;
     let pass = &asked.evaluate.pass;
     let changes = old.zip(comparison).map(|(old, comparison)| {
         let found = changes((&old.rules, &old.description), (&new.rules, &new.description));

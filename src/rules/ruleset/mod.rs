@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use feature::{Aggregate, Counts, Feature, Kinds, Label, Reset, Stratum, Window};
 pub use fields::{DegreeField, KeyField, NumberField, Operand};
-pub use rule::{Action, Breaker, Mode, OnUnknown, Rule, Share, Tier};
+pub use rule::{Action, Breaker, Firing, Mode, OnUnknown, Rule, Share, Tier};
 
 use super::expr::Condition;
 use super::table::Table;

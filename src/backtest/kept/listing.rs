@@ -1,0 +1,85 @@
+//! What is there of a data set's past, and what is known of all its payments together.
+//!
+//! Promises that only what is listed is used, and that it is listed once it is whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::KeptError;
+use super::file::{Sum, check, unusable};
+use super::payments::NAMED;
+use crate::backtest::run::Events;
+
+pub(super) const NAME: &str = "kept.json";
+
+/// The columns of the payments themselves.
+pub(super) const PAYMENTS: &str = "payments.arrow";
+/// Every payment whole.
+pub(super) const EVENTS: &str = "events.arrow";
+
+/// What is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Listing {
+    /// Payments that were decided.
+    pub(super) payments: u32,
+    /// What became of the events.
+    pub(super) events: Events,
+    /// Whether history leaves any payment's answer open.
+    pub(super) decides: bool,
+    /// When the first payment happened.
+    pub(super) first_us: Option<i64>,
+    /// Tenants, portals, providers, kinds of payment and kinds of label, by their numbers.
+    pub(super) names: [Vec<String>; NAMED],
+    /// Files by name.
+    pub(super) files: BTreeMap<String, Sum>,
+}
+
+impl Listing {
+    /// That of a folder; `None` where there is none that can be read.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read(folder.join(NAME)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// Where a file is that is listed, once it was checked to be what was written.
+    pub(super) fn checked(&self, folder: &Path, name: &str) -> Result<PathBuf, KeptError> {
+        let path = folder.join(name);
+        let sum = self.files.get(name).copied().unwrap_or_default();
+        check(&path, sum)?;
+        Ok(path)
+    }
+
+    /// Lists more files, with those that somebody else has listed meanwhile.
+    pub(super) fn add(mut self, folder: &Path, files: Vec<(String, Sum)>) -> Result<(), KeptError> {
+        if let Some(there) = Self::read(folder) {
+            self.files.extend(there.files);
+        }
+        self.files.extend(files);
+        let path = folder.join(NAME);
+        let part = folder.join(format!("{NAME}.{}", std::process::id()));
+        let text = serde_json::to_vec(&self).map_err(|error| unusable(&path)(error.into()))?;
+        std::fs::write(&part, text).map_err(unusable(&part))?;
+        std::fs::rename(&part, &path).map_err(unusable(&path))
+    }
+}
+
+/// The file of a feature's values.
+pub(super) fn feature(hash: &[u8; 32]) -> String {
+    format!("feature-{}.arrow", crate::hex::hex(*hash))
+}
+
+/// The file of the payments on which a rule fires.
+pub(super) fn fired(hash: &[u8; 32]) -> String {
+    format!("fired-{}.arrow", crate::hex::hex(*hash))
+}
+
+/// The file of a text field.
+pub(super) fn text(field: crate::event::TextField) -> String {
+    format!("text-{}.arrow", field.name())
+}

@@ -1,0 +1,85 @@
+//! A backtest whose past is kept: rules alone are looked at.
+//!
+//! Promises what a backtest of the data itself finds. What can't be used is told by nobody: the caller then runs the data.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::findings::Findings;
+use super::span::{Span, reach_us};
+use super::{Asked, BacktestError, Candidate, Found};
+use crate::backtest::data::DataSet;
+use crate::backtest::kept::{Kept, KeptError, Past};
+use crate::decision::Decision;
+use crate::engine::decision_again;
+
+/// Runs a rule set over what is kept in a folder; `None` where something is not there, or not as it was written.
+pub(super) fn again(
+    data: &DataSet,
+    candidate: &Candidate,
+    asked: &Asked,
+    folder: &Path,
+) -> Result<Option<Found>, BacktestError> {
+    let rules = Arc::new(candidate.rules.clone());
+    let opened = Past::open(folder, &rules, (&candidate.lists, &candidate.rates));
+    match opened.map(|past| past.map(|past| figures(data, candidate, asked, past))) {
+        Ok(Some(Ok(Ok(found)))) => Ok(Some(found)),
+        Ok(None) => Ok(None),
+        Ok(Some(Err(error))) => Err(error),
+        Ok(Some(Ok(Err(damaged)))) | Err(damaged) => {
+            if matches!(damaged, KeptError::Damaged { .. }) {
+                // Whatever else is there is computed again, too.
+                let _ = std::fs::remove_dir_all(folder);
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn figures(
+    data: &DataSet,
+    candidate: &Candidate,
+    asked: &Asked,
+    mut past: Past,
+) -> Result<Result<Found, KeptError>, BacktestError> {
+    let rules = Arc::clone(past.rules());
+    let last_us = if asked.mature_us > 0 { data.span()?.map(|(_, last_us)| last_us) } else { None };
+    let span = Span::new(asked.warm_us.unwrap_or_else(|| reach_us(&rules)), asked.mature_us, last_us);
+    let mut findings =
+        Findings::new(&rules, Arc::clone(&candidate.explainer), data.calendar(), asked)?.explain_later();
+    let (looked_at, all) = past.looked_at();
+    let mut taken = 0_usize;
+    let mut failed = None;
+    let each = past.each(span, asked.threads, None, |shown| {
+        findings.take(taken, shown, None);
+        taken += 1;
+        if taken.is_multiple_of(super::super::kept::CHUNK_ROWS) && failed.is_none() {
+            failed = findings.hand_on().err();
+        }
+    });
+    if let Err(error) = each {
+        return Ok(Err(error));
+    }
+    failed.map_or(Ok(()), Err)?;
+    let (examples, words) = findings.to_explain();
+    let mut decision = Decision::default();
+    let looked = past.look(&examples.places(), |at, basis| {
+        let (live, shadow) = past.fired_on(at);
+        let facts = basis.facts();
+        decision_again(&rules, &facts, &basis.circumstances(), (&live, &shadow), &mut decision);
+        examples.explain(at, &words.of(&facts, &decision));
+    });
+    if let Err(error) = looked {
+        return Ok(Err(error));
+    }
+    let (measured, result, comparison) = findings.finish()?;
+    Ok(Ok(Found {
+        measured: span.measured(past.first_us(), past.warming_and_immature(), measured),
+        result,
+        against: None,
+        comparison,
+        events: past.events().clone(),
+        prevented: (0, 0),
+        kept: Kept::Reused { looked_at, rules: all },
+    }))
+}
