@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use weir::backtest::PassRates;
@@ -208,7 +209,7 @@ impl History {
             rules: sources.compile().into_result().unwrap(),
             lists: Lists::new(0),
             rates: Rates::default(),
-            explainer: Explainer::of(&sources).unwrap(),
+            explainer: Arc::new(Explainer::of(&sources).unwrap()),
         };
         let asked = run::Asked {
             what_if: WhatIf { mode: Mode::Observed, seed: 1 },
@@ -222,6 +223,8 @@ impl History {
             limits: Limits::default(),
             all_features: false,
             decisions: Some(path.clone()),
+            cache: None,
+            threads: 1,
         };
         let found = run::run(&self.data, candidate, None, &asked, |_| {}).unwrap();
         Twin::new(found, Decisions::read(&path))

@@ -26,11 +26,9 @@ pub(super) fn again(
         Ok(Some(Ok(Ok(found)))) => Ok(Some(found)),
         Ok(None) => Ok(None),
         Ok(Some(Err(error))) => Err(error),
-        Ok(Some(Ok(Err(damaged)))) | Err(damaged) => {
-            if matches!(damaged, KeptError::Damaged { .. }) {
-                // Whatever else is there is computed again, too.
-                let _ = std::fs::remove_dir_all(folder);
-            }
+        Ok(Some(Ok(Err(_)))) | Err(_) => {
+            // Whatever else is there is computed again, too.
+            let _ = std::fs::remove_dir_all(folder);
             Ok(None)
         }
     }

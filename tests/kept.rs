@@ -1,0 +1,189 @@
+//! What is kept of the past changes nothing but the time that a backtest takes, whatever is edited between two tries.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails loudly"
+)]
+
+#[path = "support/commands.rs"]
+mod commands;
+#[path = "support/stream.rs"]
+mod stream;
+#[path = "kept/tries.rs"]
+mod tries;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use tries::{Bench, Try};
+use weir::backtest::Kept;
+
+const LOOKED_AT_ALL: Kept = Kept::Reused { looked_at: 0, rules: 8 };
+
+fn is_reused(kept: &Kept) -> bool {
+    matches!(kept, Kept::Reused { .. })
+}
+
+fn is_computed(kept: &Kept) -> bool {
+    matches!(kept, Kept::Computed { .. })
+}
+
+/// How many rules were looked at anew.
+fn looked_at(kept: &Kept) -> usize {
+    match kept {
+        Kept::Reused { looked_at, .. } => *looked_at,
+        other => panic!("not from the cache: {other:?}"),
+    }
+}
+
+#[test]
+fn an_edit_computes_again_what_it_reaches_and_nothing_else() {
+    let bench = Bench::new(2_500, 7);
+    let first = Try::default();
+    let of_first = bench.holds(&first);
+    assert!(matches!(of_first, Kept::Computed { new: 6, features: 6 }), "{of_first:?}");
+    assert_eq!(bench.holds(&first), LOOKED_AT_ALL);
+    // What is only rules: each edit costs the rules that it reaches.
+    let edits: [(&str, &str, usize); 9] = [
+        ("big = { value = 8_000_000", "big = { value = 6_000_000", 2),
+        ("step_up_at = 40", "step_up_at = 45", 0),
+        ("amount > tier_at and", "amount > 2 * tier_at and", 1),
+        ("mode = \"shadow\"", "mode = \"live\"", 0),
+        ("on_unknown = \"fires\"", "on_unknown = \"silent\"", 1),
+        ("percent = 20", "percent = 60", 0),
+        ("valid_until = 2027-01-01", "valid_until = 2026-01-10", 1),
+        ("amount_max = 20_000_000", "amount_max = 1_000_000", 0),
+        ("\"bursts\"\nwhen = \"count_1h", "\"bursts\"\nwhen = \"channel = 'mobile' and count_1h", 1),
+    ];
+    for (from, to, rules) in edits {
+        let kept = bench.holds(&first.edited(from, to));
+        assert_eq!(looked_at(&kept), rules, "{to}");
+        assert_eq!(looked_at(&bench.holds(&first.edited(from, to))), 0, "{to}, again");
+    }
+    // What a rule reads that has no column of its own is read of whole events.
+    assert_eq!(
+        looked_at(&bench.holds(&first.edited("amount < low", "amount < low and same_owner is not true"))),
+        1
+    );
+    // Figures alone.
+    assert_eq!(bench.holds(&Try { seed: 9, ..first.clone() }), LOOKED_AT_ALL);
+    assert_eq!(bench.holds(&Try { warm_days: 5, ..first.clone() }), LOOKED_AT_ALL);
+    assert_eq!(bench.holds(&Try { mature_days: 3, ..first.clone() }), LOOKED_AT_ALL);
+    // One feature alone.
+    for (from, to) in [
+        ("near = { value = 2_000_000", "near = { value = 3_000_000"),
+        ("count = \"*\", by = \"account\", over = \"1h\"", "count = \"*\", by = \"account\", over = \"2h\""),
+    ] {
+        let kept = bench.holds(&first.edited(from, to));
+        assert!(matches!(kept, Kept::Computed { new: 1, features: 6 }), "{to}: {kept:?}");
+        assert_eq!(looked_at(&bench.holds(&first.edited(from, to))), 0, "{to}, again");
+    }
+    assert_eq!(bench.holds(&first), LOOKED_AT_ALL, "what was there before is there still");
+    // All of it.
+    for other in [
+        Try { watched: "a000003\na000004\n".to_owned(), ..first.clone() },
+        Try { program: "another".to_owned(), ..first.clone() },
+        Try { left_out: 5, ..first.clone() },
+        first.edited("time_zone = \"Asia/Ho_Chi_Minh\"", "time_zone = \"UTC\""),
+        first.edited("remember = \"40d\"", "remember = \"50d\""),
+    ] {
+        let kept = bench.holds(&other);
+        assert!(matches!(kept, Kept::Computed { new: 6, features: 6 }), "{other:?}: {kept:?}");
+    }
+    assert_eq!(bench.holds(&first), LOOKED_AT_ALL);
+}
+
+#[test]
+fn any_edits_in_any_order_change_nothing_but_the_time() {
+    for seed in 0..2 {
+        let bench = Bench::new(1_200, 20 + seed as u32);
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let mut now = Try::default();
+        let mut before = vec![now.clone()];
+        let (mut reused, mut computed) = (0, 0);
+        for _ in 0..18 {
+            let mut draw = |most: u64| chance.next_u64() % most;
+            now = match draw(9) {
+                0 => before[draw(before.len() as u64) as usize].clone(),
+                1 => now.with("big", 1_000_000 * (1 + draw(12))),
+                2 => now.with("low", 100_000 * (1 + draw(9))),
+                3 => now.with("near", 1_000_000 * (1 + draw(3))),
+                4 => now.with("tier_at", 2_000_000 * (1 + draw(6))),
+                5 => Try { left_out: draw(3) as usize, ..now },
+                6 => Try { watched: format!("a00000{}\n", draw(3)), ..now },
+                7 => Try { program: format!("program {}", draw(2)), ..now },
+                _ => Try { seed: draw(3), mature_days: draw(4) as i64, ..now },
+            };
+            let kept = bench.holds(&now);
+            reused += u32::from(is_reused(&kept));
+            computed += u32::from(is_computed(&kept));
+            assert!(is_reused(&kept) || is_computed(&kept), "{kept:?}");
+            before.push(now.clone());
+        }
+        assert!(reused > 3 && computed > 3, "{reused} were reused and {computed} computed");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_computed_again() {
+    let bench = Bench::new(800, 3);
+    let one = Try::default();
+    assert!(is_computed(&bench.holds(&one)));
+    assert!(is_reused(&bench.holds(&one)));
+    let mut found = 0;
+    for file in bench.kept_files() {
+        for damage in [tries::flip as fn(&std::path::Path), tries::cut, tries::remove] {
+            damage(&file);
+            // A rule that is looked at makes it read its columns; what nobody reads is found when somebody does.
+            let kept = bench.holds(&one.with("low", 1 + found));
+            found += 1;
+            assert!(is_computed(&kept) || is_reused(&kept), "{kept:?}");
+            assert!(bench.holds(&one) != Kept::Off);
+        }
+        if !file.exists() {
+            break;
+        }
+    }
+    assert!(found > 0);
+}
+
+#[test]
+fn what_follows_from_decisions_is_not_kept_unless_history_says_those() {
+    let fed = Try::default().edited(
+        "by = \"account\", over = \"24h\", counts = \"asked\"",
+        "by = \"account\", over = \"24h\", counts = \"allowed\"",
+    );
+    let bench = Bench::new(800, 5);
+    let why = |kept: Kept| if let Kept::Not(why) = kept { why } else { panic!("{kept:?}") };
+    let kept = why(bench.holds(&fed));
+    assert!(kept.contains("`spent_24h` counts by what was decided"), "{kept}");
+    let answered = Try { answered: true, ..fed };
+    assert!(is_computed(&bench.holds(&answered)));
+    assert_eq!(bench.holds(&answered), LOOKED_AT_ALL);
+    assert_eq!(looked_at(&bench.holds(&answered.with("big", 5_000_000))), 2);
+    let breaker = Try::default()
+        .edited("id = \"spends\"", "id = \"spends\"\nbreaker = { percent = 50, over = \"1d\" }");
+    let kept = why(bench.holds(&breaker));
+    assert!(kept.contains("rule `spends` has a breaker"), "{kept}");
+    let foreign = Try { foreign: true, ..Try::default() };
+    let kept = why(bench.holds(&foreign));
+    assert!(kept.contains("other currencies"), "{kept}");
+}
+
+#[test]
+fn what_was_used_longest_ago_makes_room() {
+    let bench = Bench::new(800, 6);
+    let first = Try::default();
+    let second = Try { program: "another".to_owned(), ..first.clone() };
+    assert!(is_computed(&bench.holds(&first)));
+    assert!(is_computed(&bench.holds(&second)));
+    assert!(is_reused(&bench.holds(&first)));
+    // No room for both: the one in use stays.
+    let little = |one: &Try| Try { bytes_max: 1, ..one.clone() };
+    assert!(is_reused(&bench.holds(&little(&first))));
+    assert!(is_reused(&bench.holds(&first)));
+    assert!(is_computed(&bench.holds(&second)), "it made room");
+}
