@@ -41,7 +41,7 @@ fn looked_at(kept: &Kept) -> usize {
 
 #[test]
 fn an_edit_computes_again_what_it_reaches_and_nothing_else() {
-    let bench = Bench::new(2_500, 7);
+    let bench = Bench::new(1_200, 7);
     let first = Try::default();
     let of_first = bench.holds(&first);
     assert!(matches!(of_first, Kept::Computed { new: 6, features: 6 }), "{of_first:?}");
@@ -99,12 +99,12 @@ fn an_edit_computes_again_what_it_reaches_and_nothing_else() {
 #[test]
 fn any_edits_in_any_order_change_nothing_but_the_time() {
     for seed in 0..2 {
-        let bench = Bench::new(1_200, 20 + seed as u32);
+        let bench = Bench::new(900, 20 + seed as u32);
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let mut now = Try::default();
         let mut before = vec![now.clone()];
         let (mut reused, mut computed) = (0, 0);
-        for _ in 0..18 {
+        for _ in 0..14 {
             let mut draw = |most: u64| chance.next_u64() % most;
             now = match draw(9) {
                 0 => before[draw(before.len() as u64) as usize].clone(),
@@ -134,8 +134,9 @@ fn what_is_damaged_is_computed_again() {
     assert!(is_computed(&bench.holds(&one)));
     assert!(is_reused(&bench.holds(&one)));
     let mut found = 0;
-    for file in bench.kept_files() {
-        for damage in [tries::flip as fn(&std::path::Path), tries::cut, tries::remove] {
+    // Each file in one way: the listing, the payments, a feature, a rule and whole events are among them.
+    for (at, file) in bench.kept_files().into_iter().enumerate() {
+        for damage in [[tries::flip as fn(&std::path::Path), tries::cut, tries::remove][at % 3]] {
             damage(&file);
             // A rule that is looked at makes it read its columns; what nobody reads is found when somebody does.
             let kept = bench.holds(&one.with("low", 1 + found));
@@ -186,4 +187,23 @@ fn what_was_used_longest_ago_makes_room() {
     assert!(is_reused(&bench.holds(&little(&first))));
     assert!(is_reused(&bench.holds(&first)));
     assert!(is_computed(&bench.holds(&second)), "it made room");
+}
+
+#[test]
+fn a_sweep_from_what_is_kept_finds_what_one_of_the_data_finds() {
+    let bench = Bench::new(1_500, 8);
+    let one = Try::default();
+    let vary = ["big=1000000..12000000/4", "low=100000,500000", "tier_at=2000000,6000000"];
+    assert!(is_computed(&bench.sweep_holds(&one, &vary)[0]));
+    assert_eq!(bench.sweep_holds(&one, &vary), [LOOKED_AT_ALL]);
+    // What a backtest kept is a sweep's, too, and the other way round.
+    assert_eq!(bench.holds(&one), LOOKED_AT_ALL);
+    assert_eq!(looked_at(&bench.holds(&one.with("big", 5_000_000))), 2);
+    assert_eq!(bench.sweep_holds(&one.with("big", 5_000_000), &vary), [LOOKED_AT_ALL]);
+    // A parameter inside a feature: each of its values has an engine, and is kept.
+    let inside = ["near=1000000,2000000,3000000", "low=100000,500000"];
+    let kept = bench.sweep_holds(&one, &inside);
+    assert!(is_reused(&kept[0]) && kept[1..].iter().all(is_computed), "{kept:?}");
+    let kept = bench.sweep_holds(&one, &inside);
+    assert!(kept.len() == 3 && kept.iter().all(is_reused), "{kept:?}");
 }

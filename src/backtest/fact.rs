@@ -31,6 +31,8 @@ pub struct Fact<'a> {
     pub customer: &'a str,
     /// What is drawn again together by the bootstrap, and one case of fraud: its account, or its customer, or its id.
     pub account: &'a str,
+    /// The number of its account, where whoever shows payments has numbered all of theirs: it is then looked up by nobody.
+    pub account_number: Option<u32>,
     /// In minor units of the rule set's currency.
     pub amount_minor: i64,
     /// What the rules ask for: also where a control group let it through, and where history answered otherwise.

@@ -8,7 +8,9 @@ use serde_json::Value;
 use weir::backtest::data::{DataSet, Settings};
 use weir::backtest::report::Mode;
 use weir::backtest::run::{Asked, Candidate, Found, WhatIf, run};
-use weir::backtest::{Cache, Kept, evaluate};
+use weir::backtest::sweep::result::{Costs, Objective};
+use weir::backtest::sweep::{self, Tried};
+use weir::backtest::{Cache, Kept, PassRates, evaluate};
 use weir::engine::Limits;
 use weir::explain::Explainer;
 use weir::io::load_lists;
@@ -187,11 +189,57 @@ impl Bench {
         with.kept
     }
 
-    fn found(&self, one: &Try, cached: bool) -> Found {
+    fn data(&self, one: &Try) -> DataSet {
         self.folder.put("rules.toml", &one.rules);
         self.folder.put("watched.txt", &one.watched);
         self.folder.put("stream.ndjson", self.text(one));
-        let data = DataSet::open(&self.folder.path("stream.toml"), None, &Settings::default()).unwrap();
+        DataSet::open(&self.folder.path("stream.toml"), None, &Settings::default()).unwrap()
+    }
+
+    fn cache(&self, one: &Try, cached: bool) -> Option<Cache> {
+        cached.then(|| Cache {
+            folder: self.folder.path("cache"),
+            program: one.program.clone(),
+            bytes_max: one.bytes_max,
+        })
+    }
+
+    /// Sweeps with and without what is kept: nothing may differ but what became of that, which is told by engine.
+    pub fn sweep_holds(&self, one: &Try, vary: &[&str]) -> Vec<Kept> {
+        let swept = |cached| {
+            let data = self.data(one);
+            let sources = Sources::alone("rules.toml", &one.rules);
+            let rules = sources.compile().into_result().unwrap();
+            let lists = load_lists(&rules, &self.folder.path("")).unwrap();
+            let asked = sweep::Asked {
+                vary: vary.iter().map(|vary| vary.parse().unwrap()).collect(),
+                exact: false,
+                pass: PassRates::default(),
+                objective: Objective::Cost,
+                budget: Some(20.0),
+                costs: Costs { step_up_minor: 1_000.0, alert_minor: 2_000.0, block_minor: 30_000.0 },
+                split: 0.6,
+                replicates: 10,
+                seed: one.seed,
+                warm_us: Some(one.warm_days * DAY_US),
+                mature_us: one.mature_days * DAY_US,
+                limits: Limits::default(),
+                cache: self.cache(one, cached),
+                threads: 2,
+            };
+            sweep::sweep(&data, &Tried { sources, lists, rates: Rates::default() }, &asked, |_| {}).unwrap()
+        };
+        let (with, without) = (swept(true), swept(false));
+        assert!(without.kept.iter().all(|kept| *kept == Kept::Off));
+        let flagged = |at: usize| with.swept.combinations[at].tuning.flagged;
+        assert!((0..with.swept.combinations.len()).any(|at| flagged(at) != flagged(0)), "all do the same");
+        assert_eq!(format!("{:#?}", with.swept), format!("{:#?}", without.swept));
+        assert_eq!(with.events, without.events);
+        with.kept
+    }
+
+    fn found(&self, one: &Try, cached: bool) -> Found {
+        let data = self.data(one);
         let sources = Sources::alone("rules.toml", &one.rules);
         let rules = sources.compile().into_result().unwrap();
         let candidate = Candidate {
@@ -208,11 +256,7 @@ impl Bench {
             limits: Limits::default(),
             all_features: false,
             decisions: None,
-            cache: cached.then(|| Cache {
-                folder: self.folder.path("cache"),
-                program: one.program.clone(),
-                bytes_max: one.bytes_max,
-            }),
+            cache: self.cache(one, cached),
             threads: 2,
         };
         run(&data, candidate, None, &asked, |_| {}).unwrap()

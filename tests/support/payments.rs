@@ -66,6 +66,7 @@ impl Payment {
             tenant: self.tenant.as_deref(),
             customer: &self.customer,
             account: &self.account,
+            account_number: None,
             amount_minor: self.amount_minor,
             outcome: self.outcome,
             alert: self.alert,

@@ -170,6 +170,7 @@ pub fn asked(vary: &[&str]) -> Asked {
         warm_us: Some(2 * 86_400_000_000),
         mature_us: 86_400_000_000,
         limits: Limits::default(),
+        cache: None,
         threads: 2,
     }
 }

@@ -13,6 +13,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::numbers::Numbers;
 use super::tally::Parts;
+use crate::backtest::Fact;
 
 /// What each account holds, in all and by column.
 #[derive(Clone, Debug)]
@@ -30,9 +31,12 @@ impl Accounts {
         Self { numbers: Numbers::default(), resampled, known: Vec::new(), cells: HashMap::default() }
     }
 
-    /// The number of an account.
-    pub(super) fn number(&mut self, tenant: Option<&str>, account: &str) -> u32 {
-        let number = self.numbers.of(tenant, account);
+    /// The number of a payment's account.
+    pub(super) fn number(&mut self, fact: &Fact<'_>) -> u32 {
+        let number = match fact.account_number {
+            Some(number) => self.numbers.of_number(number),
+            None => self.numbers.of(fact.tenant, fact.account),
+        };
         if self.resampled && number as usize == self.known.len() {
             self.known.push(Parts::default());
         }
@@ -175,7 +179,8 @@ mod tests {
     fn columns_are_drawn_with_their_accounts() {
         let mut accounts = Accounts::new(true);
         for account in 0..50_u32 {
-            let number = accounts.number(None, &format!("a{account}"));
+            let number = accounts.numbers.of(None, &format!("a{account}"));
+            accounts.known.push(Parts::default());
             let parts = Parts { frauds: 1.0, genuine: f64::from(account), value_minor: 10.0 };
             accounts.know(number, parts);
             accounts.add(number, account % 2, parts);

@@ -32,6 +32,9 @@ pub(super) struct Grouping {
     /// By number; those that are not told apart are the last, once there are.
     values: Vec<Value>,
     bothered: Bothered,
+    /// Names by number, and which of them came last: mostly it comes again.
+    names: Vec<Box<str>>,
+    last: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +52,8 @@ impl Grouping {
             numbers: HashMap::default(),
             values: Vec::new(),
             bothered: Bothered::default(),
+            names: Vec::new(),
+            last: 0,
         }
     }
 
@@ -70,13 +75,18 @@ impl Grouping {
     }
 
     fn number(&mut self, name: &str) -> u32 {
+        if self.names.get(self.last).is_some_and(|last| **last == *name) {
+            return self.last as u32;
+        }
         if let Some(&number) = self.numbers.get(name) {
+            self.last = number as usize;
             return number;
         }
         let told_apart = self.numbers.len() < VALUES_MAX;
         let next = self.numbers.len() as u32;
         if told_apart {
             self.numbers.insert(name.into(), next);
+            self.names.push(name.into());
         }
         if self.values.len() == next as usize {
             self.values.push(Value::default());
@@ -86,7 +96,7 @@ impl Grouping {
 
     /// The values with the most payments; `None` where no payment said one.
     pub(super) fn finish(self, in_order: bool) -> Option<Group> {
-        let Self { by, numbers, mut values, bothered, said } = self;
+        let Self { by, numbers, mut values, bothered, said, .. } = self;
         let payments = |number: u32| values.get(number as usize).map_or(0, |value| value.payments);
         let mut shown: Vec<(Box<str>, u32)> = numbers.into_iter().collect();
         shown.sort_by(|(one, at), (other, of)| {

@@ -120,7 +120,7 @@ impl Evaluator {
 
     /// Takes the next payment.
     pub fn take(&mut self, fact: &Fact<'_>) {
-        let account = self.accounts.number(fact.tenant, fact.account);
+        let account = self.accounts.number(fact);
         let genuine = fact.truth.label == Some(Label::Genuine);
         let may_be_stopped = fact.outcome > Outcome::Allow || !fact.shadow.is_empty();
         let customer = (genuine && may_be_stopped).then(|| self.customers.of(fact.tenant, fact.customer));

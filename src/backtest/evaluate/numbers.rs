@@ -9,13 +9,35 @@ use crate::event::identity;
 
 /// Numbers by name.
 #[derive(Clone, Debug, Default)]
-pub(in crate::backtest) struct Numbers(HashMap<u128, u32, FixedState>);
+pub(in crate::backtest) struct Numbers {
+    of_names: HashMap<u128, u32, FixedState>,
+    /// By somebody else's number.
+    of_numbers: Vec<Option<u32>>,
+    next: u32,
+}
 
 impl Numbers {
     /// The number of a tenant's name; the next one where it is new. Beyond 2^32 names the rest share the last number.
     pub(in crate::backtest) fn of(&mut self, tenant: Option<&str>, name: &str) -> u32 {
-        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        *self.0.entry(identity(tenant, name)).or_insert(next)
+        let number = *self.of_names.entry(identity(tenant, name)).or_insert(self.next);
+        self.took(number)
+    }
+
+    /// The same of a name that somebody else has numbered, as all others of theirs.
+    pub(in crate::backtest) fn of_number(&mut self, number: u32) -> u32 {
+        let at = number as usize;
+        if self.of_numbers.len() <= at {
+            self.of_numbers.resize(at + 1, None);
+        }
+        let number = self.of_numbers.get_mut(at).map_or(self.next, |held| *held.get_or_insert(self.next));
+        self.took(number)
+    }
+
+    fn took(&mut self, number: u32) -> u32 {
+        if number == self.next {
+            self.next = self.next.saturating_add(1);
+        }
+        number
     }
 }
 

@@ -71,6 +71,9 @@ impl Rows {
 
     /// Takes a payment into each row that flags it.
     pub(super) fn take(&mut self, fact: &Fact<'_>, seen: &Seen, accounts: &mut Accounts) {
+        if !fact.is_flagged() && fact.fired.is_empty() && fact.shadow.is_empty() {
+            return;
+        }
         self.see(fact);
         for &(row, fate) in &self.at_hand {
             if let Some(flagged) = self.flagged.get_mut(row) {

@@ -19,6 +19,8 @@ pub(super) struct Scores {
     places: HashMap<i64, u32, FixedState>,
     /// By place, in the order in which scores first come.
     bins: Vec<Bin>,
+    /// The place of the score that came last: mostly it comes again.
+    last: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,11 +44,14 @@ impl Scores {
     /// Takes a known payment, and says where its score is counted.
     pub(super) fn take(&mut self, score: i64, seen: &Seen) -> Option<u32> {
         let parts = Parts::of(seen, seen.value_minor)?;
-        let next = u32::try_from(self.bins.len()).ok()?;
-        let place = *self.places.entry(score).or_insert(next);
-        if place == next {
-            self.bins.push(Bin { score, ..Bin::default() });
+        if self.bins.get(self.last as usize).is_none_or(|last| last.score != score) {
+            let next = u32::try_from(self.bins.len()).ok()?;
+            self.last = *self.places.entry(score).or_insert(next);
+            if self.last == next {
+                self.bins.push(Bin { score, ..Bin::default() });
+            }
         }
+        let place = self.last;
         let bin = self.bins.get_mut(place as usize)?;
         bin.known += parts;
         if seen.label == Some(Label::Genuine) {

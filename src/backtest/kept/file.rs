@@ -101,8 +101,13 @@ pub(super) struct Chunks {
 
 impl Chunks {
     pub(super) fn open(path: &Path) -> Result<Self, KeptError> {
+        Self::open_columns(path, None)
+    }
+
+    /// With some of its columns, by their positions.
+    pub(super) fn open_columns(path: &Path, columns: Option<Vec<usize>>) -> Result<Self, KeptError> {
         let file = File::open(path).map_err(unusable(path))?;
-        let reader = FileReader::try_new(file, None).map_err(damaged(path))?;
+        let reader = FileReader::try_new(file, columns).map_err(damaged(path))?;
         Ok(Self { path: path.to_owned(), reader })
     }
 

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -269,13 +270,14 @@ impl Keeper {
             let Some(rule) = rules.rules.get(usize::from(at)) else { continue };
             listed.push(write_rows(&folder, &fired(&rule.firing.hash), &rows)?);
         }
-        let names = payments.map(|(builders, _)| builders.into_names());
+        let (names, same) = payments.map(|(builders, _)| builders.into_names()).unwrap_or_default();
         let listing = before.unwrap_or_else(|| Listing {
             payments: taken,
             events: events.clone(),
             decides,
             first_us,
-            names: names.unwrap_or_default(),
+            names,
+            same,
             ..Listing::default()
         });
         listing.add(&folder, listed)
@@ -305,7 +307,9 @@ pub(super) fn write_rows(folder: &Path, name: &str, rows: &[u32]) -> Result<(Str
 
 /// Where a file is written before it is whole: no other run's place.
 fn part(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.{}.part", std::process::id()))
+    static PARTS: AtomicU64 = AtomicU64::new(0);
+    let number = PARTS.fetch_add(1, Ordering::Relaxed);
+    folder.join(format!("{name}.{}-{number}.part", std::process::id()))
 }
 
 fn write_all(

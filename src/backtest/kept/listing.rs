@@ -2,7 +2,7 @@
 //!
 //! Promises that only what is listed is used, and that it is listed once it is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub(super) struct Listing {
     pub(super) first_us: Option<i64>,
     /// Tenants, portals, providers, kinds of payment and kinds of label, by their numbers.
     pub(super) names: [Vec<String>; NAMED],
+    /// The columns of payments that say the same of all, which are read once.
+    pub(super) same: BTreeSet<usize>,
     /// Files by name.
     pub(super) files: BTreeMap<String, Sum>,
 }

@@ -3,6 +3,7 @@
 //! Promises the facts that the engine decided from, as far as somebody asked for them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, BinaryArray, StringArray, UInt8Array};
 
@@ -78,7 +79,7 @@ pub(super) fn of_control(rules: &RuleSet) -> impl Iterator<Item = TextField> {
 
 /// The columns of a chunk that were asked for.
 pub(super) struct Chunk {
-    pub(super) payments: Payments,
+    pub(super) payments: Arc<Payments>,
     pub(super) texts: Vec<(TextField, StringArray)>,
     pub(super) features: Vec<(u16, Values, UInt8Array)>,
     pub(super) events: Option<BinaryArray>,
@@ -112,7 +113,7 @@ impl<'a> Lit<'a> {
             rates,
             tables: &wanted.tables,
             calendar: rules.calendar.clone(),
-            draft: Draft::new(std::sync::Arc::clone(&rules.schema)),
+            draft: Draft::new(Arc::clone(&rules.schema)),
             kept: event::Kept::default(),
             readings: vec![Reading::default(); rules.features.len()],
             rows: vec![None; rules.tables.len()],

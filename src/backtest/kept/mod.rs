@@ -27,13 +27,15 @@ mod payments;
 /// Room on disk.
 mod room;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 pub(in crate::backtest) use keeper::Keeper;
 pub(in crate::backtest) use key::{key, why_not};
-pub(in crate::backtest) use past::{Past, Wanted};
+pub(in crate::backtest) use lit::Wanted;
+pub(in crate::backtest) use past::Past;
+pub(in crate::backtest) use payments::Among;
 pub(in crate::backtest) use room::make as make_room;
 
 /// Rows of a chunk: what is read, looked at and shown together.
@@ -71,6 +73,11 @@ pub enum Kept {
     },
     /// It was computed, and is not kept: why.
     Not(String),
+}
+
+/// Whether the payments of a folder are kept.
+pub(in crate::backtest) fn is_begun(folder: &Path) -> bool {
+    listing::Listing::read(folder).is_some()
 }
 
 /// Why what is kept can't be used.

@@ -16,8 +16,8 @@ use super::chunks::in_order;
 use super::file::Chunks;
 use super::keeper::write_rows;
 use super::listing::{EVENTS, Listing, PAYMENTS, feature, fired, text};
-use super::lit::{Chunk, Lit};
-use super::payments::Payments;
+use super::lit::{Chunk, Lit, Wanted};
+use super::payments::{Among, Payments};
 use super::{CHUNK_ROWS, KeptError, why_not};
 use crate::backtest::Fact;
 use crate::backtest::cells::Values;
@@ -28,8 +28,6 @@ use crate::event::Kind;
 use crate::lists::Lists;
 use crate::rates::Rates;
 use crate::rules::{Mode, RuleSet};
-
-pub(in crate::backtest) use super::lit::Wanted;
 
 /// What is kept of a data set, with all that a rule set needs of it.
 pub(in crate::backtest) struct Past {
@@ -112,14 +110,16 @@ impl Past {
         (self.warming, self.immature)
     }
 
-    /// Shows each payment as a run of the engine does; its basis and its event have what is wanted, and of one on which no rule
-    /// fires nothing, where nothing is. Then keeps which payments the rules fire on that were looked at.
+    /// Shows payments as a run of the engine does, with a basis and an event that have what is `wanted`. Where nothing is, only those
+    /// are shown on which a rule fires or that are frauds, and `among` is given each chunk that they stand in. Then keeps which payments
+    /// the rules fire on that were looked at.
     pub(in crate::backtest) fn each(
         &mut self,
         span: Span,
         threads: usize,
         wanted: Option<&Wanted>,
         mut show: impl FnMut(&Shown<'_>),
+        mut among: impl FnMut(Among),
     ) -> Result<(), KeptError> {
         let rules = Arc::clone(&self.rules);
         let nothing = Wanted::by(&rules, std::iter::empty());
@@ -133,12 +133,12 @@ impl Past {
         let mut found: Vec<Vec<u32>> = vec![Vec::new(); asked.len()];
         let mut lit = Lit::new(&rules, beside, &all);
         let mut decision = Decision::default();
-        let mut aliases = Default::default();
+        let names = Arc::new(listing.names.clone());
         let (mut live, mut shadow): (Vec<u16>, Vec<u16>) = Default::default();
         let quiet = Decision::default();
         let first_us = listing.first_us.unwrap_or(0);
         let (mut warming, mut immature) = (0, 0);
-        let begin = || Ok((Files::open(&files)?, Lit::new(&rules, beside, &all)));
+        let begin = || Ok((Files::open(&files, &listing.same)?, Lit::new(&rules, beside, &all)));
         let work = |(files, lit): &mut (Files, Lit<'_>), chunk: usize| {
             let read = files.read(chunk)?;
             let fired = fires(&rules, (known, asked), (&read, chunk), lit)?;
@@ -154,48 +154,57 @@ impl Past {
                 }
             }
             let mut fired = fired.iter().peekable();
-            for row in 0..chunk.payments.len() {
+            let payments = &chunk.payments;
+            for row in 0..payments.len() {
+                let stands = span.of(payments.time_us(row), first_us);
+                warming += u64::from(stands == Stands::Warming);
+                immature += u64::from(stands == Stands::Immature);
                 live.clear();
                 shadow.clear();
                 while let Some(&(_, rule)) = fired.next_if(|(of, _)| *of as usize == row) {
                     let mode = rules.rules.get(usize::from(rule)).map(|rule| rule.mode);
                     if mode == Some(Mode::Live) { live.push(rule) } else { shadow.push(rule) }
                 }
-                let executed_before = chunk.payments.executed_before(row);
+                let executed_before = payments.executed_before(row);
                 let loud = !live.is_empty() || !shadow.is_empty() || executed_before.contains(&true);
+                if !loud && !payments.is_fraud(row) && wanted.is_none() {
+                    continue;
+                }
                 if loud || wanted.is_some() {
                     lit.set(&chunk, row).map_err(|error| self.bad_event(&error))?;
                 }
-                let fact = chunk.payments.fact(row, listing, &mut aliases);
-                let mut shown_decision = &quiet;
-                let mut verdict = Verdict::default();
+                let (mut shown_decision, mut verdict) = (&quiet, Verdict::default());
                 if loud {
                     verdict = lit.circumstances().verdict(&rules, &live, &mut decision);
                     decision.shadow.clone_from(&shadow);
                     shown_decision = &decision;
                 }
-                let stands = span.of(fact.time_us, first_us);
-                warming += u64::from(stands == Stands::Warming);
-                immature += u64::from(stands == Stands::Immature);
+                let [account, customer] = payments.aliases(row);
                 show(&Shown {
                     event: lit.event(),
                     fact: Fact {
                         at: (first + row) as u64,
+                        account: account.text(),
+                        customer: customer.text(),
                         outcome: verdict.outcome,
                         alert: verdict.alert,
                         score: shown_decision.score,
                         fired: &shown_decision.fired,
                         shadow: &shown_decision.shadow,
-                        ..fact
+                        ..payments.fact(row, &names)
                     },
                     stands,
                     first_us,
                     decision: shown_decision,
                     basis: &lit,
-                    answered: chunk.payments.answered(row),
+                    answered: payments.answered(row),
                     executed_before,
                     row: 0,
                 });
+            }
+            if wanted.is_none() {
+                let (payments, names) = (Arc::clone(payments), Arc::clone(&names));
+                among(Among { payments, names, first: first as u64, span, first_us });
             }
             Ok(())
         })?;
@@ -255,7 +264,7 @@ impl Past {
         mut take: impl FnMut(u64, &dyn Basis),
     ) -> Result<(), KeptError> {
         let wanted = Wanted::all(&self.rules);
-        let mut files = Files::open(&self.check(&wanted)?)?;
+        let mut files = Files::open(&self.check(&wanted)?, &self.listing.same)?;
         let mut lit = Lit::new(&self.rules, (&self.lists, &self.rates), &wanted);
         let mut held: Option<(usize, Chunk)> = None;
         for &at in payments {
@@ -347,17 +356,39 @@ struct Places {
 
 /// The same, open.
 struct Files {
-    payments: (Chunks, PathBuf),
+    payments: PaymentsFile,
     events: Option<(Chunks, PathBuf)>,
     texts: Vec<(crate::event::TextField, Chunks, PathBuf)>,
     features: Vec<(u16, Chunks, PathBuf)>,
 }
 
+/// The payments' own columns, of which those that say the same of all are read once.
+struct PaymentsFile {
+    path: PathBuf,
+    first: RecordBatch,
+    same: BTreeSet<usize>,
+    others: Chunks,
+}
+
+impl PaymentsFile {
+    fn open(path: &Path, same: &BTreeSet<usize>) -> Result<Self, KeptError> {
+        let first = Chunks::open(path)?.read(0)?;
+        let others = (0..first.num_columns()).filter(|at| !same.contains(at)).collect();
+        let others = Chunks::open_columns(path, Some(others))?;
+        Ok(Self { path: path.to_owned(), first, same: same.clone(), others })
+    }
+
+    fn read(&mut self, at: usize) -> Result<Payments, KeptError> {
+        let others = self.others.read(at)?;
+        Payments::of(&self.first, &self.same, &others).ok_or_else(|| strange(&self.path))
+    }
+}
+
 impl Files {
-    fn open(places: &Places) -> Result<Self, KeptError> {
+    fn open(places: &Places, same: &BTreeSet<usize>) -> Result<Self, KeptError> {
         let open = |path: &PathBuf| Ok::<_, KeptError>((Chunks::open(path)?, path.clone()));
         let mut files = Self {
-            payments: open(&places.payments)?,
+            payments: PaymentsFile::open(&places.payments, same)?,
             events: places.events.as_ref().map(open).transpose()?,
             texts: Vec::new(),
             features: Vec::new(),
@@ -372,8 +403,8 @@ impl Files {
     }
 
     fn read(&mut self, at: usize) -> Result<Chunk, KeptError> {
-        let Self { payments: (payments, path), events, texts, features } = self;
-        let payments = Payments::of(&payments.read(at)?).ok_or_else(|| strange(path))?;
+        let Self { payments, events, texts, features } = self;
+        let payments = Arc::new(payments.read(at)?);
         let rows = payments.len();
         let column = |chunk: &RecordBatch, of: usize, path: &Path| {
             let column = chunk.columns().get(of).filter(|column| column.len() == rows);

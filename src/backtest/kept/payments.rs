@@ -2,6 +2,7 @@
 //!
 //! Promises that names of accounts and customers come back as other names, each always the same: whoever counts them needs no more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -9,16 +10,15 @@ use datafusion::arrow::array::{
     StringArray, StringBuilder, UInt8Array, UInt8Builder, UInt32Array, UInt32Builder,
 };
 use datafusion::arrow::datatypes::{
-    DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt8Type, UInt32Type,
+    ArrowPrimitiveType, DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt8Type, UInt32Type,
 };
 use datafusion::arrow::error::ArrowError;
 use hashbrown::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::listing::Listing;
 use crate::backtest::evaluate::numbers::Numbers;
-use crate::backtest::run::Shown;
+use crate::backtest::run::{Shown, Span, Stands};
 use crate::backtest::{Fact, Truth};
 use crate::decision::Outcome;
 use crate::rules::Label;
@@ -46,6 +46,8 @@ pub(super) struct Builders {
     accounts: Numbers,
     customers: Numbers,
     names: [Names; NAMED],
+    /// The first chunk, and which of its columns say the same of all payments so far.
+    first: Option<(RecordBatch, BTreeSet<usize>)>,
 }
 
 /// Names by number.
@@ -112,13 +114,32 @@ impl Builders {
         columns.extend(self.numbers.iter_mut().map(|cells| Arc::new(cells.finish()) as ArrayRef));
         columns.extend(self.texts.iter_mut().map(|cells| Arc::new(cells.finish()) as ArrayRef));
         columns.push(Arc::new(self.weight.finish()));
-        RecordBatch::try_new(Arc::clone(schema), columns)
+        let chunk = RecordBatch::try_new(Arc::clone(schema), columns)?;
+        // The first column says how many rows there are.
+        let (first, same) =
+            self.first.get_or_insert_with(|| (chunk.clone(), (1..chunk.num_columns()).collect()));
+        same.retain(|&at| says_the_same(first.column(at), chunk.column(at)));
+        Ok(chunk)
     }
 
-    /// All names, by their numbers.
-    pub(super) fn into_names(self) -> [Vec<String>; NAMED] {
-        self.names.map(|names| names.names)
+    /// All names, by their numbers, and the columns that say the same of all payments.
+    pub(super) fn into_names(self) -> ([Vec<String>; NAMED], BTreeSet<usize>) {
+        (self.names.map(|names| names.names), self.first.map(|(_, same)| same).unwrap_or_default())
     }
+}
+
+/// Whether all of a column is what another one begins with.
+fn says_the_same(first: &ArrayRef, column: &ArrayRef) -> bool {
+    fn all<T: ArrowPrimitiveType>(first: &ArrayRef, column: &ArrayRef) -> Option<bool> {
+        let (first, column) = (first.as_primitive_opt::<T>()?, column.as_primitive_opt::<T>()?);
+        let first = *first.values().first()?;
+        Some(column.values().iter().all(|value| *value == first))
+    }
+    let of_numbers = all::<Int64Type>(first, column)
+        .or_else(|| all::<UInt8Type>(first, column))
+        .or_else(|| all::<UInt32Type>(first, column))
+        .or_else(|| all::<Float64Type>(first, column));
+    of_numbers.unwrap_or_else(|| first.null_count() == first.len() && column.null_count() == column.len())
 }
 
 /// The columns of a chunk.
@@ -132,12 +153,21 @@ pub(super) struct Payments {
 }
 
 impl Payments {
-    /// Of a chunk that was written here; `None` where it was not.
-    pub(super) fn of(chunk: &RecordBatch) -> Option<Self> {
-        if chunk.schema() != schema() {
+    /// Of a chunk's columns, in which those that say the same of all payments are the `first` chunk's; `None` where they are not what was
+    /// written here.
+    pub(super) fn of(first: &RecordBatch, same: &BTreeSet<usize>, others: &RecordBatch) -> Option<Self> {
+        let schema = schema();
+        let mut other = others.columns().iter();
+        let columns = (0..schema.fields().len())
+            .map(|at| if same.contains(&at) { first.columns().get(at) } else { other.next() });
+        let columns: Vec<&ArrayRef> = columns.collect::<Option<_>>()?;
+        let is_good = |(column, field): (&&ArrayRef, &Arc<Field>)| {
+            column.data_type() == field.data_type() && column.len() >= others.num_rows()
+        };
+        if !columns.iter().zip(schema.fields()).all(is_good) {
             return None;
         }
-        let mut columns = chunk.columns().iter();
+        let mut columns = columns.into_iter();
         let mut next = || columns.next();
         let whole = |array: &ArrayRef| array.as_primitive::<Int64Type>().clone();
         let byte = |array: &ArrayRef| array.as_primitive::<UInt8Type>().clone();
@@ -160,7 +190,7 @@ impl Payments {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.weight.len()
+        self.wholes[0].len()
     }
 
     pub(super) fn time_us(&self, row: usize) -> i64 {
@@ -187,16 +217,25 @@ impl Payments {
         [0, 1, 2].map(|at| bits >> at & 1 == 1)
     }
 
-    /// What is measured of a payment that no rule fires on.
-    pub(super) fn fact<'p>(
-        &'p self,
-        row: usize,
-        listing: &'p Listing,
-        [account, customer]: &'p mut [Alias; 2],
-    ) -> Fact<'p> {
+    /// Whether it is known to be fraud.
+    pub(super) fn is_fraud(&self, row: usize) -> bool {
+        self.label(row) == Some(Label::Fraud)
+    }
+
+    fn label(&self, row: usize) -> Option<Label> {
+        LABELS.get(usize::from(self.bytes[0].value(row))).copied().flatten()
+    }
+
+    /// Other names for its account and its customer.
+    pub(super) fn aliases(&self, row: usize) -> [Alias; 2] {
+        [0, 1].map(|number: usize| Alias::of(self.numbers[number].value(row)))
+    }
+
+    /// What is measured of a payment that no rule fires on; its account has a number alone, and its customer nothing.
+    pub(super) fn fact<'p>(&'p self, row: usize, names: &'p [Vec<String>; NAMED]) -> Fact<'p> {
         let name = |named: usize| {
             let number = self.numbers[2 + named].value(row) as usize;
-            listing.names[named].get(number.checked_sub(1)?).map(String::as_str)
+            names[named].get(number.checked_sub(1)?).map(String::as_str)
         };
         let case = &self.texts[1];
         Fact {
@@ -204,8 +243,9 @@ impl Payments {
             id: self.texts[0].value(row),
             time_us: self.time_us(row),
             tenant: name(0),
-            customer: customer.of(self.numbers[1].value(row)),
-            account: account.of(self.numbers[0].value(row)),
+            customer: "",
+            account: "",
+            account_number: Some(self.numbers[0].value(row)),
             amount_minor: self.amount_minor(row),
             outcome: Outcome::Allow,
             alert: false,
@@ -215,7 +255,7 @@ impl Payments {
             law: Outcome::Allow,
             alone: &[],
             truth: Truth {
-                label: LABELS.get(usize::from(self.bytes[0].value(row))).copied().flatten(),
+                label: self.label(row),
                 kind: name(4),
                 case: case.is_valid(row).then(|| case.value(row)),
             },
@@ -227,17 +267,40 @@ impl Payments {
     }
 }
 
-/// Another name in the place of one that nobody needs.
-#[derive(Debug, Default)]
-pub(super) struct Alias(String);
+/// Another name in the place of one that nobody needs: digits in base 16.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Alias([u8; 8]);
 
 impl Alias {
-    fn of(&mut self, mut number: u32) -> &str {
-        self.0.clear();
-        while self.0.is_empty() || number > 0 {
-            self.0.push(char::from(b'0' + (number & 63) as u8));
-            number >>= 6;
+    fn of(number: u32) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |at: usize| DIGITS[(number >> (4 * at)) as usize & 15];
+        Self(std::array::from_fn(digit))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Payments of a chunk, with those among them that were shown.
+pub(in crate::backtest) struct Among {
+    pub(super) payments: Arc<Payments>,
+    pub(super) names: Arc<[Vec<String>; NAMED]>,
+    /// The place of the first one.
+    pub(super) first: u64,
+    pub(super) span: Span,
+    pub(super) first_us: i64,
+}
+
+impl Among {
+    /// Gives each measured payment, with what is measured of it where no rule fires on it.
+    pub(in crate::backtest) fn each(&self, mut take: impl FnMut(&Fact<'_>)) {
+        for row in 0..self.payments.len() {
+            if self.span.of(self.payments.time_us(row), self.first_us) == Stands::Measured {
+                let fact = self.payments.fact(row, &self.names);
+                take(&Fact { at: self.first + row as u64, ..fact });
+            }
         }
-        &self.0
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Promises what a backtest of the data itself finds. What can't be used is told by nobody: the caller then runs the data.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::course::Shown;
 use super::findings::Findings;
 use super::span::{Span, reach_us};
 use super::{Asked, BacktestError, Candidate, Found};
@@ -46,15 +48,14 @@ fn figures(
     let mut findings =
         Findings::new(&rules, Arc::clone(&candidate.explainer), data.calendar(), asked)?.explain_later();
     let (looked_at, all) = past.looked_at();
-    let mut taken = 0_usize;
     let mut failed = None;
-    let each = past.each(span, asked.threads, None, |shown| {
-        findings.take(taken, shown, None);
-        taken += 1;
-        if taken.is_multiple_of(super::super::kept::CHUNK_ROWS) && failed.is_none() {
-            failed = findings.hand_on().err();
-        }
-    });
+    let findings_of = RefCell::new(&mut findings);
+    let show = |shown: &Shown<'_>| findings_of.borrow_mut().take(0, shown, None);
+    let among = |among| {
+        let handed_on = findings_of.borrow_mut().hand_on_among(among);
+        failed = failed.take().or(handed_on.err());
+    };
+    let each = past.each(span, asked.threads, None, show, among);
     if let Err(error) = each {
         return Ok(Err(error));
     }

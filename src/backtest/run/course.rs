@@ -260,6 +260,7 @@ fn fact<'a>(at: u64, row: &Row<'a>, truth: Truth<'a>, decision: &'a Decision) ->
         tenant: event.text(TextField::Tenant),
         customer: customer.or(account).unwrap_or(event.id()),
         account: account.or(customer).unwrap_or(event.id()),
+        account_number: None,
         amount_minor: decision
             .converted
             .map_or_else(|| event.amount().map_or(0, |amount| amount.minor), |converted| converted.minor),

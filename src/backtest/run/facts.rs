@@ -43,6 +43,7 @@ impl Facts {
             tenant: None,
             customer: "",
             account: "",
+            account_number: fact.account_number,
             amount_minor: fact.amount_minor,
             outcome: fact.outcome,
             alert: fact.alert,
@@ -74,27 +75,36 @@ impl Facts {
 
     /// Gives each again.
     pub(super) fn each(&self, mut take: impl FnMut(&Fact<'_>)) {
+        (0..self.rows.len()).filter_map(|at| self.get(at)).for_each(|fact| take(&fact));
+    }
+
+    /// The place of one of them among the decided payments.
+    pub(super) fn place(&self, at: usize) -> Option<u64> {
+        self.rows.get(at).map(|row| row.bare.at)
+    }
+
+    /// Gives one again, by its place among them.
+    pub(super) fn get(&self, at: usize) -> Option<Fact<'_>> {
         let text =
             |piece: Option<Piece>| piece.and_then(|(start, end)| self.text.get(start as usize..end as usize));
         let some = |(start, end): Piece| self.rules.get(start as usize..end as usize).unwrap_or_default();
-        for Row { bare, texts, rules } in &self.rows {
-            let [id, tenant, customer, account, kind, case, portal, provider, payment_kind] = texts.map(text);
-            let [fired, shadow, alone] = rules.map(some);
-            take(&Fact {
-                id: id.unwrap_or_default(),
-                tenant,
-                customer: customer.unwrap_or_default(),
-                account: account.unwrap_or_default(),
-                fired,
-                shadow,
-                alone,
-                truth: Truth { label: bare.truth.label, kind, case },
-                portal,
-                provider,
-                payment_kind,
-                ..*bare
-            });
-        }
+        let Row { bare, texts, rules } = self.rows.get(at)?;
+        let [id, tenant, customer, account, kind, case, portal, provider, payment_kind] = texts.map(text);
+        let [fired, shadow, alone] = rules.map(some);
+        Some(Fact {
+            id: id.unwrap_or_default(),
+            tenant,
+            customer: customer.unwrap_or_default(),
+            account: account.unwrap_or_default(),
+            fired,
+            shadow,
+            alone,
+            truth: Truth { label: bare.truth.label, kind, case },
+            portal,
+            provider,
+            payment_kind,
+            ..*bare
+        })
     }
 }
 
@@ -113,6 +123,7 @@ mod tests {
             tenant: Some("t"),
             customer: "",
             account: "ä",
+            account_number: Some(4),
             amount_minor: i64::MAX,
             outcome: Outcome::Block,
             alert: true,

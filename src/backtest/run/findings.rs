@@ -15,6 +15,7 @@ use super::without::Without;
 use super::{Asked, BacktestError};
 use crate::backtest::Fact;
 use crate::backtest::evaluate::{Comparison, Evaluator, Examples};
+use crate::backtest::kept::Among;
 use crate::backtest::report::{Evaluation, Measured};
 use crate::catalogue::Language;
 use crate::decision::Decision;
@@ -140,6 +141,11 @@ impl Findings {
     /// Hands on what is to be measured.
     pub(super) fn hand_on(&mut self) -> Result<(), BacktestError> {
         self.measuring.hand_on()
+    }
+
+    /// The same, in its places among others.
+    pub(super) fn hand_on_among(&mut self, among: Among) -> Result<(), BacktestError> {
+        self.measuring.hand_on_among(among)
     }
 
     /// What it asked for in the last batch.

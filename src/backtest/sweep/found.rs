@@ -107,7 +107,8 @@ pub(super) fn found(
         best_under_budget: asked.budget.and_then(|budget| under_budget(&points, budget)),
         chosen,
     };
-    Ok(Found { swept, events })
+    let kept = ran.iter().map(|ran| ran.kept.clone()).collect();
+    Ok(Found { swept, events, kept })
 }
 
 fn combination(values: &[usize]) -> Combination {

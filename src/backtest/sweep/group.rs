@@ -3,28 +3,32 @@
 //! Promises that a combination is answered here as by an engine of its own with the same state: by the same rules that fire, the same
 //! overrides, policy, control group and dialogue.
 
-use hashbrown::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::held::{Rows, Scratch, Varied, Version, has};
 use super::tally::{Tallied, Tally};
 use super::{Asked, Split};
 use crate::backtest::data::Batch;
+use crate::backtest::kept::{Keeper, Kept, KeptError, Past, Wanted};
 use crate::backtest::report::Measured;
-use crate::backtest::run::{Course, Events, Shown, Stands};
+use crate::backtest::run::{Course, Events, Shown, Span, Stands};
 use crate::decision::Decision;
 use crate::engine::{Circumstances, Verdict};
 use crate::rules::{Mode, RuleSet};
 
-/// An engine with what is kept of its payments.
+/// An engine with what is taken of its payments.
 pub(super) struct Run<'a> {
     course: Course<'a>,
+    keeper: Option<Keeper>,
     taking: Taking<'a>,
 }
 
-/// What is kept of payments.
-struct Taking<'a> {
+/// What is taken of payments.
+pub(super) struct Taking<'a> {
     varied: &'a [Varied],
     rows: Rows,
     scratch: Scratch,
@@ -38,49 +42,50 @@ struct Taking<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
-        course: Course<'a>,
-        varied: &'a [Varied],
-        versions: &[Version],
-        split: Split,
-        asked: &Asked,
-    ) -> Self {
-        let taking = Taking {
-            varied,
-            rows: Rows::new(versions.to_vec()),
-            scratch: Scratch::default(),
-            split,
-            circumstances: HashMap::default(),
-            tally: Tally::new(asked.pass.clone(), asked.replicates > 0),
-            signature: Vec::new(),
-            decides: false,
-        };
-        Self { course, taking }
+    /// With what its payments are decided from kept in a folder, where there is one.
+    pub(super) fn new(course: Course<'a>, taking: Taking<'a>, folder: Option<&Path>) -> Self {
+        // What can't be kept is computed the next time, too.
+        let keeper = folder.and_then(|folder| Keeper::begin(folder, course.rules()).ok());
+        Self { course, keeper, taking }
     }
 
     /// Takes in a batch.
     pub(super) fn batch(&mut self, batch: &Batch) {
-        let Self { course, taking } = self;
-        let rules = std::sync::Arc::clone(course.rules());
-        course.batch(batch, |_, shown| taking.take(&rules, shown));
+        let Self { course, keeper, taking } = self;
+        let rules = Arc::clone(course.rules());
+        course.batch(batch, |_, shown| {
+            keeper.iter_mut().for_each(|keeper| keeper.take(shown));
+            taking.take(&rules, shown);
+        });
     }
 
     /// What came of it, for these combinations.
     pub(super) fn finish(self, combinations: Vec<usize>) -> Ran {
-        let Self { course, taking } = self;
-        let rules = std::sync::Arc::clone(course.rules());
+        let Self { course, keeper, taking } = self;
+        let rules = Arc::clone(course.rules());
         let measured = course.measured(Measured::default());
-        let (events, ..) = course.finish();
-        let mut circumstances = vec![Circumstances::default(); taking.circumstances.len()];
-        for (held, number) in taking.circumstances {
-            if let Some(place) = circumstances.get_mut(number as usize) {
-                *place = held;
-            }
-        }
-        let tallied = taking.tally.finish();
-        let rows = Verdicts::new(&rules, taking.varied, &circumstances).rows(&tallied, &combinations);
-        Ran { combinations, rows, tallied, measured, events, decides: taking.decides }
+        let (events, _, first_us) = course.finish();
+        let kept = keeper.map_or(Kept::Off, |keeper| keeper.finish(&events, first_us));
+        taking.finish(&rules, (measured, events, kept), combinations)
     }
+}
+
+/// What comes of what is kept, for these combinations, as of an engine.
+pub(super) fn again(
+    mut past: Past,
+    mut taking: Taking<'_>,
+    span: Span,
+    threads: usize,
+    combinations: Vec<usize>,
+) -> Result<Ran, KeptError> {
+    let rules = Arc::clone(past.rules());
+    let (looked_at, all) = past.looked_at();
+    let varied = taking.varied.iter().filter_map(|varied| rules.rules.get(usize::from(varied.at)));
+    let wanted = Wanted::by(&rules, varied);
+    past.each(span, threads, Some(&wanted), |shown| taking.take(&rules, shown), |_| {})?;
+    let measured = span.measured(past.first_us(), past.warming_and_immature(), Measured::default());
+    let kept = Kept::Reused { looked_at, rules: all };
+    Ok(taking.finish(&rules, (measured, past.events().clone(), kept), combinations))
 }
 
 /// What came of one engine's way.
@@ -91,9 +96,40 @@ pub(super) struct Ran {
     pub(super) measured: Measured,
     pub(super) events: Events,
     pub(super) decides: bool,
+    pub(super) kept: Kept,
 }
 
-impl Taking<'_> {
+impl<'a> Taking<'a> {
+    pub(super) fn new(varied: &'a [Varied], versions: &[Version], split: Split, asked: &Asked) -> Self {
+        Self {
+            varied,
+            rows: Rows::new(versions.to_vec()),
+            scratch: Scratch::default(),
+            split,
+            circumstances: HashMap::default(),
+            tally: Tally::new(asked.pass.clone(), asked.replicates > 0),
+            signature: Vec::new(),
+            decides: false,
+        }
+    }
+
+    fn finish(
+        self,
+        rules: &RuleSet,
+        (measured, events, kept): (Measured, Events, Kept),
+        combinations: Vec<usize>,
+    ) -> Ran {
+        let mut circumstances = vec![Circumstances::default(); self.circumstances.len()];
+        for (held, number) in self.circumstances {
+            if let Some(place) = circumstances.get_mut(number as usize) {
+                *place = held;
+            }
+        }
+        let tallied = self.tally.finish();
+        let rows = Verdicts::new(rules, self.varied, &circumstances).rows(&tallied, &combinations);
+        Ran { combinations, rows, tallied, measured, events, decides: self.decides, kept }
+    }
+
     fn take(&mut self, rules: &RuleSet, shown: &Shown<'_>) {
         self.decides |= shown.answered.is_none();
         if shown.stands != Stands::Measured {

@@ -19,6 +19,7 @@ mod stability;
 mod tally;
 mod totals;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -29,6 +30,7 @@ pub use plan::ENGINES_MAX;
 
 use super::PassRates;
 use super::data::{Batch, DataError, DataSet};
+use super::kept::{self, Cache, Kept, Past};
 use super::run::{BacktestError, Course, Events, Span, reach_us};
 use crate::engine::{Limits, LimitsError};
 use crate::lists::Lists;
@@ -36,8 +38,8 @@ use crate::rates::Rates;
 use crate::rules::{Parameter, Quantity, Refused, RuleSet, Sources};
 use found::found;
 use grid::Grid;
-use group::{Ran, Run};
-use plan::Plan;
+use group::{Ran, Run, Taking, again};
+use plan::{Group, Plan};
 use result::{Costs, Objective, Swept};
 use tally::Side;
 
@@ -84,7 +86,9 @@ pub struct Asked {
     pub mature_us: i64,
     /// Bounds of the engines.
     pub limits: Limits,
-    /// Threads of the bootstrap; nothing depends on how many there are.
+    /// Where what payments are decided from is kept, and read again; `None` for nowhere.
+    pub cache: Option<Cache>,
+    /// Threads of the bootstrap, and of what looks at what is kept; nothing depends on how many there are.
     pub threads: usize,
 }
 
@@ -95,6 +99,8 @@ pub struct Found {
     pub swept: Swept,
     /// What became of the events.
     pub events: Events,
+    /// What became of what is kept of the past, by engine.
+    pub kept: Vec<Kept>,
 }
 
 /// Why a sweep can't be done.
@@ -186,14 +192,66 @@ pub fn sweep(
     for groups in plan.groups.chunks(if asked.exact { AT_ONCE } else { plan.groups.len().max(1) }) {
         let mut runs = Vec::with_capacity(groups.len());
         for group in groups {
+            let rules = plan.rules(group)?;
+            let folder = folder(data, tried, &rules, asked)?;
+            let taking = || Taking::new(&plan.varied, &plan.versions, split, asked);
+            if let Some(folder) = &folder
+                && let Some(again) = from_kept(folder, &rules, tried, taking(), (span, asked, group))
+            {
+                progress(again.events.read);
+                ran.push(again);
+                continue;
+            }
             let beside = (tried.lists.clone(), tried.rates.clone());
-            let course = Course::new(plan.rules(group)?, beside, &labels, asked.limits, span);
-            let run = Run::new(course, &plan.varied, &plan.versions, split, asked);
+            let course = Course::new(rules, beside, &labels, asked.limits, span);
+            // What all have in common is kept once.
+            let folder = folder.as_deref().filter(|folder| runs.is_empty() || kept::is_begun(folder));
+            let run = Run::new(course, taking(), folder);
             runs.push((run, group.combinations.clone()));
         }
-        ran.extend(pass(data, &base, runs, &mut rows, &mut progress)?);
+        if !runs.is_empty() {
+            ran.extend(pass(data, &base, runs, &mut rows, &mut progress)?);
+        }
     }
+    // As though all had gone over the data.
+    ran.sort_by_key(|ran| ran.combinations.first().copied());
     found(&base, &grid, &combinations, asked, split, &ran)
+}
+
+/// Where what a rule set's payments are decided from is kept; `None` where it is not. Each combination afresh is to know nothing of
+/// another.
+fn folder(
+    data: &DataSet,
+    tried: &Tried,
+    rules: &RuleSet,
+    asked: &Asked,
+) -> Result<Option<PathBuf>, BacktestError> {
+    let may_be = !asked.exact && kept::why_not(rules, false, &[]).is_none();
+    let Some(cache) = asked.cache.as_ref().filter(|_| may_be) else { return Ok(None) };
+    let folder =
+        cache.folder.join(kept::key(cache, data, (rules, &tried.lists, &tried.rates), &asked.limits)?);
+    kept::make_room(cache, &folder);
+    Ok(Some(folder))
+}
+
+/// What comes of what is kept; `None` where something is not there, or not as it was written.
+fn from_kept(
+    folder: &Path,
+    rules: &RuleSet,
+    tried: &Tried,
+    taking: Taking<'_>,
+    (span, asked, group): (Span, &Asked, &Group),
+) -> Option<Ran> {
+    let rules = Arc::new(rules.clone());
+    let past = Past::open(folder, &rules, (&tried.lists, &tried.rates));
+    let ran = past.and_then(|past| {
+        past.map(|past| again(past, taking, span, asked.threads, group.combinations.clone())).transpose()
+    });
+    ran.unwrap_or_else(|_| {
+        // Whatever else is there is computed again, too.
+        let _ = std::fs::remove_dir_all(folder);
+        None
+    })
 }
 
 /// How long windows are let warm: the same for all combinations, so that the same payments are measured.

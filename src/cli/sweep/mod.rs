@@ -15,7 +15,7 @@ use weir::money::{Currency, Decimals, parse_major};
 use weir::rules::Sources;
 use weir::time::format_duration;
 
-use super::history::{History, by_kind, command, described, share, why_nothing, write};
+use super::history::{History, by_kind, command, described, share, tell_kept, why_nothing, write};
 use super::progress::Progress;
 use super::{Verdict, rule_file};
 
@@ -122,6 +122,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
             format_duration(swept.measured.mature_us)
         );
     }
+    // Of several engines, what is said of the first holds for what all have in common.
+    found.kept.first().map_or(Ok(()), |kept| tell_kept(kept, &mut anstream::stderr()))?;
     let rows = found.events.read;
     let report = SweepReport {
         weir: env!("CARGO_PKG_VERSION").to_owned(),
@@ -186,6 +188,7 @@ fn asked(args: &Args, currency: Currency) -> anyhow::Result<Asked> {
         warm_us: args.history.warm,
         mature_us: args.history.mature,
         limits: Limits::default(),
+        cache: args.history.cache()?,
         threads: args.history.threads(),
     })
 }
