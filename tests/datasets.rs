@@ -156,6 +156,7 @@ fn globs_folders_and_partitions_keep_the_order_of_names() {
     };
     assert_eq!(ids("d/year=*/*.csv", "", ""), ["1", "2", "3", "4"]);
     assert_eq!(ids("d/year=2018/z*.csv", "", ""), ["2", "3"]);
+    assert_eq!(ids("d/year=2019/../year=2018/z*.csv", "", ""), ["2", "3"]);
     assert_eq!(ids("d", "partitions = [\"year\"]", "year as note,"), ["12018", "22018", "32018", "42019"]);
     assert_eq!(
         ids("d", "partitions = [\"year\"]\ncolumns = { year = \"int\" }", "year + 1 as note,"),

@@ -9,10 +9,8 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy
@@ -20,20 +18,9 @@ import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
 import asked
+from processes import run
 
 HERE = Path(__file__).parent
-
-
-def run(command, cores, **more):
-    """Seconds from start to end, and the most memory held, in bytes."""
-    begun = time.perf_counter()
-    pinned = ["taskset", "-c", ",".join(map(str, range(cores)))] + command
-    process = subprocess.Popen(pinned, env={**os.environ, "THREADS": str(cores), **more}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        return None, said.decode(errors="replace").strip().splitlines()[-1:]
-    return time.perf_counter() - begun, usage.ru_maxrss * 1024
 
 
 FEATURES = [f"customer_{what}_{days}d" for days in asked.DAYS for what in ["count", "mean"]]

@@ -218,7 +218,8 @@ impl Opening<'_> {
     /// The files as DataFusion has them, with the values of partition columns.
     fn files(&self, types: &Types) -> Result<Vec<PartitionedFile>, DataError> {
         let file = |path: &PathBuf| {
-            let absolute = std::path::absolute(path).map_err(DataError::file(path))?;
+            // An object store knows no `..`.
+            let absolute = std::fs::canonicalize(path).map_err(DataError::file(path))?;
             let bytes = std::fs::metadata(path).map_err(DataError::file(path))?.len();
             let location = object_store::path::Path::from_absolute_path(&absolute)
                 .map_err(|error| self.wrong_file(path, error.to_string()))?;

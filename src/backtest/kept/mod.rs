@@ -34,7 +34,7 @@ use thiserror::Error;
 pub(in crate::backtest) use keeper::Keeper;
 pub(in crate::backtest) use key::{key, why_not};
 pub(in crate::backtest) use lit::Wanted;
-pub(in crate::backtest) use past::Past;
+pub(in crate::backtest) use past::{Past, Watch};
 pub(in crate::backtest) use payments::Among;
 pub(in crate::backtest) use room::make as make_room;
 

@@ -44,6 +44,15 @@ pub(in crate::backtest) struct Past {
     immature: u64,
 }
 
+/// Whom payments are shown.
+pub(in crate::backtest) trait Watch {
+    /// The next one.
+    fn show(&mut self, shown: &Shown<'_>);
+
+    /// What was shown since stands among these.
+    fn among(&mut self, _: Among) {}
+}
+
 impl Past {
     /// Opens a folder for a rule set; `None` where something is not there that it needs.
     pub(in crate::backtest) fn open(
@@ -111,15 +120,14 @@ impl Past {
     }
 
     /// Shows payments as a run of the engine does, with a basis and an event that have what is `wanted`. Where nothing is, only those
-    /// are shown on which a rule fires or that are frauds, and `among` is given each chunk that they stand in. Then keeps which payments
-    /// the rules fire on that were looked at.
+    /// are shown on which a rule fires or that are frauds, with each chunk that they stand among. Then keeps which payments the rules
+    /// fire on that were looked at.
     pub(in crate::backtest) fn each(
         &mut self,
         span: Span,
         threads: usize,
         wanted: Option<&Wanted>,
-        mut show: impl FnMut(&Shown<'_>),
-        mut among: impl FnMut(Among),
+        watch: &mut impl Watch,
     ) -> Result<(), KeptError> {
         let rules = Arc::clone(&self.rules);
         let nothing = Wanted::by(&rules, std::iter::empty());
@@ -180,7 +188,7 @@ impl Past {
                     shown_decision = &decision;
                 }
                 let [account, customer] = payments.aliases(row);
-                show(&Shown {
+                watch.show(&Shown {
                     event: lit.event(),
                     fact: Fact {
                         at: (first + row) as u64,
@@ -204,7 +212,7 @@ impl Past {
             }
             if wanted.is_none() {
                 let (payments, names) = (Arc::clone(payments), Arc::clone(&names));
-                among(Among { payments, names, first: first as u64, span, first_us });
+                watch.among(Among { payments, names, first: first as u64, span, first_us });
             }
             Ok(())
         })?;

@@ -2,7 +2,6 @@
 //!
 //! Promises what a backtest of the data itself finds. What can't be used is told by nobody: the caller then runs the data.
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::findings::Findings;
 use super::span::{Span, reach_us};
 use super::{Asked, BacktestError, Candidate, Found};
 use crate::backtest::data::DataSet;
-use crate::backtest::kept::{Kept, KeptError, Past};
+use crate::backtest::kept::{Among, Kept, KeptError, Past, Watch};
 use crate::decision::Decision;
 use crate::engine::decision_again;
 
@@ -36,6 +35,24 @@ pub(super) fn again(
     }
 }
 
+/// Takes what is shown into the findings.
+struct Taking {
+    findings: Findings,
+    /// Why figures are not taken any more.
+    failed: Option<BacktestError>,
+}
+
+impl Watch for Taking {
+    fn show(&mut self, shown: &Shown<'_>) {
+        self.findings.take(0, shown, None);
+    }
+
+    fn among(&mut self, among: Among) {
+        let handed_on = self.findings.hand_on_among(among);
+        self.failed = self.failed.take().or(handed_on.err());
+    }
+}
+
 fn figures(
     data: &DataSet,
     candidate: &Candidate,
@@ -45,17 +62,12 @@ fn figures(
     let rules = Arc::clone(past.rules());
     let last_us = if asked.mature_us > 0 { data.span()?.map(|(_, last_us)| last_us) } else { None };
     let span = Span::new(asked.warm_us.unwrap_or_else(|| reach_us(&rules)), asked.mature_us, last_us);
-    let mut findings =
+    let findings =
         Findings::new(&rules, Arc::clone(&candidate.explainer), data.calendar(), asked)?.explain_later();
     let (looked_at, all) = past.looked_at();
-    let mut failed = None;
-    let findings_of = RefCell::new(&mut findings);
-    let show = |shown: &Shown<'_>| findings_of.borrow_mut().take(0, shown, None);
-    let among = |among| {
-        let handed_on = findings_of.borrow_mut().hand_on_among(among);
-        failed = failed.take().or(handed_on.err());
-    };
-    let each = past.each(span, asked.threads, None, show, among);
+    let mut taking = Taking { findings, failed: None };
+    let each = past.each(span, asked.threads, None, &mut taking);
+    let Taking { mut findings, failed } = taking;
     if let Err(error) = each {
         return Ok(Err(error));
     }

@@ -13,7 +13,7 @@ use super::held::{Rows, Scratch, Varied, Version, has};
 use super::tally::{Tallied, Tally};
 use super::{Asked, Split};
 use crate::backtest::data::Batch;
-use crate::backtest::kept::{Keeper, Kept, KeptError, Past, Wanted};
+use crate::backtest::kept::{Keeper, Kept, KeptError, Past, Wanted, Watch};
 use crate::backtest::report::Measured;
 use crate::backtest::run::{Course, Events, Shown, Span, Stands};
 use crate::decision::Decision;
@@ -70,10 +70,22 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Takes what is shown of what is kept.
+struct Watching<'a> {
+    rules: &'a RuleSet,
+    taking: Taking<'a>,
+}
+
+impl Watch for Watching<'_> {
+    fn show(&mut self, shown: &Shown<'_>) {
+        self.taking.take(self.rules, shown);
+    }
+}
+
 /// What comes of what is kept, for these combinations, as of an engine.
 pub(super) fn again(
     mut past: Past,
-    mut taking: Taking<'_>,
+    taking: Taking<'_>,
     span: Span,
     threads: usize,
     combinations: Vec<usize>,
@@ -82,7 +94,9 @@ pub(super) fn again(
     let (looked_at, all) = past.looked_at();
     let varied = taking.varied.iter().filter_map(|varied| rules.rules.get(usize::from(varied.at)));
     let wanted = Wanted::by(&rules, varied);
-    past.each(span, threads, Some(&wanted), |shown| taking.take(&rules, shown), |_| {})?;
+    let mut watching = Watching { rules: &rules, taking };
+    past.each(span, threads, Some(&wanted), &mut watching)?;
+    let taking = watching.taking;
     let measured = span.measured(past.first_us(), past.warming_and_immature(), Measured::default());
     let kept = Kept::Reused { looked_at, rules: all };
     Ok(taking.finish(&rules, (measured, past.events().clone(), kept), combinations))
