@@ -100,9 +100,11 @@ fn the_command_tells_what_the_file_has() {
     history.folder().put("rules.toml", RULES);
     let done = options(
         &history,
-        "--rules rules.toml --vary big=1_000_000..15_000_000/6 --vary near=1_000_000,3_000_000 --objective budget --budget 30",
+        "--rules rules.toml --vary big=1_000_000..15_000_000/6 --vary near=1_000_000,3_000_000 --objective budget --budget 30 --fraud-pass takover=0.5 --fraud-pass mule=0.9",
     );
     assert_eq!(done.code, Some(0), "{}", done.err);
+    let told = "no fraud of the kind `takover` was measured, so its --fraud-pass changed nothing; kinds are: card_testing, mule, takeover";
+    assert!(done.err.contains(told) && !done.err.contains("`mule`"), "{}", done.err);
     let report: Value = serde_json::from_slice(&history.folder().read("swept/sweep.json")).unwrap();
     assert_eq!(report["combinations"].as_array().unwrap().len(), 13);
     assert_eq!(report["asked"]["budget"], 30.0);
@@ -113,7 +115,7 @@ fn the_command_tells_what_the_file_has() {
     // As it is, it is what a backtest says of it.
     let warm = report["measured"]["warm_us"].as_i64().unwrap() / 86_400_000_000;
     let line = format!(
-        "backtest --rules rules.toml --data stream.toml --out tried --warm {warm}d --replicates 0 --no-decisions"
+        "backtest --rules rules.toml --data stream.toml --out tried --warm {warm}d --fraud-pass mule=0.9 --replicates 0 --no-decisions"
     );
     let tried = history.folder().run(&line);
     assert_eq!(tried.code, Some(0), "{}", tried.err);

@@ -15,7 +15,7 @@ use weir::money::{Currency, Decimals, parse_major};
 use weir::rules::Sources;
 use weir::time::format_duration;
 
-use super::history::{History, by_kind, command, described, share, why_nothing, write};
+use super::history::{History, by_kind, command, described, share, tell_strange_kinds, why_nothing, write};
 use super::progress::Progress;
 use super::{Verdict, rule_file};
 
@@ -123,6 +123,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         );
     }
     let rows = found.events.read;
+    tell_strange_kinds(&asked.pass, &swept.fraud_kinds, &mut anstream::stderr())?;
     let report = SweepReport {
         weir: env!("CARGO_PKG_VERSION").to_owned(),
         engine: VERSION.to_owned(),
