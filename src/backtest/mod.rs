@@ -26,5 +26,5 @@ pub mod sweep;
 pub mod told;
 
 pub use fact::{Fact, Truth};
-pub use html::html;
+pub use html::{html, sweep_html};
 pub use pass::PassRates;

@@ -209,5 +209,6 @@ fn told(
         rules: new.ran(result),
         against: old.zip(against).map(|(old, result)| old.ran(result)),
         changes,
+        sweep: None,
     })
 }
