@@ -61,12 +61,30 @@ pub(super) fn asked(report: &SweepReport, told: &Told) -> Markup {
                 }
             }
         }
+        (known(report, told))
     }
 }
 
 fn measured(report: &SweepReport, told: &Told) -> Markup {
     let swept = &report.swept;
     let MeasuredTime { from_us, split_us, until_us, warm_us, mature_us, warming, immature } = swept.measured;
+    html! {
+        p data-at="measured" {
+            "From " (time(told, "from_us", from_us)) " to before " (time(told, "until_us", until_us)) " ("
+            (name(&report.data.time_zone)) "), split at " (time(told, "split_us", split_us)) "."
+        }
+        @if swept.fraud_kinds.len() > 1 { (kinds(&swept.fraud_kinds)) }
+        p.soft data-at="measured" {
+            "Not measured: " (count("warming", warming)) " before that, while windows warmed ("
+            (duration("warm_us", Some(warm_us))) "), and " (count("immature", immature))
+            " after it, whose labels are not mature (" (duration("mature_us", Some(mature_us))) ")."
+        }
+    }
+}
+
+/// What there was to be found on both sides of the split.
+fn known(report: &SweepReport, told: &Told) -> Markup {
+    let swept = &report.swept;
     let sides =
         [("tuning", "by which values are chosen", swept.tuning), ("held_out", "held out", swept.held_out)];
     let table = html! {
@@ -82,19 +100,7 @@ fn measured(report: &SweepReport, told: &Told) -> Markup {
             tbody { @for (at, what, known) in sides { (side(told, at, what, known)) } }
         }
     };
-    html! {
-        p data-at="measured" {
-            "From " (time(told, "from_us", from_us)) " to before " (time(told, "until_us", until_us)) " ("
-            (name(&report.data.time_zone)) "), split at " (time(told, "split_us", split_us)) "."
-        }
-        (wide("What there was", &table))
-        @if swept.fraud_kinds.len() > 1 { (kinds(&swept.fraud_kinds)) }
-        p.soft data-at="measured" {
-            "Not measured: " (count("warming", warming)) " before that, while windows warmed ("
-            (duration("warm_us", Some(warm_us))) "), and " (count("immature", immature))
-            " after it, whose labels are not mature (" (duration("mature_us", Some(mature_us))) ")."
-        }
-    }
+    wide("What there was", &table)
 }
 
 fn side(told: &Told, at: &str, what: &str, known: Known) -> Markup {

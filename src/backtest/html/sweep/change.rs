@@ -149,11 +149,8 @@ fn side(
         measure(Measure::Bothered),
         Pair { difference: &money, ..measure(Measure::Cost) },
     ];
-    let caption = format!(
-        "{title}: {} days, {} known frauds",
-        told::weighted(known.days),
-        told::weighted(known.frauds)
-    );
+    let (days, frauds) = (told::weighted(known.days), told::weighted(known.frauds));
+    let caption = format!("As it is against what was chosen: {days} days, {frauds} known frauds");
     html! {
         h3 { (title) }
         (compared::table(&caption, ["as it is", "chosen"], &pairs))

@@ -45,9 +45,11 @@ pub(super) fn table(report: &SweepReport, told: &Told, caption: &str, ats: &[usi
                 tr {
                     th.left scope="col" { "Combination" }
                     @for swing in &swept.params { th scope="col" { (name(&swing.name)) } }
-                    @for head in ["Fraud value caught", "Customers bothered"] { th scope="col" data-sort="" { (head) } }
-                    th scope="col" data-sort="" { "Cost, " (told.currency()) }
-                    @for head in ["Flagged a day", "Precision"] { th scope="col" data-sort="" { (head) } }
+                    th scope="col" data-sort="" { "Fraud value" br; small { "caught" } }
+                    th scope="col" data-sort="" { "Customers" br; small { "bothered" } }
+                    th scope="col" data-sort="" { "Cost" br; small { (told.currency()) } }
+                    th scope="col" data-sort="" { "Flagged" br; small { "a day" } }
+                    th scope="col" data-sort="" { "Precision" }
                     @if drawn { th scope="col" data-sort="" { "On the front" br; small { "of replicates" } } }
                 }
             }
