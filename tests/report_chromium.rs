@@ -82,7 +82,9 @@ document.body.dataset.wide = document.documentElement.scrollWidth - document.doc
 
 #[test]
 fn what_the_script_offers_works() {
-    let html = html(&sample::sample());
+    let mut report = sample::sample();
+    report.sweep = Some(swept::two(16, 9));
+    let html = html(&report);
     let policy = html.find("<meta http-equiv").unwrap();
     let policy = &html[policy..policy + html[policy..].find('>').unwrap() + 1];
     // The page's policy would not run what is added here.

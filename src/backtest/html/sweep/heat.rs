@@ -14,9 +14,9 @@ use crate::backtest::told::{self, Told};
 const SIZE: (i32, i32) = (340, 300);
 /// Names that have room along an axis.
 const NAMES: (usize, usize) = (4, 12);
-
-/// Cells of at most so many places are apart from each other.
-const APART_MAX: usize = 24;
+/// What is left free around a cell, of the whole width or height; and of the cell itself where it is over the budget.
+const GAP: f64 = 0.0015;
+const GAP_OVER: f64 = 0.28;
 
 pub(super) fn map(report: &SweepReport, told: &Told, slice: &Slice<'_>, measure: Measure) -> Markup {
     let [x, y] = slice.axes.as_slice() else { return html! {} };
@@ -58,13 +58,10 @@ pub(super) fn map(report: &SweepReport, told: &Told, slice: &Slice<'_>, measure:
         let mut tips = Vec::with_capacity(slice.at.len());
         for (place, &at) in &slice.at {
             let &[column, row] = place.as_slice() else { continue };
-            let gap = match (is_over_budget(report, at), columns.max(rows) <= APART_MAX) {
-                (true, _) => 0.28,
-                (false, true) => 0.03,
-                (false, false) => 0.0,
-            };
-            let (left, below) = (column as f64, row as f64);
-            let corners = [(left + gap, below + 1.0 - gap), (left + 1.0 - gap, below + gap)];
+            let over = is_over_budget(report, at);
+            let gap = |places: usize| if over { GAP_OVER } else { GAP * places as f64 };
+            let (left, below, wide, tall) = (column as f64, row as f64, gap(columns), gap(rows));
+            let corners = [(left + wide, below + 1.0 - tall), (left + 1.0 - wide, below + tall)];
             let style = figure(at).map_or(Paint::Axis.line(10), |value| paint.shade(share(value)));
             area.draw(&Rectangle::new(corners, style))?;
             let (from, to) =
@@ -81,7 +78,10 @@ pub(super) fn map(report: &SweepReport, told: &Told, slice: &Slice<'_>, measure:
         figure {
             figcaption {
                 (measure.name())
-                small.soft { (measure.about(told, low)) span.ramp style=(of) {} (measure.about(told, high)) }
+                small.soft {
+                    @if low < high { (measure.about(told, low)) span.ramp style=(of) {} (measure.about(told, high)) }
+                    @else { "everywhere " (measure.about(told, low)) }
+                }
             }
             (drawn)
         }

@@ -26,6 +26,12 @@ pub(super) fn section(report: &SweepReport) -> Markup {
             (count("replicates", u64::from(report.asked.replicates))) " replicates of the bootstrap over accounts, drawn with seed "
             (figure("seed", report.asked.seed, &report.asked.seed.to_string())) "."
         }
+        (wide("What it was made of", &made_of(report)))
+    }
+}
+
+fn made_of(report: &SweepReport) -> Markup {
+    html! {
         table {
             caption { "What it was made of, by SHA-256" }
             thead { tr { td {} @for head in ["Name", "SHA-256"] { th.left scope="col" { (head) } } } }
