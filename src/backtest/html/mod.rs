@@ -63,7 +63,7 @@ pub fn html(report: &Report) -> String {
         Section::new("examples", "Payments to look at", examples::section(report, told)),
         Section::new("changes", "Against the old rules", changes::section(report, told)),
     ];
-    sections.extend(report.sweep.iter().flat_map(|swept| sweep::within(swept)));
+    sections.extend(report.sweep.iter().flat_map(sweep::within));
     sections.push(Section::new("origin", "Where it comes from", origin::section(report, told)));
     page(
         &format!("{} on {}: backtest", told::clean(&report.rules.name), told::clean(&report.data.name)),
