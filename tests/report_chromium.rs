@@ -10,107 +10,43 @@
     reason = "a test fails loudly, and says what it skipped"
 )]
 
+#[path = "support/browser.rs"]
+mod browser;
 #[path = "support/report_odd.rs"]
 mod odd;
 #[path = "support/report_page.rs"]
 mod page;
 #[path = "support/report_sample.rs"]
 mod sample;
+#[path = "support/report_swept.rs"]
+mod swept;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
+use browser::{Browser, keep};
 use page::Element;
-use weir::backtest::html;
+use swept::Wanted;
 use weir::backtest::report::Report;
+use weir::backtest::sweep::result::{Objective, SweepReport};
+use weir::backtest::{html, sweep_html};
 
-const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const ABSENT: [&str; 3] = ["/against/result/overlap", "/against/result/examples", "/measured/weighted"];
 
-/// A browser with a report's page before it.
-struct Browser {
-    program: &'static str,
-    folder: tempfile::TempDir,
-    page: PathBuf,
-}
-
-impl Browser {
-    /// `None` where there is no browser, which is told.
-    fn with(name: &str, report: &Report) -> Option<Self> {
-        Self::opens(name, &html(report))
-    }
-
-    fn opens(name: &str, html: &str) -> Option<Self> {
-        let runs = |name: &&str| {
-            Command::new(name).arg("--version").output().is_ok_and(|done| done.status.success())
-        };
-        let Some(program) = NAMES.into_iter().find(runs) else {
-            println!("SKIPPED: none of {NAMES:?} is here");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let page = folder.path().join(format!("{name}.html"));
-        std::fs::write(&page, html).unwrap();
-        keep(&page);
-        Some(Self { program, folder, page })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// What it answers, and not a word on the console but about itself.
-    fn run(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(self.program);
-        command.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-        ]);
-        command.args(["--enable-logging=stderr", "--virtual-time-budget=4000", "--timeout=120000"]);
-        command.arg(format!("--user-data-dir={}", self.path("profile").display()));
-        command.args(arguments).arg(format!("file://{}", self.page.display()));
-        let done = command.output().unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{said}");
-        let console: Vec<&str> = said.lines().filter(|line| line.contains("CONSOLE")).collect();
-        assert!(console.is_empty(), "{}", console.join("\n"));
-        String::from_utf8(done.stdout).unwrap()
-    }
-
-    /// A picture of the page.
-    fn picture(&self, name: &str, arguments: &[&str]) -> Vec<u8> {
-        let path = self.path(name);
-        let to = format!("--screenshot={}", path.display());
-        self.run(&[&[to.as_str()], arguments].concat());
-        keep(&path);
-        std::fs::read(path).unwrap()
-    }
-}
-
-/// Puts what was made where somebody can look at it.
-fn keep(path: &Path) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::copy(path, folder.join(path.file_name().unwrap())).unwrap();
+fn with(name: &str, report: &Report) -> Option<Browser> {
+    Browser::opens(name, &html(report))
 }
 
 #[test]
 fn a_browser_shows_the_numbers_of_the_json() {
     let report = sample::sample();
-    let Some(browser) = Browser::with("report", &report) else { return };
+    let Some(browser) = with("report", &report) else { return };
     let dom = browser.run(&["--dump-dom"]);
     let elements = page::read(&dom);
     let compared = page::compare(&elements, &report, &ABSENT);
     println!("compared: {compared} numbers of the browser's page with the JSON's");
     // Its script has run: buttons are there that need it.
-    let button = |id: &str| {
-        elements.iter().find(|element| element.attributes.get("id").is_some_and(|of| of == id)).unwrap()
-    };
-    for id in ["theme", "copy"] {
-        assert!(!button(id).attributes.contains_key("hidden"), "{id}");
+    let buttons = elements.iter().filter(|element| element.name == "button");
+    assert!(buttons.clone().count() > 2, "{elements:?}");
+    for button in buttons {
+        assert!(!button.attributes.contains_key("hidden"), "{button:?}");
     }
     let sorts = elements
         .iter()
@@ -121,7 +57,7 @@ fn a_browser_shows_the_numbers_of_the_json() {
 #[test]
 fn a_browser_runs_nothing_that_came_as_text() {
     let report = odd::hostile(sample::sample());
-    let Some(browser) = Browser::with("hostile", &report) else { return };
+    let Some(browser) = with("hostile", &report) else { return };
     let elements = page::read(&browser.run(&["--dump-dom"]));
     assert_eq!(elements.iter().filter(|element| element.name == "script").count(), 1);
     page::compare(&elements, &report, &[""]);
@@ -131,7 +67,7 @@ fn a_browser_runs_nothing_that_came_as_text() {
 fn odd_reports_open_without_a_word() {
     let large = odd::large(sample::sample(), 200, 3_000);
     for (name, report) in [("empty", odd::empty()), ("single", odd::single()), ("large", large)] {
-        let Some(browser) = Browser::with(name, &report) else { return };
+        let Some(browser) = with(name, &report) else { return };
         page::compare(&page::read(&browser.run(&["--dump-dom"])), &report, &[""]);
     }
 }
@@ -146,7 +82,9 @@ document.body.dataset.wide = document.documentElement.scrollWidth - document.doc
 
 #[test]
 fn what_the_script_offers_works() {
-    let html = html(&sample::sample());
+    let mut report = sample::sample();
+    report.sweep = Some(swept::two(16, 9));
+    let html = html(&report);
     let policy = html.find("<meta http-equiv").unwrap();
     let policy = &html[policy..policy + html[policy..].find('>').unwrap() + 1];
     // The page's policy would not run what is added here.
@@ -179,18 +117,52 @@ fn what_the_script_offers_works() {
 
 #[test]
 fn day_and_night_and_paper_differ() {
-    let report = sample::sample();
-    let Some(browser) = Browser::with("report", &report) else { return };
-    let wide = "--window-size=1400,9000";
-    let day = browser.picture("day.png", &[wide, "--blink-settings=preferredColorScheme=1"]);
-    let night = browser.picture("night.png", &[wide, "--blink-settings=preferredColorScheme=0"]);
-    let narrow = browser.picture("narrow.png", &["--window-size=500,9000"]);
-    for picture in [&day, &night, &narrow] {
+    let mut report = sample::sample();
+    report.sweep = Some(swept::two(16, 9));
+    for (name, html, height) in
+        [("report", html(&report), 12_000), ("sweep", sweep_html(&swept::two(40, 25)), 4_000)]
+    {
+        let Some(browser) = Browser::opens(name, &html) else { return };
+        let wide = format!("--window-size=1400,{height}");
+        let picture =
+            |kind: &str, arguments: &[&str]| browser.picture(&format!("{name}-{kind}.png"), arguments);
+        let day = picture("day", &[&wide, "--blink-settings=preferredColorScheme=1"]);
+        let night = picture("night", &[&wide, "--blink-settings=preferredColorScheme=0"]);
+        let narrow = picture("narrow", &[&format!("--window-size=500,{height}")]);
+        for picture in [&day, &night, &narrow] {
+            assert!(picture.starts_with(b"\x89PNG") && picture.len() > 50_000, "{} bytes", picture.len());
+        }
+        assert_ne!(day, night);
+        let paper = browser.path(&format!("{name}.pdf"));
+        browser.run(&[&format!("--print-to-pdf={}", paper.display()), "--no-pdf-header-footer"]);
+        keep(&paper);
+        assert!(std::fs::read(paper).unwrap().starts_with(b"%PDF"));
+    }
+}
+
+/// Of one parameter, of three, of so many that they are thinned, and without a fraud.
+fn sweeps() -> [(&'static str, SweepReport); 4] {
+    let of = |params: &[(&str, usize, usize)], objective, frauds| {
+        swept::sweep(&Wanted { params, objective, frauds })
+    };
+    [
+        ("one", of(&[("reach", 12, 3)], Objective::Cost, 200.0)),
+        ("three", of(&[("many", 4, 1), ("near", 6, 2), ("big", 9, 3)], Objective::Cost, 300.0)),
+        ("many", of(&[("big", 250, 70), ("near", 60, 12)], Objective::Budget, 500.0)),
+        ("unknown", of(&[("big", 5, 1), ("near", 3, 0)], Objective::Front, 0.0)),
+    ]
+}
+
+#[test]
+fn sweeps_open_without_a_word() {
+    const ABSENT: [&str; 6] =
+        ["/params", "/combinations", "/front", "/best_by_cost", "/best_under_budget", "/chosen/combination"];
+    for (name, report) in sweeps() {
+        let Some(browser) = Browser::opens(name, &sweep_html(&report)) else { return };
+        let elements = page::read(&browser.run(&["--dump-dom"]));
+        let compared = page::compare_json(&elements, &serde_json::to_value(&report).unwrap(), &ABSENT);
+        println!("{name}: compared {compared} numbers of the browser's page with the JSON's");
+        let picture = browser.picture(&format!("{name}.png"), &["--window-size=1400,4000"]);
         assert!(picture.starts_with(b"\x89PNG") && picture.len() > 50_000, "{} bytes", picture.len());
     }
-    assert_ne!(day, night);
-    let paper = browser.path("report.pdf");
-    browser.run(&[&format!("--print-to-pdf={}", paper.display()), "--no-pdf-header-footer"]);
-    keep(&paper);
-    assert!(std::fs::read(paper).unwrap().starts_with(b"%PDF"));
 }

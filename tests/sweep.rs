@@ -147,6 +147,38 @@ fn a_dialogue_and_breakers_as_they_are_are_what_a_backtest_finds() {
 }
 
 #[test]
+fn tenants_weights_and_methods_are_each_payments_own() {
+    let history = History::mixed(2_400, 27);
+    let rules = RULES
+        .replace("id = \"spends\"", "id = \"spends\"\ntenants = [\"north\"]")
+        .replace("id = \"unusual\"", "id = \"unusual\"\ntenants = [\"south\", \"east\"]")
+        .replace(
+            "new_device = {",
+            "payers_30d = { distinct = \"account\", by = \"payee\", over = \"30d\", across = \"all\" }\nnew_device = {",
+        )
+        .replace("[policy]", "[policy]\nacross = [\"payers_30d\"]")
+        .replace("amount > ratio * usual", "amount > ratio * usual or payers_30d > many");
+    let varied = asked(&["big=1_000_000,9_000_000", "many=2,4", "spending=4_000_000,15_000_000"]);
+    let swept = holds(&history, &rules, &varied);
+    assert_eq!(swept.state, State::EventFed);
+    assert!(distinct(&swept) > 5, "{} differ", distinct(&swept));
+    for known in [swept.tuning, swept.held_out] {
+        let counted = (known.payments - known.unknown) as f64;
+        assert!(known.frauds + known.genuine > counted + 50.0, "{known:?}");
+    }
+    // What is presented meets what is asked for where the engine leads the dialogue.
+    let led = rules.replace("[policy]", "[step_up]\nexpires = \"5m\"\n[policy]");
+    let (alone, led_alone) = (history.sweep(&rules, &varied).unwrap(), history.sweep(&led, &varied).unwrap());
+    let step_ups = |swept: &Swept| swept.combinations[0].tuning.step_ups;
+    assert!(step_ups(&led_alone) < step_ups(&alone), "{} of {}", step_ups(&led_alone), step_ups(&alone));
+    let twin = history.backtest(&led, &led_alone, &varied);
+    let [tuning, held_out] = twin.figures(&led_alone, &varied);
+    twin::alike(&tuning, &led_alone.combinations[0].tuning, "as it is, tuning");
+    twin::alike(&held_out, &led_alone.combinations[0].held_out, "as it is, held out");
+    holds(&history, &led, &Asked { exact: true, ..asked(&["big=1_000_000,9_000_000", "many=2,4"]) });
+}
+
+#[test]
 fn any_number_of_threads_finds_the_same() {
     let history = History::new(1_200, 15);
     let one = Asked { threads: 1, ..asked(&["big=1_000_000..15_000_000/4", "near=1_000_000,3_000_000"]) };

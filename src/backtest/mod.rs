@@ -30,6 +30,6 @@ pub mod sweep;
 pub mod told;
 
 pub use fact::{Fact, Truth};
-pub use html::html;
+pub use html::{html, sweep_html};
 pub use kept::{Cache, Kept};
 pub use pass::PassRates;

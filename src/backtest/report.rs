@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use super::sweep::result::SweepReport;
+
 /// A whole backtest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -31,6 +33,9 @@ pub struct Report {
     /// What is otherwise under the one than under the other.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changes: Option<Changes>,
+    /// The sweep from which either comes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sweep: Option<SweepReport>,
 }
 
 /// The data set.

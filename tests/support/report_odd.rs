@@ -35,6 +35,7 @@ pub fn empty() -> Report {
         rules: run(Evaluation::default()),
         against: None,
         changes: None,
+        sweep: None,
     }
 }
 

@@ -82,8 +82,13 @@ fn element(tag: &BytesStart<'_>, open: &[Element]) -> Element {
 ///
 /// `absent` are the beginnings of the places that a page need not show.
 pub fn compare(elements: &[Element], report: &Report, absent: &[&str]) -> usize {
-    let json = serde_json::to_value(report).unwrap();
-    let major = 0.1_f64.powi(i32::from(report.data.decimals.min(9)));
+    compare_json(elements, &serde_json::to_value(report).unwrap(), absent)
+}
+
+/// The same with any report as JSON.
+pub fn compare_json(elements: &[Element], json: &Value, absent: &[&str]) -> usize {
+    let decimals = json["data"]["decimals"].as_i64().unwrap().min(9);
+    let major = 0.1_f64.powi(decimals as i32);
     let mut shown = BTreeSet::new();
     for element in elements.iter().filter(|element| element.name == "data") {
         let place = &element.at;
@@ -101,7 +106,7 @@ pub fn compare(elements: &[Element], report: &Report, absent: &[&str]) -> usize 
         shown.insert(place.clone());
     }
     let mut numbers = Vec::new();
-    all_numbers(&json, String::new(), &mut numbers);
+    all_numbers(json, String::new(), &mut numbers);
     // What flags has no payments in it.
     let empty = |place: &str| place.ends_with("/payments") && json.pointer(place) == Some(&Value::from(0));
     let missing: Vec<&String> = numbers

@@ -497,6 +497,7 @@ pub fn sample() -> Report {
             fraud_value_minor: known(true).map(|payment| payment.amount_minor as f64).sum(),
         },
         changes: Some(changes(&payments, (&old, &old_rules), (&new, &RULES))),
+        sweep: None,
         rules: run("retail", "rules/retail.toml", "3f", evaluate(&RULES, &with_new, &calendar)),
         against: Some(run("retail-2025", "rules/retail-2025.toml", "a1", evaluate(&old_rules, &with_old, &calendar))),
     }

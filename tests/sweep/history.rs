@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use weir::backtest::PassRates;
 use weir::backtest::data::{DataSet, Settings};
 use weir::backtest::evaluate;
@@ -175,6 +175,49 @@ pub fn asked(vary: &[&str]) -> Asked {
     }
 }
 
+/// The same stream of two tenants with equal names and of none, whose payments present methods that the rules know, and of which some
+/// stand for others.
+fn mixed(stream: &str) -> String {
+    let mut lines: Vec<Map<String, Value>> =
+        stream.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let number = |line: &Map<String, Value>, key: &str| {
+        line.get(key).and_then(Value::as_str).and_then(|name| name.get(1..)?.parse::<u32>().ok())
+    };
+    let tenant = |person: u32| ["north", "south", ""][person as usize % 3];
+    let of_payment: BTreeMap<String, &str> = lines
+        .iter()
+        .filter(|line| line["kind"] == "transaction")
+        .map(|line| (line["id"].as_str().unwrap().to_owned(), number(line, "customer").map_or("", tenant)))
+        .collect();
+    for line in &mut lines {
+        let own = number(line, "customer").or(number(line, "payee")).map(tenant);
+        let tenant = own.or(line.get("transaction").and_then(|id| of_payment.get(id.as_str()?).copied()));
+        if let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) {
+            line.insert("tenant".to_owned(), tenant.into());
+        }
+        for key in ["customer", "account", "payee"] {
+            // Three people have one name, each at a tenant of their own.
+            if let Some(person) = number(line, key) {
+                line.insert(key.to_owned(), format!("{}{}", &key[..1], person / 3).into());
+            }
+        }
+        if line["kind"] == "transaction" {
+            let methods: &[&str] = match line["time_us"].as_i64().unwrap() % 5 {
+                0 => &["otp"],
+                1 => &["pin", "fido"],
+                2 => &["pin"],
+                3 => &["pin", "otp"],
+                _ => &[],
+            };
+            line.insert("methods".to_owned(), json!(methods));
+        }
+    }
+    lines.into_iter().map(|line| format!("{}\n", Value::Object(line))).collect()
+}
+
+/// Some payments stand for five or for two and a half, and some for none, since others stand for them.
+const WEIGHTS: &str = "select = \"\"\"select * exclude (weight), case when kind <> 'transaction' then null when id like '%3' then 5.0 when id like '%6' then 2.5 when id like '%8' then 0.0 end as weight from stream\"\"\"";
+
 pub struct History {
     folder: Folder,
     data: DataSet,
@@ -182,13 +225,25 @@ pub struct History {
 
 impl History {
     pub fn new(events: u32, seed: u32) -> Self {
+        Self::of(events, seed, MANIFEST, str::to_owned)
+    }
+
+    /// One of tenants, of a control group, and of payments that present methods.
+    pub fn mixed(events: u32, seed: u32) -> Self {
+        let manifest = MANIFEST.replace("from = \"stream\"", WEIGHTS);
+        assert_ne!(manifest, MANIFEST);
+        Self::of(events, seed, &manifest, mixed)
+    }
+
+    fn of(events: u32, seed: u32, manifest: &str, change: fn(&str) -> String) -> Self {
         let folder = Folder::new();
-        folder.put("stream.toml", MANIFEST);
+        folder.put("stream.toml", manifest);
         let done = folder.run(&format!(
             "generate --seed {seed} --events {events} --accounts 120 --days 20 --takeover 0.04 --mule 0.04 --card-testing 0.02 --authentications 0.1 --executions 0.5 --reversals 0.03 --late 0.05 --duplicates 0.03 --output stream.ndjson"
         ));
         assert_eq!(done.code, Some(0), "{}", done.err);
-        folder.put("stream.ndjson", labelled(&String::from_utf8(folder.read("stream.ndjson")).unwrap()));
+        let stream = labelled(&String::from_utf8(folder.read("stream.ndjson")).unwrap());
+        folder.put("stream.ndjson", change(&stream));
         let data = DataSet::open(&folder.path("stream.toml"), None, &Settings::default()).unwrap();
         Self { folder, data }
     }

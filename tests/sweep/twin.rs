@@ -50,19 +50,15 @@ impl Twin {
         let days = [split_us - from_us, until_us - split_us].map(|us| us as f64 / 86_400e6);
         let mut days = days.into_iter();
         self.sides(swept).map(|rows| {
-            let labelled = |label: &str| rows.iter().filter(|row| row["label"] == label).count() as f64;
-            let value = |row: &&&Map<String, Value>| row["amount_minor"].as_i64().unwrap() as f64;
+            let labelled = |label: &'static str| rows.iter().filter(move |row| row["label"] == label);
+            let weights = |label| labelled(label).map(|row| weight(row)).sum();
             Known {
                 days: days.next().unwrap(),
                 payments: rows.len() as u64,
                 unknown: rows.iter().filter(|row| row["label"].is_null()).count() as u64,
-                frauds: labelled("fraud"),
-                genuine: labelled("genuine"),
-                fraud_value_minor: rows
-                    .iter()
-                    .filter(|row| row["label"] == "fraud")
-                    .map(|row| value(&row))
-                    .sum(),
+                frauds: weights("fraud"),
+                genuine: weights("genuine"),
+                fraud_value_minor: labelled("fraud").map(|row| value_minor(row)).sum(),
             }
         })
     }
@@ -111,6 +107,15 @@ impl MeasuredAt {
     }
 }
 
+/// How many payments it stands for.
+fn weight(row: &Map<String, Value>) -> f64 {
+    row["weight"].as_f64().unwrap()
+}
+
+fn value_minor(row: &Map<String, Value>) -> f64 {
+    row["amount_minor"].as_i64().unwrap() as f64 * weight(row)
+}
+
 fn figures(rows: &[&Map<String, Value>], known: &Known, asked: &Asked) -> SweepFigures {
     let mut found = SweepFigures::default();
     let mut bothered = BTreeSet::new();
@@ -120,7 +125,7 @@ fn figures(rows: &[&Map<String, Value>], known: &Known, asked: &Asked) -> SweepF
         if outcome == "allow" && !alert {
             continue;
         }
-        let amount = row["amount_minor"].as_i64().unwrap() as f64;
+        let (weight, value_minor) = (weight(row), value_minor(row));
         let kind = row["label_kind"].as_str().unwrap_or_default();
         let (fraud, genuine) = (row["label"] == "fraud", row["label"] == "genuine");
         let passes = match (fraud, asked.pass.by_kind.get(kind)) {
@@ -129,8 +134,8 @@ fn figures(rows: &[&Map<String, Value>], known: &Known, asked: &Asked) -> SweepF
             (false, _) => asked.pass.genuine,
         };
         let held = match outcome {
-            "block" => amount,
-            "step_up" => amount * (1.0 - passes),
+            "block" => value_minor,
+            "step_up" => value_minor * (1.0 - passes),
             _ => 0.0,
         };
         found.flagged += 1;
@@ -138,18 +143,18 @@ fn figures(rows: &[&Map<String, Value>], known: &Known, asked: &Asked) -> SweepF
         found.alerts += u64::from(alert);
         found.step_ups += u64::from(outcome == "step_up");
         if fraud {
-            found.frauds += 1.0;
+            found.frauds += weight;
             found.value_caught_minor += held;
         }
         if genuine {
-            found.genuine += 1.0;
-            found.genuine_blocked += f64::from(u8::from(outcome == "block"));
+            found.genuine += weight;
+            found.genuine_blocked += if outcome == "block" { weight } else { 0.0 };
             if outcome != "allow" {
-                found.value_bothered_minor += amount;
+                found.value_bothered_minor += value_minor;
                 found.value_lost_minor += held;
                 let customer =
                     ["customer", "account", "id"].into_iter().find_map(|field| row[field].as_str());
-                bothered.insert(customer.unwrap().to_owned());
+                bothered.insert((row["tenant"].to_string(), customer.unwrap().to_owned()));
             }
         }
     }

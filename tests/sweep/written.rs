@@ -100,9 +100,11 @@ fn the_command_tells_what_the_file_has() {
     history.folder().put("rules.toml", RULES);
     let done = options(
         &history,
-        "--rules rules.toml --vary big=1_000_000..15_000_000/6 --vary near=1_000_000,3_000_000 --objective budget --budget 30",
+        "--rules rules.toml --vary big=1_000_000..15_000_000/6 --vary near=1_000_000,3_000_000 --objective budget --budget 30 --fraud-pass takover=0.5 --fraud-pass mule=0.9",
     );
     assert_eq!(done.code, Some(0), "{}", done.err);
+    let told = "no fraud of the kind `takover` was measured, so its --fraud-pass changed nothing; kinds are: card_testing, mule, takeover";
+    assert!(done.err.contains(told) && !done.err.contains("`mule`"), "{}", done.err);
     let report: Value = serde_json::from_slice(&history.folder().read("swept/sweep.json")).unwrap();
     assert_eq!(report["combinations"].as_array().unwrap().len(), 13);
     assert_eq!(report["asked"]["budget"], 30.0);
@@ -113,7 +115,7 @@ fn the_command_tells_what_the_file_has() {
     // As it is, it is what a backtest says of it.
     let warm = report["measured"]["warm_us"].as_i64().unwrap() / 86_400_000_000;
     let line = format!(
-        "backtest --rules rules.toml --data stream.toml --out tried --warm {warm}d --replicates 0 --no-decisions"
+        "backtest --rules rules.toml --data stream.toml --out tried --warm {warm}d --fraud-pass mule=0.9 --replicates 0 --no-decisions"
     );
     let tried = history.folder().run(&line);
     assert_eq!(tried.code, Some(0), "{}", tried.err);
@@ -149,5 +151,57 @@ fn a_command_that_can_not_be_is_refused_before_anything_is_read() {
         let done = options(&history, line);
         assert_eq!(done.code, Some(code), "{line}: {}", done.err);
         assert!(done.err.contains(said), "{line}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_backtest_takes_the_sweep_of_its_own_rules_and_data() {
+    let history = History::new(1_200, 29);
+    let folder = history.folder();
+    folder.put("rules.toml", RULES);
+    let done = options(&history, "--rules rules.toml --vary big=1_000_000..15_000_000/6 --objective cost");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.contains("swept/sweep.html has the report"), "{}", done.err);
+    let text = |name: &str| String::from_utf8(folder.read(name)).unwrap();
+    let page = text("swept/sweep.html");
+    assert!(page.contains("Before and after") && page.ends_with("</html>"));
+    folder.put("new.toml", RULES.replace("value = 8_000_000", "value = 7_000_000"));
+    folder.put("other.toml", RULES.replace("value = 8_000_000", "value = 6_000_000"));
+    let tried = |line: &str| {
+        folder.run(&format!("backtest {line} --out tried --warm 2d --replicates 20 --no-decisions"))
+    };
+    let swept: Value = serde_json::from_str(&text("swept/sweep.json")).unwrap();
+    // Of either rule set: that which is tried, or that which it is held against.
+    for rules in ["--rules rules.toml", "--rules new.toml --against rules.toml"] {
+        let done = tried(&format!("{rules} --data stream.toml --sweep swept/sweep.json"));
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        let report: Value = serde_json::from_str(&text("tried/report.json")).unwrap();
+        assert_eq!(report["sweep"], swept);
+        let page = text("tried/report.html");
+        assert!(page.contains("Sweep: before and after") && page.contains("data-at=\"sweep\""));
+    }
+    let (hash, sha256) = (swept["hash"].as_str().unwrap(), swept["data"]["sha256"].as_str().unwrap());
+    folder.put("less.ndjson", text("stream.ndjson").lines().next().unwrap());
+    folder.put("less.toml", text("stream.toml").replace("stream.ndjson", "less.ndjson"));
+    folder.put("none.json", "{}");
+    let (mine, rules) =
+        ("--data stream.toml --sweep swept/sweep.json", "--rules rules.toml --data stream.toml");
+    for (line, said) in [
+        (
+            format!("--rules other.toml --against new.toml {mine}"),
+            format!(
+                "the sweep is of rules.toml as it was then ({hash}), and this backtest tries other.toml ("
+            ),
+        ),
+        (
+            "--rules rules.toml --data less.toml --sweep swept/sweep.json".to_owned(),
+            format!("the sweep is of the data set stream ({sha256})"),
+        ),
+        (format!("{rules} --sweep none.json"), "none.json is no sweep.json of this program".to_owned()),
+        (format!("{rules} --sweep swept/nothing.json"), "can't read swept/nothing.json".to_owned()),
+    ] {
+        let done = tried(&line);
+        assert_eq!(done.code, Some(3), "{line}: {}", done.err);
+        assert!(done.err.contains(&said), "{line}: {}", done.err);
     }
 }

@@ -10,6 +10,7 @@ mod comparison;
 mod detection;
 mod examples;
 mod groups;
+pub(super) mod kinds;
 pub(super) mod numbers;
 mod overlap;
 mod rows;
@@ -18,13 +19,12 @@ pub(super) mod seen;
 pub(super) mod tally;
 mod timeline;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use comparison::Comparison;
 pub use examples::Examples;
 
-use super::report::{Counted, Evaluation, Measured, Scores};
+use super::report::{Evaluation, Measured, Scores};
 use super::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::{Label, RuleSet};
@@ -33,15 +33,13 @@ use bootstrap::{Accounts, Range};
 use cards::Cards;
 use detection::Cases;
 use groups::Grouping;
+use kinds::Kinds;
 use numbers::Numbers;
 use rows::Rows;
 use scores::areas;
 use seen::{Seen, weight};
 use tally::{Parts, SHARES, estimate, shares};
 use timeline::Timeline;
-
-/// Kinds of fraud that are told apart.
-const KINDS_MAX: usize = 1_000;
 
 /// What figures depend on beside payments.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +70,7 @@ pub struct Evaluator {
     replicates: u32,
     seed: u64,
     measured: Measured,
-    /// Known frauds by kind.
-    kinds: BTreeMap<String, u64>,
+    kinds: Kinds,
     /// All that is known, flagged or not.
     known: Parts,
     accounts: Accounts,
@@ -100,7 +97,7 @@ impl Evaluator {
             replicates: settings.replicates,
             seed: settings.seed,
             measured: Measured::default(),
-            kinds: BTreeMap::new(),
+            kinds: Kinds::default(),
             known: Parts::default(),
             accounts: Accounts::new(settings.replicates > 0),
             customers: Numbers::default(),
@@ -143,19 +140,10 @@ impl Evaluator {
         match fact.truth.label {
             Some(Label::Fraud) => {
                 self.measured.frauds += 1;
-                self.kind(fact.truth.kind.unwrap_or("(none)"));
+                self.kinds.take(fact.truth.kind);
             }
             Some(Label::Genuine) => self.measured.genuine += 1,
             None => self.measured.unknown += 1,
-        }
-    }
-
-    fn kind(&mut self, kind: &str) {
-        let known =
-            if self.kinds.len() < KINDS_MAX || self.kinds.contains_key(kind) { kind } else { "(others)" };
-        match self.kinds.get_mut(known) {
-            Some(count) => *count += 1,
-            None => drop(self.kinds.insert(known.to_owned(), 1)),
         }
     }
 
@@ -187,11 +175,10 @@ impl Evaluator {
     /// What was taken so far: how many payments, of which what is known, and the value of the known frauds. The rest is the caller's.
     pub fn measured(&self) -> Measured {
         let Parts { frauds, value_minor, .. } = self.known;
-        let kind = |(name, count): (&String, &u64)| Counted { name: name.clone(), count: *count };
         Measured {
             frauds_weighted: frauds,
             fraud_value_minor: value_minor,
-            fraud_kinds: self.kinds.iter().map(kind).collect(),
+            fraud_kinds: self.kinds.counted(),
             ..self.measured.clone()
         }
     }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{count, duration, name, share, time};
-use crate::backtest::report::{Counted, Measured, Mode, Report, WhatIf};
+use crate::backtest::report::{Counted, Measured, Mode, PassRate, Report, WhatIf};
 use crate::backtest::told::{self, Told, plural};
 
 /// Kinds of fraud shown; all are in the JSON.
@@ -82,7 +82,7 @@ fn labels(measured: &Measured) -> Markup {
 }
 
 /// The kinds of fraud with the most payments.
-fn kinds(kinds: &[Counted]) -> Markup {
+pub(super) fn kinds(kinds: &[Counted]) -> Markup {
     let mut shown: Vec<(usize, &Counted)> = kinds.iter().enumerate().collect();
     shown.sort_by_key(|(place, kind)| (std::cmp::Reverse(kind.count), *place));
     let more = shown.len().saturating_sub(KINDS_SHOWN);
@@ -118,10 +118,17 @@ fn what_if(what_if: &WhatIf) -> Markup {
                 }
             }
         }
+        (assumed(what_if.genuine_pass, what_if.fraud_pass, &what_if.fraud_pass_by_kind))
+    }
+}
+
+/// Who passes a step-up.
+pub(super) fn assumed(genuine_pass: f64, fraud_pass: f64, by_kind: &[PassRate]) -> Markup {
+    html! {
         p.soft {
-            "Assumed of a step-up: " (share("genuine_pass", Some(what_if.genuine_pass))) " of genuine customers pass it, and "
-            (share("fraud_pass", Some(what_if.fraud_pass))) " of fraudulent payments"
-            @for (at, rate) in what_if.fraud_pass_by_kind.iter().enumerate() {
+            "Assumed of a step-up: " (share("genuine_pass", Some(genuine_pass))) " of genuine customers pass it, and "
+            (share("fraud_pass", Some(fraud_pass))) " of fraudulent payments"
+            @for (at, rate) in by_kind.iter().enumerate() {
                 ", of " (name(&rate.kind)) " " (share(&format!("fraud_pass_by_kind/{at}/share"), Some(rate.share)))
             }
             ". A fraud that is stepped up is caught by the share that does not pass."

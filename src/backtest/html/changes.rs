@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{count, figure, money, name, names, wide};
+use super::headline;
 use crate::backtest::report::{self, AlertsMoved, ChangedPayment, Changes, Report};
 use crate::backtest::told::{self, Told};
 
@@ -14,7 +15,10 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
             html! { p { "There is no old rule set to hold these against: " code { "--against" } " names one." } }
         }
         Some(changes) => {
-            html! { div data-at="changes" { (moved(changes)) (side_by_side(changes)) (payments(changes, told)) } }
+            html! {
+                (headline::before_and_after(report, told))
+                div data-at="changes" { (moved(changes)) (side_by_side(changes)) (payments(changes, told)) }
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 
+use crate::backtest::told;
+
 /// Units of the drawing in a pixel of the page: the backend draws in whole units.
 pub(super) const FINE: i32 = 4;
 /// Size of letters. The backend takes a font's size for its height, which is 1.24 times as much.
@@ -33,6 +35,11 @@ pub(super) enum Paint {
     New,
     /// What it is held against.
     Old,
+    /// What values were not chosen by.
+    HeldOut,
+    /// What it is drawn on, and what is most plain on that.
+    Paper,
+    Ink,
     StepUp,
     Block,
     Alert,
@@ -41,13 +48,16 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    const NAMED: [(Self, &str); 11] = [
+    const NAMED: [(Self, &str); 14] = [
         (Self::Axis, "axis"),
         (Self::Grid, "grid"),
         (Self::Letters, "soft"),
         (Self::Chance, "chance"),
         (Self::New, "new"),
         (Self::Old, "old"),
+        (Self::HeldOut, "held-out"),
+        (Self::Paper, "paper"),
+        (Self::Ink, "ink"),
         (Self::StepUp, "step-up"),
         (Self::Block, "block"),
         (Self::Alert, "alert"),
@@ -62,6 +72,11 @@ impl Paint {
 
     pub(super) fn fill(self) -> ShapeStyle {
         self.color().filled()
+    }
+
+    /// As strong as a share says, from hardly to wholly, over what is below it.
+    pub(super) fn shade(self, share: f64) -> ShapeStyle {
+        self.color().mix(0.08 + 0.92 * share.clamp(0.0, 1.0)).filled()
     }
 
     /// A line of so many tenths of a pixel.
@@ -117,7 +132,31 @@ impl Ranged for Scale {
     }
 }
 
+/// How an axis of places side by side is read: some of them have a name, which stands below the middle.
+pub(super) fn named(names: &[(usize, String)]) -> impl Fn(&f64) -> String {
+    |at| {
+        let here = |(place, _): &&(usize, String)| middle(*place) == *at;
+        names.iter().find(here).map_or_else(String::new, |(_, name)| told::clean(name).into_owned())
+    }
+}
+
+/// The middle of a place.
+pub(super) fn middle(place: usize) -> f64 {
+    place as f64 + 0.5
+}
+
 impl<'a> Axis<'a> {
+    /// One of so many places, read by [`named`].
+    pub(super) fn places(
+        count: usize,
+        names: &[(usize, String)],
+        label: &'a dyn Fn(&f64) -> String,
+        desc: &'a str,
+    ) -> Self {
+        let ticks = names.iter().map(|(place, _)| middle(*place)).collect();
+        Self { most: count.max(1) as f64, ticks, label, desc }
+    }
+
     /// One of whole numbers.
     pub(super) fn counts(most: f64, label: &'a dyn Fn(&f64) -> String) -> Self {
         let mut axis = Self::round(most, label, "");

@@ -1,19 +1,12 @@
-//! The headline figures, as cards; beside each what the old rules did.
+//! The headline figures: as cards, beside each what the old rules did, and as a picture of both.
 
 use maud::{Markup, html};
 
+use super::compared::{self, Better, Pair};
 use super::figure::{As, count, interval, measured, money, share, weighted};
 use super::tables::{self, FLAGGED, Row};
 use crate::backtest::report::{Estimate, Figures, Report};
 use crate::backtest::told::{self, Told};
-
-/// Which way is better.
-#[derive(Clone, Copy)]
-enum Better {
-    More,
-    Less,
-    Neither,
-}
 
 /// One headline figure.
 struct Card<'a> {
@@ -24,7 +17,7 @@ struct Card<'a> {
     /// What is to be said of it.
     more: &'a dyn Fn(&Figures) -> Markup,
     /// What is compared, and how a difference is read.
-    compared: &'a dyn Fn(&Figures) -> Option<f64>,
+    compared: &'a dyn Fn(&Figures) -> Option<Estimate>,
     difference: &'a dyn Fn(f64) -> String,
 }
 
@@ -32,11 +25,43 @@ const NEW: &str = "rules/result/overall";
 const OLD: &str = "against/result/overall";
 
 pub(super) fn section(report: &Report, told: &Told) -> Markup {
-    let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.value);
-    let points = |by: f64| format!("{:.1} points", by.abs() * 100.0);
+    let new = &report.rules.result.overall;
+    let old = report.against.as_ref().map(|old| &old.result.overall);
+    let whole = |at: &str, name: &str, figures| Row {
+        at: at.to_owned(),
+        name: name.to_owned(),
+        payments: None,
+        figures,
+    };
+    let rows: Vec<Row<'_>> =
+        [Some(whole(NEW, "new", new)), old.map(|old| whole(OLD, "old", old))].into_iter().flatten().collect();
+    html! {
+        div.cards {
+            (with_cards(report, told, |cards| html! { @for card in cards { (card.show(new, old)) } }))
+        }
+        p.soft {
+            "Flagged is stopped, stepped up or alerted. Intervals hold 95 % of what a bootstrap over accounts gives."
+        }
+        (tables::all(told, FLAGGED, "Every figure of all that is flagged", &rows))
+    }
+}
+
+/// The same figures under the old rules and under the new, as a picture; nothing where there are no old ones.
+pub(super) fn before_and_after(report: &Report, told: &Told) -> Markup {
+    let new = &report.rules.result.overall;
+    let Some(old) = report.against.as_ref().map(|old| &old.result.overall) else { return html! {} };
+    with_cards(report, told, |cards| {
+        let pairs: Vec<Pair<'_>> = cards.iter().map(|card| card.pair(old, new)).collect();
+        compared::table("Headline figures under the old rules and the new", ["old", "new"], &pairs)
+    })
+}
+
+/// Gives all cards to who shows them.
+fn with_cards(report: &Report, told: &Told, show: impl FnOnce(&[Card<'_>]) -> Markup) -> Markup {
+    let plain = |value: f64| Some(Estimate { value, low: None, high: None });
     let whole = |by: f64| told::weighted(by.abs());
     let total = &report.measured;
-    let cards = [
+    show(&[
         Card {
             name: "Frauds flagged",
             better: Better::More,
@@ -47,8 +72,8 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                     p { (weighted("frauds", new.frauds)) " of " (weighted("/measured/frauds_weighted", total.frauds_weighted)) " known frauds" }
                 }
             },
-            compared: &|figures| value(figures.recall),
-            difference: &points,
+            compared: &|figures| figures.recall,
+            difference: &compared::points,
         },
         Card {
             name: "Fraud value caught",
@@ -63,8 +88,8 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                     }
                 }
             },
-            compared: &|figures| value(figures.value_caught_share),
-            difference: &points,
+            compared: &|figures| figures.value_caught_share,
+            difference: &compared::points,
         },
         Card {
             name: "Precision",
@@ -76,8 +101,8 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                     p { "known labels: " (share("coverage", new.coverage)) " of the flagged" }
                 }
             },
-            compared: &|figures| value(figures.precision),
-            difference: &points,
+            compared: &|figures| figures.precision,
+            difference: &compared::points,
         },
         Card {
             name: "Genuine customers bothered",
@@ -89,7 +114,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                     p { (money(told, "value_bothered_minor", new.value_bothered_minor)) " of theirs held up" }
                 }
             },
-            compared: &|figures| Some(figures.customers_bothered as f64),
+            compared: &|figures| plain(figures.customers_bothered as f64),
             difference: &whole,
         },
         Card {
@@ -102,7 +127,7 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                     p { "genuine payments" }
                 }
             },
-            compared: &|figures| value(figures.false_positive_rate),
+            compared: &|figures| figures.false_positive_rate,
             difference: &|by| told::per_10_000(by.abs()),
         },
         Card {
@@ -115,29 +140,10 @@ pub(super) fn section(report: &Report, told: &Told) -> Markup {
                     p { (count("unknown", new.unknown)) " of them with unknown labels" }
                 }
             },
-            compared: &|figures| Some(figures.flagged as f64),
+            compared: &|figures| plain(figures.flagged as f64),
             difference: &whole,
         },
-    ];
-    let new = &report.rules.result.overall;
-    let old = report.against.as_ref().map(|old| &old.result.overall);
-    let whole = |at: &str, name: &str, figures| Row {
-        at: at.to_owned(),
-        name: name.to_owned(),
-        payments: None,
-        figures,
-    };
-    let rows: Vec<Row<'_>> =
-        [Some(whole(NEW, "new", new)), old.map(|old| whole(OLD, "old", old))].into_iter().flatten().collect();
-    html! {
-        div.cards {
-            @for card in &cards { (card.show(new, old)) }
-        }
-        p.soft {
-            "Flagged is stopped, stepped up or alerted. Intervals hold 95 % of what a bootstrap over accounts gives."
-        }
-        (tables::all(told, FLAGGED, "Every figure of all that is flagged", &rows))
-    }
+    ])
 }
 
 impl Card<'_> {
@@ -152,28 +158,21 @@ impl Card<'_> {
                 @if let Some(old) = old {
                     p.versus {
                         span data-at=(OLD) { "old " ((self.main)(old)) }
-                        (self.moved(new, old))
+                        (compared::moved(self.better, [old, new].map(self.compared), self.difference))
                     }
                 }
             }
         }
     }
 
-    /// How far it moved, and whether that is better.
-    fn moved(&self, new: &Figures, old: &Figures) -> Markup {
-        let Some((new, old)) = (self.compared)(new).zip((self.compared)(old)) else { return html! {} };
-        let by = new - old;
-        let (sign, more) = match by {
-            _ if by > 0.0 => ("▲", true),
-            _ if by < 0.0 => ("▼", false),
-            _ => return html! { span.moved { "the same" } },
-        };
-        let (class, word) = match self.better {
-            Better::Neither => ("", if more { "more" } else { "fewer" }),
-            Better::More if more => ("good", "better"),
-            Better::Less if !more => ("good", "better"),
-            Better::More | Better::Less => ("bad", "worse"),
-        };
-        html! { span.moved.(class) { (sign) " " ((self.difference)(by)) " " (word) } }
+    fn pair(&self, old: &Figures, new: &Figures) -> Pair<'_> {
+        let figure = |at: &str, figures| html! { span data-at=(at) { ((self.main)(figures)) } };
+        Pair {
+            name: self.name,
+            better: self.better,
+            figures: [figure(OLD, old), figure(NEW, new)],
+            ends: [old, new].map(self.compared),
+            difference: self.difference,
+        }
     }
 }

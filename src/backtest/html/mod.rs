@@ -1,11 +1,12 @@
 //! The report as a page: one file, nothing from elsewhere, for the screen by day and by night and for paper.
 //!
 //! Promises that a browser loads nothing for it and runs no script but its own; that it reads without a script, without colours and
-//! aloud; and that every figure in it names its place in `report.json` and has its full value. Must never know how a figure came to be.
+//! aloud; and that every figure in it names its place in `report.json` (`sweep.json`) and has its full value. Must never know how a figure came to be.
 
 mod asked;
 mod changes;
 mod chart;
+mod compared;
 mod curves;
 mod detection;
 mod examples;
@@ -17,43 +18,73 @@ mod outcomes;
 mod overlap;
 mod periods;
 mod rules;
+mod sweep;
 mod tables;
 mod timeline;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::report::Report;
+use super::sweep::result::SweepReport;
 use super::told::{self, Told};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// What a browser may do for the page: show it in its style and run its script.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-WGS8+uIRUKxWmHbINWPIBxNJUxd3KPPKqkUK9zcE1Wc='; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-VkNKB5/5z++p4VU+LeOzaW9DfF0nggmVCJAa2LQT9vM='; base-uri 'none'; form-action 'none'";
 
 /// A part of the page: where a link finds it, its title, and what fills it.
-type Section = (&'static str, &'static str, fn(&Report, &Told) -> Markup);
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    filled: Markup,
+}
 
-/// In the order in which an analyst reads.
-const SECTIONS: [Section; 11] = [
-    ("headline", "Headline figures", headline::section),
-    ("timeline", "Over time", timeline::section),
-    ("rules", "Rules", rules::section),
-    ("outcomes", "Outcomes, law and risk", outcomes::section),
-    ("overlap", "Overlap of rules", overlap::section),
-    ("score", "Score", curves::section),
-    ("groups", "Groups", groups::section),
-    ("detection", "How soon fraud is seen", detection::section),
-    ("examples", "Payments to look at", examples::section),
-    ("changes", "Against the old rules", changes::section),
-    ("origin", "Where it comes from", origin::section),
-];
+impl Section {
+    const fn new(id: &'static str, title: &'static str, filled: Markup) -> Self {
+        Self { id, title, filled }
+    }
+}
 
-/// The report as one HTML file.
+/// A backtest as one HTML file, with the sweep that belongs to it.
 pub fn html(report: &Report) -> String {
-    let told = Told::of(&report.data);
-    let title =
-        format!("{} on {}: backtest", told::clean(&report.rules.name), told::clean(&report.data.name));
+    let told = &Told::of(&report.data);
+    // In the order in which an analyst reads.
+    let mut sections = vec![
+        Section::new("headline", "Headline figures", headline::section(report, told)),
+        Section::new("timeline", "Over time", timeline::section(report, told)),
+        Section::new("rules", "Rules", rules::section(report, told)),
+        Section::new("outcomes", "Outcomes, law and risk", outcomes::section(report, told)),
+        Section::new("overlap", "Overlap of rules", overlap::section(report, told)),
+        Section::new("score", "Score", curves::section(report, told)),
+        Section::new("groups", "Groups", groups::section(report, told)),
+        Section::new("detection", "How soon fraud is seen", detection::section(report, told)),
+        Section::new("examples", "Payments to look at", examples::section(report, told)),
+        Section::new("changes", "Against the old rules", changes::section(report, told)),
+    ];
+    sections.extend(report.sweep.iter().flat_map(sweep::within));
+    sections.push(Section::new("origin", "Where it comes from", origin::section(report, told)));
+    page(
+        &format!("{} on {}: backtest", told::clean(&report.rules.name), told::clean(&report.data.name)),
+        &asked::header(report, told),
+        &sections,
+        &html! { "weir " (figure::name(&report.weir)) ". Every figure here is in " code { "report.json" } },
+    )
+}
+
+/// A sweep as one HTML file.
+pub fn sweep_html(report: &SweepReport) -> String {
+    page(
+        &format!("{} on {}: sweep", told::clean(&report.name), told::clean(&report.data.name)),
+        &sweep::header(report),
+        &sweep::sections(report),
+        &html! { "weir " (figure::name(&report.weir)) ". Every figure here is in " code { "sweep.json" } },
+    )
+}
+
+/// A page of its own, which loads nothing.
+fn page(title: &str, header: &Markup, sections: &[Section], source: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -68,23 +99,21 @@ pub fn html(report: &Report) -> String {
             body {
                 a.skip href="#figures" { "Skip to the figures" }
                 button #theme type="button" hidden { "Dark" }
-                (asked::header(report, &told))
+                (header)
                 div.columns {
                     nav aria-label="Sections" {
-                        ol { @for (id, title, _) in SECTIONS { li { a href=(format!("#{id}")) { (title) } } } }
+                        ol { @for Section { id, title, .. } in sections { li { a href=(format!("#{id}")) { (title) } } } }
                     }
                     main #figures {
-                        @for (id, title, fill) in SECTIONS {
+                        @for Section { id, title, filled } in sections {
                             section #(id) aria-labelledby=(format!("{id}-head")) {
                                 h2 id=(format!("{id}-head")) { (title) }
-                                (fill(report, &told))
+                                (filled)
                             }
                         }
                     }
                 }
-                footer {
-                    p { "weir " (figure::name(&report.weir)) ". Every figure here is in " code { "report.json" } ", and says by " code { "data-at" } " where." }
-                }
+                footer { p { (source) ", and says by " code { "data-at" } " where." } }
                 p #said role="status" {}
                 script { (PreEscaped(SCRIPT)) }
             }

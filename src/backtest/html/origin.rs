@@ -8,16 +8,23 @@ use crate::backtest::told::{self, Told};
 
 pub(super) fn section(report: &Report, told: &Told) -> Markup {
     html! {
-        h3 { "To get it again" }
-        div.command {
-            pre #command tabindex="0" { (told::clean(&report.command)) }
-            button #copy type="button" hidden { "Copy" }
-        }
-        p.soft { "weir " (name(&report.weir)) ", engine " (name(&report.engine)) ". Equal data and equal rules give equal bytes." }
+        (again(&report.command, &report.weir, &report.engine))
         h3 { "Rules" }
         (rules(report))
         h3 { "Data set" }
         div data-at="data" { (data(&report.data, told)) }
+    }
+}
+
+/// The command, and the versions of what it ran.
+pub(super) fn again(command: &str, weir: &str, engine: &str) -> Markup {
+    html! {
+        h3 { "To get it again" }
+        div.command {
+            pre tabindex="0" { (told::clean(command)) }
+            button type="button" hidden { "Copy" }
+        }
+        p.soft { "weir " (name(weir)) ", engine " (name(engine)) ". Equal data and equal rules give equal bytes." }
     }
 }
 
@@ -45,7 +52,8 @@ fn rules(report: &Report) -> Markup {
     wide("Rule sets", &table)
 }
 
-fn data(data: &Data, told: &Told) -> Markup {
+/// A data set with its files, and what became of its rows.
+pub(super) fn data(data: &Data, told: &Told) -> Markup {
     html! {
         dl.asked {
             div { dt { "Name" } dd { p { (name(&data.name)) } } }

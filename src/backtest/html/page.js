@@ -12,19 +12,21 @@ night.addEventListener("change", offer);
 theme.hidden = false;
 offer();
 
-// The command that gives the report again.
-const copy = by("copy");
-copy.addEventListener("click", async () => {
-  try {
-    await navigator.clipboard.writeText(by("command").textContent);
-    by("said").textContent = "Copied.";
-    copy.textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(by("command"));
-    copy.textContent = "Selected";
-  }
-});
-copy.hidden = false;
+// Commands that give it all again.
+for (const command of document.querySelectorAll(".command")) {
+  const [text, copy] = command.children;
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      by("said").textContent = "Copied.";
+      copy.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      copy.textContent = "Selected";
+    }
+  });
+  copy.hidden = false;
+}
 
 // Rows in the order of a column: largest first, then smallest first.
 for (const head of document.querySelectorAll(".sortable th[data-sort]")) {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use plotters::prelude::{PathElement, Rectangle};
 
-use super::chart::{Axis, Canvas, Failed, Paint, Picture, Plane, Tip, plane};
+use super::chart::{Axis, Canvas, Failed, Paint, Picture, Plane, Tip, middle, named, plane};
 use super::figure::{count, name, wide};
 use super::periods::periods;
 use crate::backtest::report::{Day, Report};
@@ -95,7 +95,7 @@ impl Bars {
         let places = if by_day { (0..self.days.len()).collect() } else { turns };
         let step = places.len().div_ceil(NAMES_MAX).max(1);
         let name = |at: usize| if by_day { date(at) } else { month(date(at)) };
-        places.into_iter().step_by(step).map(|at| (at, told::clean(name(at)).into_owned())).collect()
+        places.into_iter().step_by(step).map(|at| (at, name(at).to_owned())).collect()
     }
 
     fn stopped(&self) -> Markup {
@@ -158,7 +158,7 @@ impl Bars {
     fn line(&self, of: impl Fn(&Day) -> u64) -> Vec<(f64, f64)> {
         let heights = self.days.iter().map(|day| of(day) as f64);
         let mut line: Vec<(f64, f64)> =
-            heights.enumerate().map(|(at, height)| (at as f64 + 0.5, height)).collect();
+            heights.enumerate().map(|(at, height)| (middle(at), height)).collect();
         if let (Some(first), Some(last)) = (line.first().copied(), line.last().copied()) {
             line.insert(0, (0.0, first.1));
             line.push((last.0 + 0.5, last.1));
@@ -179,19 +179,9 @@ impl Bars {
         bar: impl Fn(&Plane<'a>, f64, &Day) -> Result<String, Failed>,
     ) -> Result<Vec<Tip>, Failed> {
         let names = self.named();
-        let label = |at: &f64| {
-            names
-                .iter()
-                .find(|(place, _)| *place as f64 + 0.5 == *at)
-                .map_or_else(String::new, |(_, name)| name.clone())
-        };
+        let label = named(&names);
         let whole = |height: &f64| if most < 1e6 { told::weighted(*height) } else { told::about(*height) };
-        let x = Axis {
-            most: self.days.len() as f64,
-            ticks: names.iter().map(|(place, _)| *place as f64 + 0.5).collect(),
-            label: &label,
-            desc: "",
-        };
+        let x = Axis::places(self.days.len(), &names, &label, "");
         let plane = plane(canvas, &x, &Axis::counts(most, &whole))?;
         let mut tips = Vec::with_capacity(self.days.len());
         for (at, day) in self.days.iter().enumerate() {

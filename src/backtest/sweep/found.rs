@@ -99,6 +99,7 @@ pub(super) fn found(
             warming: measured.warming,
             immature: measured.immature,
         },
+        fraud_kinds: ran.first().map(|ran| ran.tallied.fraud_kinds.clone()).unwrap_or_default(),
         tuning: known[Side::Tuning as usize],
         held_out: known[Side::HeldOut as usize],
         combinations: all,

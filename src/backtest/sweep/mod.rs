@@ -7,6 +7,7 @@
 //! labelled `observed`, or each combination has an engine of its own. The results are the same on any number of threads. Must never know
 //! how a rule or a window is computed, nor print.
 
+mod belongs;
 mod choose;
 mod found;
 mod grid;
@@ -25,6 +26,7 @@ use std::sync::mpsc::sync_channel;
 
 use thiserror::Error;
 
+pub use belongs::OtherSweep;
 pub use grid::{COMBINATIONS_MAX, GridError, VALUES_MAX, Vary};
 pub use plan::ENGINES_MAX;
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backtest::report::{Data, PassRate};
+use crate::backtest::report::{Counted, Data, PassRate};
 
 /// A sweep as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,8 @@ pub struct Swept {
     pub params: Vec<Swing>,
     /// What was measured.
     pub measured: MeasuredTime,
+    /// Known frauds of both parts by kind, in the labeller's words; `(none)` where nobody said one.
+    pub fraud_kinds: Vec<Counted>,
     /// The part by which values are chosen.
     pub tuning: Known,
     /// The part against which they are held.

@@ -11,8 +11,10 @@ use std::ops::AddAssign;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
+use crate::backtest::evaluate::kinds::Kinds;
 use crate::backtest::evaluate::numbers::Numbers;
 use crate::backtest::evaluate::seen::{Fate, Seen};
+use crate::backtest::report::Counted;
 use crate::backtest::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::Label;
@@ -101,6 +103,7 @@ pub(super) struct Tally {
     sums: Vec<[Sums; 2]>,
     /// Of all payments, with a signature or without.
     all: [Sums; 2],
+    kinds: Kinds,
     accounts: Numbers,
     customers: Numbers,
     /// By account: what there was to be found on the side of the tuning.
@@ -119,6 +122,7 @@ impl Tally {
             numbers: HashMap::default(),
             sums: Vec::new(),
             all: Default::default(),
+            kinds: Kinds::default(),
             accounts: Numbers::default(),
             customers: Numbers::default(),
             by_account: Vec::new(),
@@ -136,6 +140,9 @@ impl Tally {
         let seen = Seen::new(fact, &self.pass, account, customer);
         let sums = Sums::of(&seen);
         self.all[side as usize] += &sums;
+        if fact.truth.label == Some(Label::Fraud) {
+            self.kinds.take(fact.truth.kind);
+        }
         if self.resampled {
             if account as usize >= self.by_account.len() {
                 self.by_account.resize(account as usize + 1, Sums::default());
@@ -191,6 +198,7 @@ impl Tally {
             signatures,
             sums: self.sums,
             all: self.all,
+            fraud_kinds: self.kinds.counted(),
             by_account: self.by_account,
             cells,
             customers: customers.map(Sets::counted),
@@ -207,6 +215,7 @@ pub(super) struct Tallied {
     pub(super) sums: Vec<[Sums; 2]>,
     /// Of all payments, by side.
     pub(super) all: [Sums; 2],
+    pub(super) fraud_kinds: Vec<Counted>,
     /// Of all payments on the side of the tuning, by account; empty without a bootstrap.
     pub(super) by_account: Vec<Sums>,
     /// The same by account and signature, ascending.

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::backtest::data::DataSet;
 use weir::backtest::report::{Evaluation, Measured, Mode, Report, RulesRun};
 use weir::backtest::run::{Asked, Candidate, Found, WhatIf, run as backtest};
+use weir::backtest::sweep::result::SweepReport;
 use weir::backtest::{evaluate, html};
 use weir::diff::{changes, lists_not_compared, report, text};
 use weir::engine::{Limits, VERSION};
@@ -35,7 +36,7 @@ const HTML: &str = "report.html";
 /// (decisions.parquet, with the features that rules read), what that is worth (report.json) and the same to look at (report.html).
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  weir backtest --rules rules/retail.toml --data datasets/generated.toml --out tried\n  weir backtest --rules new.toml --against rules/retail.toml --data datasets/generated.toml --out tried\n  weir backtest --rules new.toml --data datasets/handbook.toml --root ~/handbook --mature 7d --out tried\n  weir backtest --rules new.toml --data journal.toml --what-if simulated --fraud-pass 0.1 --fraud-pass scam=0.9 --out tried\n  weir query \"select outcome, label, count(*) from decisions group by all\" --backtest tried"
+    after_help = "Examples:\n  weir backtest --rules rules/retail.toml --data datasets/generated.toml --out tried\n  weir backtest --rules new.toml --against rules/retail.toml --data datasets/generated.toml --out tried\n  weir backtest --rules new.toml --data datasets/handbook.toml --root ~/handbook --mature 7d --out tried\n  weir backtest --rules new.toml --data journal.toml --what-if simulated --fraud-pass 0.1 --fraud-pass scam=0.9 --out tried\n  weir backtest --rules new.toml --against rules/retail.toml --sweep swept/sweep.json --data datasets/generated.toml --out tried\n  weir query \"select outcome, label, count(*) from decisions group by all\" --backtest tried"
 )]
 pub(crate) struct Args {
     /// The rule file that is tried
@@ -44,6 +45,9 @@ pub(crate) struct Args {
     /// The rule file that it is held against
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// The sweep.json of a sweep of either rule file on the same data, to be shown in the report
+    #[arg(long, value_name = "FILE")]
+    sweep: Option<PathBuf>,
     #[command(flatten)]
     history: History,
     /// What becomes of payments that the rules stop
@@ -120,9 +124,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         );
     }
     let asked = asked(args)?;
-    let rule_files: Vec<&Path> =
-        std::iter::once(&args.rules).chain(&args.against).map(PathBuf::as_path).collect();
-    let data = args.history.open("backtest", &rule_files, &[DECISIONS, JSON, HTML])?;
+    let swept = args.sweep.as_deref().map(|path| read_sweep(path, &new, old.as_ref())).transpose()?;
+    let inputs: Vec<&Path> =
+        std::iter::once(&args.rules).chain(&args.against).chain(&args.sweep).map(PathBuf::as_path).collect();
+    let data = args.history.open("backtest", &inputs, &[DECISIONS, JSON, HTML])?;
+    if let Some(swept) = &swept {
+        swept.is_of_data(&data.manifest().name, &data.sha256()?)?;
+    }
     let mut progress = Progress::new("trying", None);
     let found = backtest(&data, candidate, against, &asked, |rows| progress.reached(rows))?;
     progress.finish();
@@ -132,7 +140,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let rows = found.events.read;
     tell_strange_kinds(&asked.evaluate.pass, &found.measured.fraud_kinds, &mut anstream::stderr())?;
     tell_kept(&found.kept, &mut anstream::stderr())?;
-    let report = told(&data, (&new, old.as_ref()), &asked, found)?;
+    let report = Report { sweep: swept, ..told(&data, (&new, old.as_ref()), &asked, found)? };
     write(&args.history.out.join(JSON), &serde_json::to_vec_pretty(&report)?)?;
     write(&args.history.out.join(HTML), html(&report).as_bytes())?;
     if args.no_decisions {
@@ -149,6 +157,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         args.history.out.join(HTML).display()
     )?;
     Ok(Verdict::Clean)
+}
+
+/// A sweep of one of the rule sets that are tried.
+fn read_sweep(path: &Path, new: &Tried, old: Option<&Tried>) -> anyhow::Result<SweepReport> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    let swept: SweepReport = serde_json::from_slice(&bytes).with_context(|| {
+        format!("{} is no sweep.json of this program; write it again with `weir sweep`", path.display())
+    })?;
+    let hashes: Vec<(&str, String)> = [Some(new), old]
+        .into_iter()
+        .flatten()
+        .map(|tried| (&*tried.file, rule_file::hash(&tried.rules)))
+        .collect();
+    swept.is_of_rules(&hashes.iter().map(|(file, hash)| (*file, &**hash)).collect::<Vec<_>>())?;
+    Ok(swept)
 }
 
 fn asked(args: &Args) -> anyhow::Result<Asked> {
@@ -215,5 +238,6 @@ fn told(
         rules: new.ran(result),
         against: old.zip(against).map(|(old, result)| old.ran(result)),
         changes,
+        sweep: None,
     })
 }

@@ -10,20 +10,27 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use weir::backtest::sweep::result::{AskedFor, Combination, Costs, Objective, SweepReport, Swept};
 use weir::backtest::sweep::{Asked, Tried, Vary, rewritten, sweep};
+use weir::backtest::sweep_html;
 use weir::engine::{Limits, VERSION};
 use weir::money::{Currency, Decimals, parse_major};
 use weir::rules::Sources;
 use weir::time::format_duration;
 
-use super::history::{History, by_kind, command, described, share, tell_kept, why_nothing, write};
+use super::history::{
+    History, by_kind, command, described, share, tell_kept, tell_strange_kinds, why_nothing, write,
+};
 use super::progress::Progress;
 use super::{Verdict, rule_file};
+
+const JSON: &str = "sweep.json";
+const HTML: &str = "sweep.html";
 
 /// Try a rule set with a thousand values of its parameters, in one pass over months of history
 ///
 /// Writes into a folder what every combination of the values would have done (sweep.json), on the part of the time by which values are
-/// chosen and on a part that is held out, and shows those that catch most without bothering more customers. A parameter that stands in
-/// conditions of rules costs next to nothing; one inside a feature has that computed again for each of its values.
+/// chosen and on a part that is held out, and the same to look at (sweep.html); shows those that catch most without bothering more
+/// customers. A parameter that stands in conditions of rules costs next to nothing; one inside a feature has that computed again for each
+/// of its values.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  weir sweep --rules rules/retail.toml --data datasets/generated.toml --vary big=2_000_000..20_000_000/19 --out swept\n  weir sweep --rules new.toml --data history.toml --vary near=8_000_000,9_000_000 --vary bursts=3..12/10 --out swept\n  weir sweep --rules new.toml --data history.toml --vary fresh=6h,12h,24h --objective budget --budget 50 --out swept --write\n  weir sweep --rules new.toml --data history.toml --vary big=1_000_000..50_000_000/50 --objective cost --cost-per-alert 20_000 --cost-per-block 100_000 --out swept\n\nA range has both ends and as many values as it says: 0..100/11 is 0, 10, 20 and so on. Values are written as in the rule file."
@@ -105,7 +112,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         rates: rule_file::rates(&args.rules, &rules)?,
         sources,
     };
-    let data = args.history.open("sweep", &[&args.rules], &["sweep.json"])?;
+    let data = args.history.open("sweep", &[&args.rules], &[JSON, HTML])?;
     let mut progress = Progress::new("sweeping", None);
     let found = sweep(&data, &tried, &asked, |rows| progress.reached(rows))?;
     progress.finish();
@@ -125,6 +132,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     // Of several engines, what is said of the first holds for what all have in common.
     found.kept.first().map_or(Ok(()), |kept| tell_kept(kept, &mut anstream::stderr()))?;
     let rows = found.events.read;
+    tell_strange_kinds(&asked.pass, &swept.fraud_kinds, &mut anstream::stderr())?;
     let report = SweepReport {
         weir: env!("CARGO_PKG_VERSION").to_owned(),
         engine: VERSION.to_owned(),
@@ -146,16 +154,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
         },
         swept,
     };
-    let path = args.history.out.join("sweep.json");
-    write(&path, &serde_json::to_vec(&report)?)?;
+    write(&args.history.out.join(JSON), &serde_json::to_vec(&report)?)?;
+    let page = args.history.out.join(HTML);
+    write(&page, sweep_html(&report).as_bytes())?;
     summary::summary(&report, &mut anstream::stdout().lock())?;
     let mut err = anstream::stderr();
     let seconds = start.elapsed().as_secs_f64();
     let combinations = report.swept.combinations.len();
     writeln!(
         err,
-        "{combinations} combinations of {rows} events, {seconds:.2} s; {} has them all",
-        path.display()
+        "{combinations} combinations of {rows} events, {seconds:.2} s; {} has the report",
+        page.display()
     )?;
     if args.write {
         put(&tried.sources, &report.swept, &mut err)?;
