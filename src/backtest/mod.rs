@@ -20,6 +20,8 @@ pub mod query;
 pub mod report;
 /// Rule sets over a data set.
 pub mod run;
+/// Where the measured time is split.
+mod split;
 /// Parameters varied over grids.
 pub mod sweep;
 /// What is said of figures, for people.

@@ -7,12 +7,13 @@ use hashbrown::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::Asked;
 use super::held::{Rows, Scratch, Varied, Version, has};
 use super::tally::{Tallied, Tally};
-use super::{Asked, Split};
 use crate::backtest::data::Batch;
 use crate::backtest::report::Measured;
 use crate::backtest::run::{Course, Events, Shown, Stands};
+use crate::backtest::split::Split;
 use crate::decision::Decision;
 use crate::engine::{Circumstances, Verdict};
 use crate::rules::{Mode, RuleSet};
