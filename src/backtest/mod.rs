@@ -22,6 +22,8 @@ pub mod report;
 pub mod run;
 /// Where the measured time is split.
 mod split;
+/// Rules that would catch what is missed.
+pub mod suggest;
 /// Parameters varied over grids.
 pub mod sweep;
 /// What is said of figures, for people.

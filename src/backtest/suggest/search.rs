@@ -1,0 +1,305 @@
+//! The search: subgroup discovery with weighted covering, as CN2-SD does it (Lavrač, Kavšek, Flach, Todorovski: Subgroup Discovery
+//! with CN2-SD, JMLR 5, 2004).
+//!
+//! A beam search joins tests, guided by weighted relative accuracy: how many more frauds a conjunction has than its share of all
+//! payments would. A missed fraud that is caught `i` times already weighs `1 / (i + 1)` in the next search, so that later rules
+//! look for others.
+//!
+//! It departs from the paper in one thing. A rule's accuracy is relative to the share of frauds among all payments there, and where fraud is
+//! one payment in ten thousand that finds a rule good that stops a hundred genuine payments for each fraud. So of the conjunctions that are
+//! precise enough the best is chosen by the same measure relative to the precision that is asked for, where that is higher: each condition
+//! that stays earns more frauds than the analyst would give genuine payments for.
+//!
+//! Promises the best conjunction of all where the beam holds all, and the same one whatever order tests come in but for equal ones. Must never
+//! know what a test is about.
+
+use std::cmp::Ordering;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+
+use super::ground::{Bits, Ground, Sparse, ones};
+use super::rows::Kept;
+use super::test::Test;
+
+/// Most conditions of one rule.
+pub const CONDITIONS_MAX: usize = 3;
+
+/// How wide the beam is by each of the two measures.
+pub(super) const BEAM: usize = 64;
+
+/// What is searched for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    pub(super) rules_max: usize,
+    pub(super) conditions_max: usize,
+    pub(super) precision_min: f64,
+    /// Accounts of which a rule must catch frauds that no rule before it catches.
+    pub(super) accounts_min: usize,
+    pub(super) beam: usize,
+    /// Of the beam, how much conditions of the same attributes may have.
+    pub(super) beam_alike: usize,
+}
+
+/// Tests that are joined, ascending by position; what is behind them is no position.
+type Key = [u32; CONDITIONS_MAX];
+const NONE: u32 = u32::MAX;
+
+/// A conjunction with the payments that pass it.
+struct Node {
+    key: Key,
+    frauds: Bits,
+    genuine: Sparse,
+}
+
+/// A conjunction that was looked at.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    key: Key,
+    /// Which node it goes on from, and by which test.
+    from: (usize, usize),
+    merit: Merit,
+}
+
+/// How good a conjunction is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Merit {
+    /// Weighted relative accuracy.
+    pub(super) accuracy: f64,
+    /// The same relative to the precision that is asked for.
+    pub(super) worth: f64,
+    /// It is precise enough, and of enough accounts.
+    pub(super) will_do: bool,
+}
+
+/// The measures of one search.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    all: f64,
+    /// The share of frauds, and the precision that is asked for where that is higher.
+    base: f64,
+    asked: f64,
+}
+
+impl Scale {
+    fn relative(&self, mass: f64, genuine: f64, to: f64) -> f64 {
+        (mass - (mass + genuine) * to) / self.all
+    }
+}
+
+/// What some missed frauds come to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Caught {
+    /// By what they weigh in this search.
+    mass: f64,
+    /// For how many payments they stand.
+    weight: f64,
+}
+
+/// One search among many: the missed frauds weigh what those before left of them.
+pub(super) struct Search<'g> {
+    ground: &'g Ground,
+    aim: Aim,
+    /// By missed fraud, how often it is caught already.
+    times: Vec<u32>,
+    masses: Vec<f64>,
+    scale: Scale,
+    /// By account, the number of the question in which it was last seen.
+    seen: Vec<u32>,
+    question: u32,
+}
+
+impl<'g> Search<'g> {
+    pub(super) fn new(ground: &'g Ground, aim: Aim) -> Self {
+        let accounts = ground.accounts.iter().max().map_or(0, |&most| most as usize + 1);
+        let scale = Scale { all: 1.0, base: 0.0, asked: 0.0 };
+        let times = vec![0; ground.weights.len()];
+        let mut search =
+            Self { ground, aim, times, masses: Vec::new(), scale, seen: vec![0; accounts], question: 0 };
+        search.weigh();
+        search
+    }
+
+    fn weigh(&mut self) {
+        let left = |(mass, times): (&f64, &u32)| mass / f64::from(times + 1);
+        self.masses = self.ground.masses.iter().zip(&self.times).map(left).collect();
+        let frauds: f64 = self.masses.iter().sum();
+        let all = frauds + self.ground.genuine_all;
+        let base = if all > 0.0 { frauds / all } else { 0.0 };
+        self.scale = Scale { all: all.max(f64::MIN_POSITIVE), base, asked: base.max(self.aim.precision_min) };
+    }
+
+    /// From now on these missed frauds are caught once more.
+    pub(super) fn cover(&mut self, caught: &[bool]) {
+        self.times.iter_mut().zip(caught).for_each(|(times, caught)| *times += u32::from(*caught));
+        self.weigh();
+    }
+
+    /// The best conjunction, as tests; `None` where none will do.
+    pub(super) fn best(&mut self) -> Option<(Vec<Test>, Merit)> {
+        let ground = self.ground;
+        let mut best: Option<Candidate> = None;
+        let mut beam = vec![Node {
+            key: [NONE; CONDITIONS_MAX],
+            frauds: ground.all_frauds(),
+            genuine: ground.all_genuine(),
+        }];
+        for _ in 0..self.aim.conditions_max.min(CONDITIONS_MAX) {
+            let found = self.joined(&beam, &mut best);
+            beam = self.beam(found).iter().map(|candidate| self.node(candidate, &beam)).collect();
+        }
+        let tests = |key: Key| tests_of(&key).filter_map(|at| ground.tests.get(at).copied()).collect();
+        best.map(|best| (tests(best.key), best.merit))
+    }
+
+    /// All that goes on from a beam by one more test and could still be the best, or lead there.
+    fn joined(&mut self, beam: &[Node], best: &mut Option<Candidate>) -> Vec<Candidate> {
+        let ground = self.ground;
+        let (mut all, mut looked_at) = (Vec::new(), HashSet::<Key, FixedState>::default());
+        let mut frauds = Bits::new();
+        for (from, node) in beam.iter().enumerate() {
+            for (at, test) in ground.tests.iter().enumerate() {
+                let fits = |held: usize| ground.tests.get(held).is_some_and(|held| held.goes_with(test));
+                if !tests_of(&node.key).all(fits) {
+                    continue;
+                }
+                let Some(key) = with(node.key, at as u32).filter(|key| looked_at.insert(*key)) else {
+                    continue;
+                };
+                ground.frauds_in(&node.frauds, at, &mut frauds);
+                let caught = self.caught(ones(&frauds));
+                // With no genuine payment at all it would be worth so much; nothing that goes on from it is worth more.
+                let most = self.scale.relative(caught.mass, 0.0, self.scale.asked);
+                if most <= best.map_or(0.0, |best| best.merit.worth) || !self.is_of_enough(ones(&frauds)) {
+                    continue;
+                }
+                let genuine = ground.genuine_weight_in(&node.genuine, at);
+                let candidate = Candidate { key, from: (from, at), merit: self.merit(caught, genuine, true) };
+                if candidate.merit.will_do && best.is_none_or(|best| by_worth(&candidate, &best).is_lt()) {
+                    *best = Some(candidate);
+                }
+                all.push(candidate);
+            }
+        }
+        all
+    }
+
+    fn merit(&self, caught: Caught, genuine: f64, of_enough: bool) -> Merit {
+        let Scale { base, asked, .. } = self.scale;
+        let worth = self.scale.relative(caught.mass, genuine, asked);
+        let precise = caught.weight >= self.aim.precision_min * (caught.weight + genuine);
+        Merit {
+            accuracy: self.scale.relative(caught.mass, genuine, base),
+            worth,
+            will_do: of_enough && precise && worth > 0.0,
+        }
+    }
+
+    fn caught(&self, frauds: impl Iterator<Item = usize>) -> Caught {
+        let of = |numbers: &[f64], at: usize| numbers.get(at).copied().unwrap_or_default();
+        frauds.fold(Caught::default(), |caught, at| Caught {
+            mass: caught.mass + of(&self.masses, at),
+            weight: caught.weight + of(&self.ground.weights, at),
+        })
+    }
+
+    /// Whether those that nothing caught before are of enough accounts.
+    fn is_of_enough(&mut self, frauds: impl Iterator<Item = usize>) -> bool {
+        self.question += 1;
+        let mut accounts = 0;
+        for at in frauds {
+            let fresh = self.times.get(at) == Some(&0);
+            let account = self.ground.accounts.get(at).map(|&account| account as usize);
+            let Some(seen) = account.filter(|_| fresh).and_then(|at| self.seen.get_mut(at)) else { continue };
+            accounts += usize::from(*seen != self.question);
+            *seen = self.question;
+        }
+        accounts >= self.aim.accounts_min.max(1)
+    }
+
+    /// The best by either measure, each with no more than its share of those that are about the same.
+    fn beam(&self, candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let mut chosen: Vec<Candidate> = Vec::new();
+        let mut order = candidates;
+        for by in [by_accuracy, by_worth] {
+            order.sort_unstable_by(by);
+            let mut alike: HashMap<Key, usize, FixedState> = HashMap::default();
+            let about = |candidate: &&Candidate| {
+                let count = alike.entry(self.about(candidate)).or_default();
+                *count += 1;
+                *count <= self.aim.beam_alike
+            };
+            chosen.extend(order.iter().filter(about).take(self.aim.beam));
+        }
+        chosen.sort_unstable_by_key(|candidate| candidate.key);
+        chosen.dedup_by_key(|candidate| candidate.key);
+        chosen
+    }
+
+    /// What it is about: its attributes.
+    fn about(&self, candidate: &Candidate) -> Key {
+        let mut about = [NONE; CONDITIONS_MAX];
+        let attributes = tests_of(&candidate.key).filter_map(|at| Some(self.ground.tests.get(at)?.attribute));
+        about.iter_mut().zip(attributes).for_each(|(about, attribute)| *about = attribute as u32);
+        about.sort_unstable();
+        about
+    }
+
+    fn node(&self, candidate: &Candidate, beam: &[Node]) -> Node {
+        let (from, test) = candidate.from;
+        let mut node = Node { key: candidate.key, frauds: Bits::new(), genuine: Sparse::new() };
+        if let Some(from) = beam.get(from) {
+            self.ground.frauds_in(&from.frauds, test, &mut node.frauds);
+            node.genuine = self.ground.genuine_in(&from.genuine, test);
+        }
+        node
+    }
+
+    /// How good a conjunction of any tests is, also of such as are not on the ground.
+    pub(super) fn look(&mut self, tests: &[Test], kept: &Kept) -> Merit {
+        let frauds = passing(tests, kept);
+        let caught = |at: &usize| frauds.get(*at) == Some(&true);
+        let places = || (0..frauds.len()).filter(caught);
+        let of_enough = self.is_of_enough(places());
+        let all = self.caught(places());
+        let passes = |at: &usize| passes(tests, kept.genuine.row(*at));
+        let weight = |at: usize| kept.genuine.weights.get(at).copied().unwrap_or_default();
+        let genuine: f64 = (0..kept.genuine.len()).filter(passes).map(weight).sum();
+        self.merit(all, genuine / kept.genuine_share(), of_enough)
+    }
+}
+
+/// Which missed frauds pass all tests.
+pub(super) fn passing(tests: &[Test], kept: &Kept) -> Vec<bool> {
+    (0..kept.frauds.len()).map(|at| passes(tests, kept.frauds.row(at))).collect()
+}
+
+fn passes(tests: &[Test], row: &[f64]) -> bool {
+    tests.iter().all(|test| row.get(test.attribute).is_some_and(|&value| test.holds(value)))
+}
+
+fn tests_of(key: &Key) -> impl Iterator<Item = usize> + '_ {
+    key.iter().filter(|at| **at != NONE).map(|&at| at as usize)
+}
+
+/// The tests with one more; `None` where there is no place for it.
+fn with(mut key: Key, test: u32) -> Option<Key> {
+    *key.iter_mut().find(|at| **at == NONE)? = test;
+    key.sort_unstable();
+    Some(key)
+}
+
+/// The better first; of equal ones that of fewer conditions.
+fn by_accuracy(one: &Candidate, other: &Candidate) -> Ordering {
+    better(one, other, |merit| merit.accuracy)
+}
+
+fn by_worth(one: &Candidate, other: &Candidate) -> Ordering {
+    better(one, other, |merit| merit.worth)
+}
+
+fn better(one: &Candidate, other: &Candidate, by: impl Fn(&Merit) -> f64) -> Ordering {
+    let conditions = |candidate: &Candidate| tests_of(&candidate.key).count();
+    let measure = by(&other.merit).total_cmp(&by(&one.merit));
+    measure.then(conditions(one).cmp(&conditions(other))).then(one.key.cmp(&other.key))
+}
