@@ -303,3 +303,127 @@ fn better(one: &Candidate, other: &Candidate, by: impl Fn(&Merit) -> f64) -> Ord
     let measure = by(&other.merit).total_cmp(&by(&one.merit));
     measure.then(conditions(one).cmp(&conditions(other))).then(one.key.cmp(&other.key))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::test::Is;
+    use super::*;
+
+    /// Payments with two numbers, one of which may be unknown, and a truth; whose they are, whether they are fraud, how many they stand for.
+    type Drawn = (u8, Option<u8>, bool, u8, bool, u8);
+
+    fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+        let one =
+            (0_u8..6, prop::option::weighted(0.8, 0_u8..6), any::<bool>(), 0_u8..9, any::<bool>(), 1_u8..3);
+        prop::collection::vec(one, 1..90)
+    }
+
+    fn kept(drawn: &[Drawn]) -> Kept {
+        let mut kept = Kept::new(3, 1_000);
+        for &(one, other, truth, account, fraud, weight) in drawn {
+            let values = [f64::from(one), other.map_or(f64::NAN, f64::from), f64::from(u8::from(truth))];
+            let rows = if fraud { &mut kept.frauds } else { &mut kept.genuine };
+            rows.push(&values, f64::from(weight), f64::from(one) * 10.0, u32::from(account));
+        }
+        kept
+    }
+
+    fn tests() -> Vec<Test> {
+        let bounds = |attribute| {
+            (0..6).flat_map(move |bound| {
+                [Is::AtLeast(f64::from(bound)), Is::AtMost(f64::from(bound))].map(|is| Test { attribute, is })
+            })
+        };
+        let truths = [0.0, 1.0].map(|truth| Test { attribute: 2, is: Is::Equal(truth) });
+        bounds(0).chain(bounds(1)).chain(truths).collect()
+    }
+
+    fn aim(conditions_max: usize) -> Aim {
+        let wide = 100_000;
+        Aim {
+            rules_max: 2,
+            conditions_max,
+            precision_min: 0.4,
+            accounts_min: 2,
+            beam: wide,
+            beam_alike: wide,
+        }
+    }
+
+    /// What the best of all conjunctions is worth, by looking at each payment of each.
+    fn slow(drawn: &[Drawn], times: &[u32], aim: Aim) -> f64 {
+        let value = |at: usize, &(one, other, truth, ..): &Drawn| match at {
+            0 => f64::from(one),
+            1 => other.map_or(f64::NAN, f64::from),
+            _ => f64::from(u8::from(truth)),
+        };
+        let mut order = 0..;
+        let times: Vec<u32> =
+            drawn.iter().map(|one| if one.4 { times[order.next().unwrap()] } else { 0 }).collect();
+        let mass = |at: usize| f64::from(drawn[at].5) / f64::from(times[at] + 1);
+        let sum = |fraud: bool| {
+            (0..drawn.len()).filter(|&at| drawn[at].4 == fraud).map(mass).fold(0.0, |sum, mass| sum + mass)
+        };
+        let all = sum(true) + sum(false);
+        let asked = (sum(true) / all).max(aim.precision_min);
+        let worth = |tests: &[Test]| {
+            let passes = |at: &usize| tests.iter().all(|test| test.holds(value(test.attribute, &drawn[*at])));
+            let of = |fraud: bool| (0..drawn.len()).filter(move |&at| drawn[at].4 == fraud).filter(passes);
+            let (caught, genuine): (f64, f64) = (of(true).map(mass).sum(), of(false).map(mass).sum());
+            let stands: f64 = of(true).map(|at| f64::from(drawn[at].5)).sum();
+            let mut accounts: Vec<u8> = of(true).filter(|&at| times[at] == 0).map(|at| drawn[at].3).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            let will_do =
+                accounts.len() >= aim.accounts_min && stands >= aim.precision_min * (stands + genuine);
+            if will_do { (caught - (caught + genuine) * asked) / all } else { 0.0 }
+        };
+        let tests = tests();
+        let mut best = 0.0_f64;
+        let mut open: Vec<Vec<Test>> = vec![Vec::new()];
+        for _ in 0..aim.conditions_max {
+            let joined = |held: &Vec<Test>| {
+                let fits = |test: &&Test| held.iter().all(|held| held.goes_with(test));
+                tests.iter().filter(fits).map(|test| [held.as_slice(), &[*test]].concat()).collect::<Vec<_>>()
+            };
+            open = open.iter().flat_map(joined).collect();
+            best = open.iter().map(|tests| worth(tests)).fold(best, f64::max);
+        }
+        best
+    }
+
+    proptest! {
+        #[test]
+        fn a_beam_that_holds_all_finds_the_best(drawn in drawn(), conditions_max in 1_usize..3) {
+            let (kept, aim) = (kept(&drawn), aim(conditions_max));
+            let ground = Ground::new(tests(), &kept, false);
+            let mut search = Search::new(&ground, aim);
+            let mut times = vec![0; kept.frauds.len()];
+            // The second one with what the first one left.
+            for _ in 0..2 {
+                let best = slow(&drawn, &times, aim);
+                let Some((found, merit)) = search.best() else {
+                    prop_assert!(best <= 1e-12, "{best} was not found");
+                    break;
+                };
+                prop_assert!((merit.worth - best).abs() < 1e-9, "{merit:?} is not {best}");
+                let again = search.look(&found, &kept);
+                prop_assert!((again.worth - merit.worth).abs() < 1e-9 && again.will_do, "{again:?} is not {merit:?}");
+                let caught = passing(&found, &kept);
+                search.cover(&caught);
+                times.iter_mut().zip(&caught).for_each(|(times, caught)| *times += u32::from(*caught));
+            }
+        }
+
+        #[test]
+        fn the_best_of_one_condition_is_found_by_the_narrowest_beam(drawn in drawn()) {
+            let aim = Aim { beam: 1, beam_alike: 1, ..aim(1) };
+            let kept = kept(&drawn);
+            let ground = Ground::new(tests(), &kept, false);
+            let worth = Search::new(&ground, aim).best().map_or(0.0, |(_, merit)| merit.worth);
+            prop_assert!((worth - slow(&drawn, &vec![0; kept.frauds.len()], aim)).abs() < 1e-9);
+        }
+    }
+}

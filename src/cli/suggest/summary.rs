@@ -92,7 +92,7 @@ fn figures(proposals: &[Proposal], told: &Told, out: &mut impl Write) -> io::Res
         lines.push(Line { name: name(&proposal.id), cells: cells(&proposal.held_out, told), bar: None });
         lines.push(Line { name: "  searched".to_owned(), cells: cells(&proposal.tuning, told), bar: None });
     }
-    let heads = ["flagged a day", "precision", "of missed", "alone", "value", "bothered", "cost"];
+    let heads = ["flagged a day", "precision", "known", "of missed", "alone", "value", "bothered", "cost"];
     table("what each would add, held out", &heads, &lines, out)
 }
 
@@ -101,6 +101,7 @@ fn cells(figures: &ProposalFigures, told: &Told) -> Vec<String> {
     vec![
         figures.flagged_a_day.map_or_else(|| NOTHING.to_owned(), told::about),
         share(figures.precision),
+        share(figures.coverage),
         share(figures.recall_missed),
         told::weighted(figures.frauds_alone),
         told.money_about(figures.value_caught_minor),
