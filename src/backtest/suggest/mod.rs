@@ -179,7 +179,7 @@ pub fn suggest(
     proposals.sort_by_key(|proposal| !proposal.holds);
     let suggested = Suggested {
         method: METHOD.to_owned(),
-        hash: (!proposals.is_empty()).then(|| stands.rules.hash_text()),
+        suggested_hash: (!proposals.is_empty()).then(|| stands.rules.hash_text()),
         extends: stands.extends,
         why_a_part: stands.why_a_part,
         measured,

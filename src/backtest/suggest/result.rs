@@ -79,7 +79,7 @@ pub struct Suggested {
     /// The method, and where it is published.
     pub method: String,
     /// SHA-256 of the canonical form of the rule set with the suggestions in it, in hexadecimal; none where nothing was suggested.
-    pub hash: Option<String>,
+    pub suggested_hash: Option<String>,
     /// What the file of suggestions extends, as it says so; where it can't extend the rule file, none: it is a part to be put behind that.
     pub extends: Option<String>,
     /// Why it can't, where it is a part.

@@ -5,10 +5,10 @@
 //! payments would. A missed fraud that is caught `i` times already weighs `1 / (i + 1)` in the next search, so that later rules
 //! look for others.
 //!
-//! It departs from the paper in one thing. A rule's accuracy is relative to the share of frauds among all payments there, and where fraud is
-//! one payment in ten thousand that finds a rule good that stops a hundred genuine payments for each fraud. So of the conjunctions that are
-//! precise enough the best is chosen by the same measure relative to the precision that is asked for, where that is higher: each condition
-//! that stays earns more frauds than the analyst would give genuine payments for.
+//! It departs from the paper where a conjunction is chosen of those that the beam has come by. A rule's accuracy is relative to the share of
+//! frauds among all payments there, and where fraud is one payment in ten thousand that finds a rule good that stops a hundred genuine
+//! payments for each fraud. So the choice is by the same measure relative to the precision that is asked for, where that is higher; and
+//! only the frauds count that no rule before catches, so that a rule is not chosen again with a wider threshold.
 //!
 //! Promises the best conjunction of all where the beam holds all, and the same one whatever order tests come in but for equal ones. Must never
 //! know what a test is about.
@@ -66,9 +66,9 @@ struct Candidate {
 pub(super) struct Merit {
     /// Weighted relative accuracy.
     pub(super) accuracy: f64,
-    /// The same relative to the precision that is asked for.
+    /// The same of what no rule before catches, relative to the precision that is asked for.
     pub(super) worth: f64,
-    /// It is precise enough, and of enough accounts.
+    /// In that it is precise enough, and of enough accounts.
     pub(super) will_do: bool,
 }
 
@@ -76,14 +76,19 @@ pub(super) struct Merit {
 #[derive(Clone, Copy, Debug)]
 struct Scale {
     all: f64,
-    /// The share of frauds, and the precision that is asked for where that is higher.
+    /// The share of frauds by what they weigh.
     base: f64,
+    /// The share of those that no rule catches, or the precision that is asked for where that is higher.
     asked: f64,
 }
 
 impl Scale {
-    fn relative(&self, mass: f64, genuine: f64, to: f64) -> f64 {
-        (mass - (mass + genuine) * to) / self.all
+    fn accuracy(&self, caught: Caught, genuine: f64) -> f64 {
+        (caught.mass - (caught.mass + genuine) * self.base) / self.all
+    }
+
+    fn worth(&self, caught: Caught, genuine: f64) -> f64 {
+        (caught.fresh_mass - (caught.fresh_mass + genuine) * self.asked) / self.all
     }
 }
 
@@ -92,8 +97,9 @@ impl Scale {
 struct Caught {
     /// By what they weigh in this search.
     mass: f64,
-    /// For how many payments they stand.
-    weight: f64,
+    /// The same of those that no rule before catches, and for how many payments these stand.
+    fresh_mass: f64,
+    fresh: f64,
 }
 
 /// One search among many: the missed frauds weigh what those before left of them.
@@ -123,10 +129,10 @@ impl<'g> Search<'g> {
     fn weigh(&mut self) {
         let left = |(mass, times): (&f64, &u32)| mass / f64::from(times + 1);
         self.masses = self.ground.masses.iter().zip(&self.times).map(left).collect();
-        let frauds: f64 = self.masses.iter().sum();
-        let all = frauds + self.ground.genuine_all;
-        let base = if all > 0.0 { frauds / all } else { 0.0 };
-        self.scale = Scale { all: all.max(f64::MIN_POSITIVE), base, asked: base.max(self.aim.precision_min) };
+        let Caught { mass, fresh_mass, .. } = self.caught(0..self.masses.len());
+        let all = (mass + self.ground.genuine_all).max(f64::MIN_POSITIVE);
+        let asked = (fresh_mass / all).max(self.aim.precision_min);
+        self.scale = Scale { all, base: mass / all, asked };
     }
 
     /// From now on these missed frauds are caught once more.
@@ -169,7 +175,7 @@ impl<'g> Search<'g> {
                 ground.frauds_in(&node.frauds, at, &mut frauds);
                 let caught = self.caught(ones(&frauds));
                 // With no genuine payment at all it would be worth so much; nothing that goes on from it is worth more.
-                let most = self.scale.relative(caught.mass, 0.0, self.scale.asked);
+                let most = self.scale.worth(caught, 0.0);
                 if most <= best.map_or(0.0, |best| best.merit.worth) || !self.is_of_enough(ones(&frauds)) {
                     continue;
                 }
@@ -185,21 +191,22 @@ impl<'g> Search<'g> {
     }
 
     fn merit(&self, caught: Caught, genuine: f64, of_enough: bool) -> Merit {
-        let Scale { base, asked, .. } = self.scale;
-        let worth = self.scale.relative(caught.mass, genuine, asked);
-        let precise = caught.weight >= self.aim.precision_min * (caught.weight + genuine);
-        Merit {
-            accuracy: self.scale.relative(caught.mass, genuine, base),
-            worth,
-            will_do: of_enough && precise && worth > 0.0,
-        }
+        let worth = self.scale.worth(caught, genuine);
+        let precise = caught.fresh >= self.aim.precision_min * (caught.fresh + genuine);
+        let accuracy = self.scale.accuracy(caught, genuine);
+        Merit { accuracy, worth, will_do: of_enough && precise && worth > 0.0 }
     }
 
     fn caught(&self, frauds: impl Iterator<Item = usize>) -> Caught {
         let of = |numbers: &[f64], at: usize| numbers.get(at).copied().unwrap_or_default();
-        frauds.fold(Caught::default(), |caught, at| Caught {
-            mass: caught.mass + of(&self.masses, at),
-            weight: caught.weight + of(&self.ground.weights, at),
+        frauds.fold(Caught::default(), |caught, at| {
+            let mass = of(&self.masses, at);
+            let fresh = if self.times.get(at) == Some(&0) { 1.0 } else { 0.0 };
+            Caught {
+                mass: caught.mass + mass,
+                fresh_mass: caught.fresh_mass + mass * fresh,
+                fresh: caught.fresh + of(&self.ground.weights, at) * fresh,
+            }
         })
     }
 
@@ -362,22 +369,22 @@ mod tests {
         let mut order = 0..;
         let times: Vec<u32> =
             drawn.iter().map(|one| if one.4 { times[order.next().unwrap()] } else { 0 }).collect();
-        let mass = |at: usize| f64::from(drawn[at].5) / f64::from(times[at] + 1);
-        let sum = |fraud: bool| {
-            (0..drawn.len()).filter(|&at| drawn[at].4 == fraud).map(mass).fold(0.0, |sum, mass| sum + mass)
+        let stands = |at: usize| f64::from(drawn[at].5);
+        let sum = |of: &dyn Fn(usize) -> f64, fraud: bool| {
+            (0..drawn.len()).filter(|&at| drawn[at].4 == fraud).fold(0.0, |sum, at| sum + of(at))
         };
-        let all = sum(true) + sum(false);
-        let asked = (sum(true) / all).max(aim.precision_min);
+        let fresh = |at: usize| if times[at] == 0 { stands(at) } else { 0.0 };
+        let all = sum(&|at| stands(at) / f64::from(times[at] + 1), true) + sum(&stands, false);
+        let asked = (sum(&fresh, true) / all).max(aim.precision_min);
         let worth = |tests: &[Test]| {
             let passes = |at: &usize| tests.iter().all(|test| test.holds(value(test.attribute, &drawn[*at])));
             let of = |fraud: bool| (0..drawn.len()).filter(move |&at| drawn[at].4 == fraud).filter(passes);
-            let (caught, genuine): (f64, f64) = (of(true).map(mass).sum(), of(false).map(mass).sum());
-            let stands: f64 = of(true).map(|at| f64::from(drawn[at].5)).sum();
+            let (caught, genuine): (f64, f64) = (of(true).map(fresh).sum(), of(false).map(stands).sum());
             let mut accounts: Vec<u8> = of(true).filter(|&at| times[at] == 0).map(|at| drawn[at].3).collect();
             accounts.sort_unstable();
             accounts.dedup();
             let will_do =
-                accounts.len() >= aim.accounts_min && stands >= aim.precision_min * (stands + genuine);
+                accounts.len() >= aim.accounts_min && caught >= aim.precision_min * (caught + genuine);
             if will_do { (caught - (caught + genuine) * asked) / all } else { 0.0 }
         };
         let tests = tests();

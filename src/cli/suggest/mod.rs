@@ -192,7 +192,7 @@ fn is_labelled(suggested: &Suggested) -> anyhow::Result<()> {
 /// Holds the file that was written to what was tried.
 fn check(file: &Path, report: &SuggestReport) -> anyhow::Result<()> {
     let written = rule_file::read(file)?.rule_set()?;
-    if report.suggested.hash.as_ref().is_some_and(|hash| *hash != written.hash_text()) {
+    if report.suggested.suggested_hash.as_ref().is_some_and(|hash| *hash != written.hash_text()) {
         bail!("{} is not what was tried; this is a fault of weir", file.display());
     }
     Ok(())
