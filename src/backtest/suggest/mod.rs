@@ -260,7 +260,6 @@ fn proposed(attributes: &Attributes, kept: &Kept, asked: &Asked) -> (Vec<(Vec<Te
         genuine_share: kept.genuine_share(),
     };
     let aim = Aim {
-        rules_max: asked.rules_max.min(RULES_MAX),
         conditions_max: asked.conditions_max,
         precision_min: asked.precision_min.clamp(0.0, 1.0),
         accounts_min: asked.accounts_min,
@@ -269,23 +268,38 @@ fn proposed(attributes: &Attributes, kept: &Kept, asked: &Asked) -> (Vec<(Vec<Te
     };
     let mut search = Search::new(&ground, aim);
     let mut all = Vec::new();
-    while all.len() < aim.rules_max
-        && let Some((mut tests, merit)) = search.best()
+    while all.len() < asked.rules_max.min(RULES_MAX)
+        && let Some((mut tests, _)) = search.best()
     {
-        let merit = rounded(&mut tests, merit, attributes, |tests| search.look(tests, kept));
+        let mut look = |tests: &[Test]| search.look(tests, kept);
+        let mut merit = look(&tests);
+        needed(&mut tests, &mut merit, &mut look);
+        rounded(&mut tests, &mut merit, attributes, &mut look);
         search.cover(&passing(&tests, kept));
         all.push((tests, merit));
     }
     (all, searched)
 }
 
+/// Leaves out conditions without which the conjunction is as good: the beam need not have come by what is left.
+fn needed(tests: &mut Vec<Test>, merit: &mut Merit, look: &mut impl FnMut(&[Test]) -> Merit) {
+    for at in (0..tests.len()).rev().filter(|_| tests.len() > 1).collect::<Vec<usize>>() {
+        let mut fewer = tests.clone();
+        fewer.remove(at);
+        let found = look(&fewer);
+        if found.is_as_good_as(merit) && !fewer.is_empty() {
+            (*tests, *merit) = (fewer, found);
+        }
+    }
+}
+
 /// Puts round thresholds in the place of others, where the conjunction stays as good.
 fn rounded(
     tests: &mut [Test],
-    mut merit: Merit,
+    merit: &mut Merit,
     attributes: &Attributes,
-    mut look: impl FnMut(&[Test]) -> Merit,
-) -> Merit {
+    look: &mut impl FnMut(&[Test]) -> Merit,
+) {
     for at in 0..tests.len() {
         let Some(&Test { attribute, is }) = tests.get(at) else { break };
         let form = attributes.get(attribute).map_or(Form::Truth, |attribute| attribute.form);
@@ -299,8 +313,8 @@ fn rounded(
                 test.is = with(round);
             }
             let found = look(tests);
-            if found.will_do && found.worth >= merit.worth {
-                merit = found;
+            if found.is_as_good_as(merit) {
+                *merit = found;
                 break;
             }
             if let Some(test) = tests.get_mut(at) {
@@ -308,7 +322,6 @@ fn rounded(
             }
         }
     }
-    merit
 }
 
 fn proposal(named: Named, merit: Merit, judged: Judged) -> Proposal {

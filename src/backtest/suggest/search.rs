@@ -31,7 +31,6 @@ pub(super) const BEAM: usize = 64;
 /// What is searched for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Aim {
-    pub(super) rules_max: usize,
     pub(super) conditions_max: usize,
     pub(super) precision_min: f64,
     /// Accounts of which a rule must catch frauds that no rule before it catches.
@@ -70,6 +69,13 @@ pub(super) struct Merit {
     pub(super) worth: f64,
     /// In that it is precise enough, and of enough accounts.
     pub(super) will_do: bool,
+}
+
+impl Merit {
+    /// Whether it will do and is worth no less.
+    pub(super) fn is_as_good_as(&self, other: &Self) -> bool {
+        self.will_do && self.worth >= other.worth
+    }
 }
 
 /// The measures of one search.
@@ -349,14 +355,7 @@ mod tests {
 
     fn aim(conditions_max: usize) -> Aim {
         let wide = 100_000;
-        Aim {
-            rules_max: 2,
-            conditions_max,
-            precision_min: 0.4,
-            accounts_min: 2,
-            beam: wide,
-            beam_alike: wide,
-        }
+        Aim { conditions_max, precision_min: 0.4, accounts_min: 2, beam: wide, beam_alike: wide }
     }
 
     /// What the best of all conjunctions is worth, by looking at each payment of each.

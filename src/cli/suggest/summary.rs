@@ -17,8 +17,12 @@ const OVERLAP_MAX: usize = 4;
 pub(super) fn summary(report: &SuggestReport, out: &mut impl Write) -> io::Result<()> {
     let told = Told::of(&report.data);
     asked(report, &told, out)?;
-    let proposals = &report.suggested.proposals;
-    if report.suggested.searched.frauds == 0 {
+    let suggested = &report.suggested;
+    let proposals = &suggested.proposals;
+    if suggested.tuning.known.frauds + suggested.held_out.known.frauds == 0.0 {
+        return writeln!(out, "{WARNING}no fraud is known{WARNING:#}: nobody knows what is missed");
+    }
+    if suggested.searched.frauds == 0 {
         return writeln!(
             out,
             "{HEAD}nothing is missed{HEAD:#} in the time that is searched: there is nothing to suggest"
@@ -27,9 +31,7 @@ pub(super) fn summary(report: &SuggestReport, out: &mut impl Write) -> io::Resul
     if proposals.is_empty() {
         return writeln!(
             out,
-            "{WARNING}nothing is suggested{WARNING:#}: no {} over what the rule set knows {} frauds of {} accounts with a precision of {}",
-            if report.asked.conditions_max == 1 { "condition" } else { "conditions" },
-            if report.asked.conditions_max == 1 { "catches" } else { "catch" },
+            "{WARNING}nothing is suggested{WARNING:#}: nothing that the rule set knows catches frauds of {} accounts with a precision of {}",
             report.asked.accounts_min,
             told::share(report.asked.precision_min)
         );
@@ -38,7 +40,7 @@ pub(super) fn summary(report: &SuggestReport, out: &mut impl Write) -> io::Resul
     for proposal in proposals {
         one(proposal, &told, out)?;
     }
-    if let Some(why) = &report.suggested.why_a_part {
+    if let Some(why) = &suggested.why_a_part {
         writeln!(
             out,
             "\n{WARNING}the rule file can't be extended{WARNING:#}, so that the rules are a part to be put behind it: {}",
