@@ -24,6 +24,10 @@ pub mod query;
 pub mod report;
 /// Rule sets over a data set.
 pub mod run;
+/// Where the measured time is split.
+mod split;
+/// Rules that would catch what is missed.
+pub mod suggest;
 /// Parameters varied over grids.
 pub mod sweep;
 /// What is said of figures, for people.

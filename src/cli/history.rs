@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 use weir::backtest::data::{DataError, DataSet};
 use weir::backtest::report::{Counted, Data, PassRate};
 use weir::backtest::run::Events;
+use weir::backtest::sweep::result::MeasuredTime;
 use weir::backtest::{Cache, Kept, PassRates};
 use weir::hex::hex;
 use weir::io::RealDisk;
 use weir::money::{Currency, decimals};
 use weir::size::parse_size;
-use weir::time::parse_duration;
+use weir::time::{format_duration, parse_duration};
 
 use super::asks::Asks;
 use super::reading::{Reading, is_same_file};
@@ -218,6 +219,22 @@ pub(super) fn why_nothing(events: u64, bad_rows: &[Counted], refused: &[Counted]
     format!(
         "no payment was decided: {events} events were read{}; `weir data check` says more of the data",
         why.collect::<String>()
+    )
+}
+
+/// Fails where nothing was measured, and says why.
+pub(super) fn is_measured(time: &MeasuredTime, payments: u64, events: &Events) -> anyhow::Result<()> {
+    let MeasuredTime { warming, immature, warm_us, mature_us, .. } = *time;
+    if payments > 0 {
+        return Ok(());
+    }
+    if warming + immature == 0 {
+        bail!("{}", why_nothing(events.read, &events.bad_rows, &events.refused));
+    }
+    bail!(
+        "nothing is measured: {warming} payments came before windows were warm ({}), {immature} are too young for their labels ({}); give less with --warm and --mature",
+        format_duration(warm_us),
+        format_duration(mature_us)
     )
 }
 

@@ -12,6 +12,8 @@ mod check_json;
 mod columns;
 mod config;
 mod contributions;
+#[cfg(feature = "backtest")]
+mod costs;
 mod cut;
 #[cfg(feature = "backtest")]
 mod data;
@@ -54,6 +56,8 @@ mod snapshots;
 mod sql;
 mod state;
 mod stream;
+#[cfg(feature = "backtest")]
+mod suggest;
 #[cfg(feature = "backtest")]
 mod sweep;
 mod tally;
@@ -125,6 +129,10 @@ enum Command {
     Sweep(Box<sweep::Args>),
     #[cfg(not(feature = "backtest"))]
     Sweep(lean::Args),
+    #[cfg(feature = "backtest")]
+    Suggest(Box<suggest::Args>),
+    #[cfg(not(feature = "backtest"))]
+    Suggest(lean::Args),
 }
 
 /// Whether a command found what it looks for (a problem, a failing case).
@@ -175,6 +183,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args),
         #[cfg(not(feature = "backtest"))]
         Command::Sweep(args) => lean::run("sweep", &args),
+        #[cfg(feature = "backtest")]
+        Command::Suggest(args) => suggest::run(&args),
+        #[cfg(not(feature = "backtest"))]
+        Command::Suggest(args) => lean::run("suggest", &args),
     };
     match done {
         Ok(Verdict::Clean) => ExitCode::SUCCESS,

@@ -104,7 +104,7 @@ pub use snapshot::{
     snapshot_sha256, write_snapshot, write_snapshot_to,
 };
 pub use socket::listen_unix;
-pub use sources::load_rules;
+pub use sources::{load_rules, path_between};
 pub use token_key::{
     TokenKeyError, TokenKeyReason, key_open_to_others, read_or_make_token_key, read_token_key,
 };

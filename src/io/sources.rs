@@ -40,9 +40,31 @@ pub(super) fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+/// The path by which a file in a folder can extend another one; both are absolute, or relative to the same folder without `..`.
+pub fn path_between(folder: &Path, file: &Path) -> PathBuf {
+    let (folder, file) = (plain(folder), plain(file));
+    let same = folder.components().zip(file.components()).take_while(|(one, other)| one == other).count();
+    let up = folder.components().skip(same).map(|_| Component::ParentDir);
+    up.chain(file.components().skip(same)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_file_finds_the_way_to_another() {
+        for (folder, file, expected) in [
+            ("/a/b", "/a/rules/r.toml", "../rules/r.toml"),
+            ("/a/b/../c/", "/a/./r.toml", "../r.toml"),
+            ("/a", "/a/r.toml", "r.toml"),
+            ("/x/y", "/a/r.toml", "../../a/r.toml"),
+        ] {
+            let found = path_between(Path::new(folder), Path::new(file));
+            assert_eq!(found, Path::new(expected));
+            assert_eq!(plain(&Path::new(folder).join(found)), plain(Path::new(file)));
+        }
+    }
 
     #[test]
     fn one_file_has_one_name() {

@@ -82,6 +82,36 @@ impl Sources {
         loader.sources
     }
 
+    /// A file that extends this one, whatever path it names it by, and no other.
+    #[must_use]
+    pub fn beneath(&self, name: &str, text: &str) -> Self {
+        let find = |from: &str, path: &str| {
+            let at = match from == name {
+                true => Some(0),
+                false => self.extended_by_path(from, path),
+            };
+            let found = at.map(|at| self.file(at)).map(|file| (file.name.to_owned(), file.text.to_owned()));
+            found.ok_or_else(|| "it could not be extended before".to_owned())
+        };
+        Self::load(name, text, find)
+    }
+
+    /// The position of what a file extends by a path.
+    fn extended_by_path(&self, from: &str, path: &str) -> Option<usize> {
+        let at = self.files.iter().position(|file| file.name == from)?;
+        let links = &self.files.get(at)?.links;
+        let paths = extends(self.file(at).text).into_iter().zip(links);
+        let (_, link) = paths.into_iter().find(|((held, _), _)| held == path)?;
+        link.to.as_ref().ok().copied()
+    }
+
+    /// The same with more text at the end of the file that is compiled.
+    #[must_use]
+    pub fn continued(&self, text: &str) -> Self {
+        let end = self.files.first().map_or(0, |file| file.bytes.end);
+        self.edited(vec![(end..end, format!("\n{text}"))])
+    }
+
     /// Texts that have nothing to do with each other, by the names that messages give them.
     pub fn apart<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut loader = Loader { sources: Self::default(), find: |_: &str, _: &str| Err(String::new()) };
@@ -312,6 +342,21 @@ mod tests {
         let mut problems = Problems::default();
         sources.check(&mut problems);
         assert!(!problems.any_error());
+    }
+
+    #[test]
+    fn a_file_stands_on_one_that_is_loaded_and_goes_on_at_its_end() {
+        let (a, b) = (of(&["b"]), of(&["c"]));
+        let sources = files(&[("a", &a), ("b", &b), ("c", "c = 1")], "a");
+        let above = sources.beneath("above", &of(&["../a"]));
+        assert!(why(&above).is_empty(), "{:?}", why(&above));
+        let names: Vec<&str> = above.files().map(|file| file.name).collect();
+        assert_eq!(names, ["above", "a", "b", "c"]);
+        assert_eq!(above.files().last().map(|file| file.text), Some("c = 1"));
+        let more = sources.continued("d = 2");
+        let texts: Vec<String> = more.files().map(|file| file.text.to_owned()).collect();
+        assert_eq!(texts, [format!("{a}\nd = 2"), b, "c = 1".to_owned()]);
+        assert_eq!(more.place(more.text().find("c = 1").unwrap()).file, "c");
     }
 
     fn why(sources: &Sources) -> Vec<String> {

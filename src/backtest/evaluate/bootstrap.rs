@@ -17,7 +17,7 @@ use crate::backtest::Fact;
 
 /// What each account holds, in all and by column.
 #[derive(Clone, Debug)]
-pub(super) struct Accounts {
+pub(in crate::backtest) struct Accounts {
     numbers: Numbers,
     /// Whether there are replicates to be drawn: otherwise only numbers are kept.
     resampled: bool,
@@ -27,12 +27,12 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    pub(super) fn new(resampled: bool) -> Self {
+    pub(in crate::backtest) fn new(resampled: bool) -> Self {
         Self { numbers: Numbers::default(), resampled, known: Vec::new(), cells: HashMap::default() }
     }
 
     /// The number of a payment's account.
-    pub(super) fn number(&mut self, fact: &Fact<'_>) -> u32 {
+    pub(in crate::backtest) fn number(&mut self, fact: &Fact<'_>) -> u32 {
         let number = match fact.account_number {
             Some(number) => self.numbers.of_number(number),
             None => self.numbers.of(fact.tenant, fact.account),
@@ -44,21 +44,21 @@ impl Accounts {
     }
 
     /// Adds a known payment of an account.
-    pub(super) fn know(&mut self, account: u32, parts: Parts) {
+    pub(in crate::backtest) fn know(&mut self, account: u32, parts: Parts) {
         if let Some(known) = self.known.get_mut(account as usize) {
             *known += parts;
         }
     }
 
     /// Adds a known payment of an account to a column.
-    pub(super) fn add(&mut self, account: u32, column: u32, parts: Parts) {
+    pub(in crate::backtest) fn add(&mut self, account: u32, column: u32, parts: Parts) {
         if self.resampled {
             *self.cells.entry((account, column)).or_default() += parts;
         }
     }
 
     /// Draws replicates, and tells each one's sums: of all accounts drawn, and by column.
-    pub(super) fn resample(
+    pub(in crate::backtest) fn resample(
         self,
         columns: usize,
         replicates: u32,

@@ -64,6 +64,6 @@ impl Fate {
 }
 
 /// How many payments a fact stands for; what is no positive number stands for one.
-pub(super) fn weight(fact: &Fact<'_>) -> f64 {
+pub(in crate::backtest) fn weight(fact: &Fact<'_>) -> f64 {
     if fact.weight.is_finite() && fact.weight > 0.0 { fact.weight } else { 1.0 }
 }

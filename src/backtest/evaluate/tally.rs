@@ -12,18 +12,18 @@ use crate::rules::Label;
 
 /// What shares are made of, weighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Parts {
+pub(in crate::backtest) struct Parts {
     /// Known frauds.
-    pub(super) frauds: f64,
+    pub(in crate::backtest) frauds: f64,
     /// Known genuine payments.
-    pub(super) genuine: f64,
+    pub(in crate::backtest) genuine: f64,
     /// Value of the frauds: of all that there was, or of what was caught; minor units.
-    pub(super) value_minor: f64,
+    pub(in crate::backtest) value_minor: f64,
 }
 
 impl Parts {
     /// A known payment with what is made of its value where it is fraud; `None` of an unknown one.
-    pub(super) fn of(seen: &Seen, value_minor: f64) -> Option<Self> {
+    pub(in crate::backtest) fn of(seen: &Seen, value_minor: f64) -> Option<Self> {
         Some(match seen.label? {
             Label::Fraud => Self { frauds: seen.weight, genuine: 0.0, value_minor },
             Label::Genuine => Self { frauds: 0.0, genuine: seen.weight, value_minor: 0.0 },

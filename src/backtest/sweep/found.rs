@@ -6,15 +6,14 @@ use super::choose::{Point, cheapest, chosen, front, under_budget};
 use super::grid::Grid;
 use super::group::Ran;
 use super::plan::is_kept;
-use super::result::{Chosen, Combination, MeasuredTime, Objective, State, Swept, Swing};
+use super::result::{Chosen, Combination, Objective, State, Swept, Swing};
 use super::stability::{Drawn, Stability};
-use super::tally::Side;
-use super::{Asked, Found, Split, SweepError};
+use super::{Asked, Found, SweepError};
 use crate::backtest::evaluate::bootstrap::Range;
 use crate::backtest::evaluate::tally::share;
 use crate::backtest::run::is_decision_fed;
+use crate::backtest::split::{Side, Split};
 use crate::rules::RuleSet;
-use crate::time::DAY_US;
 
 /// What all engines found together.
 pub(super) fn found(
@@ -26,15 +25,8 @@ pub(super) fn found(
     ran: &[Ran],
 ) -> Result<Found, SweepError> {
     let measured = ran.first().map(|ran| ran.measured.clone()).unwrap_or_default();
-    let first_us = measured.from_us.map(|from_us| from_us.saturating_sub(measured.warm_us));
-    let split_us = first_us.map(|first_us| split.at_us(first_us));
-    let days = |from_us: Option<i64>, until_us: Option<i64>| {
-        from_us
-            .zip(until_us)
-            .map_or(0.0, |(from_us, until_us)| until_us.saturating_sub(from_us).max(0) as f64 / DAY_US as f64)
-    };
-    let until_us = first_us.map(|_| split.until_us);
-    let days = [days(measured.from_us, split_us), days(split_us, until_us)];
+    let measured_time = split.measured(&measured);
+    let days = measured_time.days();
     let known_to = |ran: &Ran| Side::ALL.map(|side| ran.known(side, days[side as usize]));
     let known = ran.first().map(known_to).unwrap_or_default();
     let mut all: Vec<Combination> = combinations.iter().map(|values| combination(values)).collect();
@@ -90,15 +82,7 @@ pub(super) fn found(
         decision_fed: feeds,
         engines: ran.len() as u32,
         params: (0..grid.axes.len()).filter_map(|at| swing(grid, at)).collect(),
-        measured: MeasuredTime {
-            from_us: measured.from_us,
-            split_us,
-            until_us,
-            warm_us: measured.warm_us,
-            mature_us: measured.mature_us,
-            warming: measured.warming,
-            immature: measured.immature,
-        },
+        measured: measured_time,
         fraud_kinds: ran.first().map(|ran| ran.tallied.fraud_kinds.clone()).unwrap_or_default(),
         tuning: known[Side::Tuning as usize],
         held_out: known[Side::HeldOut as usize],

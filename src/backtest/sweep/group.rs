@@ -9,13 +9,14 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use super::Asked;
 use super::held::{Rows, Scratch, Varied, Version, has};
 use super::tally::{Tallied, Tally};
-use super::{Asked, Split};
 use crate::backtest::data::Batch;
 use crate::backtest::kept::{Keeper, Kept, KeptError, Past, Wanted, Watch};
 use crate::backtest::report::Measured;
 use crate::backtest::run::{Course, Events, Shown, Span, Stands};
+use crate::backtest::split::Split;
 use crate::decision::Decision;
 use crate::engine::{Circumstances, Verdict};
 use crate::rules::{Mode, RuleSet};

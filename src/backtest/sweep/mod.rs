@@ -34,6 +34,7 @@ use super::PassRates;
 use super::data::{Batch, DataError, DataSet};
 use super::kept::{self, Cache, Kept, Past};
 use super::run::{BacktestError, Course, Events, Span, reach_us};
+use super::split::Split;
 use crate::engine::{Limits, LimitsError};
 use crate::lists::Lists;
 use crate::rates::Rates;
@@ -43,7 +44,6 @@ use grid::Grid;
 use group::{Ran, Run, Taking, again};
 use plan::{Group, Plan};
 use result::{Costs, Objective, Swept};
-use tally::Side;
 
 /// Batches that wait for an engine at most.
 const BATCHES_MAX: usize = 4;
@@ -144,27 +144,6 @@ impl From<LimitsError> for SweepError {
     }
 }
 
-/// Where the measured time is split.
-#[derive(Clone, Copy, Debug)]
-struct Split {
-    span: Span,
-    share: f64,
-    until_us: i64,
-}
-
-impl Split {
-    /// From when on it is held out, where the first payment happened at `first_us`.
-    fn at_us(&self, first_us: i64) -> i64 {
-        let from_us = self.span.from_us(first_us);
-        let measured_us = self.until_us.saturating_sub(from_us).max(0) as f64;
-        from_us.saturating_add((measured_us * self.share) as i64)
-    }
-
-    fn side(&self, time_us: i64, first_us: i64) -> Side {
-        if time_us < self.at_us(first_us) { Side::Tuning } else { Side::HeldOut }
-    }
-}
-
 /// Sweeps a rule file over a data set. `progress` is told how many rows have been given to engines.
 ///
 /// # Errors
@@ -186,8 +165,7 @@ pub fn sweep(
     };
     let last_us = data.span()?.map(|(_, last_us)| last_us);
     let span = Span::new(warm_us(&plan, asked)?, asked.mature_us, last_us);
-    let until_us = span.until_us().or(last_us.map(|last_us| last_us.saturating_add(1))).unwrap_or(0);
-    let split = Split { span, share: asked.split.clamp(0.0, 1.0), until_us };
+    let split = Split::new(span, asked.split, last_us);
     let labels = data.labels()?;
     let mut ran = Vec::with_capacity(plan.groups.len());
     let mut rows = 0;

@@ -15,22 +15,10 @@ use crate::backtest::evaluate::kinds::Kinds;
 use crate::backtest::evaluate::numbers::Numbers;
 use crate::backtest::evaluate::seen::{Fate, Seen};
 use crate::backtest::report::Counted;
+use crate::backtest::split::Side;
 use crate::backtest::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::Label;
-
-/// Which part of the measured time a payment is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Side {
-    /// What values are chosen by.
-    Tuning,
-    /// What they are held against.
-    HeldOut,
-}
-
-impl Side {
-    pub(super) const ALL: [Self; 2] = [Self::Tuning, Self::HeldOut];
-}
 
 /// Sums over payments.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

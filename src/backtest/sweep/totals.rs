@@ -4,8 +4,9 @@
 
 use super::group::Ran;
 use super::result::{Costs, Known, SweepFigures};
-use super::tally::{Side, Sums};
+use super::tally::Sums;
 use crate::backtest::evaluate::tally::share;
+use crate::backtest::split::Side;
 use crate::decision::Outcome;
 use crate::engine::Verdict;
 

@@ -8,16 +8,16 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use weir::backtest::sweep::result::{AskedFor, Combination, Costs, Objective, SweepReport, Swept};
+use weir::backtest::sweep::result::{AskedFor, Combination, Objective, SweepReport, Swept};
 use weir::backtest::sweep::{Asked, Tried, Vary, rewritten, sweep};
 use weir::backtest::sweep_html;
 use weir::engine::{Limits, VERSION};
-use weir::money::{Currency, Decimals, parse_major};
+use weir::money::Currency;
 use weir::rules::Sources;
-use weir::time::format_duration;
 
+use super::costs::CostFlags;
 use super::history::{
-    History, by_kind, command, described, share, tell_kept, tell_strange_kinds, why_nothing, write,
+    History, by_kind, command, described, is_measured, share, tell_kept, tell_strange_kinds, write,
 };
 use super::progress::Progress;
 use super::{Verdict, rule_file};
@@ -50,15 +50,8 @@ pub(crate) struct Args {
     /// How many payments a day may be flagged
     #[arg(long, value_name = "N", value_parser = positive, required_if_eq("objective", "budget"))]
     budget: Option<f64>,
-    /// What a payment that is stepped up costs, in the rule set's currency
-    #[arg(long, value_name = "AMOUNT", default_value = "0")]
-    cost_per_step_up: String,
-    /// What a payment that a person should look at costs
-    #[arg(long, value_name = "AMOUNT", default_value = "0")]
-    cost_per_alert: String,
-    /// What a genuine payment that is blocked costs, beside its value
-    #[arg(long, value_name = "AMOUNT", default_value = "0")]
-    cost_per_block: String,
+    #[command(flatten)]
+    costs: CostFlags,
     /// The share of the measured time that values are chosen by; the rest is held out
     #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
     split: f64,
@@ -117,18 +110,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     let found = sweep(&data, &tried, &asked, |rows| progress.reached(rows))?;
     progress.finish();
     let swept = found.swept;
-    let measured = swept.tuning.payments + swept.held_out.payments;
-    if measured == 0 {
-        let (warming, immature) = (swept.measured.warming, swept.measured.immature);
-        if warming + immature == 0 {
-            bail!("{}", why_nothing(found.events.read, &found.events.bad_rows, &found.events.refused));
-        }
-        bail!(
-            "nothing is measured: {warming} payments came before windows were warm ({}), {immature} are too young for their labels ({}); give less with --warm and --mature",
-            format_duration(swept.measured.warm_us),
-            format_duration(swept.measured.mature_us)
-        );
-    }
+    is_measured(&swept.measured, swept.tuning.payments + swept.held_out.payments, &found.events)?;
     // Of several engines, what is said of the first holds for what all have in common.
     found.kept.first().map_or(Ok(()), |kept| tell_kept(kept, &mut anstream::stderr()))?;
     let rows = found.events.read;
@@ -173,24 +155,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
 }
 
 fn asked(args: &Args, currency: Currency) -> anyhow::Result<Asked> {
-    let minor = |flag: &str, text: &str| {
-        let minor = parse_major(&text.replace('_', ""), currency, Decimals::Exact);
-        let minor = minor.ok().filter(|minor| *minor >= 0);
-        minor.map(|minor| minor as f64).with_context(|| {
-            format!("--{flag} is no amount in {}: `{text}`; write it as the rule file does", currency.code())
-        })
-    };
     Ok(Asked {
         vary: args.vary.clone(),
         exact: args.exact,
         pass: args.history.pass_rates()?,
         objective: args.objective.objective(),
         budget: args.budget,
-        costs: Costs {
-            step_up_minor: minor("cost-per-step-up", &args.cost_per_step_up)?,
-            alert_minor: minor("cost-per-alert", &args.cost_per_alert)?,
-            block_minor: minor("cost-per-block", &args.cost_per_block)?,
-        },
+        costs: args.costs.read(currency)?,
         split: args.split,
         replicates: args.history.replicates,
         seed: args.history.seed,
