@@ -1,6 +1,5 @@
 """Polars: a grid of thresholds over features that were computed before, one expression for each combination."""
 
-import itertools
 import json
 import os
 import sys
@@ -12,9 +11,12 @@ import polars
 from polars import col
 
 decisions, sweep, figures = sys.argv[1:4]
-swept = json.load(open(sweep))["swept"]
+swept = json.load(open(sweep))
 split_us, from_us = swept["measured"]["split_us"], swept["measured"]["from_us"]
-grid = {param["name"]: [float(value) for value in param["values"]] for param in swept["params"]}
+combinations = [
+    {param["name"]: float(param["values"][at]) for param, at in zip(swept["params"], combination["values"])}
+    for combination in swept["combinations"]
+]
 
 time_us = col("time").dt.epoch("us")
 is_fraud = col("label") == "fraud"
@@ -43,7 +45,6 @@ def outcome(values):
 
 
 found = []
-combinations = [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
 for first in range(0, len(combinations), 50):
     expressions = []
     for at, values in enumerate(combinations[first : first + 50]):
