@@ -34,6 +34,7 @@ const START_US: i64 = 1_773_961_200_000_000;
 
 fn settings() -> Settings {
     Settings {
+        threads: 3,
         pass: PassRates {
             genuine: 0.9,
             fraud: 0.25,

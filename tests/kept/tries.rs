@@ -250,7 +250,12 @@ impl Bench {
         };
         let asked = Asked {
             what_if: WhatIf { mode: Mode::Observed, seed: 1 },
-            evaluate: evaluate::Settings { replicates: 20, seed: one.seed, ..evaluate::Settings::default() },
+            evaluate: evaluate::Settings {
+                replicates: 20,
+                seed: one.seed,
+                threads: if cached { 3 } else { 1 },
+                ..evaluate::Settings::default()
+            },
             warm_us: Some(one.warm_days * DAY_US),
             mature_us: one.mature_days * DAY_US,
             limits: Limits::default(),

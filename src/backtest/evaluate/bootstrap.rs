@@ -63,24 +63,50 @@ impl Accounts {
         columns: usize,
         replicates: u32,
         seed: u64,
+        each: impl FnMut(Parts, &mut [Parts]),
+    ) {
+        self.held().resample(columns, 0..replicates, seed, each);
+    }
+
+    /// What is drawn from, by whichever thread.
+    pub(super) fn held(self) -> Held {
+        let mut cells: Vec<((u32, u32), Parts)> = self.cells.into_iter().collect();
+        cells.sort_unstable_by_key(|&(place, _)| place);
+        Held { known: self.known, cells }
+    }
+}
+
+/// What each account holds, once all payments are added.
+#[derive(Debug)]
+pub(super) struct Held {
+    known: Vec<Parts>,
+    /// By account, then by column.
+    cells: Vec<((u32, u32), Parts)>,
+}
+
+impl Held {
+    /// Draws some replicates, and tells each one's sums: of all accounts drawn, and by column.
+    pub(super) fn resample(
+        &self,
+        columns: usize,
+        replicates: std::ops::Range<u32>,
+        seed: u64,
         mut each: impl FnMut(Parts, &mut [Parts]),
     ) {
-        let Self { known, cells, .. } = self;
+        let Self { known, cells } = self;
         if known.is_empty() {
             return;
         }
-        let mut cells: Vec<((u32, u32), Parts)> = cells.into_iter().collect();
-        cells.sort_unstable_by_key(|&(place, _)| place);
         let mut times = vec![0_u32; known.len()];
         let mut sums = vec![Parts::default(); columns];
-        for replicate in 0..replicates {
+        for replicate in replicates {
             draw(&mut times, seed, replicate);
             let mut all = Parts::default();
             for (&parts, &times) in known.iter().zip(&times) {
                 all += parts * f64::from(times);
             }
             sums.fill(Parts::default());
-            for &((account, column), parts) in &cells {
+            for &((account, column), parts) in cells {
                 let (times, sum) = (times.get(account as usize), sums.get_mut(column as usize));
                 if let (Some(&times), Some(sum)) = (times, sum)
                     && times > 0
@@ -91,6 +117,12 @@ impl Accounts {
             each(all, &mut sums);
         }
     }
+}
+
+/// Replicates for each of so many threads.
+pub(super) fn dealt(replicates: u32, threads: usize) -> impl Iterator<Item = std::ops::Range<u32>> {
+    let share = (replicates as usize).div_ceil(threads.max(1)).max(1);
+    (0..replicates).step_by(share).map(move |first| first..replicates.min(first.saturating_add(share as u32)))
 }
 
 /// How often each account is drawn in a replicate, which has a stream of chance of its own.
@@ -152,6 +184,15 @@ mod tests {
         );
         assert_eq!(ranked(&[7], 25), Some(&7));
         assert_eq!(ranked::<u32>(&[], 500), None);
+    }
+
+    #[test]
+    fn each_replicate_is_dealt_once() {
+        for (replicates, threads) in [(0, 4), (1, 4), (200, 1), (200, 3), (7, 0)] {
+            let all: Vec<u32> = dealt(replicates, threads).flatten().collect();
+            assert_eq!(all, (0..replicates).collect::<Vec<_>>(), "{replicates} to {threads}");
+            assert!(dealt(replicates, threads).count() <= threads.max(1));
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::{Label, RuleSet};
 use crate::time::{Calendar, Period};
-use bootstrap::{Accounts, Range};
+use bootstrap::{Accounts, Held, Range, dealt};
 use cards::Cards;
 use detection::Cases;
 use groups::Grouping;
@@ -52,13 +52,15 @@ pub struct Settings {
     pub replicates: u32,
     /// What the bootstrap draws from.
     pub seed: u64,
+    /// Threads of the bootstrap; nothing depends on how many there are.
+    pub threads: usize,
     /// How many payments of each case are shown.
     pub examples: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { pass: PassRates::default(), k: 100, replicates: 200, seed: 0, examples: 5 }
+        Self { pass: PassRates::default(), k: 100, replicates: 200, seed: 0, threads: 1, examples: 5 }
     }
 }
 
@@ -69,6 +71,7 @@ pub struct Evaluator {
     pass: PassRates,
     replicates: u32,
     seed: u64,
+    threads: usize,
     measured: Measured,
     kinds: Kinds,
     /// All that is known, flagged or not.
@@ -96,6 +99,7 @@ impl Evaluator {
             pass: settings.pass.clone(),
             replicates: settings.replicates,
             seed: settings.seed,
+            threads: settings.threads,
             measured: Measured::default(),
             kinds: Kinds::default(),
             known: Parts::default(),
@@ -185,9 +189,9 @@ impl Evaluator {
 
     /// How the rule set did; payments to look at are [`Examples`].
     pub fn finish(self) -> Evaluation {
-        let Self { calendar, known, rows, scores, accounts, replicates, seed, .. } = self;
+        let Self { calendar, known, rows, scores, accounts, replicates, seed, threads, .. } = self;
         let order = scores.order();
-        let ranges = Ranges::draw(accounts, &rows, &scores, &order, replicates, seed);
+        let ranges = Ranges::draw(accounts, &rows, &scores, &order, (replicates, seed, threads));
         let found = rows.finish(known, &ranges.rows);
         let areas = scores.areas(&order);
         let groups = [
@@ -231,20 +235,55 @@ struct Ranges {
 }
 
 impl Ranges {
-    /// Draws them. Accounts hold a column for each row, and behind those one for each score but 0.
+    /// Draws them, on so many threads. Accounts hold a column for each row, and behind those one for each score but 0.
     fn draw(
         accounts: Accounts,
         rows: &Rows,
         scores: &scores::Scores,
         order: &[usize],
-        replicates: u32,
-        seed: u64,
+        (replicates, seed, threads): (u32, u64, usize),
     ) -> Self {
-        let mut of_rows: Vec<[Vec<f64>; SHARES]> = vec![Default::default(); rows.len()];
-        let (mut roc, mut average_precision) = (Vec::new(), Vec::new());
-        accounts.resample(rows.len() + scores.len(), replicates, seed, |known, columns| {
-            let (flagged, by_score) = columns.split_at_mut(of_rows.len());
-            for (values, &flagged) in of_rows.iter_mut().zip(flagged.iter()) {
+        let held = accounts.held();
+        let mut shares: Vec<_> =
+            dealt(replicates, threads).map(|share| (share, Drawn::new(rows.len()))).collect();
+        std::thread::scope(|scope| {
+            for (share, drawn) in &mut shares {
+                scope.spawn(|| drawn.draw(&held, scores, order, share.clone(), seed));
+            }
+        });
+        let mut all = Drawn::new(rows.len());
+        shares.into_iter().for_each(|(_, drawn)| all.add(drawn));
+        Self {
+            rows: all.rows.into_iter().map(|values| values.map(Range::of)).collect(),
+            roc: Range::of(all.roc),
+            average_precision: Range::of(all.average_precision),
+        }
+    }
+}
+
+/// What some replicates come to.
+struct Drawn {
+    rows: Vec<[Vec<f64>; SHARES]>,
+    roc: Vec<f64>,
+    average_precision: Vec<f64>,
+}
+
+impl Drawn {
+    fn new(rows: usize) -> Self {
+        Self { rows: vec![Default::default(); rows], roc: Vec::new(), average_precision: Vec::new() }
+    }
+
+    fn draw(
+        &mut self,
+        held: &Held,
+        scores: &scores::Scores,
+        order: &[usize],
+        replicates: std::ops::Range<u32>,
+        seed: u64,
+    ) {
+        held.resample(self.rows.len() + scores.len(), replicates, seed, |known, columns| {
+            let (flagged, by_score) = columns.split_at_mut(self.rows.len());
+            for (values, &flagged) in self.rows.iter_mut().zip(flagged.iter()) {
                 for (values, share) in values.iter_mut().zip(shares(flagged, known)) {
                     values.extend(share);
                 }
@@ -256,13 +295,16 @@ impl Ranges {
                 }
             }
             let found = areas(order.iter().filter_map(|&place| by_score.get(place).copied()));
-            roc.extend(found.roc);
-            average_precision.extend(found.average_precision);
+            self.roc.extend(found.roc);
+            self.average_precision.extend(found.average_precision);
         });
-        Self {
-            rows: of_rows.into_iter().map(|values| values.map(Range::of)).collect(),
-            roc: Range::of(roc),
-            average_precision: Range::of(average_precision),
+    }
+
+    fn add(&mut self, other: Self) {
+        for (values, more) in self.rows.iter_mut().zip(other.rows) {
+            values.iter_mut().zip(more).for_each(|(values, more)| values.extend(more));
         }
+        self.roc.extend(other.roc);
+        self.average_precision.extend(other.average_precision);
     }
 }

@@ -181,6 +181,7 @@ fn asked(args: &Args) -> anyhow::Result<Asked> {
             k: args.k,
             replicates: args.history.replicates,
             seed: args.history.seed,
+            threads: args.history.threads(),
             ..evaluate::Settings::default()
         },
         what_if: WhatIf { mode: args.what_if.mode(), seed: args.history.seed },
