@@ -175,6 +175,27 @@ fn what_follows_from_decisions_is_not_kept_unless_history_says_those() {
 }
 
 #[test]
+fn shares_are_drawn_for_whom_they_were_drawn() {
+    let bench = Bench::new(1_200, 9);
+    let one = Try { tenant: Some("north"), ..Try::default() }
+        .edited(" or payee in watched", "")
+        .edited("[lists]\nwatched = { key = \"payee\", file = \"watched.txt\" }\n", "")
+        .edited("id = \"spends\"", "id = \"spends\"\nrollout = { percent = 50, by = \"account\" }")
+        .edited("id = \"bursts\"", "id = \"bursts\"\nrollout = { percent = 50, by = \"channel\" }");
+    assert!(is_computed(&bench.holds(&one)));
+    assert_eq!(looked_at(&bench.holds(&one.edited("spent_24h > 9000000", "spent_24h > 7000000"))), 1);
+    assert_eq!(looked_at(&bench.holds(&one.with("low", 300_000))), 2);
+    assert_eq!(
+        looked_at(
+            &bench.holds(&one.edited("percent = 50, by = \"account\"", "percent = 30, by = \"device\""))
+        ),
+        1
+    );
+    let kept = bench.holds(&one.edited("id = \"tried\"", "id = \"tried\"\ntenants = [\"north\"]"));
+    assert!(matches!(kept, Kept::Reused { .. }) || is_computed(&kept), "{kept:?}");
+}
+
+#[test]
 fn what_was_used_longest_ago_makes_room() {
     let bench = Bench::new(800, 6);
     let first = Try::default();
@@ -182,11 +203,14 @@ fn what_was_used_longest_ago_makes_room() {
     assert!(is_computed(&bench.holds(&first)));
     assert!(is_computed(&bench.holds(&second)));
     assert!(is_reused(&bench.holds(&first)));
-    // No room for both: the one in use stays.
-    let little = |one: &Try| Try { bytes_max: 1, ..one.clone() };
-    assert!(is_reused(&bench.holds(&little(&first))));
+    // Room for one: that in use stays.
+    let bytes_max = bench.kept_bytes() * 2 / 3;
+    assert!(is_reused(&bench.holds(&Try { bytes_max, ..first.clone() })));
     assert!(is_reused(&bench.holds(&first)));
     assert!(is_computed(&bench.holds(&second)), "it made room");
+    // Room for none.
+    assert!(is_computed(&bench.holds(&Try { bytes_max: 1, ..first.clone() })));
+    assert!(is_computed(&bench.holds(&second)));
 }
 
 #[test]

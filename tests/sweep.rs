@@ -225,3 +225,16 @@ fn too_many_engines_are_told_with_what_needs_them() {
         "{error}"
     );
 }
+
+#[test]
+fn a_choice_that_changes_nothing_is_never_worse_than_chance() {
+    // How much fraud there is differs between the two sides, whatever is chosen.
+    let history = History::new(2_000, 5);
+    for objective in [Objective::Cost, Objective::Budget] {
+        for split in [0.3, 0.5, 0.7] {
+            let asked = Asked { objective, split, budget: Some(1e9), ..asked(&["big=8000000"]) };
+            let chosen = history.sweep(RULES, &asked).unwrap().chosen.unwrap();
+            assert!(!chosen.overfitted, "{objective:?} {split}: {chosen:?}");
+        }
+    }
+}

@@ -49,17 +49,35 @@ pub(super) struct History {
     /// What the bootstrap and who passes a step-up are drawn from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Keep here what payments are decided from, and begin the next try from that: an edited threshold then costs seconds. Rules whose
-    /// past follows from what they decide are run in full all the same, which is said
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-    /// How much is kept there at most: beyond, what was used longest ago goes
-    #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = size)]
-    cache_max: u64,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     asks: Asks,
+}
+
+/// Where the past is kept for the next try.
+#[derive(clap::Args)]
+pub(super) struct Keeping {
+    /// Keep here what payments are decided from, and begin the next try from that: an edited threshold then costs seconds. What follows
+    /// from decisions is run in full all the same, which is said; so is a backtest with --against, or without --no-decisions, and a sweep
+    /// with --exact
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// How much may be there when a run begins: what was used longest ago goes
+    #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = size)]
+    cache_max: u64,
+}
+
+impl Keeping {
+    /// Where the past is kept, by this very program.
+    pub(super) fn cache(&self) -> anyhow::Result<Option<Cache>> {
+        let Some(folder) = &self.cache else { return Ok(None) };
+        let program = std::env::current_exe().context("this program can't be found")?;
+        let bytes =
+            std::fs::read(&program).with_context(|| format!("{} can't be read", program.display()))?;
+        let sum: [u8; 32] = Sha256::digest(bytes).into();
+        Ok(Some(Cache { folder: folder.clone(), program: hex(sum), bytes_max: self.cache_max }))
+    }
 }
 
 impl History {
@@ -82,16 +100,6 @@ impl History {
             }
         }
         Ok(data)
-    }
-
-    /// Where the past is kept, by this very program.
-    pub(super) fn cache(&self) -> anyhow::Result<Option<Cache>> {
-        let Some(folder) = &self.cache else { return Ok(None) };
-        let program = std::env::current_exe().context("this program can't be found")?;
-        let bytes =
-            std::fs::read(&program).with_context(|| format!("{} can't be read", program.display()))?;
-        let sum: [u8; 32] = Sha256::digest(bytes).into();
-        Ok(Some(Cache { folder: folder.clone(), program: hex(sum), bytes_max: self.cache_max }))
     }
 
     /// Threads that read.
@@ -182,6 +190,10 @@ pub(super) fn tell_kept(kept: &Kept, out: &mut impl Write) -> std::io::Result<()
         Kept::Reused { looked_at, rules } => {
             writeln!(out, "from the cache: {looked_at} of {rules} rules looked at anew")
         }
+        Kept::Computed { new: 0, .. } => writeln!(
+            out,
+            "the cache has all of it: without decisions.parquet (--no-decisions) and --against the next backtest begins there"
+        ),
         Kept::Computed { new, features } => {
             writeln!(out, "kept in the cache: {new} of {features} features computed anew")
         }

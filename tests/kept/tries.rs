@@ -111,6 +111,8 @@ pub struct Try {
     pub left_out: usize,
     /// Whether every payment says what it was answered.
     pub answered: bool,
+    /// Whose events they are.
+    pub tenant: Option<&'static str>,
     /// Whether one payment is in another currency.
     pub foreign: bool,
     pub seed: u64,
@@ -127,6 +129,7 @@ impl Default for Try {
             program: "this".to_owned(),
             left_out: 0,
             answered: false,
+            tenant: None,
             foreign: false,
             seed: 1,
             warm_days: 2,
@@ -270,6 +273,9 @@ impl Bench {
     fn text(&self, one: &Try) -> String {
         let mut lines = self.stream.clone();
         lines.truncate(lines.len() - one.left_out);
+        for line in lines.iter_mut().filter(|line| line["kind"] != "clock") {
+            one.tenant.iter().for_each(|&tenant| line["tenant"] = tenant.into());
+        }
         let payments = lines.iter_mut().filter(|line| line["kind"] == "transaction");
         for (at, line) in payments.enumerate() {
             if one.answered {
@@ -284,7 +290,12 @@ impl Bench {
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// All files that are kept, but the listing.
+    /// How much is kept.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept_files().iter().map(|file| file.metadata().unwrap().len()).sum()
+    }
+
+    /// All files that are kept.
     pub fn kept_files(&self) -> Vec<PathBuf> {
         let folders = fs::read_dir(self.folder.path("cache")).unwrap().map(|entry| entry.unwrap().path());
         let files =

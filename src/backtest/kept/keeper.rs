@@ -22,6 +22,7 @@ use super::{CHUNK_ROWS, Kept, KeptError, why_not};
 use crate::backtest::cells::Cells;
 use crate::backtest::run::{Events, Shown};
 use crate::decision::Quality;
+use crate::engine::{Limits, Refusal};
 use crate::event::{self, Kind, TextField};
 use crate::rules::{Mode, RuleSet};
 
@@ -64,6 +65,7 @@ impl Keeper {
     pub(in crate::backtest) fn begin(folder: &Path, rules: &Arc<RuleSet>) -> Result<Self, String> {
         std::fs::create_dir_all(folder).map_err(|source| unusable(folder)(source).to_string())?;
         let before = Listing::read(folder);
+        super::room::tidy(folder);
         let lacks = |name: &str| before.as_ref().is_none_or(|listing| !listing.has(name));
         let payments = lacks(PAYMENTS).then(|| (Builders::default(), payments::schema()));
         let events = lacks(EVENTS).then(|| (event::Kept::default(), BinaryBuilder::new()));
@@ -140,7 +142,12 @@ impl Keeper {
         if self.taken == u32::MAX {
             return self.give_up("there are more payments than are kept".to_owned());
         }
-        self.decides |= shown.answered.is_none();
+        if shown.answered.is_none() && !self.decides {
+            self.decides = true;
+            if let Some(why) = why_not(&self.rules, true, &[]) {
+                return self.give_up(why);
+            }
+        }
         let later_us = shown.basis.facts().now_us.saturating_sub(shown.fact.time_us);
         if let Some((payments, _)) = &mut self.payments {
             payments.push(shown, later_us);
@@ -240,7 +247,12 @@ impl Keeper {
         self.to = None;
         let written = self.writing.take().map(JoinHandle::join);
         let kinds: Vec<Kind> = events.kinds.iter().filter_map(|kind| Kind::from_name(&kind.name)).collect();
-        let why = self.gave_up.take().or_else(|| why_not(&self.rules, self.decides, &kinds));
+        let other = self.before.as_ref().is_some_and(|before| before.is_other(self.taken, events));
+        let bound =
+            (other || events.refused.iter().any(|refused| is_for_want_of_room(&refused.name))).then(|| {
+                "a bound of the engine was met, so that what is taken in follows from its features".to_owned()
+            });
+        let why = self.gave_up.take().or_else(|| why_not(&self.rules, self.decides, &kinds)).or(bound);
         let files = match (written, why) {
             (Some(Ok(Ok(files))), None) => files,
             (_, Some(why)) => return Kept::Not(why),
@@ -322,6 +334,14 @@ fn write_all(
         }
     }
     writers.into_iter().map(Writer::finish).collect()
+}
+
+/// Whether an event was refused because others took the room.
+fn is_for_want_of_room(refusal: &str) -> bool {
+    let Limits { side_entries_max, texts_max, .. } = Limits::default();
+    let of_room =
+        [Refusal::TooOld, Refusal::SideBufferFull { side_entries_max }, Refusal::KeysFull { texts_max }];
+    of_room.iter().any(|of_room| of_room.to_string() == refusal)
 }
 
 /// Files that are not whole: what is left of them goes.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +40,16 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// That of a folder; `None` where there is none that can be read.
+    /// That of a folder; `None` where there is none that is what was written.
     pub(super) fn read(folder: &Path) -> Option<Self> {
-        let text = std::fs::read(folder.join(NAME)).ok()?;
-        serde_json::from_slice(&text).ok()
+        let text = std::fs::read_to_string(folder.join(NAME)).ok()?;
+        let (sum, listing) = text.split_once('\n')?;
+        (sum == sum_of(listing)).then(|| serde_json::from_str(listing).ok())?
+    }
+
+    /// Whether another run found other payments, or something else became of events.
+    pub(super) fn is_other(&self, payments: u32, events: &Events) -> bool {
+        self.payments != payments || self.events != *events
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -59,16 +66,24 @@ impl Listing {
 
     /// Lists more files, with those that somebody else has listed meanwhile.
     pub(super) fn add(mut self, folder: &Path, files: Vec<(String, Sum)>) -> Result<(), KeptError> {
+        // Of two processes one may lose what the other lists: that is then computed again.
+        static LISTING: Mutex<()> = Mutex::new(());
+        let _held = LISTING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = Self::read(folder) {
             self.files.extend(there.files);
         }
         self.files.extend(files);
         let path = folder.join(NAME);
-        let part = folder.join(format!("{NAME}.{}", std::process::id()));
-        let text = serde_json::to_vec(&self).map_err(|error| unusable(&path)(error.into()))?;
+        let part = folder.join(format!("{NAME}.{}.part", std::process::id()));
+        let listing = serde_json::to_string(&self).map_err(|error| unusable(&path)(error.into()))?;
+        let text = format!("{}\n{listing}", sum_of(&listing));
         std::fs::write(&part, text).map_err(unusable(&part))?;
         std::fs::rename(&part, &path).map_err(unusable(&path))
     }
+}
+
+fn sum_of(listing: &str) -> String {
+    format!("{:08x}", crc32c::crc32c(listing.as_bytes()))
 }
 
 /// The file of a feature's values.

@@ -100,3 +100,16 @@ pub(in crate::backtest) enum KeptError {
         why: String,
     },
 }
+
+impl KeptError {
+    /// Removes what is damaged, with whatever else is there of the same data: it is computed again.
+    pub(in crate::backtest) fn forget(&self, folder: &Path) {
+        let is_damaged = match self {
+            Self::Damaged { .. } => true,
+            Self::File { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        };
+        if is_damaged {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}

@@ -217,7 +217,8 @@ impl Past {
             Ok(())
         })?;
         (self.warming, self.immature) = (warming, immature);
-        self.keep(found)
+        self.keep(found);
+        Ok(())
     }
 
     /// The files with what is wanted, each checked. Events are read whole where a field of them has no column.
@@ -252,17 +253,17 @@ impl Past {
         Wanted { whole: wanted.whole || wanted.texts.iter().any(lacks), features, ..wanted }
     }
 
-    /// Keeps which payments the rules fire on that were looked at.
-    fn keep(&mut self, found: Vec<Vec<u32>>) -> Result<(), KeptError> {
+    /// Keeps which payments the rules fire on that were looked at. What can't be written is looked at the next time, too.
+    fn keep(&mut self, found: Vec<Vec<u32>>) {
         let mut listed = Vec::new();
         for (at, rows) in std::mem::take(&mut self.asked).into_iter().zip(found) {
             let Some(rule) = self.rules.rules.get(usize::from(at)) else { continue };
-            listed.push(write_rows(&self.folder, &fired(&rule.firing.hash), &rows)?);
+            listed.extend(write_rows(&self.folder, &fired(&rule.firing.hash), &rows));
             self.fired.push((at, rows));
         }
         self.fired.sort_unstable_by_key(|(at, _)| *at);
         // It was used now, whether anything is new or not.
-        self.listing.clone().add(&self.folder, listed)
+        let _ = self.listing.clone().add(&self.folder, listed);
     }
 
     /// Looks at some payments again, whole, with all that the engine recorded of them: in the order in which they are given.

@@ -27,9 +27,8 @@ pub(super) fn again(
         Ok(Some(Ok(Ok(found)))) => Ok(Some(found)),
         Ok(None) => Ok(None),
         Ok(Some(Err(error))) => Err(error),
-        Ok(Some(Ok(Err(_)))) | Err(_) => {
-            // Whatever else is there is computed again, too.
-            let _ = std::fs::remove_dir_all(folder);
+        Ok(Some(Ok(Err(error)))) | Err(error) => {
+            error.forget(folder);
             Ok(None)
         }
     }

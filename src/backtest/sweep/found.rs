@@ -7,7 +7,7 @@ use super::grid::Grid;
 use super::group::Ran;
 use super::plan::is_kept;
 use super::result::{Chosen, Combination, Objective, State, Swept, Swing};
-use super::stability::{Drawn, Stability};
+use super::stability::{Drawn, Replicate, Stability};
 use super::{Asked, Found, SweepError};
 use crate::backtest::evaluate::bootstrap::Range;
 use crate::backtest::evaluate::tally::share;
@@ -67,10 +67,8 @@ pub(super) fn found(
         }
     }
     let of_one = stability.map(|stability| stability.of_one).unwrap_or_default();
-    let chosen = one.and_then(|at| {
-        let figures = all.get(at)?;
-        Some(judged(at, figures, asked.objective, days, &of_one))
-    });
+    let chosen =
+        one.and_then(|at| Some(judged(at, (all.get(at)?, all.first()?), asked.objective, days, &of_one)));
     let feeds = fed(base, ran.iter().any(|ran| ran.decides));
     let events = ran.first().map(|ran| ran.events.clone()).unwrap_or_default();
     let swept = Swept {
@@ -109,22 +107,22 @@ fn combination(values: &[usize]) -> Combination {
 /// What was chosen, with what the other side says of it.
 fn judged(
     at: usize,
-    figures: &Combination,
+    (figures, as_it_is): (&Combination, &Combination),
     objective: Objective,
     days: [f64; 2],
-    replicates: &[(Point, f64)],
+    replicates: &[Replicate],
 ) -> Chosen {
     let by_cost = objective == Objective::Cost;
     let (tuning, held_out, values): (_, _, Vec<f64>) = if by_cost {
         let [tuning_days, held_out_days] = days;
-        let a_day = |(point, _): &(Point, f64)| share(point.cost_minor, tuning_days);
+        let a_day = |of: &Replicate| share(of.point.cost_minor, tuning_days);
         (
             share(figures.tuning.cost_minor, tuning_days),
             share(figures.held_out.cost_minor, held_out_days),
             replicates.iter().filter_map(a_day).collect(),
         )
     } else {
-        let caught = |(point, all): &(Point, f64)| share(point.caught_minor, *all);
+        let caught = |of: &Replicate| share(of.point.caught_minor, of.fraud_minor);
         (
             figures.tuning.value_caught_share,
             figures.held_out.value_caught_share,
@@ -132,11 +130,26 @@ fn judged(
         )
     };
     let Range { low, high } = Range::of(values);
-    let worse = |held_out: f64| match by_cost {
-        true => high.is_some_and(|high| held_out > high),
-        false => low.is_some_and(|low| held_out < low),
+    // How much fraud there is changes with time, and moves all combinations: what a choice is worth is how much better it is than what
+    // was there.
+    let gain = |minor: f64, before_minor: f64, all_minor: f64| match by_cost {
+        true => share(before_minor - minor, before_minor),
+        false => share(minor - before_minor, all_minor),
     };
-    Chosen { combination: at, tuning, held_out, low, high, overfitted: held_out.is_some_and(worse) }
+    let in_replicate = |of: &Replicate| match by_cost {
+        true => gain(of.point.cost_minor, of.as_it_is.cost_minor, of.fraud_minor),
+        false => gain(of.point.caught_minor, of.as_it_is.caught_minor, of.fraud_minor),
+    };
+    let gained = match by_cost {
+        true => gain(figures.held_out.cost_minor, as_it_is.held_out.cost_minor, 0.0),
+        false => {
+            let shares = figures.held_out.value_caught_share.zip(as_it_is.held_out.value_caught_share);
+            shares.map(|(share, before)| share - before)
+        }
+    };
+    let least = Range::of(replicates.iter().filter_map(in_replicate).collect()).low;
+    let overfitted = gained.zip(least).is_some_and(|(gained, least)| gained < least);
+    Chosen { combination: at, tuning, held_out, low, high, overfitted }
 }
 
 fn swing(grid: &Grid, at: usize) -> Option<Swing> {

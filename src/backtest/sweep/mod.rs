@@ -227,9 +227,8 @@ fn from_kept(
     let ran = past.and_then(|past| {
         past.map(|past| again(past, taking, span, asked.threads, group.combinations.clone())).transpose()
     });
-    ran.unwrap_or_else(|_| {
-        // Whatever else is there is computed again, too.
-        let _ = std::fs::remove_dir_all(folder);
+    ran.unwrap_or_else(|error| {
+        error.forget(folder);
         None
     })
 }

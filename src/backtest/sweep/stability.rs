@@ -19,8 +19,18 @@ pub(super) struct Stability {
     /// By combination: in how many replicates it is on the front, and is chosen.
     pub(super) on_front: Vec<u32>,
     pub(super) chosen: Vec<u32>,
-    /// What the combination that is looked at comes to in each replicate: its point and the value of all fraud.
-    pub(super) of_one: Vec<(Point, f64)>,
+    /// What the combination that is looked at comes to in each replicate.
+    pub(super) of_one: Vec<Replicate>,
+}
+
+/// What one combination comes to in a replicate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replicate {
+    pub(super) point: Point,
+    /// What the rule file as it is comes to.
+    pub(super) as_it_is: Point,
+    /// The value of all fraud, minor units.
+    pub(super) fraud_minor: f64,
 }
 
 /// What replicates are drawn for.
@@ -102,8 +112,8 @@ fn some(
         chosen(&points, asked.objective, asked.budget)
             .into_iter()
             .for_each(|at| count(&mut found.chosen, at));
-        if let Some(point) = asked.one.and_then(|at| points.get(at)) {
-            found.of_one.push((*point, fraud_minor));
+        if let (Some(&point), Some(&as_it_is)) = (asked.one.and_then(|at| points.get(at)), points.first()) {
+            found.of_one.push(Replicate { point, as_it_is, fraud_minor });
         }
     }
     found

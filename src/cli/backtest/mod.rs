@@ -21,7 +21,7 @@ use weir::rules::{Description, RuleSet};
 use weir::time::format_duration;
 
 use super::history::{
-    History, by_kind, command, described, tell_kept, tell_strange_kinds, why_nothing, write,
+    History, Keeping, by_kind, command, described, tell_kept, tell_strange_kinds, why_nothing, write,
 };
 use super::progress::Progress;
 use super::{Verdict, rule_file};
@@ -50,6 +50,8 @@ pub(crate) struct Args {
     sweep: Option<PathBuf>,
     #[command(flatten)]
     history: History,
+    #[command(flatten)]
+    keeping: Keeping,
     /// What becomes of payments that the rules stop
     #[arg(long, value_enum, default_value_t = Happens::Observed)]
     what_if: Happens,
@@ -190,7 +192,7 @@ fn asked(args: &Args) -> anyhow::Result<Asked> {
         limits: Limits::default(),
         all_features: args.features,
         decisions: (!args.no_decisions).then(|| args.history.out.join(DECISIONS)),
-        cache: args.history.cache()?,
+        cache: args.keeping.cache()?,
         threads: args.history.threads(),
     })
 }

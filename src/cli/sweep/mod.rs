@@ -17,7 +17,7 @@ use weir::rules::Sources;
 
 use super::costs::CostFlags;
 use super::history::{
-    History, by_kind, command, described, is_measured, share, tell_kept, tell_strange_kinds, write,
+    History, Keeping, by_kind, command, described, is_measured, share, tell_kept, tell_strange_kinds, write,
 };
 use super::progress::Progress;
 use super::{Verdict, rule_file};
@@ -41,6 +41,8 @@ pub(crate) struct Args {
     rules: PathBuf,
     #[command(flatten)]
     history: History,
+    #[command(flatten)]
+    keeping: Keeping,
     /// A parameter with its values, NAME=LOW..HIGH/STEPS or NAME=A,B,C; may be given several times, and all combinations are tried
     #[arg(long, value_name = "NAME=VALUES", required = true)]
     vary: Vec<Vary>,
@@ -113,6 +115,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Verdict> {
     is_measured(&swept.measured, swept.tuning.payments + swept.held_out.payments, &found.events)?;
     // Of several engines, what is said of the first holds for what all have in common.
     found.kept.first().map_or(Ok(()), |kept| tell_kept(kept, &mut anstream::stderr()))?;
+    let alike = |one: &Combination, other: &Combination| {
+        (&one.tuning, &one.held_out) == (&other.tuning, &other.held_out)
+    };
+    if swept.combinations.windows(2).all(|pair| matches!(pair, [one, other] if alike(one, other))) {
+        writeln!(
+            anstream::stderr(),
+            "every combination does the same: what these parameters reach decides nothing here (rules in shadow don't)"
+        )?;
+    }
     let rows = found.events.read;
     tell_strange_kinds(&asked.pass, &swept.fraud_kinds, &mut anstream::stderr())?;
     let report = SweepReport {
@@ -168,7 +179,7 @@ fn asked(args: &Args, currency: Currency) -> anyhow::Result<Asked> {
         warm_us: args.history.warm,
         mature_us: args.history.mature,
         limits: Limits::default(),
-        cache: args.history.cache()?,
+        cache: args.keeping.cache()?,
         threads: args.history.threads(),
     })
 }
@@ -190,6 +201,13 @@ fn put(sources: &Sources, swept: &Swept, out: &mut impl Write) -> anyhow::Result
     let changed = rewritten(sources, &values(swept, chosen))?;
     if changed.is_empty() {
         writeln!(out, "the rule file has the chosen values already")?;
+    }
+    for (file, _) in &changed {
+        let read = sources.files().find(|source| source.name == *file).map(|source| source.text.as_bytes());
+        let now = std::fs::read(file).with_context(|| format!("can't read {file}"))?;
+        if read != Some(&*now) {
+            bail!("{file} was edited since it was read, so nothing was written; sweep it again");
+        }
     }
     for (file, text) in changed {
         // A link stays one: what it leads to is written.

@@ -163,7 +163,7 @@ fn chosen(report: &SweepReport, told: &Told, out: &mut impl Write) -> io::Result
     if chosen.overfitted {
         writeln!(
             out,
-            "  {WARNING}worse on what was held out{WARNING:#} than chance explains: these values fit the time that they were chosen by"
+            "  {WARNING}gains less on what was held out{WARNING:#} than chance explains: these values fit the time that they were chosen by"
         )?;
     }
     Ok(())

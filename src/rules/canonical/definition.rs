@@ -70,7 +70,8 @@ pub(in crate::rules) fn firings(
             Some(KeyField::Extra(_)) => firing.reads_more = true,
             None => {}
         }
-        if !rule.tenants.is_empty() || !set.lists.is_empty() {
+        // A share is drawn for each tenant by itself, and a list may say something to one alone.
+        if rule.rollout.is_some() || !rule.tenants.is_empty() || !set.lists.is_empty() {
             firing.texts.insert(TextField::Tenant);
         }
         firing

@@ -48,7 +48,7 @@ fn judged(report: &SweepReport, told: &Told, chosen: &Chosen, new: &Combination)
     html! {
         @if chosen.overfitted {
             p.warning role="note" {
-                strong { "Worse on what was held out than chance explains." }
+                strong { "Gains less on what was held out than chance explains." }
                 " These values fit the time that they were chosen by, and may not be worth as much from now on."
             }
         }
