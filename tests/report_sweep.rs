@@ -145,10 +145,10 @@ fn a_sweep_without_known_frauds_says_so() {
 fn what_was_chosen_is_held_against_what_there_is() {
     let mut report = swept::two(8, 6);
     let said = |report: &SweepReport| body(&checked(report)).to_owned();
-    assert!(said(&report).contains("Worse on what was held out than chance explains."));
+    assert!(said(&report).contains("Gains less on what was held out than chance explains."));
     assert!(said(&report).contains("chosen in 41.5 % of the replicates"));
     report.swept.chosen.as_mut().unwrap().overfitted = false;
-    assert!(!said(&report).contains("Worse on what was held out"));
+    assert!(!said(&report).contains("Gains less on what was held out"));
     report.swept.chosen = None;
     assert!(said(&report).contains("Nothing keeps to the budget"));
     report.asked.objective = Objective::Front;
