@@ -29,6 +29,9 @@ use crate::rules::{Mode, RuleSet};
 /// Chunks of columns that wait to be written.
 const WAITING_MAX: usize = 2;
 
+/// The files that were written, beside their places.
+type Written = Result<Vec<(PathBuf, Sum)>, KeptError>;
+
 /// Takes the payments of a run.
 pub(in crate::backtest) struct Keeper {
     rules: Arc<RuleSet>,
@@ -51,7 +54,7 @@ pub(in crate::backtest) struct Keeper {
     /// Why nothing is kept after all.
     gave_up: Option<String>,
     to: Option<SyncSender<Vec<RecordBatch>>>,
-    writing: Option<JoinHandle<Result<Vec<(PathBuf, Sum)>, KeptError>>>,
+    writing: Option<JoinHandle<Written>>,
 }
 
 struct FeatureCells {
@@ -324,10 +327,7 @@ fn part(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.{}-{number}.part", std::process::id()))
 }
 
-fn write_all(
-    mut writers: Vec<Writer>,
-    chunks: &Receiver<Vec<RecordBatch>>,
-) -> Result<Vec<(PathBuf, Sum)>, KeptError> {
+fn write_all(mut writers: Vec<Writer>, chunks: &Receiver<Vec<RecordBatch>>) -> Written {
     for chunk in chunks {
         for (writer, columns) in writers.iter_mut().zip(&chunk) {
             writer.write(columns)?;

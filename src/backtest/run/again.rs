@@ -71,7 +71,7 @@ fn figures(
         return Ok(Err(error));
     }
     failed.map_or(Ok(()), Err)?;
-    let (examples, words) = findings.to_explain();
+    let (examples, words) = findings.examples_and_words();
     let mut decision = Decision::default();
     let looked = past.look(&examples.places(), |at, basis| {
         let (live, shadow) = past.fired_on(at);

@@ -134,7 +134,7 @@ impl Findings {
     }
 
     /// The payments that are shown, and what puts their decisions into words.
-    pub(super) fn to_explain(&mut self) -> (&mut Examples, &Words) {
+    pub(super) fn examples_and_words(&mut self) -> (&mut Examples, &Words) {
         (&mut self.examples, &self.words)
     }
 
