@@ -177,6 +177,7 @@ fn shares_are_drawn_for_whom_they_were_drawn() {
     let one = Try { tenant: Some("north"), ..Try::default() }
         .edited(" or payee in watched", "")
         .edited("[lists]\nwatched = { key = \"payee\", file = \"watched.txt\" }\n", "")
+        .edited("[control]\npercent = 20\nby = \"account\"\namount_max = 20_000_000\n", "")
         .edited("id = \"spends\"", "id = \"spends\"\nrollout = { percent = 50, by = \"account\" }")
         .edited("id = \"bursts\"", "id = \"bursts\"\nrollout = { percent = 50, by = \"channel\" }");
     assert!(is_computed(&bench.holds(&one)));
