@@ -19,7 +19,7 @@ const FORM: u32 = 1;
 
 /// The name of the folder for what a rule set's engine comes to over a data set: SHA-256 of the data, the program, the bounds, and of all
 /// that a rule set says of events beside features and rules. Reads the data's files once.
-pub(in crate::backtest) fn key(
+pub(super) fn key(
     cache: &Cache,
     data: &DataSet,
     (rules, lists, rates): (&RuleSet, &Lists, &Rates),

@@ -31,15 +31,20 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::data::{DataError, DataSet};
+use crate::engine::Limits;
+use crate::lists::Lists;
+use crate::rates::Rates;
+use crate::rules::RuleSet;
+
 pub(in crate::backtest) use keeper::Keeper;
-pub(in crate::backtest) use key::{key, why_not};
+pub(in crate::backtest) use key::why_not;
 pub(in crate::backtest) use lit::Wanted;
 pub(in crate::backtest) use past::{Past, Watch};
 pub(in crate::backtest) use payments::Among;
-pub(in crate::backtest) use room::make as make_room;
 
 /// Rows of a chunk: what is read, looked at and shown together.
-pub(in crate::backtest) const CHUNK_ROWS: usize = 1 << 15;
+const CHUNK_ROWS: usize = 1 << 15;
 
 /// Where the past is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +55,20 @@ pub struct Cache {
     pub program: String,
     /// How many bytes are kept at most: beyond, what was used longest ago goes.
     pub bytes_max: u64,
+}
+
+impl Cache {
+    /// The folder for what payments of a data set are decided from with a rule set, and room for it. Reads the data's files once.
+    pub(in crate::backtest) fn room_for(
+        &self,
+        data: &DataSet,
+        beside: (&RuleSet, &Lists, &Rates),
+        limits: &Limits,
+    ) -> Result<PathBuf, DataError> {
+        let folder = self.folder.join(key::key(self, data, beside, limits)?);
+        room::make(self, &folder);
+        Ok(folder)
+    }
 }
 
 /// What became of the past of a run.

@@ -15,7 +15,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Removes what was used longest ago until the rest has room; what is in use goes last. What can't be removed stays.
-pub(in crate::backtest) fn make(cache: &Cache, in_use: &Path) {
+pub(super) fn make(cache: &Cache, in_use: &Path) {
     let Ok(entries) = fs::read_dir(&cache.folder) else { return };
     let mut held: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     for entry in entries.flatten() {

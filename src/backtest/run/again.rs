@@ -9,7 +9,7 @@ use super::course::Shown;
 use super::findings::Findings;
 use super::span::{Span, reach_us};
 use super::{Asked, BacktestError, Candidate, Found};
-use crate::backtest::data::DataSet;
+use crate::backtest::data::{DataError, DataSet};
 use crate::backtest::kept::{Among, Kept, KeptError, Past, Watch};
 use crate::decision::Decision;
 use crate::engine::decision_again;
@@ -21,16 +21,36 @@ pub(super) fn again(
     asked: &Asked,
     folder: &Path,
 ) -> Result<Option<Found>, BacktestError> {
-    let rules = Arc::new(candidate.rules.clone());
-    let opened = Past::open(folder, &rules, (&candidate.lists, &candidate.rates));
-    match opened.map(|past| past.map(|past| figures(data, candidate, asked, past))) {
-        Ok(Some(Ok(Ok(found)))) => Ok(Some(found)),
-        Ok(None) => Ok(None),
-        Ok(Some(Err(error))) => Err(error),
-        Ok(Some(Ok(Err(error)))) | Err(error) => {
+    figures(data, candidate, asked, folder).or_else(|failed| match failed {
+        Failed::Run(error) => Err(error),
+        Failed::Kept(error) => {
             error.forget(folder);
             Ok(None)
         }
+    })
+}
+
+/// What it fails with: only the former is the caller's.
+enum Failed {
+    Run(BacktestError),
+    Kept(KeptError),
+}
+
+impl From<BacktestError> for Failed {
+    fn from(error: BacktestError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl From<DataError> for Failed {
+    fn from(error: DataError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl From<KeptError> for Failed {
+    fn from(error: KeptError) -> Self {
+        Self::Kept(error)
     }
 }
 
@@ -56,34 +76,30 @@ fn figures(
     data: &DataSet,
     candidate: &Candidate,
     asked: &Asked,
-    mut past: Past,
-) -> Result<Result<Found, KeptError>, BacktestError> {
-    let rules = Arc::clone(past.rules());
+    folder: &Path,
+) -> Result<Option<Found>, Failed> {
+    let rules = Arc::new(candidate.rules.clone());
+    let opened = Past::open(folder, &rules, (&candidate.lists, &candidate.rates))?;
+    let Some(mut past) = opened else { return Ok(None) };
     let last_us = if asked.mature_us > 0 { data.span()?.map(|(_, last_us)| last_us) } else { None };
     let span = Span::new(asked.warm_us.unwrap_or_else(|| reach_us(&rules)), asked.mature_us, last_us);
     let findings =
         Findings::new(&rules, Arc::clone(&candidate.explainer), data.calendar(), asked)?.explain_later();
     let (looked_at, all) = past.looked_at();
     let mut taking = Taking { findings, failed: None };
-    let each = past.each(span, asked.threads, None, &mut taking);
+    past.each(span, asked.threads, None, &mut taking)?;
     let Taking { mut findings, failed } = taking;
-    if let Err(error) = each {
-        return Ok(Err(error));
-    }
     failed.map_or(Ok(()), Err)?;
     let (examples, words) = findings.examples_and_words();
     let mut decision = Decision::default();
-    let looked = past.look(&examples.places(), |at, basis| {
+    past.look(&examples.places(), |at, basis| {
         let (live, shadow) = past.fired_on(at);
         let facts = basis.facts();
         decision_again(&rules, &facts, &basis.circumstances(), (&live, &shadow), &mut decision);
         examples.explain(at, &words.of(&facts, &decision));
-    });
-    if let Err(error) = looked {
-        return Ok(Err(error));
-    }
+    })?;
     let (measured, result, comparison) = findings.finish()?;
-    Ok(Ok(Found {
+    Ok(Some(Found {
         measured: span.measured(past.first_us(), past.warming_and_immature(), measured),
         result,
         against: None,

@@ -202,9 +202,7 @@ fn folder(
         return Ok(Some(Err(why)));
     }
     let beside = (&candidate.rules, &candidate.lists, &candidate.rates);
-    let folder = cache.folder.join(kept::key(cache, data, beside, &asked.limits)?);
-    kept::make_room(cache, &folder);
-    Ok(Some(Ok(folder)))
+    Ok(Some(Ok(cache.room_for(data, beside, &asked.limits)?)))
 }
 
 fn in_threads(

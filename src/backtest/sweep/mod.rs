@@ -208,10 +208,7 @@ fn folder(
 ) -> Result<Option<PathBuf>, BacktestError> {
     let may_be = !asked.exact && kept::why_not(rules, false, &[]).is_none();
     let Some(cache) = asked.cache.as_ref().filter(|_| may_be) else { return Ok(None) };
-    let folder =
-        cache.folder.join(kept::key(cache, data, (rules, &tried.lists, &tried.rates), &asked.limits)?);
-    kept::make_room(cache, &folder);
-    Ok(Some(folder))
+    Ok(Some(cache.room_for(data, (rules, &tried.lists, &tried.rates), &asked.limits)?))
 }
 
 /// What comes of what is kept; `None` where something is not there, or not as it was written.
