@@ -37,6 +37,8 @@
 
 /// The hash of a feature's whole definition.
 mod definition;
+#[cfg(feature = "backtest")]
+mod firing;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -59,7 +61,9 @@ use super::{Parts, features, locks, rule, tables};
 use crate::event::{Kind, Schema};
 use crate::time::zone_data_version;
 
-pub(super) use definition::{definitions, firings};
+pub(super) use definition::definitions;
+#[cfg(feature = "backtest")]
+pub(super) use firing::firings;
 
 const FORM: u32 = 1;
 

@@ -86,9 +86,11 @@ pub use expr::{Condition, Facts, presented};
 pub use index::{Index, Scratch};
 pub(crate) use names::{did_you_mean, listed, near};
 pub use problem::{Beside, Problem, Refused, Severity};
+#[cfg(feature = "backtest")]
+pub use ruleset::Firing;
 pub use ruleset::{
-    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, Firing,
-    KeyField, Kinds, Label, ListDeclaration, Lock, Mode, NumberField, OnUnknown, Operand, Pack, Policy,
+    Action, Aggregate, Breaker, ControlGroup, Counts, DegreeField, Dialogue, Feature, Feedback, KeyField,
+    Kinds, Label, ListDeclaration, Lock, Mode, NumberField, OnUnknown, Operand, Pack, Policy,
     RatesDeclaration, Reset, Rule, RuleSet, Share, Stratum, Tier, Window,
 };
 pub use sources::{Found, Place, SourceFile, Sources};
@@ -372,8 +374,11 @@ fn read<T>(
     for (at, hash) in canonical::definitions(&set, &params, &features, &tables).into_iter().enumerate() {
         features[at].feature.hash = hash;
     }
-    let firings = canonical::firings(&set, &params, &features, &tables, &rules);
-    rules.iter_mut().zip(firings).for_each(|(declared, firing)| declared.rule.firing = firing);
+    #[cfg(feature = "backtest")]
+    for (at, firing) in canonical::firings(&set, &params, &features, &tables, &rules).into_iter().enumerate()
+    {
+        rules[at].rule.firing = firing;
+    }
     set.features = features.iter().map(|declared| declared.feature.clone()).collect();
     let parts = Parts { params, features, tables, locks, rules, in_dialogue };
     set.hash = canonical::hash(&set, &parts);

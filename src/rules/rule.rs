@@ -12,7 +12,7 @@ use super::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX, RULES_MAX, SCORE_MAX};
 use super::names::{Scope, check_word, did_you_mean, listed, near};
 use super::packs::{self, Packs};
 use super::problem::{Problem, Problems};
-use super::ruleset::{Action, Firing, OnUnknown, Policy, Rule, Tier};
+use super::ruleset::{Action, OnUnknown, Policy, Rule, Tier};
 use super::sections::{is_language, no_language};
 use super::sql::{self, Reach, Used};
 use super::tier;
@@ -171,7 +171,8 @@ impl<'d> Reader<'_, 'd> {
             legal: duties.legal.clone(),
             tenants: tenants?,
             pack: place as u8,
-            firing: Firing::default(),
+            #[cfg(feature = "backtest")]
+            firing: super::ruleset::Firing::default(),
         };
         let span = |key: &str| table.get(key).map_or(table.span(), |item| item.span());
         Some(Declared {

@@ -1,5 +1,4 @@
-//! The hash of a feature's whole definition, by which a reload knows it again whatever it is called, and that of all that says whether
-//! a rule fires.
+//! The hash of a feature's whole definition, by which a reload knows it again whatever it is called.
 //!
 //! What a `where` names is put in by its own definition: parameters, lists (not what is on them), tables, the features that those read, and so on.
 //! Two features with equal hashes, fed the same events from the same time on, have equal values.
@@ -9,15 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::{FORM, Form};
-use crate::event::TextField;
 use crate::rules::expr::Needs;
-use crate::rules::names::BuiltIn;
 use crate::rules::params::Param;
 use crate::rules::ruleset::{
-    Aggregate, DegreeField, Feature, Firing, KeyField, ListDeclaration, NumberField, Operand, RuleSet,
+    Aggregate, DegreeField, Feature, KeyField, ListDeclaration, NumberField, Operand, RuleSet,
 };
 use crate::rules::sql::tree::{Node, Tree};
-use crate::rules::{features, rule, tables};
+use crate::rules::{features, tables};
 
 /// The SHA-256 of the definition of each feature.
 pub(in crate::rules) fn definitions(
@@ -40,66 +37,9 @@ pub(in crate::rules) fn definitions(
     features.iter().map(hash).collect()
 }
 
-/// What says whether each rule fires.
-pub(in crate::rules) fn firings(
-    set: &RuleSet,
-    params: &[Param<'_>],
-    features: &[features::Declared<'_>],
-    tables: &[tables::Declared<'_>],
-    rules: &[rule::Declared<'_>],
-) -> Vec<Firing> {
-    let firing = |declared: &rule::Declared<'_>| {
-        let rule = &declared.rule;
-        let mut form = Form { hasher: Sha256::new(), schema: &set.schema, features };
-        form.put("weir-firing", FORM);
-        form.condition_of(declared);
-        form.looks_at(rule);
-        // The share of one rule is not that of another.
-        rule.rollout.iter().for_each(|_| form.put("rule", &rule.id));
-        rule.tenants.iter().for_each(|tenant| form.put("tenant", tenant));
-        let mut reached = Reached::default();
-        reached.condition(&declared.condition.tree);
-        reached.close(features, tables);
-        reached.put(&mut form, &set.lists, params, features, tables);
-        let mut firing = Firing { hash: form.hasher.finalize().into(), ..Firing::default() };
-        reads(&declared.condition.tree, &mut firing);
-        let of_tables = rule.tables.iter().filter_map(|at| tables.get(usize::from(*at)));
-        of_tables.flat_map(|table| &table.conditions).for_each(|row| reads(&row.tree, &mut firing));
-        match rule.rollout.map(|rollout| rollout.by) {
-            Some(KeyField::Text(field)) => drop(firing.texts.insert(field)),
-            Some(KeyField::Extra(_)) => firing.reads_more = true,
-            None => {}
-        }
-        // A share is drawn for each tenant by itself, and a list may say something to one alone.
-        if rule.rollout.is_some() || !rule.tenants.is_empty() || !set.lists.is_empty() {
-            firing.texts.insert(TextField::Tenant);
-        }
-        firing
-    };
-    rules.iter().map(firing).collect()
-}
-
-/// Notes what a condition reads of an event itself.
-fn reads(tree: &Tree, firing: &mut Firing) {
-    tree.walk(&mut |part| match &part.node {
-        Node::BuiltIn(BuiltIn::Text(field)) | Node::Word(_, field) => drop(firing.texts.insert(*field)),
-        Node::Met(..) => firing.texts.extend([TextField::Methods, TextField::Result]),
-        Node::BuiltIn(
-            BuiltIn::Amount
-            | BuiltIn::Currency
-            | BuiltIn::Kind
-            | BuiltIn::Time
-            | BuiltIn::Hour
-            | BuiltIn::Weekday,
-        ) => {}
-        Node::BuiltIn(_) | Node::Extra(..) => firing.reads_more = true,
-        _ => {}
-    });
-}
-
-/// All that a feature's definition reaches, by position or name.
+/// All that a definition reaches, by position or name.
 #[derive(Default)]
-struct Reached<'d> {
+pub(super) struct Reached<'d> {
     extras: BTreeSet<usize>,
     params: BTreeSet<&'d str>,
     lists: BTreeSet<usize>,
@@ -116,7 +56,7 @@ impl<'d> Reached<'d> {
     }
 
     /// Whatever a condition can name and a rule file defines is taken note of here.
-    fn condition(&mut self, tree: &'d Tree) {
+    pub(super) fn condition(&mut self, tree: &'d Tree) {
         tree.walk(&mut |part| {
             self.params.extend(part.param.as_deref());
             if let Node::Met(name, needs) = &part.node {
@@ -133,7 +73,11 @@ impl<'d> Reached<'d> {
     }
 
     /// Follows what is reached until nothing new is. A table may read a feature that carries the same table.
-    fn close(&mut self, features: &'d [features::Declared<'_>], tables: &'d [tables::Declared<'_>]) {
+    pub(super) fn close(
+        &mut self,
+        features: &'d [features::Declared<'_>],
+        tables: &'d [tables::Declared<'_>],
+    ) {
         let (mut tables_seen, mut features_seen) = (BTreeSet::new(), BTreeSet::new());
         loop {
             let new_tables: Vec<usize> = self.tables.difference(&tables_seen).copied().collect();
@@ -151,7 +95,7 @@ impl<'d> Reached<'d> {
     }
 
     /// Puts the definitions into the form, each kind in the order of the names.
-    fn put(
+    pub(super) fn put(
         &self,
         form: &mut Form<'_>,
         lists: &[ListDeclaration],

@@ -2,6 +2,8 @@
 
 mod feature;
 mod fields;
+#[cfg(feature = "backtest")]
+mod firing;
 mod rule;
 
 use std::collections::BTreeSet;
@@ -11,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use feature::{Aggregate, Counts, Feature, Kinds, Label, Reset, Stratum, Window};
 pub use fields::{DegreeField, KeyField, NumberField, Operand};
-pub use rule::{Action, Breaker, Firing, Mode, OnUnknown, Rule, Share, Tier};
+#[cfg(feature = "backtest")]
+pub use firing::Firing;
+pub use rule::{Action, Breaker, Mode, OnUnknown, Rule, Share, Tier};
 
 use super::expr::Condition;
 use super::table::Table;

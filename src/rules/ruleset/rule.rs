@@ -1,10 +1,8 @@
 //! Rules: when they fire, whose word they are, and what follows.
 
-use std::collections::BTreeSet;
-
 use super::fields::KeyField;
 use crate::decision::Outcome;
-use crate::event::{Kind, TextField};
+use crate::event::Kind;
 use crate::rules::expr::Condition;
 
 /// A condition with what follows from it.
@@ -59,19 +57,8 @@ pub struct Rule {
     /// The file that it stands in, by position in [`RuleSet::packs`](super::RuleSet::packs).
     pub pack: u8,
     /// All that says whether it fires, for whoever keeps on what it did.
-    pub firing: Firing,
-}
-
-/// All that says whether a rule fires, but for its mode.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Firing {
-    /// SHA-256 of its condition with all that this reaches (parameters, tables, features, lists but not what is on them), of
-    /// what an unknown condition means, and of the payments that it looks at. Rules with equal hashes fire on the same events.
-    pub hash: [u8; 32],
-    /// The text fields of an event that it reads, itself or through tables.
-    pub texts: BTreeSet<TextField>,
-    /// Whether it reads more of an event than those, its amount and its time.
-    pub reads_more: bool,
+    #[cfg(feature = "backtest")]
+    pub firing: super::Firing,
 }
 
 impl Rule {
