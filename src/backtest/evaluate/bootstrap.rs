@@ -33,10 +33,7 @@ impl Accounts {
 
     /// The number of a payment's account.
     pub(in crate::backtest) fn number(&mut self, fact: &Fact<'_>) -> u32 {
-        let number = match fact.account_number {
-            Some(number) => self.numbers.of_number(number),
-            None => self.numbers.of(fact.tenant, fact.account),
-        };
+        let number = self.numbers.of_account(fact);
         if self.resampled && number as usize == self.known.len() {
             self.known.push(Parts::default());
         }

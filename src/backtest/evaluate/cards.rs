@@ -25,8 +25,9 @@ type AccountDay = (i64, bool);
 #[derive(Clone, Debug)]
 pub(super) struct Cards {
     k: u32,
-    /// By the day's first microsecond, then by account.
-    open: BTreeMap<i64, HashMap<u32, AccountDay, FixedState>>,
+    newest: Newest,
+    /// The open days before the newest, by their first microsecond.
+    open: BTreeMap<i64, Day>,
     /// What is left of the accounts that were found.
     left: HashMap<u32, f64, FixedState>,
     days: u32,
@@ -34,10 +35,79 @@ pub(super) struct Cards {
     late: u64,
 }
 
+/// The newest day, of which most payments are: an account is found there by its number.
+#[derive(Clone, Debug, Default)]
+struct Newest {
+    /// Its first microsecond; `None` before there is a payment.
+    day_us: Option<i64>,
+    /// By account: how many days there were when it last had a payment, and that day.
+    by_account: Vec<(u32, AccountDay)>,
+    days: u32,
+    /// The accounts with a payment.
+    accounts: Vec<u32>,
+}
+
+/// A day before the newest.
+#[derive(Clone, Debug, Default)]
+struct Day {
+    /// As they were when a newer day began.
+    accounts: Vec<(u32, AccountDay)>,
+    /// What came since.
+    late: HashMap<u32, AccountDay, FixedState>,
+}
+
+/// Adds a payment, or what another part of the day has.
+fn add(to: &mut AccountDay, (score, fraud): AccountDay) {
+    let (highest, compromised) = to;
+    *highest = score.max(*highest);
+    *compromised |= fraud;
+}
+
+impl Newest {
+    fn take(&mut self, account: u32, payment: AccountDay) {
+        let at = account as usize;
+        if self.by_account.len() <= at {
+            self.by_account.resize(at + 1, (0, payment));
+        }
+        let Some((days, day)) = self.by_account.get_mut(at) else { return };
+        if *days == self.days {
+            return add(day, payment);
+        }
+        (*days, *day) = (self.days, payment);
+        self.accounts.push(account);
+    }
+
+    /// Begins the next day, and gives the former.
+    fn begin(&mut self, day_us: i64) -> Option<(i64, Day)> {
+        let held = |&account: &u32| Some((account, self.by_account.get(account as usize)?.1));
+        let accounts = self.accounts.iter().filter_map(held).collect();
+        self.accounts.clear();
+        self.days += 1;
+        let before_us = self.day_us.replace(day_us)?;
+        Some((before_us, Day { accounts, ..Day::default() }))
+    }
+}
+
+impl Day {
+    /// Each account once, the highest score first.
+    fn ranked(self) -> Vec<(u32, AccountDay)> {
+        let Self { mut accounts, mut late } = self;
+        if !late.is_empty() {
+            for (account, day) in &mut accounts {
+                late.remove(account).into_iter().for_each(|late| add(day, late));
+            }
+            accounts.extend(late);
+        }
+        accounts.sort_unstable_by_key(|&(account, (score, _))| (std::cmp::Reverse(score), account));
+        accounts
+    }
+}
+
 impl Cards {
     pub(super) fn new(k: u32) -> Self {
         Self {
             k: k.max(1),
+            newest: Newest::default(),
             open: BTreeMap::new(),
             left: HashMap::default(),
             days: 0,
@@ -48,25 +118,33 @@ impl Cards {
 
     /// Takes a known payment of an account, on the day that begins at a time.
     pub(super) fn take(&mut self, day_us: i64, account: u32, score: i64, fraud: bool) {
+        if self.newest.day_us.is_none_or(|newest_us| newest_us < day_us) {
+            self.open.extend(self.newest.begin(day_us));
+            self.close_beyond(OPEN_DAYS - 1);
+        }
+        if self.newest.day_us == Some(day_us) {
+            return self.newest.take(account, (score, fraud));
+        }
         let first_us = self.open.first_key_value().map(|(&first_us, _)| first_us);
-        if self.open.len() == OPEN_DAYS && first_us.is_some_and(|first_us| day_us < first_us) {
+        if self.open.len() == OPEN_DAYS - 1 && first_us.is_some_and(|first_us| day_us < first_us) {
             self.late += 1;
             return;
         }
         let day = self.open.entry(day_us).or_default();
-        let (highest, compromised) = day.entry(account).or_insert((score, fraud));
-        *highest = score.max(*highest);
-        *compromised |= fraud;
-        if self.open.len() > OPEN_DAYS {
-            self.close();
+        add(day.late.entry(account).or_insert((score, fraud)), (score, fraud));
+        self.close_beyond(OPEN_DAYS - 1);
+    }
+
+    /// Closes the first open days where there are more than so many before the newest.
+    fn close_beyond(&mut self, days: usize) {
+        while self.open.len() > days {
+            let Some((_, day)) = self.open.pop_first() else { return };
+            self.close(day);
         }
     }
 
-    /// Closes the first open day.
-    fn close(&mut self) {
-        let Some((_, accounts)) = self.open.pop_first() else { return };
-        let mut accounts: Vec<(u32, AccountDay)> = accounts.into_iter().collect();
-        accounts.sort_unstable_by_key(|&(account, (score, _))| (std::cmp::Reverse(score), account));
+    fn close(&mut self, day: Day) {
+        let accounts = day.ranked();
         let mut places = f64::from(self.k);
         let mut found = 0.0;
         for equal in accounts.chunk_by(|(_, (one, _)), (_, (other, _))| one == other) {
@@ -94,9 +172,8 @@ impl Cards {
 
     /// The mean over all days; `None` where there is none.
     pub(super) fn finish(mut self) -> Option<CardPrecision> {
-        while !self.open.is_empty() {
-            self.close();
-        }
+        self.open.extend(self.newest.begin(i64::MAX));
+        self.close_beyond(0);
         let Self { k, days, precisions, late, .. } = self;
         (days > 0).then(|| CardPrecision { k, days, mean: precisions / f64::from(days), late })
     }
@@ -147,5 +224,16 @@ mod tests {
             (0..20).map(|day| (day, 1, 5, false)).chain([(3, 2, 9, true), (13, 2, 9, true)]).collect();
         let found = mean(1, &days).map(|found| (found.days, found.late, found.mean));
         assert_eq!(found, Some((20, 1, 0.05)));
+    }
+
+    #[test]
+    fn what_comes_late_counts_as_if_it_had_come_in_time() {
+        let in_time =
+            [(0, 1, 5, false), (0, 2, 7, false), (0, 1, 9, true), (0, 3, 8, false), (1, 1, 6, false)];
+        let late = [(0, 1, 5, false), (0, 2, 7, false), (1, 1, 6, false), (0, 1, 9, true), (0, 3, 8, false)];
+        for k in 1..5 {
+            assert_eq!(mean(k, &late), mean(k, &in_time), "{k}");
+        }
+        assert_eq!(mean(1, &late).map(|found| (found.days, found.mean)), Some((2, 0.5)));
     }
 }

@@ -5,14 +5,15 @@
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
+use crate::backtest::Fact;
 use crate::event::identity;
 
 /// Numbers by name.
 #[derive(Clone, Debug, Default)]
 pub(in crate::backtest) struct Numbers {
     of_names: HashMap<u128, u32, FixedState>,
-    /// By somebody else's number.
-    of_numbers: Vec<Option<u32>>,
+    /// By somebody else's number; the last number where that has none yet.
+    of_numbers: Vec<u32>,
     next: u32,
 }
 
@@ -23,13 +24,25 @@ impl Numbers {
         self.took(number)
     }
 
-    /// The same of a name that somebody else has numbered, as all others of theirs.
-    pub(in crate::backtest) fn of_number(&mut self, number: u32) -> u32 {
+    /// The number of a payment's account.
+    pub(super) fn of_account(&mut self, fact: &Fact<'_>) -> u32 {
+        match fact.account_number {
+            Some(number) => self.of_number(number),
+            None => self.of(fact.tenant, fact.account),
+        }
+    }
+
+    /// The number of a name that somebody else has numbered, as all others of theirs.
+    fn of_number(&mut self, number: u32) -> u32 {
         let at = number as usize;
         if self.of_numbers.len() <= at {
-            self.of_numbers.resize(at + 1, None);
+            self.of_numbers.resize(at + 1, u32::MAX);
         }
-        let number = self.of_numbers.get_mut(at).map_or(self.next, |held| *held.get_or_insert(self.next));
+        let Some(held) = self.of_numbers.get_mut(at) else { return self.next };
+        if *held == u32::MAX {
+            *held = self.next;
+        }
+        let number = *held;
         self.took(number)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Promises that what is stepped up is held back only by the share that does not pass. Must never know which figure takes it.
 
+use super::numbers::Numbers;
 use crate::backtest::{Fact, PassRates};
 use crate::decision::Outcome;
 use crate::rules::Label;
@@ -24,6 +25,14 @@ pub(in crate::backtest) struct Seen {
 }
 
 impl Seen {
+    /// A payment of this account, whose customer is numbered where it is needed.
+    pub(super) fn of(fact: &Fact<'_>, pass: &PassRates, account: u32, customers: &mut Numbers) -> Self {
+        let genuine = fact.truth.label == Some(Label::Genuine);
+        let may_be_stopped = fact.outcome > Outcome::Allow || !fact.shadow.is_empty();
+        let customer = (genuine && may_be_stopped).then(|| customers.of(fact.tenant, fact.customer));
+        Self::new(fact, pass, account, customer)
+    }
+
     /// A payment of this account and customer.
     pub(in crate::backtest) fn new(
         fact: &Fact<'_>,
