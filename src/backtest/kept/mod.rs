@@ -10,6 +10,8 @@
 
 /// Chunks of columns, in threads.
 mod chunks;
+/// The columns that are wanted.
+mod columns;
 /// Columns in files.
 mod file;
 /// Takes what a run finds.
@@ -26,6 +28,8 @@ mod past;
 mod payments;
 /// Room on disk.
 mod room;
+/// Payments one after the other.
+mod showing;
 
 use std::path::{Path, PathBuf};
 
@@ -40,8 +44,9 @@ use crate::rules::RuleSet;
 pub(in crate::backtest) use keeper::Keeper;
 pub(in crate::backtest) use key::why_not;
 pub(in crate::backtest) use lit::Wanted;
-pub(in crate::backtest) use past::{Past, Watch};
+pub(in crate::backtest) use past::Past;
 pub(in crate::backtest) use payments::Among;
+pub(in crate::backtest) use showing::Watch;
 
 /// Rows of a chunk: what is read, looked at and shown together.
 const CHUNK_ROWS: usize = 1 << 15;

@@ -9,22 +9,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{UInt8Type, UInt32Type};
-
 use super::chunks::in_order;
-use super::file::Chunks;
+use super::columns::{Files, Places, rows};
 use super::keeper::write_rows;
 use super::listing::{EVENTS, Listing, PAYMENTS, feature, fired, text};
 use super::lit::{Chunk, Lit, Wanted};
-use super::payments::{Among, Payments};
+use super::showing::{Showing, Watch};
 use super::{CHUNK_ROWS, KeptError, why_not};
-use crate::backtest::Fact;
-use crate::backtest::cells::Values;
-use crate::backtest::run::{Basis, Events, Shown, Span, Stands};
-use crate::decision::Decision;
-use crate::engine::{Verdict, fires_where, looks_at};
-use crate::event::Kind;
+use crate::backtest::run::{Basis, Events, Span};
+use crate::engine::{fires_where, looks_at};
+use crate::event::{EventError, Kind, TextField};
 use crate::lists::Lists;
 use crate::rates::Rates;
 use crate::rules::{Mode, RuleSet};
@@ -42,15 +36,6 @@ pub(in crate::backtest) struct Past {
     asked: Vec<u16>,
     warming: u64,
     immature: u64,
-}
-
-/// Whom payments are shown.
-pub(in crate::backtest) trait Watch {
-    /// The next one.
-    fn show(&mut self, shown: &Shown<'_>);
-
-    /// What was shown since stands among these.
-    fn among(&mut self, _: Among) {}
 }
 
 impl Past {
@@ -138,85 +123,26 @@ impl Past {
         let chunks = (self.listing.payments as usize).div_ceil(CHUNK_ROWS);
         let beside = (&self.lists, &self.rates);
         let (listing, known, asked) = (&self.listing, &self.fired, &self.asked);
-        let mut found: Vec<Vec<u32>> = vec![Vec::new(); asked.len()];
-        let mut lit = Lit::new(&rules, beside, &all);
-        let mut decision = Decision::default();
-        let names = Arc::new(listing.names.clone());
-        let (mut live, mut shadow): (Vec<u16>, Vec<u16>) = Default::default();
-        let quiet = Decision::default();
-        let first_us = listing.first_us.unwrap_or(0);
-        let (mut warming, mut immature) = (0, 0);
         let begin = || Ok((Files::open(&files, &listing.same)?, Lit::new(&rules, beside, &all)));
         let work = |(files, lit): &mut (Files, Lit<'_>), chunk: usize| {
             let read = files.read(chunk)?;
             let fired = fires(&rules, (known, asked), (&read, chunk), lit)?;
             Ok((read, fired))
         };
+        let lit = Lit::new(&rules, beside, &all);
+        let mut showing = Showing::new(listing, &rules, lit, span, wanted.is_some());
+        let mut found: Vec<Vec<u32>> = vec![Vec::new(); asked.len()];
         in_order(chunks, threads, begin, work, |at, (chunk, fired)| {
             let first = at * CHUNK_ROWS;
             for &(row, rule) in &fired {
-                if let Some(place) = asked.iter().position(|asked| *asked == rule)
-                    && let Some(found) = found.get_mut(place)
-                {
+                let place = asked.iter().position(|asked| *asked == rule);
+                if let Some(found) = place.and_then(|place| found.get_mut(place)) {
                     found.push(first as u32 + row);
                 }
             }
-            let mut fired = fired.iter().peekable();
-            let payments = &chunk.payments;
-            for row in 0..payments.len() {
-                let stands = span.of(payments.time_us(row), first_us);
-                warming += u64::from(stands == Stands::Warming);
-                immature += u64::from(stands == Stands::Immature);
-                live.clear();
-                shadow.clear();
-                while let Some(&(_, rule)) = fired.next_if(|(of, _)| *of as usize == row) {
-                    let mode = rules.rules.get(usize::from(rule)).map(|rule| rule.mode);
-                    if mode == Some(Mode::Live) { live.push(rule) } else { shadow.push(rule) }
-                }
-                let executed_before = payments.executed_before(row);
-                let loud = !live.is_empty() || !shadow.is_empty() || executed_before.contains(&true);
-                if !loud && !payments.is_fraud(row) && wanted.is_none() {
-                    continue;
-                }
-                if loud || wanted.is_some() {
-                    lit.set(&chunk, row).map_err(|error| self.bad_event(&error))?;
-                }
-                let (mut shown_decision, mut verdict) = (&quiet, Verdict::default());
-                if loud {
-                    verdict = lit.circumstances().verdict(&rules, &live, &mut decision);
-                    decision.shadow.clone_from(&shadow);
-                    shown_decision = &decision;
-                }
-                let [account, customer] = payments.aliases(row);
-                watch.show(&Shown {
-                    event: lit.event(),
-                    fact: Fact {
-                        at: (first + row) as u64,
-                        account: account.text(),
-                        customer: customer.text(),
-                        outcome: verdict.outcome,
-                        alert: verdict.alert,
-                        score: shown_decision.score,
-                        fired: &shown_decision.fired,
-                        shadow: &shown_decision.shadow,
-                        ..payments.fact(row, &names)
-                    },
-                    stands,
-                    first_us,
-                    decision: shown_decision,
-                    basis: &lit,
-                    answered: payments.answered(row),
-                    executed_before,
-                    row: 0,
-                });
-            }
-            if wanted.is_none() {
-                let (payments, names) = (Arc::clone(payments), Arc::clone(&names));
-                watch.among(Among { payments, names, first: first as u64, span, first_us });
-            }
-            Ok(())
+            showing.chunk(first, &chunk, &fired, watch).map_err(|error| self.bad_event(&error))
         })?;
-        (self.warming, self.immature) = (warming, immature);
+        (self.warming, self.immature) = showing.warming_and_immature();
         self.keep(found);
         Ok(())
     }
@@ -242,15 +168,8 @@ impl Past {
 
     /// The same, with whole events where a field has no column of its own.
     fn within(&self, wanted: Wanted) -> Wanted {
-        let lacks = |field: &crate::event::TextField| !self.listing.has(&text(*field));
-        let features = wanted.features.iter().copied().filter(|&at| {
-            self.rules
-                .features
-                .get(usize::from(at))
-                .is_some_and(|declared| self.listing.has(&feature(&declared.hash)))
-        });
-        let features: BTreeSet<u16> = features.collect();
-        Wanted { whole: wanted.whole || wanted.texts.iter().any(lacks), features, ..wanted }
+        let lacks = |field: &TextField| !self.listing.has(&text(*field));
+        Wanted { whole: wanted.whole || wanted.texts.iter().any(lacks), ..wanted }
     }
 
     /// Keeps which payments the rules fire on that were looked at. What can't be written is looked at the next time, too.
@@ -298,7 +217,7 @@ impl Past {
         fired.partition(is_live)
     }
 
-    fn bad_event(&self, error: &crate::event::EventError) -> KeptError {
+    fn bad_event(&self, error: &EventError) -> KeptError {
         KeptError::Damaged { path: self.folder.display().to_string(), why: error.to_string() }
     }
 }
@@ -321,7 +240,7 @@ fn fires(
         asked.iter().filter_map(|&at| Some((at, rules.rules.get(usize::from(at))?))).collect();
     if !asked.is_empty() {
         for row in 0..chunk.payments.len() {
-            let damaged = |error: crate::event::EventError| KeptError::Damaged {
+            let damaged = |error: EventError| KeptError::Damaged {
                 path: "an event".to_owned(),
                 why: error.to_string(),
             };
@@ -336,105 +255,4 @@ fn fires(
     }
     fired.sort_unstable();
     Ok(fired)
-}
-
-/// The payments on which a rule fires.
-fn rows(path: &Path) -> Result<Vec<u32>, KeptError> {
-    let mut chunks = Chunks::open(path)?;
-    let mut rows = Vec::new();
-    for at in 0..chunks.len() {
-        let chunk = chunks.read(at)?;
-        let column = chunk.columns().first().and_then(|column| column.as_primitive_opt::<UInt32Type>());
-        rows.extend_from_slice(column.ok_or_else(|| strange(path))?.values());
-    }
-    Ok(rows)
-}
-
-fn strange(path: &Path) -> KeptError {
-    KeptError::Damaged { path: path.display().to_string(), why: "it has other columns".to_owned() }
-}
-
-/// Where what is wanted is.
-#[derive(Default)]
-struct Places {
-    payments: PathBuf,
-    events: Option<PathBuf>,
-    texts: Vec<(crate::event::TextField, PathBuf)>,
-    features: Vec<(u16, PathBuf)>,
-}
-
-/// The same, open.
-struct Files {
-    payments: PaymentsFile,
-    events: Option<(Chunks, PathBuf)>,
-    texts: Vec<(crate::event::TextField, Chunks, PathBuf)>,
-    features: Vec<(u16, Chunks, PathBuf)>,
-}
-
-/// The payments' own columns, of which those that say the same of all are read once.
-struct PaymentsFile {
-    path: PathBuf,
-    first: RecordBatch,
-    same: BTreeSet<usize>,
-    others: Chunks,
-}
-
-impl PaymentsFile {
-    fn open(path: &Path, same: &BTreeSet<usize>) -> Result<Self, KeptError> {
-        let first = Chunks::open(path)?.read(0)?;
-        let others = (0..first.num_columns()).filter(|at| !same.contains(at)).collect();
-        let others = Chunks::open_columns(path, Some(others))?;
-        Ok(Self { path: path.to_owned(), first, same: same.clone(), others })
-    }
-
-    fn read(&mut self, at: usize) -> Result<Payments, KeptError> {
-        let others = self.others.read(at)?;
-        Payments::of(&self.first, &self.same, &others).ok_or_else(|| strange(&self.path))
-    }
-}
-
-impl Files {
-    fn open(places: &Places, same: &BTreeSet<usize>) -> Result<Self, KeptError> {
-        let open = |path: &PathBuf| Ok::<_, KeptError>((Chunks::open(path)?, path.clone()));
-        let mut files = Self {
-            payments: PaymentsFile::open(&places.payments, same)?,
-            events: places.events.as_ref().map(open).transpose()?,
-            texts: Vec::new(),
-            features: Vec::new(),
-        };
-        for (field, path) in &places.texts {
-            files.texts.push((*field, Chunks::open(path)?, path.clone()));
-        }
-        for (position, path) in &places.features {
-            files.features.push((*position, Chunks::open(path)?, path.clone()));
-        }
-        Ok(files)
-    }
-
-    fn read(&mut self, at: usize) -> Result<Chunk, KeptError> {
-        let Self { payments, events, texts, features } = self;
-        let payments = Arc::new(payments.read(at)?);
-        let rows = payments.len();
-        let column = |chunk: &RecordBatch, of: usize, path: &Path| {
-            let column = chunk.columns().get(of).filter(|column| column.len() == rows);
-            column.cloned().ok_or_else(|| strange(path))
-        };
-        let mut read = Chunk { payments, texts: Vec::new(), features: Vec::new(), events: None };
-        if let Some((chunks, path)) = events {
-            let whole = column(&chunks.read(at)?, 0, path)?;
-            read.events = Some(whole.as_binary_opt::<i32>().ok_or_else(|| strange(path))?.clone());
-        }
-        for (field, chunks, path) in texts {
-            let texts = column(&chunks.read(at)?, 0, path)?;
-            read.texts.push((*field, texts.as_string_opt::<i32>().ok_or_else(|| strange(path))?.clone()));
-        }
-        for (position, chunks, path) in features {
-            let chunk = chunks.read(at)?;
-            let values = Values::of(&column(&chunk, 0, path)?).ok_or_else(|| strange(path))?;
-            let qualities = column(&chunk, 1, path)?;
-            let qualities = qualities.as_primitive_opt::<UInt8Type>().ok_or_else(|| strange(path))?.clone();
-            read.features.push((*position, values, qualities));
-        }
-        Ok(read)
-    }
 }
