@@ -1,8 +1,15 @@
 //! `weir sweep` on the command line, and what `--write` leaves of a rule file.
 
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::history::{History, RULES};
+
+/// What a pipe holds on Linux.
+const PIPE_BYTES: usize = 65_536;
 
 /// Odd layout, and a parameter that another file opens.
 const OWN: &str = r#"# Our own rules.
@@ -55,8 +62,15 @@ when = "amount > share * spent_1h and amount > ceiling"
 then = "block"
 "#;
 
-fn options(history: &History, line: &str) -> crate::commands::Done {
-    history.folder().run(&format!("sweep --data stream.toml --out swept --warm 1d --replicates 20 {line}"))
+/// What costs least by far is to stop fewer payments, so every value but the files' own is chosen.
+const LOOSER: &str = "--rules own.toml --vary big=12_345_678 --vary often=7 --vary late=90h --vary ceiling=6_000_000 --vary share=0.75 --objective cost --cost-per-step-up 1_000_000_000 --cost-per-alert 1_000_000_000 --cost-per-block 1_000_000_000 --write";
+
+fn line(line: &str) -> String {
+    format!("sweep --data stream.toml --out swept --warm 1d --replicates 20 {line}")
+}
+
+fn options(history: &History, asked: &str) -> crate::commands::Done {
+    history.folder().run(&line(asked))
 }
 
 #[test]
@@ -67,10 +81,7 @@ fn writing_changes_the_values_and_nothing_else() {
     let base = BASE.replace('\n', "\r\n");
     folder.put("own.toml", OWN);
     folder.put("base.toml", &base);
-    let done = options(
-        &history,
-        "--rules own.toml --vary big=12_345_678 --vary often=7 --vary late=90h --vary ceiling=6_000_000 --vary share=0.75 --objective cost --cost-per-step-up 1_000_000_000 --cost-per-alert 1_000_000_000 --cost-per-block 1_000_000_000 --write",
-    );
+    let done = options(&history, LOOSER);
     assert_eq!(done.code, Some(0), "{}", done.err);
     let report: Value = serde_json::from_slice(&folder.read("swept/sweep.json")).unwrap();
     assert_eq!(report["chosen"]["combination"], 1, "{}", done.out);
@@ -204,4 +215,32 @@ fn a_backtest_takes_the_sweep_of_its_own_rules_and_data() {
         assert_eq!(done.code, Some(3), "{line}: {}", done.err);
         assert!(done.err.contains(&said), "{line}: {}", done.err);
     }
+}
+
+#[test]
+fn a_file_that_was_edited_meanwhile_is_not_written() {
+    let history = History::new(1_200, 21);
+    let folder = history.folder();
+    folder.put("own.toml", OWN);
+    folder.put("base.toml", BASE);
+    // A full pipe takes nothing of the summary, which comes before the file is written, until it is read.
+    let (mut out, mut full) = std::io::pipe().unwrap();
+    full.write_all(&[b' '; PIPE_BYTES]).unwrap();
+    let mut command = folder.command(&line(LOOSER));
+    let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let begun = Instant::now();
+    while !folder.path("swept/sweep.html").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no report is written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let edited = format!("# edited\n{BASE}");
+    folder.put("base.toml", &edited);
+    std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{err}");
+    assert!(err.contains("base.toml was edited since it was read, so nothing was written"), "{err}");
+    assert_eq!(folder.read("own.toml"), OWN.as_bytes());
+    assert_eq!(folder.read("base.toml"), edited.as_bytes());
 }
