@@ -149,6 +149,47 @@ fn what_is_damaged_is_computed_again() {
 }
 
 #[test]
+fn what_can_not_be_read_is_left_where_it_is() {
+    let bench = Bench::new(800, 4);
+    let one = Try::default();
+    assert!(is_computed(&bench.holds(&one)));
+    let files = bench.kept_files();
+    let feature = files.iter().find(|file| file.to_string_lossy().contains("feature-")).unwrap();
+    let bytes = std::fs::read(feature).unwrap();
+    std::fs::remove_file(feature).unwrap();
+    std::fs::create_dir(feature).unwrap();
+    assert!(is_computed(&bench.holds(&one.with("low", 1))), "a folder is no file of columns");
+    let there = bench.kept_files();
+    assert!(
+        files.iter().all(|file| there.contains(file)),
+        "a disk that fails once costs nothing that is kept"
+    );
+    std::fs::remove_dir(feature).unwrap();
+    std::fs::write(feature, bytes).unwrap();
+    assert!(is_reused(&bench.holds(&one)));
+}
+
+#[test]
+fn several_processes_may_share_what_is_kept() {
+    let bench = Bench::new(1_200, 8);
+    let tries = [
+        Try::default(),
+        Try::default().with("low", 300_000),
+        Try::default().with("big", 6_000_000),
+        Try::default().edited("over = \"24h\", counts = \"asked\"", "over = \"36h\", counts = \"asked\""),
+    ];
+    let first = bench.at_once(&tries);
+    assert!(first.iter().any(|said| said.contains("computed anew")), "{first:?}");
+    bench.at_once(&tries);
+    // What one process lists another may have overwritten: that is computed again, and then it is there.
+    for one in &tries {
+        bench.at_once(std::slice::from_ref(one));
+        let said = bench.at_once(std::slice::from_ref(one));
+        assert!(said[0].contains("from the cache: all 8 rules"), "{said:?}");
+    }
+}
+
+#[test]
 fn what_follows_from_decisions_is_not_kept_unless_history_says_those() {
     let fed = Try::default().edited(
         "by = \"account\", over = \"24h\", counts = \"asked\"",

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -190,6 +191,40 @@ impl Bench {
         }
         assert_eq!(with_all.len(), without_all.len());
         with.kept
+    }
+
+    /// Tries by the program, all at once with one cache and each alone without: the reports are the same. What each said.
+    pub fn at_once(&self, tries: &[Try]) -> Vec<String> {
+        let report = |out: &str| {
+            let mut report: Value =
+                serde_json::from_slice(&self.folder.read(&format!("{out}/report.json"))).unwrap();
+            report.as_object_mut().unwrap().remove("command").unwrap();
+            report
+        };
+        let line = |at: usize, out: &str| {
+            format!(
+                "backtest --rules {at}.toml --data stream.toml --out {out} --warm 2d --replicates 20 --no-decisions"
+            )
+        };
+        self.data(&tries[0]);
+        for (at, one) in tries.iter().enumerate() {
+            self.folder.put(&format!("{at}.toml"), &one.rules);
+            let plain = self.folder.run(&line(at, &format!("plain{at}")));
+            assert_eq!(plain.code, Some(0), "{}", plain.err);
+        }
+        let spawn = |at: usize| {
+            let line = format!("{} --cache shared", line(at, &format!("kept{at}")));
+            self.folder.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let running: Vec<_> = (0..tries.len()).map(spawn).collect();
+        let done = running.into_iter().enumerate().map(|(at, child)| {
+            let done = child.wait_with_output().unwrap();
+            let said = [done.stdout, done.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
+            assert_eq!(done.status.code(), Some(0), "{said}");
+            assert_eq!(report(&format!("kept{at}")), report(&format!("plain{at}")), "{said}");
+            said
+        });
+        done.collect()
     }
 
     fn data(&self, one: &Try) -> DataSet {
