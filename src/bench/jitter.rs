@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::clock::{Clock, nanoseconds};
 use super::tally::{Latencies, new_latencies};
 
-/// Gaps between looks at the clock, in nanoseconds, counted by the nanosecond.
+/// Gaps between looks at the clock, and before the first since it started, in nanoseconds, counted by the nanosecond.
 #[derive(Clone, Debug)]
 pub struct Jitter {
     /// Their histogram.
@@ -21,9 +21,9 @@ pub struct Jitter {
 impl Jitter {
     /// Looks at the clock for so long, or until `over` says so.
     pub fn measure(duration: Duration, over: impl Fn() -> bool) -> Self {
-        let clock = Clock::new();
         let (mut gaps, mut looks) = (new_latencies(), 0);
         let end_ns = nanoseconds(duration);
+        let clock = Clock::new();
         let mut before_ns = 0;
         while before_ns < end_ns && !over() {
             let now_ns = clock.now_ns();

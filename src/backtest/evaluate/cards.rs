@@ -6,7 +6,7 @@
 //! places share them: each is looked at by the same share, found by that share where it is compromised, and goes on by the rest of
 //! itself. Where no scores are equal there, that is the handbook's figure.
 //!
-//! Promises memory in the accounts of a few days and in those found, not in payments. Must never know an account's name.
+//! Promises memory in accounts, not in payments. Must never know an account's name.
 
 use std::collections::BTreeMap;
 
@@ -79,12 +79,18 @@ impl Newest {
 
     /// Begins the next day, and gives the former.
     fn begin(&mut self, day_us: i64) -> Option<(i64, Day)> {
+        let former = self.end();
+        self.day_us = Some(day_us);
+        former
+    }
+
+    /// Ends the day.
+    fn end(&mut self) -> Option<(i64, Day)> {
         let held = |&account: &u32| Some((account, self.by_account.get(account as usize)?.1));
         let accounts = self.accounts.iter().filter_map(held).collect();
         self.accounts.clear();
         self.days += 1;
-        let before_us = self.day_us.replace(day_us)?;
-        Some((before_us, Day { accounts, ..Day::default() }))
+        Some((self.day_us.take()?, Day { accounts, ..Day::default() }))
     }
 }
 
@@ -172,7 +178,7 @@ impl Cards {
 
     /// The mean over all days; `None` where there is none.
     pub(super) fn finish(mut self) -> Option<CardPrecision> {
-        self.open.extend(self.newest.begin(i64::MAX));
+        self.open.extend(self.newest.end());
         self.close_beyond(0);
         let Self { k, days, precisions, late, .. } = self;
         (days > 0).then(|| CardPrecision { k, days, mean: precisions / f64::from(days), late })
@@ -235,5 +241,13 @@ mod tests {
             assert_eq!(mean(k, &late), mean(k, &in_time), "{k}");
         }
         assert_eq!(mean(1, &late).map(|found| (found.days, found.mean)), Some((2, 0.5)));
+    }
+
+    #[test]
+    fn a_day_that_nobody_saw_closes_the_first() {
+        // Day 4 opens behind the newest, and is one too many with day 0; what then comes for that is late.
+        let days = [0, 1, 2, 3, 5, 6, 7, 8, 4, 0].map(|day| (day, 1, 5, false));
+        let found = mean(1, &days).map(|found| (found.days, found.late));
+        assert_eq!(found, Some((9, 1)));
     }
 }

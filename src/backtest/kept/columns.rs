@@ -1,6 +1,6 @@
 //! The columns that are wanted, from their files.
 //!
-//! Promises that each has the type and the rows that were written.
+//! Promises that each has the type and the rows that were written. Must never know what rules make of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Figures in threads of their own: who decides does not wait for who measures.
 //!
 //! Promises that each half of the figures takes all payments in the order in which they were decided, so that they are the same. Must
-//! never know what a figure is.
+//! never look into a figure.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -75,9 +75,10 @@ impl Measuring {
     pub(super) fn finish(mut self) -> Result<(Measured, Evaluation), BacktestError> {
         self.hand_on()?;
         drop(self.to);
-        let caught = self.caught.join().map_err(|_| BacktestError::Ended)?;
-        let spread = self.spread.join().map_err(|_| BacktestError::Ended)?;
-        Ok(whole(caught, spread))
+        match (self.caught.join(), self.spread.join()) {
+            (Ok(caught), Ok(spread)) => Ok(whole(caught, spread)),
+            _ => Err(BacktestError::Ended),
+        }
     }
 }
 

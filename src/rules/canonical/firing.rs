@@ -1,7 +1,7 @@
 //! The hash of all that says whether a rule fires, by which what it did on history is known again after an edit of other rules.
 //!
 //! Only an analyst's build keeps what rules did, so only that works it out: a file of thousands of rules compiles for it by a third
-//! longer. What a condition reaches is put in as for a feature.
+//! longer. Promises that rules with equal hashes fire on the same events: what a condition reaches is put in as for a feature.
 
 use sha2::{Digest, Sha256};
 
