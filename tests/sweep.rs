@@ -1,12 +1,13 @@
 //! A sweep finds what a backtest of each combination by itself finds, whatever varies and whatever is kept.
 #![allow(
     clippy::unwrap_used,
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     missing_docs,
     unreachable_pub,
-    reason = "a test fails loudly"
+    reason = "a test fails loudly, and waits with a clock"
 )]
 
 #[path = "support/commands.rs"]
